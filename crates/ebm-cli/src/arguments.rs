@@ -1,0 +1,187 @@
+//! The command line, word for word.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail};
+use clap::{Args, Parser, Subcommand};
+use ebm_data::{DataError, DataSpec, DatasetName};
+
+use crate::backend::Backend;
+use crate::config::{Config, Overrides};
+use crate::fetch::Fetch;
+use crate::run_folder::RunFolder;
+use crate::sampler::SamplerName;
+use crate::usage::usage;
+use crate::{presets, sample, train};
+
+/// Energy-based models: train them, draw from them.
+#[derive(Debug, Parser)]
+#[command(name = "ebm", version, about, propagate_version = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Train a network on a dataset; without a preset, on digits that the program draws itself.
+    Train(TrainArguments),
+    /// Draw samples from a trained network.
+    Sample(SampleArguments),
+    /// Download a dataset, or take it from a folder, and verify it.
+    Fetch {
+        /// Which, and from where.
+        #[command(flatten)]
+        fetch: Fetch,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what is in a run's folder or a model file.
+    Inspect {
+        /// A run's folder, or a model.safetensors.
+        path: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure how fast the reference network trains and scores, in batches of 64.
+    Bench {
+        /// Where tensors live.
+        #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+        backend: Backend,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `ebm train`.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// A preset's name, or a configuration file that ends in .toml.
+    #[arg(default_value = presets::DEFAULT)]
+    preset: String,
+    /// List the presets.
+    #[arg(long)]
+    pub list: bool,
+    /// Where the data are: a folder or a file.
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Steps of training.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Rows of a batch.
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// Seed of all randomness.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Steps between checkpoints.
+    #[arg(long)]
+    checkpoint_every: Option<u64>,
+    /// Any other value of the configuration, for instance train.learning_rate=1e-3; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder of the run [default: runs/NAME-N].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the run in this folder, from its last checkpoint.
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
+    resume: Option<PathBuf>,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    pub backend: Backend,
+    /// Print JSON, one object a line, the last one the summary.
+    #[arg(long)]
+    json: bool,
+}
+
+impl TrainArguments {
+    /// The run that is asked for; a new one's folder is made.
+    ///
+    /// # Errors
+    /// A wrong use of the command line, or a folder that cannot be made.
+    pub fn request(self) -> Result<train::Request> {
+        let json = self.json;
+        if let Some(resume) = &self.resume {
+            let named = Some(resume.clone()).filter(|path| !path.as_os_str().is_empty());
+            let Some(path) = named.or_else(|| self.out.clone()) else {
+                bail!(usage(anyhow!("--resume needs the run's folder: --resume RUN, or --out RUN --resume")));
+            };
+            if self.changes_anything() {
+                bail!(usage(anyhow!("a run goes on as it was configured: --resume takes no other settings")));
+            }
+            let folder = RunFolder::open(&path)?;
+            let config = Config::resolve(&folder.config().to_string_lossy(), &Overrides::default())?;
+            return Ok(train::Request { config, folder, resume: true, json });
+        }
+        let mut config = Config::resolve(&self.preset, &self.overrides())?;
+        if let Some(path) = self.data {
+            config.data = at(&config.data, path).map_err(usage)?;
+        }
+        let folder = RunFolder::create(self.out.as_deref(), &config.name)?;
+        Ok(train::Request { config, folder, resume: false, json })
+    }
+
+    fn changes_anything(&self) -> bool {
+        self.data.is_some() || !self.overrides().set.is_empty()
+    }
+
+    fn overrides(&self) -> Overrides {
+        let flags = [
+            self.steps.map(|value| format!("train.steps={value}")),
+            self.batch_size.map(|value| format!("batch_size={value}")),
+            self.seed.map(|value| format!("seed={value}")),
+            self.checkpoint_every.map(|value| format!("record.checkpoint_every={value}")),
+        ];
+        Overrides { set: flags.into_iter().flatten().chain(self.set.iter().cloned()).collect() }
+    }
+}
+
+/// The data at `path`: of the kind that lies there, of the name that the configuration gives that kind.
+fn at(spec: &DataSpec, path: PathBuf) -> Result<DataSpec, DataError> {
+    const IDX: [DatasetName; 2] = [DatasetName::Mnist, DatasetName::FashionMnist];
+    let found = DataSpec::detect(&path)?;
+    let same_files = IDX.contains(&spec.dataset) && IDX.contains(&found.dataset);
+    let dataset = if same_files { spec.dataset } else { found.dataset };
+    Ok(DataSpec { dataset, path: Some(path), ..spec.clone() })
+}
+
+/// `ebm sample`.
+#[derive(Debug, Args)]
+pub struct SampleArguments {
+    /// A run's folder, or a model.safetensors.
+    run: PathBuf,
+    /// Samples.
+    #[arg(long, default_value_t = 64)]
+    n: usize,
+    /// Seed of all randomness.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The sampler, if not the one that the model was trained with.
+    #[arg(long, value_enum)]
+    sampler: Option<SamplerName>,
+    /// A number of a sampler, for instance langevin.levels=100; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Where the samples go: .png, .gif (the way from noise), .npy or .safetensors.
+    #[arg(long, default_value = "samples.png")]
+    out: PathBuf,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    pub backend: Backend,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl SampleArguments {
+    /// What is asked for.
+    pub fn request(self) -> sample::Request {
+        let Self { run, n, seed, sampler, set, out, json, .. } = self;
+        sample::Request { run, n, seed, sampler, set, out, json }
+    }
+}

@@ -1,0 +1,71 @@
+//! A backend's name made into a device.
+
+use anyhow::{Result, bail};
+use burn::tensor::Device;
+use clap::ValueEnum;
+
+use crate::usage::usage;
+
+/// Where tensors live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// Pure Rust on the CPU, with this workspace's own kernels.
+    Flex,
+    /// Rust on the CPU by ndarray; for comparison.
+    Ndarray,
+    /// Any GPU through WebGPU.
+    Wgpu,
+    /// NVIDIA's GPUs.
+    Cuda,
+}
+
+impl Backend {
+    /// The backend that a build was made for: the accelerator that was compiled in, or else `flex`.
+    pub fn default_of_build() -> Self {
+        if cfg!(feature = "cuda") {
+            Self::Cuda
+        } else if cfg!(feature = "wgpu") {
+            Self::Wgpu
+        } else if cfg!(feature = "flex") {
+            Self::Flex
+        } else {
+            Self::Ndarray
+        }
+    }
+
+    /// The first device of this backend.
+    ///
+    /// # Errors
+    /// A wrong use of the command line if the backend was not compiled in.
+    pub fn device(self) -> Result<Device> {
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => Ok(Device::flex()),
+            #[cfg(feature = "ndarray")]
+            #[allow(deprecated, reason = "Burn keeps it, and it is a second opinion on every number")]
+            Self::Ndarray => Ok(Device::ndarray()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Ok(Device::cuda(0)),
+            #[allow(unreachable_patterns, reason = "which arms there are is up to the features")]
+            missing => {
+                let name = missing.name();
+                let error = anyhow::anyhow!(
+                    "backend {name} is not compiled in; `cargo xtask train --backend {name}` builds and uses it"
+                );
+                bail!(usage(error))
+            }
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Cuda => "cuda",
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What a run is: everything that, with the data, determines it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use ebm_data::DataSpec;
+use ebm_model::Architecture;
+use ebm_train::{NoiseLaw, TrainSettings, Weighting};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use toml::{Table, Value};
+
+use crate::presets;
+use crate::sampler::SampleConfig;
+use crate::usage::usage;
+
+/// The whole configuration of a run, as its `config.toml` has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// What the run's folder is called.
+    pub name: String,
+    /// Of all randomness.
+    pub seed: u64,
+    /// Rows of a batch.
+    pub batch_size: usize,
+    /// What is learned from.
+    pub data: DataSpec,
+    /// The network.
+    pub model: Architecture,
+    /// The loss.
+    pub objective: ObjectiveConfig,
+    /// How the run goes.
+    pub train: TrainSettings,
+    /// What is written while it goes.
+    pub record: RecordConfig,
+    /// How samples are drawn.
+    pub sample: SampleConfig,
+}
+
+/// The loss by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ObjectiveConfig {
+    /// Denoising score matching.
+    Denoising {
+        /// Which noise levels.
+        noise: NoiseLaw,
+        /// How they count.
+        #[serde(flatten)]
+        weighting: Weighting,
+    },
+}
+
+/// How often a run writes what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordConfig {
+    /// Steps between checkpoints; 0 writes only the last one.
+    pub checkpoint_every: u64,
+    /// Checkpoints that are kept.
+    pub keep_checkpoints: usize,
+    /// Steps between lines of the journal.
+    pub journal_every: u64,
+    /// Steps between pictures of samples; 0 draws only the last one.
+    pub picture_every: u64,
+    /// Samples in a picture.
+    pub picture_samples: usize,
+}
+
+/// What the command line says about a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `key=value`, dotted keys, values in TOML or plain text; later ones win.
+    pub set: Vec<String>,
+}
+
+impl Config {
+    /// The configuration of a preset's name or of a file that ends in `.toml`, with `overrides` applied.
+    ///
+    /// # Errors
+    /// A wrong use of the command line: an unknown preset, an unreadable file, a key that does not exist, a
+    /// value of the wrong kind.
+    pub fn resolve(preset: &str, overrides: &Overrides) -> Result<Self> {
+        let text = if Path::new(preset).extension().is_some_and(|extension| extension == "toml") {
+            std::fs::read_to_string(preset).with_context(|| format!("could not read {preset}")).map_err(usage)?
+        } else {
+            presets::text(preset)?.to_owned()
+        };
+        Self::parse(&text, overrides).with_context(|| format!("in {preset}")).map_err(usage)
+    }
+
+    /// The configuration that `text` is, with `overrides` applied.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn parse(text: &str, overrides: &Overrides) -> Result<Self> {
+        let mut table: Table = text.parse().map_err(|error: toml::de::Error| anyhow!("{}", error.message()))?;
+        for assignment in &overrides.set {
+            assign(&mut table, assignment)?;
+        }
+        read(table)
+    }
+
+    /// The complete configuration as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).context("the configuration cannot be written")
+    }
+
+    /// SHA-256 of the complete configuration.
+    pub fn hash(&self) -> Result<String> {
+        Ok(Sha256::digest(self.to_toml()?).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// `value` with `key=value` assignments applied.
+///
+/// # Errors
+/// If an assignment is none, names a key that does not exist, or has a value of the wrong kind.
+pub fn assign_to<T: Serialize + DeserializeOwned>(value: &T, assignments: &[String]) -> Result<T> {
+    let mut table = Table::try_from(value).context("the configuration cannot be written")?;
+    for assignment in assignments {
+        assign(&mut table, assignment)?;
+    }
+    read(table)
+}
+
+/// The value that a table is, if it has no key too many.
+fn read<T: Serialize + DeserializeOwned>(table: Table) -> Result<T> {
+    let value: T = Value::Table(table.clone())
+        .try_into()
+        .map_err(|error: toml::de::Error| anyhow!("{}", error.to_string().trim_end().replace('\n', " ")))?;
+    let complete = Table::try_from(&value).context("the configuration cannot be written")?;
+    match unknown(&table, &complete, "") {
+        Some((key, known)) => bail!("there is no key {key}; known here: {known}"),
+        None => Ok(value),
+    }
+}
+
+/// Puts one `key=value` into the table.
+fn assign(table: &mut Table, assignment: &str) -> Result<()> {
+    let (key, text) = assignment
+        .split_once('=')
+        .ok_or_else(|| anyhow!("--set {assignment}: expected key=value, as in --set train.learning_rate=1e-3"))?;
+    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let value = parsed.unwrap_or_else(|| Value::String(text.to_owned()));
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts.pop().filter(|part| !part.is_empty()).ok_or_else(|| anyhow!("--set {assignment}: no key"))?;
+    let mut inner = table;
+    for part in parts {
+        let next = inner.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        inner = next.as_table_mut().ok_or_else(|| anyhow!("--set {assignment}: {part} is no table"))?;
+    }
+    // A whole number where a fraction is meant is what people write.
+    let value = match (inner.get(last), value) {
+        (Some(Value::Float(_)), Value::Integer(whole)) => Value::Float(whole as f64),
+        (_, value) => value,
+    };
+    inner.insert(last.to_owned(), value);
+    Ok(())
+}
+
+/// The first key of `given` that `complete` does not have, with the keys that it has there.
+fn unknown(given: &Table, complete: &Table, path: &str) -> Option<(String, String)> {
+    for (key, value) in given {
+        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (value, complete.get(key)) {
+            (_, None) => {
+                let known = complete.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                return Some((full, known));
+            }
+            (Value::Table(given), Some(Value::Table(complete))) => {
+                if let Some(found) = unknown(given, complete, &full) {
+                    return Some(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(set: &[&str]) -> Result<Config> {
+        let set = set.iter().map(|&text| text.to_owned()).collect();
+        Config::resolve("glyphs", &Overrides { set })
+    }
+
+    #[test]
+    fn every_preset_is_a_whole_configuration_and_survives_being_written() {
+        for name in presets::names() {
+            let config = Config::resolve(name, &Overrides::default()).unwrap();
+            assert_eq!(config.name, name);
+            let again = Config::parse(&config.to_toml().unwrap(), &Overrides::default()).unwrap();
+            assert_eq!(again, config);
+            assert_eq!(again.hash().unwrap(), config.hash().unwrap());
+        }
+    }
+
+    #[test]
+    fn values_are_set_by_dotted_keys_and_the_hash_follows() {
+        let config = with(&["train.learning_rate=2", "data.dataset=two-moons", "seed = 7"]).unwrap();
+        assert_eq!((config.train.learning_rate, config.seed), (2.0, 7));
+        assert_ne!(config.hash().unwrap(), with(&[]).unwrap().hash().unwrap());
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named_with_what_does() {
+        let message = |set: &[&str]| format!("{:#}", with(set).unwrap_err());
+        assert!(message(&["train.speed=3"]).contains("there is no key train.speed; known here: adam,"));
+        assert!(message(&["model.depth=3"]).contains("there is no key model.depth"));
+        assert!(message(&["objective.noise.n=3"]).contains("objective.noise.n") || message(&["objective.noise.n=3"]).contains("unknown field `n`"));
+        assert!(message(&["train.steps=many"]).contains("invalid type: string"));
+        assert!(message(&["train.steps"]).contains("expected key=value"));
+        let unknown = format!("{:#}", Config::resolve("mnits", &Overrides::default()).unwrap_err());
+        assert!(unknown.contains("mnits") && unknown.contains("mnist"), "{unknown}");
+    }
+}

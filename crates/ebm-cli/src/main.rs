@@ -1,0 +1,84 @@
+//! The program `ebm`: it trains energy-based models, draws from them, and says what is in their files.
+//!
+//! Its way through the workspace is one line: data → train → model → sample.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person is what it is for")]
+#![recursion_limit = "256"]
+
+mod arguments;
+mod backend;
+mod bench;
+mod config;
+mod fetch;
+mod inspect;
+mod model_file;
+mod output;
+mod presets;
+mod run_folder;
+mod sample;
+mod sampler;
+mod train;
+mod usage;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::arguments::{Arguments, Verb};
+use crate::usage::Usage;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<u8> {
+    match arguments.verb {
+        Verb::Train(arguments) if arguments.list => {
+            presets::list().for_each(|(name, what)| println!("{name:16} {what}"));
+            Ok(0)
+        }
+        Verb::Train(arguments) => {
+            let device = arguments.backend.device()?;
+            train::train(&arguments.request()?, &device)
+        }
+        Verb::Sample(arguments) => {
+            let device = arguments.backend.device()?;
+            sample::sample(&arguments.request(), &device).map(|()| 0)
+        }
+        Verb::Fetch { fetch, json } => {
+            let fetched = fetch.run()?;
+            if json {
+                let line = serde_json::json!({"event": "done", "folder": fetched.folder, "new": fetched.new, "kept": fetched.kept});
+                println!("{line}");
+            } else {
+                println!("{fetched}");
+            }
+            Ok(0)
+        }
+        Verb::Inspect { path, json } => inspect::inspect(&path, json).map(|()| 0),
+        Verb::Bench { backend, json } => {
+            let speed = bench::bench(&backend.device()?)?;
+            if json {
+                println!("{}", serde_json::to_string(&speed)?);
+            } else {
+                println!("training steps    {:>9.1} images/s", speed.train_images_per_second);
+                println!("score evaluations {:>9.1} images/s", speed.score_images_per_second);
+                println!("parameters        {:>9}", speed.parameters);
+            }
+            Ok(0)
+        }
+    }
+}
+
+/// A line for the person who waits, beside standard output's results.
+fn say(line: &str) {
+    eprintln!("{line}");
+}

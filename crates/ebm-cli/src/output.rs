@@ -1,0 +1,137 @@
+//! Files of samples: pictures, films, arrays and tensors, each one whole or absent.
+
+pub mod atomic;
+mod digits;
+pub mod film;
+pub mod format;
+pub mod grid;
+pub mod npy;
+pub mod picture;
+pub mod safetensors;
+pub mod samples;
+pub mod scatter;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+pub use self::film::Film;
+pub use self::format::Format;
+pub use self::grid::Grid;
+pub use self::picture::Picture;
+pub use self::samples::{Samples, Shape};
+pub use self::scatter::{Scatter, Window};
+
+/// Writes `samples` to `path` in the format that its extension names, creating the folder if need be.
+///
+/// The file is complete or absent; an older file of that name stays until the new one is complete.
+///
+/// # Errors
+/// An unknown extension, a shape that the format cannot show, or a failure of the file system.
+pub fn write(path: &Path, samples: &Samples) -> Result<()> {
+    let format = Format::of(path)?;
+    format.check(samples.shape())?;
+    atomic::write(path, |out| match format {
+        Format::Png => Ok(out.write_all(&picture(samples)?.png()?)?),
+        Format::Gif => film(samples)?.encode(out),
+        Format::Npy => npy::encode(&samples.shape().dims(), samples.values(), out),
+        Format::Safetensors => safetensors::encode(&samples.shape().dims(), samples.values(), out),
+    })
+}
+
+/// The samples as one picture: a grid of images, or points in the plane.
+///
+/// # Errors
+/// A shape that has no picture, or a picture that would be too large.
+pub fn picture(samples: &Samples) -> Result<Picture> {
+    Format::Png.check(samples.shape())?;
+    draw(samples, samples.values(), window(samples))
+}
+
+fn film(samples: &Samples) -> Result<Film> {
+    let window = window(samples);
+    let mut film = Film::default();
+    for values in samples.film() {
+        film.push(draw(samples, values, window)?)?;
+    }
+    film.push(draw(samples, samples.values(), window)?)?;
+    Ok(film)
+}
+
+fn draw(samples: &Samples, values: &[f32], window: Window) -> Result<Picture> {
+    match *samples.shape() {
+        Shape::Images { n, channels, height, width } => Grid::of(n, channels, height, width)?.draw(values),
+        Shape::Table { .. } | Shape::Chains { .. } => {
+            Ok(Scatter { window, points: values, underneath: samples.background() }.draw())
+        }
+    }
+}
+
+/// One window for every frame, so that a film's points move and its axes do not.
+fn window(samples: &Samples) -> Window {
+    if samples.background().is_empty() {
+        return Window::around(samples.values());
+    }
+    Window::around(samples.background())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images() -> Samples {
+        Samples::images((0..2 * 4).map(|i| i as f32 / 7.0).collect(), [2, 1, 2, 2]).unwrap()
+    }
+
+    #[test]
+    fn each_extension_gets_its_own_format() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, signature) in [
+            ("a.png", b"\x89PNG\r\n\x1a\n".as_slice()),
+            ("a.gif", b"GIF89a"),
+            ("a.npy", b"\x93NUMPY\x01\x00"),
+            ("A.NPY", b"\x93NUMPY\x01\x00"),
+        ] {
+            let path = folder.path().join("new/folder").join(name);
+            write(&path, &images()).unwrap();
+            assert!(std::fs::read(&path).unwrap().starts_with(signature), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_wrong_shape_is_refused_and_the_old_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        write(&path, &images()).unwrap();
+        let before = std::fs::read(&path).unwrap();
+
+        let table = Samples::table(vec![0.0; 12], [4, 3]).unwrap();
+
+        assert!(write(&path, &table).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a scratch file was left");
+    }
+
+    #[test]
+    fn a_film_shows_its_frames_and_then_the_samples() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.gif");
+        let samples = images().with_film(vec![vec![0.0; 8], vec![0.5; 8]]).unwrap();
+
+        write(&path, &samples).unwrap();
+
+        let file = std::fs::File::open(&path).unwrap();
+        let mut decoder = gif::DecodeOptions::new().read_info(std::io::BufReader::new(file)).unwrap();
+        let mut frames = 0;
+        while decoder.read_next_frame().unwrap().is_some() {
+            frames += 1;
+        }
+        assert_eq!(frames, 3);
+    }
+
+    #[test]
+    fn chains_in_the_plane_have_a_picture() {
+        let chains = Samples::chains(vec![0.25; 3 * 5 * 2], [3, 5, 2]).unwrap();
+        assert!(picture(&chains).is_ok());
+    }
+}

@@ -1,0 +1,147 @@
+//! A file that is complete or absent: written beside its place, flushed, synced, renamed.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
+
+/// A file being written beside its final place; dropped without [`Draft::commit`], it is removed.
+pub struct Draft {
+    file: BufWriter<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl Draft {
+    /// Starts a file that will become `path`, creating the folder if need be.
+    ///
+    /// # Errors
+    /// If the folder or the file in it cannot be made.
+    pub fn of(path: &Path) -> Result<Self> {
+        let folder = folder_of(path);
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("could not make the folder {}", folder.display()))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".draft-");
+        // A scratch file is private to its owner by default, and its mode survives the renaming.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder
+            .tempfile_in(folder)
+            .with_context(|| format!("could not write in {}", folder.display()))?;
+        Ok(Self { file: BufWriter::with_capacity(1 << 16, file), path: path.to_owned() })
+    }
+
+    /// Makes the file appear under its name, safe from a loss of power.
+    ///
+    /// # Errors
+    /// If it cannot be flushed, synced or renamed; then nothing has changed.
+    pub fn commit(self) -> Result<()> {
+        let Self { file, path } = self;
+        let failed = || format!("could not write {}", path.display());
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error).with_context(failed)?;
+        file.as_file().sync_all().with_context(failed)?;
+        file.persist(&path).map_err(|e| e.error).with_context(failed)?;
+        sync_folder(folder_of(&path)).with_context(failed)
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Writes `path` with what `fill` puts into it, or leaves everything as it was.
+///
+/// # Errors
+/// Those of `fill`, and those of the file system.
+pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut draft = Draft::of(path)?;
+    fill(&mut draft)?;
+    draft.commit()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A rename is durable once its folder is.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        return File::open(folder)?.sync_all();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_failure_half_way_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write(&path, |out| Ok(out.write_all(b"old")?)).unwrap();
+
+        let result = write(&path, |out| {
+            out.write_all(&[b'n'; 1 << 20])?;
+            anyhow::bail!("the disk is full")
+        });
+
+        assert_eq!(result.unwrap_err().to_string(), "the disk is full");
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn the_name_appears_only_with_the_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/er/a.txt");
+        let mut draft = Draft::of(&path).unwrap();
+        draft.write_all(b"new").unwrap();
+        assert!(!path.exists());
+
+        draft.commit().unwrap();
+
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(path.parent().unwrap()), ["a.txt"]);
+    }
+
+    #[test]
+    fn a_folder_of_that_name_is_an_error_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        std::fs::create_dir(&path).unwrap();
+
+        assert!(write(&path, |out| Ok(out.write_all(b"x")?)).is_err());
+
+        assert_eq!(names(folder.path()), ["taken"]);
+        assert!(path.is_dir());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_as_readable_as_any_other() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, ours) = (folder.path().join("plain"), folder.path().join("ours"));
+        std::fs::write(&plain, b"").unwrap();
+        write(&ours, |_| Ok(())).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
+    }
+}

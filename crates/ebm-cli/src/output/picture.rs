@@ -1,0 +1,117 @@
+//! A picture in memory.
+
+use std::io::Cursor;
+
+use anyhow::Result;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+
+/// Red, green, blue.
+pub type Colour = [u8; 3];
+
+/// Pixels of 8 bits in red, green and blue, row after row from the top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// A picture of one colour.
+    pub fn plain(width: usize, height: usize, colour: Colour) -> Self {
+        Self { width, height, rgb: colour.repeat(width * height) }
+    }
+
+    /// In pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// In pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// `[height, width, 3]`.
+    pub fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
+
+    /// The colour at column `x` of row `y`, which must lie in the picture.
+    pub fn at(&self, x: usize, y: usize) -> Colour {
+        let i = self.index(x, y);
+        [self.rgb[i], self.rgb[i + 1], self.rgb[i + 2]]
+    }
+
+    /// Sets the colour at column `x` of row `y`, which must lie in the picture.
+    pub fn set(&mut self, x: usize, y: usize, colour: Colour) {
+        let i = self.index(x, y);
+        self.rgb[i..i + 3].copy_from_slice(&colour);
+    }
+
+    /// Lays a colour over the one that is there; `opacity` is in [0, 1].
+    pub fn blend(&mut self, x: usize, y: usize, colour: Colour, opacity: f32) {
+        let below = self.at(x, y);
+        let mix =
+            |c: usize| (f32::from(below[c]) * (1.0 - opacity) + f32::from(colour[c]) * opacity).round() as u8;
+        self.set(x, y, [mix(0), mix(1), mix(2)]);
+    }
+
+    /// Fills columns `x .. x + width` of rows `y .. y + height`.
+    pub fn fill(&mut self, [x, y]: [usize; 2], [width, height]: [usize; 2], colour: Colour) {
+        for row in y..y + height {
+            for column in x..x + width {
+                self.set(column, row, colour);
+            }
+        }
+    }
+
+    /// The picture as a PNG file, with one channel if it is grey all over.
+    ///
+    /// # Errors
+    /// Those of the encoder, if the sides exceed what the format can say.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        let (width, height) = (u32::try_from(self.width)?, u32::try_from(self.height)?);
+        let mut file = Cursor::new(Vec::new());
+        let encoder = PngEncoder::new(&mut file);
+        if self.rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]) {
+            let grey: Vec<u8> = self.rgb.iter().copied().step_by(3).collect();
+            encoder.write_image(&grey, width, height, ExtendedColorType::L8)?;
+        } else {
+            encoder.write_image(&self.rgb, width, height, ExtendedColorType::Rgb8)?;
+        }
+        Ok(file.into_inner())
+    }
+
+    fn index(&self, x: usize, y: usize) -> usize {
+        assert!(x < self.width && y < self.height, "({x}, {y}) of {} x {}", self.width, self.height);
+        3 * (y * self.width + x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_png_gives_the_pixels_back() {
+        let mut coloured = Picture::plain(3, 2, [10, 20, 30]);
+        coloured.set(2, 1, [255, 0, 7]);
+        let mut grey = Picture::plain(2, 3, [9, 9, 9]);
+        grey.set(1, 0, [200, 200, 200]);
+        for (picture, colour) in [(coloured, image::ColorType::Rgb8), (grey, image::ColorType::L8)] {
+            let read = image::load_from_memory(&picture.png().unwrap()).unwrap();
+            assert_eq!(read.color(), colour);
+            assert_eq!(read.to_rgb8().as_raw(), picture.rgb());
+            assert_eq!((read.width() as usize, read.height() as usize), (picture.width(), picture.height()));
+        }
+    }
+
+    #[test]
+    fn blending_is_linear_between_the_two_colours() {
+        let mut picture = Picture::plain(1, 1, [0, 100, 200]);
+        picture.blend(0, 0, [200, 100, 0], 0.25);
+        assert_eq!(picture.at(0, 0), [50, 100, 150]);
+    }
+}

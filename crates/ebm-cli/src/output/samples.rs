@@ -1,0 +1,141 @@
+//! What a file of samples holds: plain numbers and their shape.
+
+use anyhow::{Result, bail};
+
+/// What one row of numbers is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `[n, channels, height, width]`, pixels in [0, 1].
+    Images { n: usize, channels: usize, height: usize, width: usize },
+    /// `[n, dim]`, in the table's own units.
+    Table { n: usize, dim: usize },
+    /// `[chain, draw, dim]`.
+    Chains { chains: usize, draws: usize, dim: usize },
+}
+
+impl Shape {
+    /// The array's dimensions in a file: grey images have no channel axis.
+    pub fn dims(&self) -> Vec<usize> {
+        match *self {
+            Self::Images { n, channels: 1, height, width } => vec![n, height, width],
+            Self::Images { n, channels, height, width } => vec![n, channels, height, width],
+            Self::Table { n, dim } => vec![n, dim],
+            Self::Chains { chains, draws, dim } => vec![chains, draws, dim],
+        }
+    }
+}
+
+/// Samples in memory, with what a picture of them may show besides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    shape: Shape,
+    values: Vec<f32>,
+    film: Vec<Vec<f32>>,
+    background: Vec<f32>,
+}
+
+impl Samples {
+    /// Images `[n, channels, height, width]`, pixels in [0, 1].
+    ///
+    /// # Errors
+    /// Unless `values` has as many numbers as the shape, and at least one.
+    pub fn images(values: Vec<f32>, [n, channels, height, width]: [usize; 4]) -> Result<Self> {
+        Self::new(values, Shape::Images { n, channels, height, width })
+    }
+
+    /// A table `[n, dim]`.
+    ///
+    /// # Errors
+    /// As [`Samples::images`].
+    pub fn table(values: Vec<f32>, [n, dim]: [usize; 2]) -> Result<Self> {
+        Self::new(values, Shape::Table { n, dim })
+    }
+
+    /// Draws of several chains, `[chain, draw, dim]`.
+    ///
+    /// # Errors
+    /// As [`Samples::images`].
+    pub fn chains(values: Vec<f32>, [chains, draws, dim]: [usize; 3]) -> Result<Self> {
+        Self::new(values, Shape::Chains { chains, draws, dim })
+    }
+
+    fn new(values: Vec<f32>, shape: Shape) -> Result<Self> {
+        let dims = shape.dims();
+        let expected = dims.iter().try_fold(1usize, |product, &d| product.checked_mul(d));
+        if values.is_empty() || expected != Some(values.len()) {
+            bail!("samples of shape {dims:?} do not fit {} numbers", values.len());
+        }
+        Ok(Self { shape, values, film: Vec::new(), background: Vec::new() })
+    }
+
+    /// The way to the samples, frame by frame, each of the samples' own shape: what a `.gif` shows before them.
+    ///
+    /// # Errors
+    /// If a frame has another length than the samples.
+    pub fn with_film(mut self, frames: Vec<Vec<f32>>) -> Result<Self> {
+        if let Some(frame) = frames.iter().find(|frame| frame.len() != self.values.len()) {
+            bail!("a frame of {} numbers in a film of {}", frame.len(), self.values.len());
+        }
+        self.film = frames;
+        Ok(self)
+    }
+
+    /// Points `[m, 2]` that a picture of points in the plane shows underneath, the data for instance.
+    ///
+    /// # Errors
+    /// If there is half a point.
+    pub fn over(mut self, background: Vec<f32>) -> Result<Self> {
+        if !background.len().is_multiple_of(2) {
+            bail!("{} numbers are not points in the plane", background.len());
+        }
+        self.background = background;
+        Ok(self)
+    }
+
+    /// What a row is.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The numbers, row after row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The frames before the samples; empty if none were kept.
+    pub fn film(&self) -> &[Vec<f32>] {
+        &self.film
+    }
+
+    /// The points underneath; empty if there are none.
+    pub fn background(&self) -> &[f32] {
+        &self.background
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_must_fit_its_numbers() {
+        assert!(Samples::images(vec![0.0; 11], [1, 3, 2, 2]).is_err());
+        assert!(Samples::images(vec![0.0; 12], [1, 3, 2, 2]).is_ok());
+        assert!(Samples::table(Vec::new(), [0, 2]).is_err());
+        assert!(Samples::table(vec![0.0], [usize::MAX, 3]).is_err(), "the product overflows");
+    }
+
+    #[test]
+    fn only_grey_images_lose_their_channel_axis() {
+        assert_eq!(Shape::Images { n: 5, channels: 1, height: 3, width: 2 }.dims(), [5, 3, 2]);
+        assert_eq!(Shape::Images { n: 5, channels: 3, height: 4, width: 2 }.dims(), [5, 3, 4, 2]);
+        assert_eq!(Shape::Chains { chains: 1, draws: 2, dim: 3 }.dims(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_frame_of_another_size_is_refused() {
+        let samples = Samples::table(vec![0.0; 4], [2, 2]).unwrap();
+        assert!(samples.clone().with_film(vec![vec![0.0; 4], vec![0.0; 2]]).is_err());
+        assert!(samples.over(vec![0.0; 3]).is_err());
+    }
+}

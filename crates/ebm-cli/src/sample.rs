@@ -1,0 +1,85 @@
+//! `ebm sample`: new samples from a trained network.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Result, anyhow, ensure};
+use burn::tensor::Device;
+use ebm_ops::Noise;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::config::assign_to;
+use crate::model_file::ModelCard;
+use crate::output::{self, Format, Shape};
+use crate::run_folder::RunFolder;
+use crate::sampler::{SampleConfig, SamplerName};
+use crate::usage::usage;
+
+/// What the command line asks for.
+pub struct Request {
+    /// A run's folder or a model file.
+    pub run: PathBuf,
+    /// Samples.
+    pub n: usize,
+    /// Of all randomness.
+    pub seed: u64,
+    /// Which sampler, if not the model's own.
+    pub sampler: Option<SamplerName>,
+    /// Changes to the samplers' numbers, `key=value`.
+    pub set: Vec<String>,
+    /// Where the samples go.
+    pub out: PathBuf,
+    /// Whether standard output is JSON.
+    pub json: bool,
+}
+
+/// The model file of a run's folder, or the file itself.
+///
+/// # Errors
+/// A wrong use of the command line if there is none.
+pub fn model_path(run: &Path) -> Result<PathBuf> {
+    if run.is_file() {
+        return Ok(run.to_owned());
+    }
+    let path = RunFolder::open(run)?.model();
+    ensure!(path.is_file(), usage(anyhow!("{} is not here yet: the run is not done", path.display())));
+    Ok(path)
+}
+
+/// Draws samples and writes them.
+///
+/// # Errors
+/// Whatever keeps them from being drawn or written; nothing half-written is left.
+pub fn sample(request: &Request, device: &Device) -> Result<()> {
+    let Request { n, seed, out, .. } = request;
+    ensure!(0 < *n, usage(anyhow!("--n 0: expected at least 1")));
+    let format = Format::of(out).map_err(usage)?;
+    let (card, network) = ModelCard::load(&model_path(&request.run)?, device)?;
+    let config: SampleConfig = assign_to(&card.sample, &request.set).map_err(usage)?;
+    let name = request.sampler.unwrap_or(config.sampler);
+    let sampler = config.build(name).map_err(usage)?;
+    let dim = card.architecture.dim();
+    format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
+
+    let began = Instant::now();
+    let bar = ProgressBar::new((n * sampler.n_levels()) as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
+    let tick = |samples: usize| bar.inc(samples as u64);
+    let drawn = sampler.draw(&network, [*n, dim], &Noise::seeded(*seed), device, format.is_film(), tick)?;
+    bar.finish_and_clear();
+    let seconds = began.elapsed().as_secs_f64();
+    let samples = card.content.samples(drawn.values, *n)?.with_film(card.content.frames(drawn.film))?;
+    output::write(out, &samples)?;
+
+    let shape = Shape::dims(samples.shape());
+    if request.json {
+        let line = json!({
+            "event": "done", "n": n, "seed": seed, "sampler": name, "seconds": seconds, "shape": shape, "out": out,
+        });
+        println!("{line}");
+    } else {
+        println!("{n} samples in {seconds:.1} s: {}", out.display());
+    }
+    Ok(())
+}

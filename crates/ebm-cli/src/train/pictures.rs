@@ -1,0 +1,49 @@
+//! Samples as training goes.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use ebm_model::Network;
+use ebm_ops::Noise;
+use ebm_train::{BoxError, Event, Observer};
+use indicatif::ProgressBar;
+
+use crate::model_file::Content;
+use crate::output::{self, Format};
+use crate::run_folder::RunFolder;
+use crate::sampler::Sampler;
+
+/// Draws a few samples with the averaged weights, always from the same noise, so that one sees the same
+/// pictures grow better.
+pub struct Pictures {
+    /// Where they go.
+    pub run: RunFolder,
+    /// What draws them.
+    pub sampler: Sampler,
+    /// What they are.
+    pub content: Content,
+    /// Samples and numbers in a sample.
+    pub shape: [usize; 2],
+    /// What they are drawn from.
+    pub noise: Noise,
+    /// Where the network is.
+    pub device: Device,
+    /// Points of the data to be seen underneath, if it is of points in the plane.
+    pub background: Vec<f32>,
+    /// Where the path is told.
+    pub bar: ProgressBar,
+}
+
+impl Observer<Network> for Pictures {
+    fn observe(&mut self, event: &Event<'_, Network>) -> Result<ControlFlow<()>, BoxError> {
+        let network = event.state.average();
+        let drawn = self.sampler.draw(&network, self.shape, &self.noise, &self.device, false, |_| {})?;
+        let samples = self.content.samples(drawn.values, self.shape[0])?.over(self.background.clone())?;
+        if Format::Png.check(samples.shape()).is_ok() {
+            let path = self.run.picture(event.state.step());
+            output::write(&path, &samples)?;
+            self.bar.println(format!("samples after {} steps: {}", event.state.step(), path.display()));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}

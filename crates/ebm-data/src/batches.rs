@@ -1,0 +1,190 @@
+//! The order in which data is seen.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+use ebm_ops::Noise;
+
+use crate::{Batch, Data, DataError};
+
+/// Batches of a dataset: batch number `step` is a pure function of the stream of noise and `step`.
+///
+/// Finite data is seen in epochs, each in an order of its own; batch `step` takes the positions `step · size` to
+/// `step · size + size − 1` of the endless sequence of epochs, so that a batch may straddle two and none is short.
+/// Of endless data it takes the items of these numbers.
+/// To go on in the middle of an epoch nothing is needed but the step.
+#[derive(Clone)]
+pub struct Batches {
+    data: Arc<Data>,
+    size: NonZeroUsize,
+    order: Noise,
+    bins: Noise,
+    /// The epoch whose order was last needed, and this order.
+    epoch: Option<(u64, Vec<usize>)>,
+}
+
+impl Batches {
+    /// Batches of `size` items each.
+    pub fn new(data: impl Into<Arc<Data>>, size: NonZeroUsize, noise: &Noise) -> Self {
+        Self {
+            data: data.into(),
+            size,
+            order: noise.derive("order"),
+            bins: noise.derive("bins"),
+            epoch: None,
+        }
+    }
+
+    /// The dataset.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Values of a row.
+    pub fn dim(&self) -> usize {
+        self.data.dim()
+    }
+
+    /// Rows of a batch.
+    pub fn size(&self) -> usize {
+        self.size.get()
+    }
+
+    /// Batch number `step` as `[batch, dim]`, bytes spread over their bins.
+    ///
+    /// # Errors
+    /// If an item cannot be read.
+    pub fn batch(&mut self, step: u64, device: &Device) -> Result<Tensor<2>, DataError> {
+        Ok(self.read(step)?.tensor(device))
+    }
+
+    /// Batch number `step` as rows in memory, with labels if they are known.
+    ///
+    /// # Errors
+    /// If an item cannot be read.
+    pub fn read(&mut self, step: u64) -> Result<Batch, DataError> {
+        let indices = self.indices(step);
+        self.data.read(&indices, Some(&mut self.bins.child(step)))
+    }
+
+    /// The numbers of the items of batch `step`.
+    pub fn indices(&mut self, step: u64) -> Vec<usize> {
+        let size = self.size.get() as u128;
+        let positions = u128::from(step) * size..(u128::from(step) + 1) * size;
+        match self.data.len() {
+            // Beyond 2⁶⁴ items the numbers begin again.
+            None => positions.map(|position| position as usize).collect(),
+            Some(n) => positions
+                .map(|position| self.item((position / n as u128) as u64, (position % n as u128) as usize, n))
+                .collect(),
+        }
+    }
+
+    fn item(&mut self, epoch: u64, position: usize, n: usize) -> usize {
+        if self.epoch.as_ref().is_none_or(|(known, _)| *known != epoch) {
+            self.epoch = Some((epoch, self.order.child(epoch).permutation(n)));
+        }
+        self.epoch.as_ref().map_or(position, |(_, order)| order[position])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ImageSet, ImageShape, Toy, dequantize};
+
+    fn size(size: usize) -> NonZeroUsize {
+        NonZeroUsize::new(size).unwrap()
+    }
+
+    /// Images of two pixels, the byte of both is the image's number.
+    fn numbered(n: u8) -> Arc<Data> {
+        let pixels = (0..n).flat_map(|i| [i, i]).collect();
+        let labels = (0..u32::from(n)).map(|i| i % 3).collect();
+        let classes = ["a", "b", "c"].map(String::from).to_vec();
+        Arc::new(
+            ImageSet::new(ImageShape { channels: 1, height: 1, width: 2 }, pixels, Some(labels), classes)
+                .into(),
+        )
+    }
+
+    #[test]
+    fn a_batch_depends_on_the_seed_and_the_step_only() {
+        let noise = Noise::seeded(3);
+        let mut forwards = Batches::new(numbered(10), size(4), &noise);
+        let mut backwards = forwards.clone();
+        let batches: Vec<Batch> = (0..12).map(|step| forwards.read(step).unwrap()).collect();
+        for step in (0..12).rev() {
+            assert_eq!(backwards.read(step).unwrap(), batches[step as usize], "step {step}");
+        }
+        let mut resumed = Batches::new(numbered(10), size(4), &noise);
+        assert_eq!(resumed.read(7).unwrap(), batches[7]);
+        let other = Batches::new(numbered(10), size(4), &Noise::seeded(4)).read(7).unwrap();
+        assert_ne!(other, batches[7]);
+    }
+
+    #[test]
+    fn the_sequence_is_epochs_that_are_permutations_whatever_the_batch_size() {
+        let n = 10;
+        let sequence = |batch_size: usize| -> Vec<usize> {
+            let mut batches = Batches::new(numbered(n), size(batch_size), &Noise::seeded(5));
+            (0..).flat_map(|step| batches.indices(step)).take(60).collect()
+        };
+        let whole = sequence(1);
+        let epochs: Vec<&[usize]> = whole.chunks(10).collect();
+        for epoch in &epochs {
+            let mut sorted = epoch.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..10).collect::<Vec<_>>());
+        }
+        assert!(epochs.windows(2).all(|pair| pair[0] != pair[1]), "every epoch has its own order");
+        for batch_size in [3, 4, 7, 10, 25] {
+            assert_eq!(sequence(batch_size), whole, "batches of {batch_size}");
+        }
+    }
+
+    #[test]
+    fn rows_are_the_items_with_their_labels_and_noise_stays_in_the_bin() {
+        let mut batches = Batches::new(numbered(200), size(64), &Noise::seeded(6));
+        let mut spread = Vec::new();
+        for step in 0..10 {
+            let indices = batches.indices(step);
+            let batch = batches.read(step).unwrap();
+            assert_eq!(batch.labels.unwrap(), indices.iter().map(|&i| i as u32 % 3).collect::<Vec<_>>());
+            for (row, &byte) in batch.values.chunks(2).zip(&indices) {
+                let (low, high) = (dequantize(byte as u8, 0.0), dequantize(byte as u8, 1.0));
+                assert!(row.iter().all(|value| (low..=high).contains(value)), "{row:?} of byte {byte}");
+                assert_ne!(row[0], row[1], "each pixel has noise of its own");
+                spread.extend(row.iter().map(|value| f64::from((value - low) / (high - low))));
+            }
+        }
+        let n = spread.len() as f64;
+        let mean = spread.iter().sum::<f64>() / n;
+        let variance = spread.iter().map(|u| (u - 0.5).powi(2)).sum::<f64>() / n;
+        assert!((mean - 0.5).abs() < 5.0 * (1.0 / 12.0 / n).sqrt(), "{mean}");
+        assert!((variance - 1.0 / 12.0).abs() < 5.0 * (1.0 / 180.0 / n).sqrt(), "{variance}");
+    }
+
+    #[test]
+    fn without_noise_a_byte_is_the_middle_of_its_bin() {
+        let batch = numbered(5).read(&[4, 0], None).unwrap();
+        assert_eq!(batch.values, [4, 4, 0, 0].map(|byte| dequantize(byte, 0.5)));
+    }
+
+    #[test]
+    fn endless_data_is_seen_item_by_item() {
+        let data = Arc::new(Data::toy(Toy::Rings, &Noise::seeded(7)));
+        let mut batches = Batches::new(data.clone(), size(6), &Noise::seeded(8));
+        assert_eq!((data.len(), batches.dim()), (None, 2));
+        assert_eq!(batches.indices(3), (18..24).collect::<Vec<_>>());
+        let device = Device::flex();
+        let tensor = batches.batch(3, &device).unwrap();
+        assert_eq!(tensor.dims(), [6, 2]);
+        assert_eq!(
+            tensor.into_data().try_to_vec::<f32>().unwrap(),
+            data.read(&[18, 19, 20, 21, 22, 23], None).unwrap().values
+        );
+        assert_eq!(batches.indices(u64::MAX).len(), 6);
+    }
+}

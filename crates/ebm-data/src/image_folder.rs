@@ -1,0 +1,230 @@
+//! Folders of pictures.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufReader, Cursor};
+use std::path::{Path, PathBuf};
+
+use image::{ColorType, DynamicImage, ImageFormat, ImageReader, Limits};
+use rayon::prelude::*;
+
+use crate::{DataError, ImageSet, ImageShape, Split, bytes};
+
+/// Most rows, and most columns, of a picture.
+const MAX_SIDE: u32 = 16_384;
+
+/// Most memory that decoding one picture may take, and most bytes of its file.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Most bytes of all pictures together.
+const MAX_TOTAL: usize = 64 << 30;
+
+/// Pictures that are decoded before the next ones are begun.
+const BLOCK: usize = 4096;
+
+/// A folder of PNG and JPEG pictures, all of one shape.
+///
+/// The pictures lie flat in the folder, without labels, or in one folder a class, named after it.
+/// With `train/` and `test/` folders each split is one of these; without them, all is for training.
+/// Pictures are in the order of their classes' names, then of their own, by bytes; hidden files and other kinds of
+/// files are passed over, and so is a link that leads out of the folder.
+///
+/// Eight bits a channel are read: grey is one channel, colour three.
+/// An alpha channel is dropped if it is opaque everywhere and refused otherwise, since what lies behind a transparent
+/// pixel is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageFolder {
+    root: PathBuf,
+}
+
+impl ImageFolder {
+    /// The folder at `root`; nothing is read yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Reads one split, decoding with all threads.
+    ///
+    /// # Errors
+    /// If there is no picture or no such split, if a picture cannot be decoded, or if it differs in shape from the
+    /// first: the first that fails is named.
+    pub fn read(&self, split: Split) -> Result<ImageSet, DataError> {
+        let Listing { files, labels, classes } = self.list(split)?;
+        let mut pixels = Vec::new();
+        let mut first: Option<ImageShape> = None;
+        for block in files.chunks(BLOCK) {
+            let decoded: Vec<_> = block.par_iter().map(|file| decode(file)).collect();
+            for (file, picture) in block.iter().zip(decoded) {
+                let (found, values) = picture?;
+                let expected = *first.get_or_insert(found);
+                if found != expected {
+                    return Err(DataError::ImageSize {
+                        file: file.clone(),
+                        found,
+                        first: files[0].clone(),
+                        expected,
+                    });
+                }
+                if MAX_TOTAL - values.len() < pixels.len() {
+                    let found = format!("more than {MAX_TOTAL} bytes of pictures");
+                    return Err(DataError::Unsupported { file: self.root.clone(), found, expected: "fewer" });
+                }
+                pixels.extend(values);
+            }
+        }
+        let shape = first.ok_or_else(|| self.empty())?;
+        Ok(ImageSet::new(shape, pixels, labels, classes))
+    }
+
+    fn empty(&self) -> DataError {
+        DataError::Empty { path: self.root.clone(), expected: "PNG or JPEG pictures" }
+    }
+
+    fn list(&self, split: Split) -> Result<Listing, DataError> {
+        let root = self.root.canonicalize().map_err(|source| DataError::io(&self.root, source))?;
+        let [train, test] = [Split::Train, Split::Test].map(|split| root.join(split.name()));
+        let folder = match split {
+            _ if !train.is_dir() && !test.is_dir() && split == Split::Train => root.clone(),
+            Split::Train => train,
+            Split::Test => test,
+        };
+        if !folder.is_dir() {
+            return Err(DataError::NotFound { path: self.root.join(split.name()) });
+        }
+        let Entries { files, folders } = entries(&folder, &root)?;
+        let classes: Vec<(String, Vec<PathBuf>)> = folders
+            .into_iter()
+            .map(|class| {
+                let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                Ok((name, entries(&class, &root)?.files))
+            })
+            .collect::<Result<_, DataError>>()?;
+        let classes: Vec<_> = classes.into_iter().filter(|(_, files)| !files.is_empty()).collect();
+        match (files.is_empty(), classes.is_empty()) {
+            (true, true) => Err(self.empty()),
+            (false, true) => Ok(Listing { files, labels: None, classes: Vec::new() }),
+            (true, false) => Ok(Listing::of_classes(classes)),
+            (false, false) => {
+                let problem = format!(
+                    "pictures beside folders of pictures ({}, {}/): expected one or the other",
+                    name(&files[0]),
+                    classes[0].0
+                );
+                Err(DataError::malformed(&folder, problem))
+            }
+        }
+    }
+}
+
+/// The pictures of a split, in order.
+struct Listing {
+    files: Vec<PathBuf>,
+    labels: Option<Vec<u32>>,
+    classes: Vec<String>,
+}
+
+impl Listing {
+    fn of_classes(classes: Vec<(String, Vec<PathBuf>)>) -> Self {
+        let labels = (0..).zip(&classes).flat_map(|(label, (_, files))| vec![label; files.len()]).collect();
+        let (classes, files): (_, Vec<_>) = classes.into_iter().unzip();
+        Self { files: files.concat(), labels: Some(labels), classes }
+    }
+}
+
+/// What lies in a folder, sorted by name.
+struct Entries {
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+fn entries(folder: &Path, root: &Path) -> Result<Entries, DataError> {
+    let failed = |source| DataError::io(folder, source);
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let mut kind = entry.file_type().map_err(failed)?;
+        if kind.is_symlink() {
+            let Ok(target) = path.canonicalize() else { continue };
+            if !target.starts_with(root) {
+                continue;
+            }
+            kind = fs::metadata(&target).map_err(failed)?.file_type();
+        }
+        if kind.is_dir() {
+            folders.push(path);
+        } else if kind.is_file() && is_picture(&path) {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    folders.sort_unstable();
+    Ok(Entries { files, folders })
+}
+
+fn is_picture(file: &Path) -> bool {
+    let known =
+        |extension: &OsStr| ["png", "jpg", "jpeg"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+    file.extension().is_some_and(known)
+}
+
+fn name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The shape of a picture and its bytes, channel by channel.
+fn decode(file: &Path) -> Result<(ImageShape, Vec<u8>), DataError> {
+    let content = fs::File::open(file).map_err(|source| DataError::io(file, source))?;
+    let content = bytes::read_at_most(&mut BufReader::new(content), MAX_BYTES, file)?;
+    let mut reader = ImageReader::new(Cursor::new(&content))
+        .with_guessed_format()
+        .map_err(|source| DataError::io(file, source))?;
+    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
+        return Err(DataError::magic(file, "a PNG or JPEG picture", &content));
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_BYTES);
+    reader.limits(limits);
+    let picture = reader.decode().map_err(|source| DataError::Image { file: file.into(), source })?;
+    let (height, width) = (picture.height() as usize, picture.width() as usize);
+    let (channels, bytes) = opaque(picture, file)?;
+    Ok((ImageShape { channels, height, width }, planes(bytes, channels)))
+}
+
+/// The channels of a picture without alpha, and its bytes pixel by pixel.
+fn opaque(picture: DynamicImage, file: &Path) -> Result<(usize, Vec<u8>), DataError> {
+    let unsupported = |found: String| {
+        let expected = "grey or colour of 8 bits, opaque";
+        Err(DataError::Unsupported { file: file.into(), found, expected })
+    };
+    let without_alpha = |bytes: Vec<u8>, channels: usize| {
+        if bytes.chunks_exact(channels + 1).any(|pixel| pixel[channels] != 255) {
+            return unsupported("a picture with transparent pixels".into());
+        }
+        let rest = bytes.chunks_exact(channels + 1).flat_map(|pixel| &pixel[..channels]).copied().collect();
+        Ok((channels, rest))
+    };
+    match picture.color() {
+        ColorType::L8 => Ok((1, picture.into_bytes())),
+        ColorType::Rgb8 => Ok((3, picture.into_bytes())),
+        ColorType::La8 => without_alpha(picture.into_bytes(), 1),
+        ColorType::Rgba8 => without_alpha(picture.into_bytes(), 3),
+        other => unsupported(format!("a picture of {} bits a pixel", other.bits_per_pixel())),
+    }
+}
+
+/// From pixel by pixel to channel by channel.
+fn planes(bytes: Vec<u8>, channels: usize) -> Vec<u8> {
+    if channels == 1 {
+        return bytes;
+    }
+    (0..channels).flat_map(|channel| bytes.iter().skip(channel).step_by(channels)).copied().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Columns of mean 0 and variance 1.
+
+use serde::{Deserialize, Serialize};
+
+use crate::DataError;
+
+/// The map of each column x to (x − mean)/scale, and back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Columns", into = "Columns")]
+pub struct Standardize {
+    mean: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+/// [`Standardize`] as it is stored, before it is checked.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Columns {
+    mean: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+impl Standardize {
+    /// # Errors
+    /// [`DataError::Spec`] unless there are as many means as scales, at least one, all finite, and each scale is
+    /// positive.
+    pub fn new(mean: Vec<f64>, scale: Vec<f64>) -> Result<Self, DataError> {
+        if mean.len() != scale.len() || mean.is_empty() {
+            let problem =
+                format!("expected as many means as scales, found {} and {}", mean.len(), scale.len());
+            return Err(DataError::Spec(problem));
+        }
+        if let Some(bad) = mean.iter().find(|mean| !mean.is_finite()) {
+            return Err(DataError::Spec(format!("expected a finite mean, found {bad}")));
+        }
+        if let Some(bad) = scale.iter().find(|scale| !(scale.is_finite() && 0.0 < **scale)) {
+            return Err(DataError::Spec(format!("expected a positive scale, found {bad}")));
+        }
+        Ok(Self { mean, scale })
+    }
+
+    /// The map that changes nothing, for rows of `dim` columns.
+    pub fn identity(dim: usize) -> Self {
+        Self { mean: vec![0.0; dim], scale: vec![1.0; dim] }
+    }
+
+    /// The mean and the standard deviation of each column of `values`, row after row of `dim` columns.
+    ///
+    /// A column that is constant, up to rounding, has scale 1.
+    ///
+    /// # Panics
+    /// Unless there is a row, every row is whole, and all values are finite and within single precision.
+    pub fn fit(values: &[f64], dim: usize) -> Self {
+        assert!(
+            0 < dim && !values.is_empty() && values.len().is_multiple_of(dim),
+            "{} values in {dim} columns",
+            values.len()
+        );
+        let n = (values.len() / dim) as f64;
+        let average = |statistic: &dyn Fn(usize, f64) -> f64| {
+            let mut sums = vec![0.0; dim];
+            for row in values.chunks_exact(dim) {
+                for (column, (sum, &value)) in sums.iter_mut().zip(row).enumerate() {
+                    *sum += statistic(column, value);
+                }
+            }
+            sums.into_iter().map(|sum| sum / n).collect::<Vec<_>>()
+        };
+        let mean = average(&|_, value| value);
+        let variance = average(&|column, value| (value - mean[column]).powi(2));
+        let scale = mean.iter().zip(variance).map(|(mean, variance)| match variance.sqrt() {
+            deviation if 1e-12 * mean.abs() < deviation && deviation.is_normal() => deviation,
+            _ => 1.0,
+        });
+        let scale = scale.collect();
+        Self { mean, scale }
+    }
+
+    /// Columns of a row.
+    pub fn dim(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The mean of each column.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The scale of each column, positive.
+    pub fn scale(&self) -> &[f64] {
+        &self.scale
+    }
+
+    /// From the table's units: whole rows, one after the other.
+    ///
+    /// # Panics
+    /// Unless every row is whole.
+    pub fn forward(&self, values: &[f64]) -> Vec<f32> {
+        self.map(values, |value, mean, scale| ((value - mean) / scale) as f32)
+    }
+
+    /// To the table's units: whole rows, one after the other.
+    ///
+    /// # Panics
+    /// Unless every row is whole.
+    pub fn inverse(&self, values: &[f32]) -> Vec<f64> {
+        self.map(values, |value, mean, scale| f64::from(value) * scale + mean)
+    }
+
+    fn map<T: Copy, U>(&self, values: &[T], map: impl Fn(T, f64, f64) -> U) -> Vec<U> {
+        let dim = self.dim();
+        assert!(values.len().is_multiple_of(dim), "{} values in {dim} columns", values.len());
+        let columns = self.mean.iter().zip(&self.scale).cycle();
+        values.iter().zip(columns).map(|(&value, (&mean, &scale))| map(value, mean, scale)).collect()
+    }
+}
+
+impl TryFrom<Columns> for Standardize {
+    type Error = DataError;
+
+    fn try_from(Columns { mean, scale }: Columns) -> Result<Self, DataError> {
+        Self::new(mean, scale)
+    }
+}
+
+impl From<Standardize> for Columns {
+    fn from(Standardize { mean, scale }: Standardize) -> Self {
+        Self { mean, scale }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ebm_ops::Noise;
+
+    use super::*;
+
+    #[test]
+    fn a_fitted_table_has_mean_0_and_variance_1_and_comes_back() {
+        let n = 500;
+        let z = Noise::seeded(4).normals_f64(3 * n);
+        let table: Vec<f64> = z.chunks(3).flat_map(|z| [1e9 + 3.0 * z[0], 1e-6 * z[1], -7.0]).collect();
+        let standardize = Standardize::fit(&table, 3);
+        let inside = standardize.forward(&table);
+        for column in 0..2 {
+            let values = || inside.iter().skip(column).step_by(3).map(|&value| f64::from(value));
+            let mean = values().sum::<f64>() / n as f64;
+            let variance = values().map(|value| value * value).sum::<f64>() / n as f64;
+            assert!(
+                mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-5,
+                "column {column}: {mean}, {variance}"
+            );
+        }
+        assert!(inside.iter().skip(2).step_by(3).all(|&constant| constant == 0.0));
+        for (i, (back, value)) in standardize.inverse(&inside).iter().zip(&table).enumerate() {
+            // A standardised value is rounded to single precision, by at most 2⁻²⁴ of its size, here below 5.
+            let tolerance = standardize.scale()[i % 3] * 5.0 * 2f64.powi(-24) + value.abs() * 1e-15;
+            assert!((back - value).abs() <= tolerance, "{back} against {value}");
+        }
+    }
+
+    #[test]
+    fn the_deviation_is_that_of_the_rows_themselves() {
+        let standardize = Standardize::fit(&[1.0, 5.0], 1);
+        assert_eq!((standardize.mean(), standardize.scale()), (&[3.0][..], &[2.0][..]));
+        assert_eq!(standardize.forward(&[1.0, 5.0]), [-1.0, 1.0]);
+    }
+
+    #[test]
+    fn only_a_map_that_can_be_turned_back_is_made() {
+        assert!(Standardize::new(vec![0.0], vec![0.0]).is_err());
+        assert!(Standardize::new(vec![0.0], vec![f64::NAN]).is_err());
+        assert!(Standardize::new(vec![f64::INFINITY], vec![1.0]).is_err());
+        assert!(Standardize::new(vec![0.0, 1.0], vec![1.0]).is_err());
+        assert!(Standardize::new(vec![], vec![]).is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! Tables of numbers.
+
+use std::path::{Path, PathBuf};
+
+use burn_dataset::Dataset;
+
+use crate::{DataError, Point, Split, Standardize, bytes, comma_separated, npy};
+
+/// Endings of the files that are read, in the order in which a folder is searched.
+const ENDINGS: [&str; 3] = ["npy", "csv", "tsv"];
+
+/// Rows of a file, before they are checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rows {
+    pub(crate) dim: usize,
+    /// Row after row.
+    pub(crate) values: Vec<f64>,
+}
+
+/// A table of finite numbers in memory, a point a row.
+///
+/// It knows its values in its own units and the [`Standardize`] that maps them to those of training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    dim: usize,
+    values: Vec<f64>,
+    standardize: Standardize,
+}
+
+impl Table {
+    /// Reads one split of the table at `path`: a file, which is all for training, or a folder with files named
+    /// `train` and `test`. The ending says the format: `.npy`, `.csv` or `.tsv`; a CSV's first row may be a header.
+    ///
+    /// With `standardize`, mean and scale are those of the rows for training, whichever split is read.
+    ///
+    /// # Errors
+    /// If the file or split is absent, if its format is not as it should be, or if a value is NaN, infinite or beyond
+    /// single precision.
+    pub fn read(path: &Path, split: Split, standardize: bool) -> Result<Self, DataError> {
+        let file = |split: Split| match path.is_dir() {
+            true => Self::file(path, split)
+                .ok_or_else(|| DataError::NotFound { path: path.join(split.name()).with_extension("npy") }),
+            false if split == Split::Train => Ok(path.into()),
+            false => Err(DataError::Spec(format!("{} is one file and has no test split", path.display()))),
+        };
+        let training_file = file(Split::Train)?;
+        let wanted_file = file(split)?;
+        let wanted = checked(&wanted_file)?;
+        let standardize = match (standardize, split) {
+            (false, _) => Standardize::identity(wanted.dim),
+            (true, Split::Train) => Standardize::fit(&wanted.values, wanted.dim),
+            (true, Split::Test) => {
+                let training = checked(&training_file)?;
+                Standardize::fit(&training.values, training.dim)
+            }
+        };
+        if standardize.dim() != wanted.dim {
+            let problem = format!("{} columns, but {} for training", wanted.dim, standardize.dim());
+            return Err(DataError::malformed(&wanted_file, problem));
+        }
+        Ok(Self { dim: wanted.dim, values: wanted.values, standardize })
+    }
+
+    /// The file of a split in a folder, if it is there.
+    pub(crate) fn file(folder: &Path, split: Split) -> Option<PathBuf> {
+        let file = folder.join(split.name());
+        ENDINGS.iter().map(|ending| file.with_extension(ending)).find(|file| file.is_file())
+    }
+
+    /// Whether the ending is one of those that are read.
+    pub(crate) fn is_table(file: &Path) -> bool {
+        ending(file).is_some()
+    }
+
+    /// Columns.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The map from the table's units to those of training.
+    pub fn standardize(&self) -> &Standardize {
+        &self.standardize
+    }
+
+    /// Row `index` in the table's units.
+    ///
+    /// # Panics
+    /// Unless `index` is below the number of rows.
+    pub fn row(&self, index: usize) -> &[f64] {
+        &self.values[index * self.dim..(index + 1) * self.dim]
+    }
+}
+
+impl Dataset<Point, DataError> for Table {
+    /// Row `index`, standardised.
+    fn get(&self, index: usize) -> Result<Point, DataError> {
+        Ok(Point { coordinates: self.standardize.forward(self.row(index)), label: None })
+    }
+
+    fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+}
+
+fn ending(file: &Path) -> Option<&'static str> {
+    let found = file.extension()?;
+    ENDINGS.into_iter().find(|ending| found.eq_ignore_ascii_case(ending))
+}
+
+/// The rows of a file, all finite.
+fn checked(file: &Path) -> Result<Rows, DataError> {
+    let ending = ending(file).ok_or_else(|| {
+        let found = "a file of this ending".into();
+        DataError::Unsupported { file: file.into(), found, expected: ".npy, .csv or .tsv" }
+    })?;
+    let content = bytes::open(file)?;
+    let rows = match ending {
+        "npy" => npy::read(content, file)?,
+        "csv" => comma_separated::read(content, b',', file)?,
+        _ => comma_separated::read(content, b'\t', file)?,
+    };
+    let bad = rows.values.iter().position(|&value| !(value as f32).is_finite());
+    match bad {
+        Some(i) => Err(DataError::NotFinite {
+            file: file.into(),
+            row: i / rows.dim + 1,
+            column: i % rows.dim + 1,
+            found: rows.values[i],
+        }),
+        None => Ok(rows),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_by_its_ending_and_standardised() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("Table.CSV");
+        fs::write(&file, "height,weight\n1,10\n3,20\n5,60\n").unwrap();
+        let table = Table::read(&file, Split::Train, true).unwrap();
+        assert_eq!((table.len(), table.dim(), table.row(2)), (3, 2, &[5.0, 60.0][..]));
+        assert_eq!(table.standardize().mean(), [3.0, 30.0]);
+        assert_eq!(table.get(1).unwrap().coordinates[0], 0.0);
+        let raw = Table::read(&file, Split::Train, false).unwrap();
+        assert_eq!(raw.get(1).unwrap().coordinates, [3.0, 20.0]);
+
+        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::Spec(_))));
+        assert!(matches!(
+            Table::read(&folder.path().join("x.csv"), Split::Train, true),
+            Err(DataError::NotFound { .. })
+        ));
+        fs::write(folder.path().join("x.xls"), "").unwrap();
+        let error = Table::read(&folder.path().join("x.xls"), Split::Train, true).unwrap_err();
+        assert!(matches!(error, DataError::Unsupported { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_test_split_is_standardised_by_the_training_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("train.csv"), "0\n2\n").unwrap();
+        fs::write(folder.path().join("test.tsv"), "4\n").unwrap();
+        let test = Table::read(folder.path(), Split::Test, true).unwrap();
+        assert_eq!(test.get(0).unwrap().coordinates, [3.0]);
+        fs::write(folder.path().join("test.tsv"), "4\t5\n").unwrap();
+        let error = Table::read(folder.path(), Split::Test, true).unwrap_err().to_string();
+        assert!(error.contains("2 columns, but 1"), "{error}");
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named_by_row_and_column() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.csv");
+        for bad in ["nan", "inf", "-Infinity", "1e39", "1e999"] {
+            fs::write(&file, format!("a,b\n1,2\n3,{bad}\n")).unwrap();
+            let error = Table::read(&file, Split::Train, true).unwrap_err();
+            assert!(matches!(error, DataError::NotFinite { row: 2, column: 2, .. }), "{bad}: {error}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Normalisation over groups of channels.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use ebm_ops::group_norm::group_norm_silu;
+
+use crate::Init;
+
+/// Keeps the division sound where a group is constant.
+const EPSILON: f64 = 1e-5;
+
+/// Group normalisation followed by SiLU, with an optional scale and shift between the two.
+///
+/// Rows of a batch do not see each other, which a score must not.
+///
+/// # Reference
+/// Wu and He (2018), *Group normalization*, eq. 1–7; Perez et al. (2018), *FiLM*, for scale and shift.
+#[derive(Module, Debug)]
+pub struct GroupNorm {
+    /// `[channels]`.
+    weight: Param<Tensor<1>>,
+    /// `[channels]`.
+    bias: Param<Tensor<1>>,
+    groups: usize,
+}
+
+impl GroupNorm {
+    /// Weight one and bias zero.
+    ///
+    /// # Panics
+    /// Unless `groups` divides `channels`.
+    pub fn new(channels: usize, groups: usize, init: &Init) -> Self {
+        assert!(channels % groups == 0, "{channels} channels cannot form {groups} equal groups");
+        Self { weight: init.ones([channels]), bias: init.zeros([channels]), groups }
+    }
+
+    /// SiLU(norm(x)), `[batch, channels, h, w]`.
+    pub fn silu(&self, x: Tensor<4>) -> Tensor<4> {
+        group_norm_silu(x, self.weight.val(), self.bias.val(), None, self.groups, EPSILON)
+    }
+
+    /// SiLU(norm(x)·(1 + scale) + shift); `scale` and `shift` are `[batch, channels]`.
+    pub fn modulated_silu(&self, x: Tensor<4>, scale: Tensor<2>, shift: Tensor<2>) -> Tensor<4> {
+        group_norm_silu(x, self.weight.val(), self.bias.val(), Some((scale, shift)), self.groups, EPSILON)
+    }
+}

@@ -1,0 +1,99 @@
+//! The network for points and tables.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use ebm_ops::activation::silu;
+use serde::{Deserialize, Serialize};
+
+use crate::layers::{Dense, NoiseEmbedding};
+use crate::{Init, ModelError, NoiseConditional};
+
+/// What an [`Mlp`] is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MlpConfig {
+    /// Coordinates of a point.
+    pub dim: usize,
+    /// Units of each hidden layer.
+    pub hidden: usize,
+    /// Hidden layers.
+    pub layers: usize,
+    /// Numbers in the embedding of the noise level.
+    pub embedding: usize,
+    /// Frequencies in it.
+    pub frequencies: usize,
+}
+
+impl MlpConfig {
+    /// # Errors
+    /// [`ModelError::Architecture`], naming the field that no network can have.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let counts = [
+            ("dim", self.dim),
+            ("hidden", self.hidden),
+            ("layers", self.layers),
+            ("embedding", self.embedding),
+            ("frequencies", self.frequencies),
+        ];
+        match counts.into_iter().find(|(_, count)| !(1..=65_536).contains(count)) {
+            Some((field, count)) => {
+                let (found, expected) = (count.to_string(), "1 to 65,536".into());
+                Err(ModelError::Architecture { field, found, expected })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Residual hidden layers of SiLU units, each of which hears the noise level.
+///
+/// h₀ = W x,  hᵢ₊₁ = hᵢ + SiLU(Aᵢ hᵢ + Bᵢ e),  f = V SiLU(h);   V starts at zero.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    embedding: NoiseEmbedding,
+    input: Dense,
+    hidden: Vec<Dense>,
+    levels: Vec<Dense>,
+    output: Dense,
+    #[module(skip)]
+    config: MlpConfig,
+}
+
+impl Mlp {
+    /// A new network.
+    ///
+    /// # Errors
+    /// Those of [`MlpConfig::validate`].
+    pub fn new(config: &MlpConfig, init: &Init) -> Result<Self, ModelError> {
+        config.validate()?;
+        let MlpConfig { dim, hidden, layers, embedding, frequencies } = *config;
+        let stack = |name: &str, inputs: usize| {
+            let init = init.part(name);
+            (0..layers).map(|i| Dense::new(inputs, hidden, &init.nth(i))).collect()
+        };
+        Ok(Self {
+            embedding: NoiseEmbedding::new(frequencies, embedding, &init.part("embedding")),
+            input: Dense::new(dim, hidden, &init.part("input")),
+            hidden: stack("hidden", hidden),
+            levels: stack("levels", embedding),
+            output: Dense::zeros(hidden, dim, &init.part("output")),
+            config: config.clone(),
+        })
+    }
+
+    /// What the network is made of.
+    pub fn config(&self) -> &MlpConfig {
+        &self.config
+    }
+}
+
+impl NoiseConditional for Mlp {
+    fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
+        assert_eq!(x.dims()[1], self.config.dim, "points in {} dimensions were given as {:?}", self.config.dim, x.dims());
+        let e = self.embedding.forward(c);
+        let layers = self.hidden.iter().zip(&self.levels);
+        let h = layers.fold(self.input.forward(x), |h, (hidden, level)| {
+            h.clone() + silu(hidden.forward(h) + level.forward(e.clone()))
+        });
+        self.output.forward(silu(h))
+    }
+}

@@ -1,0 +1,59 @@
+//! A network made into a score.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::NoisyScore;
+
+/// A network f(x, c) that is told the noise level by c = ln(σ)/4.
+pub trait NoiseConditional {
+    /// `x`: `[batch, dim]` of unit variance, `c`: `[batch]`; the result `[batch, dim]`.
+    fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2>;
+}
+
+/// A network in EDM's form, where what it must learn has unit variance at every noise level.
+///
+/// D(y, σ) = σ_d²/(σ² + σ_d²) · y + σ σ_d/√(σ² + σ_d²) · f(y/√(σ² + σ_d²), ln(σ)/4),
+/// s(y, σ) = (D(y, σ) − y)/σ² = −y/(σ² + σ_d²) + σ_d/(σ √(σ² + σ_d²)) · f.
+///
+/// The last form has no difference of large numbers in it.
+///
+/// # Reference
+/// Karras, Aittala, Aila and Laine (2022), *Elucidating the design space of diffusion-based generative
+/// models*, table 1.
+#[derive(Module, Debug)]
+pub struct Preconditioned<F: Module> {
+    network: F,
+    sigma_data: f64,
+}
+
+impl<F: Module> Preconditioned<F> {
+    /// `sigma_data`, σ_d, is the standard deviation of the data.
+    pub fn new(network: F, sigma_data: f64) -> Self {
+        Self { network, sigma_data }
+    }
+}
+
+impl<F: NoiseConditional + Module> Preconditioned<F> {
+    /// (σ² + σ_d², σ, f), the first two `[batch, 1]`.
+    fn parts(&self, y: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
+        let column = sigma.clone().unsqueeze_dim::<2>(1);
+        let variance = column.clone().square() + self.sigma_data * self.sigma_data;
+        let f = self.network.forward(y / variance.clone().sqrt(), sigma.log() / 4.0);
+        (variance, column, f)
+    }
+}
+
+impl<F: NoiseConditional + Module> NoisyScore for Preconditioned<F> {
+    fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        let (variance, sigma, f) = self.parts(x.clone(), sigma);
+        let weight = (sigma * variance.clone().sqrt()).recip() * self.sigma_data;
+        f * weight - x / variance
+    }
+
+    fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        let (variance, sigma, f) = self.parts(x.clone(), sigma);
+        let weight = sigma / variance.clone().sqrt() * self.sigma_data;
+        f * weight + x * (variance.recip() * (self.sigma_data * self.sigma_data))
+    }
+}

@@ -1,0 +1,250 @@
+//! Weights to and from safetensors.
+//!
+//! Names are the paths of the parameters in the network, joined by dots.
+//! A file is loaded whole or not at all, and what does not fit is listed.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{DType, Tensor, TensorData};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::ModelError;
+
+/// A header longer than this, in bytes, is not ours.
+const MAX_HEADER: u64 = 1 << 20;
+/// As is one with more tensors than this.
+const MAX_TENSORS: usize = 10_000;
+/// The one key of the file's metadata. One, because their order in the file is not fixed.
+const METADATA_KEY: &str = "ebm";
+
+/// Named tensors of 32-bit floats in memory, by name.
+pub type NamedTensors = BTreeMap<String, TensorData>;
+
+/// The parameters of a network by their paths, on the host.
+pub fn collect<M: Module>(module: &M) -> NamedTensors {
+    let mut visitor = Collect { path: ParameterPath::default(), found: BTreeMap::new() };
+    module.visit(&mut visitor);
+    visitor.found
+}
+
+/// The network with its parameters replaced by `tensors`, trainable where they were.
+///
+/// # Errors
+/// [`ModelError::Mismatch`] lists every name that is missing or too many and every shape that differs.
+pub fn apply<M: Module>(module: M, tensors: NamedTensors) -> Result<M, ModelError> {
+    let differences = differences(&shapes(&module), &tensors);
+    if !differences.is_empty() {
+        return Err(ModelError::Mismatch(differences));
+    }
+    Ok(module.map(&mut Replace { path: ParameterPath::default(), tensors }))
+}
+
+/// Tensors and a text about them as the bytes of a safetensors file; equal input gives equal bytes.
+///
+/// # Errors
+/// [`ModelError::Format`] if a tensor is not of 32-bit floats.
+pub fn to_bytes(tensors: &NamedTensors, metadata: &str) -> Result<Vec<u8>, ModelError> {
+    let format = |error: &dyn std::fmt::Display| ModelError::Format(error.to_string());
+    let mut bytes = BTreeMap::new();
+    for (name, data) in tensors {
+        let values = data.as_slice::<f32>().map_err(|error| ModelError::Format(format!("{name}: {error:?}")))?;
+        let little_endian: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        bytes.insert(name.as_str(), (data.shape().as_slice().to_vec(), little_endian));
+    }
+    let views: Result<Vec<_>, ModelError> = bytes
+        .iter()
+        .map(|(name, (shape, bytes))| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| format(&error))?;
+            Ok((*name, view))
+        })
+        .collect();
+    let metadata = [(METADATA_KEY.to_owned(), metadata.to_owned())].into();
+    safetensors::serialize(views?, Some(metadata)).map_err(|error| format(&error))
+}
+
+/// The tensors of a safetensors file and the text stored with them, empty if there is none.
+///
+/// # Errors
+/// [`ModelError::Format`] if the bytes are not a whole safetensors file of 32-bit floats within the limits
+/// (a header of 1 MiB, 10,000 tensors).
+pub fn from_bytes(bytes: &[u8]) -> Result<(NamedTensors, String), ModelError> {
+    let format = |error: &dyn std::fmt::Display| ModelError::Format(error.to_string());
+    let length = bytes.first_chunk::<8>().map(|length| u64::from_le_bytes(*length));
+    match length {
+        None => return Err(ModelError::Format(format!("it has {} bytes, a header's length alone has 8", bytes.len()))),
+        Some(length) if MAX_HEADER < length => {
+            return Err(ModelError::Format(format!("its header claims {length} bytes, at most {MAX_HEADER} are read")));
+        }
+        Some(_) => {}
+    }
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| format(&error))?;
+    let text = header.metadata().as_ref().and_then(|map| map.get(METADATA_KEY)).cloned().unwrap_or_default();
+    let file = SafeTensors::deserialize(bytes).map_err(|error| format(&error))?;
+    if MAX_TENSORS < file.len() {
+        return Err(ModelError::Format(format!("it has {} tensors, at most {MAX_TENSORS} are read", file.len())));
+    }
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.iter() {
+        if view.dtype() != Dtype::F32 {
+            return Err(ModelError::Format(format!("{name} is of type {:?}, expected F32", view.dtype())));
+        }
+        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        tensors.insert(name.to_owned(), TensorData::new(values.collect::<Vec<_>>(), view.shape().to_vec()));
+    }
+    Ok((tensors, text))
+}
+
+/// The shapes of the parameters of a network by their paths.
+pub fn shapes<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
+    let mut visitor = Shapes { path: ParameterPath::default(), found: BTreeMap::new() };
+    module.visit(&mut visitor);
+    visitor.found
+}
+
+fn differences(wanted: &BTreeMap<String, Vec<usize>>, found: &NamedTensors) -> Vec<String> {
+    let missing = wanted.iter().filter_map(|(name, shape)| match found.get(name) {
+        None => Some(format!("{name} {shape:?} is missing")),
+        Some(data) if data.shape().as_slice() != shape.as_slice() => {
+            Some(format!("{name} has shape {:?}, expected {shape:?}", data.shape().as_slice()))
+        }
+        Some(_) => None,
+    });
+    let surplus = found.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("{name} is unknown"));
+    missing.chain(surplus).collect()
+}
+
+/// Where in a network a visitor is, for visitors that go by the names of parameters.
+#[derive(Clone, Debug, Default)]
+pub struct ParameterPath(Vec<String>);
+
+impl ParameterPath {
+    /// One part deeper; variants of an enum are not part of a name, so a network keeps its names inside one.
+    pub fn enter(&mut self, name: &str, container: &str) {
+        if !container.starts_with("Enum") {
+            self.0.push(name.to_owned());
+        }
+    }
+
+    /// Back out of the part that was entered last.
+    pub fn exit(&mut self, container: &str) {
+        if !container.starts_with("Enum") {
+            self.0.pop();
+        }
+    }
+
+    /// The parts' names, joined by dots.
+    pub fn name(&self) -> String {
+        self.0.join(".")
+    }
+}
+
+struct Shapes {
+    path: ParameterPath,
+    found: BTreeMap<String, Vec<usize>>,
+}
+
+impl ModuleVisitor for Shapes {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found.insert(self.path.name(), param.lazy_shape().as_slice().to_vec());
+    }
+
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+}
+
+struct Collect {
+    path: ParameterPath,
+    found: NamedTensors,
+}
+
+impl ModuleVisitor for Collect {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found.insert(self.path.name(), param.val().into_data().convert_dtype(DType::F32));
+    }
+
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+}
+
+struct Replace {
+    path: ParameterPath,
+    tensors: NamedTensors,
+}
+
+impl ModuleMapper for Replace {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(data) = self.tensors.remove(&self.path.name()) else { return param };
+        let (id, old, mapper) = param.consume();
+        let new = Tensor::from_data(data, (&old.device().inner(), old.dtype()));
+        let new = if old.is_autodiff() { Tensor::from_inner(new).set_require_grad(old.is_require_grad()) } else { new };
+        Param::from_mapped_value(id, new, mapper)
+    }
+
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Architecture, Init, MlpConfig, Network};
+    use burn::tensor::Device;
+    use ebm_ops::Noise;
+
+    fn network(seed: u64, hidden: usize) -> Network {
+        let network = MlpConfig { dim: 2, hidden, layers: 1, embedding: 4, frequencies: 3 };
+        let init = Noise::seeded(seed);
+        Architecture::Mlp { sigma_data: 0.5, network }.build(&Init::new(init, &Device::flex())).unwrap()
+    }
+
+    #[test]
+    fn weights_survive_the_way_through_a_file_to_the_bit() {
+        let tensors = collect(&network(1, 8));
+        assert!(tensors.contains_key("network.hidden.0.weight"), "{:?}", tensors.keys());
+        let bytes = to_bytes(&tensors, "about").unwrap();
+        assert_eq!(bytes, to_bytes(&tensors, "about").unwrap());
+        let (read, text) = from_bytes(&bytes).unwrap();
+        assert_eq!(text, "about");
+        let restored = apply(network(2, 8), read).unwrap();
+        assert_eq!(collect(&restored), tensors);
+        assert_ne!(collect(&network(2, 8)), tensors);
+    }
+
+    #[test]
+    fn weights_of_another_network_are_refused_with_every_difference() {
+        let mut tensors = collect(&network(1, 8));
+        let moved = tensors.remove("network.input.bias").unwrap();
+        tensors.insert("extra".into(), moved);
+        let error = apply(network(1, 9), tensors).unwrap_err().to_string();
+        for part in ["network.input.bias [9] is missing", "network.hidden.0.weight has shape [8, 8], expected [9, 9]", "extra is unknown"] {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+    }
+
+    #[test]
+    fn cut_and_lying_files_are_refused() {
+        let bytes = to_bytes(&collect(&network(1, 8)), "").unwrap();
+        for length in [0, 7, 8, 100, bytes.len() - 1] {
+            assert!(from_bytes(&bytes[..length]).is_err(), "{length}");
+        }
+        let mut lying = bytes.clone();
+        lying[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert!(from_bytes(&lying).unwrap_err().to_string().contains("its header claims"));
+    }
+}

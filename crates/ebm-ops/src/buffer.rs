@@ -1,0 +1,62 @@
+//! Tensors of the Flex backend as slices of `f32`, in place where nobody else looks.
+
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::tensor::{Bytes, DType, Shape};
+use rayon::prelude::*;
+
+/// Elements below which a second thread costs more than it brings.
+pub(crate) const GRAIN: usize = 32 * 1024;
+
+/// Elements of one chunk of an elementwise operation: 16 KiB, half of a usual first-level cache.
+pub(crate) const CHUNK: usize = 4 * 1024;
+
+/// `x` in row-major order from the beginning of its buffer to the end.
+pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
+    let bytes = x.layout().num_elements() * size_of::<f32>();
+    let whole = x.is_contiguous() && x.layout().start_offset() == 0 && x.bytes().len() == bytes;
+    if whole { x } else { x.to_contiguous() }
+}
+
+/// A tensor of single precision that holds `values` in row-major order.
+pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)
+}
+
+/// Runs `kernel(i, chunk i of x, chunk i of side)` for every chunk, on all threads, and returns the changed `x`.
+///
+/// Chunks hold `length` elements of `x` and `share` of `side`, whatever the number of threads.
+/// A buffer that another tensor shares is copied, each chunk just before its kernel, while it is in cache.
+pub(crate) fn update_with<T: Send>(
+    x: FlexTensor,
+    length: usize,
+    side: &mut [T],
+    share: usize,
+    kernel: impl Fn(usize, &mut [f32], &mut [T]) + Sync,
+) -> FlexTensor {
+    let mut x = contiguous(x);
+    let chunks = x.layout().num_elements().div_ceil(length);
+    assert_eq!(side.len().div_ceil(share), chunks, "one chunk beside for each chunk of the tensor");
+    let grain = (GRAIN / length).max(1);
+    if let Some(values) = x.try_storage_mut::<f32>() {
+        let chunks = values.par_chunks_mut(length).zip(side.par_chunks_mut(share));
+        chunks.enumerate().with_min_len(grain).for_each(|(i, (chunk, side))| kernel(i, chunk, side));
+        return x;
+    }
+    let source = x.storage::<f32>();
+    let mut values = Vec::with_capacity(source.len());
+    let chunks = values.spare_capacity_mut()[..source.len()].par_chunks_mut(length);
+    let chunks = chunks.zip(source.par_chunks(length)).zip(side.par_chunks_mut(share));
+    chunks.enumerate().with_min_len(grain).for_each(|(i, ((chunk, source), side))| {
+        kernel(i, chunk.write_copy_of_slice(source), side);
+    });
+    // SAFETY: the vector has room for the elements of `source`, and the loop above wrote each of them:
+    // the chunks of both cover both, and the assertion above says that `side` does not end the loop early.
+    unsafe { values.set_len(source.len()) };
+    tensor(values, x.layout().shape().clone())
+}
+
+/// [`update_with`] in chunks of [`CHUNK`] elements and nothing beside them.
+pub(crate) fn update(x: FlexTensor, kernel: impl Fn(usize, &mut [f32]) + Sync) -> FlexTensor {
+    let mut nothing = vec![(); x.layout().num_elements().div_ceil(CHUNK)];
+    update_with(x, CHUNK, &mut nothing, 1, |i, chunk, _| kernel(i, chunk))
+}

@@ -1,0 +1,161 @@
+//! The gradients of both maps, each as one step on the tape.
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, TensorMetadata};
+
+use super::{ConvOps, Geometry};
+
+/// The step of a map from one image to another; its parents are the image, the weight and, if any, the bias.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Convolve,
+    Spread,
+}
+
+/// What a step keeps: where the image is found, the weight, and the `size` (height and
+/// width) of the image on the side of `x`.
+#[derive(Clone, Debug)]
+struct Kept<F> {
+    image: NodeId,
+    size: [usize; 2],
+    weight: F,
+    geometry: Geometry,
+}
+
+impl Step {
+    fn forward<B: ConvOps>(
+        self,
+        image: FloatTensor<B>,
+        weight: FloatTensor<B>,
+        bias: Option<FloatTensor<B>>,
+        geometry: Geometry,
+        size: [usize; 2],
+    ) -> FloatTensor<B> {
+        match (self, bias) {
+            (Self::Convolve, None) => B::convolve(image, weight, geometry),
+            (Self::Convolve, Some(bias)) => B::convolve_with_bias(image, weight, bias, geometry),
+            (Self::Spread, None) => B::spread(image, weight, geometry, size),
+            (Self::Spread, Some(bias)) => B::spread_with_bias(image, weight, bias, geometry, size),
+        }
+    }
+
+    /// Registers the gradients of those parents that are tracked.
+    fn gradients<B: ConvOps, const N: usize>(
+        self,
+        ops: Ops<Kept<FloatTensor<B>>, N>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let grad = grads.consume::<B>(&ops.node);
+        let Kept { image, size, weight, geometry } = ops.state;
+        let mut parents = ops.parents.into_iter();
+        let [node_image, node_weight, node_bias] = [(); 3].map(|()| parents.next().flatten());
+
+        if let Some(node) = node_bias {
+            grads.register::<B>(node.id, B::channel_sums(grad.clone()));
+        }
+        if let Some(node) = node_weight {
+            let image = checkpointer.retrieve_node_output::<FloatTensor<B>>(image);
+            let (weight, grad) = (weight.clone(), grad.clone());
+            let gradient = match self {
+                Self::Convolve => B::convolve_weight_grad(image, weight, grad, geometry),
+                Self::Spread => B::convolve_weight_grad(grad, weight, image, geometry),
+            };
+            grads.register::<B>(node.id, gradient);
+        }
+        if let Some(node) = node_image {
+            let gradient = match self {
+                Self::Convolve => B::spread(grad, weight, geometry, size),
+                Self::Spread => B::convolve(grad, weight, geometry),
+            };
+            grads.register::<B>(node.id, gradient);
+        }
+    }
+
+    /// Computes the map, and leaves the step on the tape if a parent is tracked.
+    fn record<B: ConvOps, C: CheckpointStrategy>(
+        self,
+        image: FloatTensor<Autodiff<B, C>>,
+        weight: FloatTensor<Autodiff<B, C>>,
+        bias: Option<FloatTensor<Autodiff<B, C>>>,
+        geometry: Geometry,
+        size: [usize; 2],
+    ) -> FloatTensor<Autodiff<B, C>> {
+        macro_rules! record {
+            ($nodes:expr, $bias:expr) => {
+                match self.prepare::<C>($nodes).compute_bound().stateful() {
+                    OpsKind::Tracked(mut step) => {
+                        let node = step.checkpoint(&image);
+                        let (image, weight) = (image.into_primitive(), weight.into_primitive());
+                        let y = self.forward::<B>(image, weight.clone(), $bias, geometry, size);
+                        step.finish(Kept { image: node, size, weight, geometry }, y)
+                    }
+                    OpsKind::UnTracked(step) => {
+                        let (image, weight) = (image.into_primitive(), weight.into_primitive());
+                        step.finish(self.forward::<B>(image, weight, $bias, geometry, size))
+                    }
+                }
+            };
+        }
+        match bias {
+            Some(bias) => record!([image.node(), weight.node(), bias.node()], Some(bias.into_primitive())),
+            None => record!([image.node(), weight.node()], None),
+        }
+    }
+}
+
+impl<B: ConvOps> Backward<B, 2> for Step {
+    type State = Kept<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        self.gradients::<B, 2>(ops, grads, checkpointer);
+    }
+}
+
+impl<B: ConvOps> Backward<B, 3> for Step {
+    type State = Kept<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        self.gradients::<B, 3>(ops, grads, checkpointer);
+    }
+}
+
+impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
+    fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        let [.., height, width] = x.shape().dims::<4>();
+        Step::Convolve.record::<B, C>(x, weight, None, geometry, [height, width])
+    }
+
+    fn convolve_with_bias(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let [.., height, width] = x.shape().dims::<4>();
+        Step::Convolve.record::<B, C>(x, weight, Some(bias), geometry, [height, width])
+    }
+
+    fn spread(
+        y: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+        size: [usize; 2],
+    ) -> FloatTensor<Self> {
+        Step::Spread.record::<B, C>(y, weight, None, geometry, size)
+    }
+
+    fn spread_with_bias(
+        y: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+        size: [usize; 2],
+    ) -> FloatTensor<Self> {
+        Step::Spread.record::<B, C>(y, weight, Some(bias), geometry, size)
+    }
+}

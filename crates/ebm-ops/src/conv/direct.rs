@@ -1,0 +1,85 @@
+//! Convolutions as plain sums, on slices of `f32`, for every kernel, stride, padding and number of channels.
+//!
+//! Inside, images hold their channels side by side within a border of zeros, so that the window of a pixel is a
+//! few runs of adjacent numbers, one for each row of the kernel, whatever the stride.
+//! The map and its adjoint in the image are then one matrix product whose left rows are windows read in place
+//! ([`correlate`]), and the adjoint in the weight is another ([`weight_gradient`]): no window is ever copied.
+//! The gradient of the image at stride s is s² such products, one for each position of a pixel within a step,
+//! which see different taps.
+//!
+//! Tensors are contiguous: images `[batch, channel, height, width]`, weights `[out, in, k, k]`.
+//! Results do not depend on the number of threads, to the bit.
+
+mod correlate;
+mod layout;
+mod outer;
+mod scratch;
+mod tile;
+mod weight_gradient;
+
+use super::shape::Shape;
+use correlate::Correlation;
+
+/// `y = x * weight + bias`.
+///
+/// # Panics
+/// If a slice does not have the length that `shape` says.
+pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+    check(shape, x, weight, y);
+    Correlation::forward(shape).run(x, weight, bias, y);
+}
+
+/// The adjoint of [`forward`] in `x`, plus a bias for each channel of `dx`.
+///
+/// # Panics
+/// If a slice does not have the length that `shape` says.
+pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32], bias: Option<&[f32]>, dx: &mut [f32]) {
+    check(shape, dx, weight, dy);
+    Correlation::adjoint(shape).run(dy, weight, bias, dx);
+}
+
+/// The adjoint of [`forward`] in `weight`.
+///
+/// # Panics
+/// If a slice does not have the length that `shape` says.
+pub(crate) fn weight_grad(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    check(shape, x, dw, dy);
+    weight_gradient::run(shape, x, dy, dw);
+}
+
+fn check(shape: &Shape, x: &[f32], weight: &[f32], y: &[f32]) {
+    let expected = [shape.inputs(), shape.weights(), shape.outputs()];
+    assert_eq!([x.len(), weight.len(), y.len()], expected, "lengths, found and expected, for {shape:?}");
+}
+
+/// How many images one task takes: always the same, so that the number of threads changes nothing.
+fn images_per_task(batch: usize) -> usize {
+    batch.div_ceil(TASKS)
+}
+
+/// Into how many tasks a batch is cut at most.
+const TASKS: usize = 16;
+
+/// Cuts `0..n` into as few ranges as hold at most `most` each, of lengths that differ by one at most.
+#[inline(always)]
+fn split(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let parts = n.div_ceil(most);
+    (0..parts).map(move |i| (i * n / parts, (i + 1) * n / parts - i * n / parts))
+}
+
+/// The lanes of the registers that `Arch::dispatch` will use.
+fn lanes() -> usize {
+    struct Lanes;
+    impl pulp::WithSimd for Lanes {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    pulp::Arch::new().dispatch(Lanes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! A convolution, or its adjoint in the image, as products of windows with weights.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::layout;
+use super::scratch::Scratch;
+use super::tile::{self, Block, ROWS, ROWS_OF_ONE, Window};
+use super::{Shape, images_per_task, lanes, split};
+
+/// Elements of a weight below which a second thread costs more than it brings.
+const GRAIN: usize = 8 * 1024;
+
+/// How the pixels of one image follow from those of another.
+pub(super) struct Correlation {
+    /// Channels of the image that is read.
+    channels: usize,
+    /// Channels of the image that is written.
+    filters: usize,
+    /// Where each pixel that is read lies within the padded image.
+    places: Vec<u32>,
+    /// Floats of the padded image.
+    padded: usize,
+    /// Pixels that are written.
+    pixels: usize,
+    passes: Vec<Pass>,
+    /// Between the weights of two filters, and of two channels.
+    weight_strides: [usize; 2],
+}
+
+/// The pixels that see the same taps.
+struct Pass {
+    window: Window,
+    /// The place of each tap in the kernel, in the order of the window.
+    taps: Vec<usize>,
+    /// The beginning of each pixel's window in the padded image.
+    sources: Vec<u32>,
+    /// The number of each pixel.
+    targets: Vec<u32>,
+}
+
+/// The taps of one dimension that a class of pixels sees, and where their windows begin.
+struct Axis {
+    taps: Vec<usize>,
+    /// The pixel, and the first pixel of its window in the padded image.
+    pixels: Vec<(usize, usize)>,
+}
+
+impl Correlation {
+    /// From `x` to `y`.
+    pub fn forward(shape: &Shape) -> Self {
+        let &Shape { in_channels, out_channels, kernel, stride, padding, .. } = shape;
+        let axis = |windows: usize| {
+            vec![Axis { taps: (0..kernel).collect(), pixels: (0..windows).map(|i| (i, i * stride)).collect() }]
+        };
+        let axes = [axis(shape.out_height()), axis(shape.out_width())];
+        let padded = [shape.height + 2 * padding, shape.width + 2 * padding];
+        let taps = kernel * kernel;
+        Self::new(shape, axes, padded, padding, false, [in_channels, out_channels], [in_channels * taps, taps])
+    }
+
+    /// From `y` to `x`.
+    pub fn adjoint(shape: &Shape) -> Self {
+        let &Shape { in_channels, out_channels, kernel, stride, padding, .. } = shape;
+        // Pixel i of x takes part in pixel q - t of y, with tap a + s t, where i + padding = s q + a.
+        let border = kernel.div_ceil(stride) - 1;
+        let axis = |size: usize| -> Vec<Axis> {
+            let class = |a: usize| {
+                // Along the window t falls.
+                let taps: Vec<usize> = (a..kernel).step_by(stride).rev().collect();
+                let pixels = (0..size).filter(|i| (i + padding) % stride == a);
+                let first = |i: usize| ((i + padding) / stride + border + 1).saturating_sub(taps.len());
+                let pixels = pixels.map(|i| (i, first(i))).collect();
+                Axis { taps, pixels }
+            };
+            (0..stride).map(class).filter(|axis| !axis.pixels.is_empty()).collect()
+        };
+        let axes = [axis(shape.height), axis(shape.width)];
+        let reach = |size: usize, windows: usize| border + windows.max((size - 1 + padding) / stride + 1);
+        let padded = [reach(shape.height, shape.out_height()), reach(shape.width, shape.out_width())];
+        let taps = kernel * kernel;
+        Self::new(shape, axes, padded, border, true, [out_channels, in_channels], [taps, in_channels * taps])
+    }
+
+    fn new(
+        shape: &Shape,
+        [vertical, horizontal]: [Vec<Axis>; 2],
+        [padded_height, padded_width]: [usize; 2],
+        border: usize,
+        adjoint: bool,
+        [channels, filters]: [usize; 2],
+        weight_strides: [usize; 2],
+    ) -> Self {
+        let (x, y) = ([shape.height, shape.width], [shape.out_height(), shape.out_width()]);
+        let ([height, width], [_, out_width]) = if adjoint { (y, x) } else { (x, y) };
+        let padded = padded_height * padded_width * channels;
+        assert!(u32::try_from(padded).is_ok(), "an image too large for 32-bit offsets: {shape:?}");
+        let place = |row: usize, column: usize| ((row * padded_width + column) * channels) as u32;
+        let places =
+            (0..height * width).map(|p| place(p / width + border, p % width + border)).collect();
+        let mut passes = Vec::new();
+        for down in &vertical {
+            for across in &horizontal {
+                let taps = down.taps.iter().flat_map(|t| across.taps.iter().map(move |s| t * shape.kernel + s));
+                let pixels = down.pixels.iter().flat_map(|row| across.pixels.iter().map(move |column| (row, column)));
+                let (targets, sources): (Vec<u32>, Vec<u32>) = pixels
+                    .map(|(row, column)| ((row.0 * out_width + column.0) as u32, place(row.1, column.1)))
+                    .unzip();
+                let run = across.taps.len() * channels;
+                let window = Window { rows: if run == 0 { 0 } else { down.taps.len() }, run, step: padded_width * channels };
+                let last = sources.iter().max().map_or(0, |&source| source as usize);
+                assert!(window.rows == 0 || last + (window.rows - 1) * window.step + run <= padded, "{shape:?}");
+                passes.push(Pass { window, taps: taps.collect(), sources, targets });
+            }
+        }
+        let pixels = passes.iter().map(|pass| pass.targets.len()).sum();
+        Self { channels, filters, places, padded, pixels, passes, weight_strides }
+    }
+
+    /// Writes `out`, `[batch, filters, pixels]`, from `images`, `[batch, channels, pixels]`.
+    pub fn run(&self, images: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+        if out.is_empty() {
+            return;
+        }
+        let lanes = lanes();
+        let width = self.filters.next_multiple_of(lanes);
+        let packed = self.pack(weight, lanes);
+        let mut start = vec![0.0; width];
+        if let Some(bias) = bias {
+            start[..self.filters].copy_from_slice(bias);
+        }
+        let (image, result) = (self.channels * self.places.len(), self.filters * self.pixels);
+        let per_task = images_per_task(out.len() / result);
+        let tasks = out.par_chunks_mut(per_task * result).enumerate();
+        tasks.for_each(|(task, out)| {
+            let first = task * per_task * image;
+            let images = &images[first..first + out.len() / result * image];
+            let mut padded = Scratch::take(self.padded);
+            let mut pixels = Scratch::take(self.pixels * width);
+            let (padded, pixels) = (&mut padded[..], &mut pixels[..]);
+            let (packed, start) = (&packed[..], &start[..]);
+            Arch::new().dispatch(Task { correlation: self, images, packed, start, padded, pixels, out });
+        });
+    }
+
+    /// The weights of each pass, by blocks of two vectors of filters, by numbers of the window.
+    fn pack(&self, weight: &[f32], lanes: usize) -> Scratch {
+        let width = self.filters.next_multiple_of(lanes);
+        let mut packed = Scratch::take(self.passes.iter().map(|pass| pass.taps.len()).sum::<usize>() * self.channels * width);
+        let mut rest = &mut packed[..];
+        for pass in &self.passes {
+            let length = pass.taps.len() * self.channels;
+            let (part, left) = rest.split_at_mut(length * width);
+            rest = left;
+            if part.is_empty() {
+                continue;
+            }
+            let blocks = part.par_chunks_mut(length * 2 * lanes).enumerate();
+            let grain = (GRAIN / (length * 2 * lanes)).max(1);
+            blocks.with_min_len(grain).for_each(|(block, part)| {
+                self.pack_block(pass, weight, block * 2 * lanes, part.len() / length, part);
+            });
+        }
+        packed
+    }
+
+    /// The weights of `width` filters from `first` on, zeros for those that do not exist.
+    fn pack_block(&self, pass: &Pass, weight: &[f32], first: usize, width: usize, part: &mut [f32]) {
+        let [by_filter, by_channel] = self.weight_strides;
+        for lane in 0..width {
+            for channel in 0..self.channels {
+                let from = (first + lane) * by_filter + channel * by_channel;
+                for (t, tap) in pass.taps.iter().enumerate() {
+                    let value = if first + lane < self.filters { weight[from + tap] } else { 0.0 };
+                    part[(t * self.channels + channel) * width + lane] = value;
+                }
+            }
+        }
+    }
+}
+
+/// Some images of a batch, one after the other.
+struct Task<'a> {
+    correlation: &'a Correlation,
+    images: &'a [f32],
+    packed: &'a [f32],
+    start: &'a [f32],
+    padded: &'a mut [f32],
+    pixels: &'a mut [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { correlation, images, packed, start, padded, pixels, out } = self;
+        let Correlation { channels, filters, places, passes, .. } = correlation;
+        // The border stays zero: images are written within it.
+        padded.fill(0.0);
+        let images = images.chunks_exact(channels * places.len());
+        for (image, out) in images.zip(out.chunks_exact_mut(filters * correlation.pixels)) {
+            layout::gather(image, *channels, places, padded);
+            let mut packed = packed;
+            for pass in passes {
+                let (weights, rest) = packed.split_at(pass.taps.len() * channels * start.len());
+                packed = rest;
+                pass.run(simd, padded, weights, start, pixels);
+            }
+            layout::scatter(pixels, start.len(), *filters, out);
+        }
+    }
+}
+
+impl Pass {
+    /// Writes the pixels of this pass, `start.len()` filters each, to `result`.
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, image: &[f32], weights: &[f32], start: &[f32], result: &mut [f32]) {
+        let Self { window, taps: _, sources, targets } = self;
+        let (width, pair, length) = (start.len(), 2 * S::F32_LANES, window.rows * window.run);
+        assert!(length * width == weights.len() && sources.len() == targets.len());
+        assert!(width.is_multiple_of(S::F32_LANES));
+        let last = |places: &[u32]| places.iter().max().map_or(0, |&place| place as usize);
+        assert!(length == 0 || last(sources) + (window.rows - 1) * window.step + window.run <= image.len());
+        assert!((last(targets) + 1) * width <= result.len());
+        for first in (0..width).step_by(pair) {
+            let whole = pair <= width - first;
+            for (pixel, n) in split(sources.len(), if whole { ROWS } else { ROWS_OF_ONE }) {
+                // SAFETY: the assertions say that every window and every target is in bounds; the weights hold
+                // `length` vectors for each of the `width / lanes` vectors of filters, and `start` those vectors.
+                unsafe {
+                    let block = Block {
+                        image: image.as_ptr(),
+                        sources: sources.get_unchecked(pixel..pixel + n),
+                        weights: weights.as_ptr().add(first * length),
+                        start: start.as_ptr().add(first),
+                        result: result.as_mut_ptr().add(first),
+                        targets: targets.get_unchecked(pixel..pixel + n),
+                        stride: width,
+                    };
+                    if whole {
+                        tile::any::<S, 2>(simd, *window, block);
+                    } else {
+                        tile::any::<S, 1>(simd, *window, block);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A block of a sum of outer products over the pixels of an image.
+
+use pulp::Simd;
+
+use super::tile::load;
+
+/// Rows of a block: twelve sums, two vectors and one number fill 16 registers.
+pub(super) const ROWS: usize = 6;
+
+/// Numbers at each of a list of places.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers<'a> {
+    pub first: *const f32,
+    /// The place of each pixel, from `first` on.
+    pub places: &'a [u32],
+}
+
+/// Adds Σ over pixels of `left` ⊗ `right` to `rows` rows, of which there are at most [`ROWS`], of `V` vectors,
+/// `stride` floats apart.
+///
+/// # Safety
+/// At every place `rows` numbers of `left` and `V` vectors of `right` must be readable, and both must have the
+/// same number of places; the rows of `sum` must be readable and writable.
+#[inline(always)]
+pub(super) unsafe fn any<S: Simd, const V: usize>(
+    simd: S,
+    rows: usize,
+    left: Numbers<'_>,
+    right: Numbers<'_>,
+    sum: *mut f32,
+    stride: usize,
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match rows {
+            1 => outer::<S, 1, V>(simd, left, right, sum, stride),
+            2 => outer::<S, 2, V>(simd, left, right, sum, stride),
+            3 => outer::<S, 3, V>(simd, left, right, sum, stride),
+            4 => outer::<S, 4, V>(simd, left, right, sum, stride),
+            5 => outer::<S, 5, V>(simd, left, right, sum, stride),
+            6 => outer::<S, 6, V>(simd, left, right, sum, stride),
+            n => unreachable!("{n} rows in a block"),
+        }
+    }
+}
+
+/// As [`any`], for `M` rows.
+#[inline(always)]
+unsafe fn outer<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    left: Numbers<'_>,
+    right: Numbers<'_>,
+    sum: *mut f32,
+    stride: usize,
+) {
+    let mut sums = [[simd.splat_f32s(0.0); V]; M];
+    for (a, b) in left.places.iter().zip(right.places) {
+        // SAFETY: `V` vectors of `right` and `M` numbers of `left` are readable at every place.
+        unsafe {
+            let (a, b) = (left.first.add(*a as usize), right.first.add(*b as usize));
+            let b: [S::f32s; V] = std::array::from_fn(|v| load::<S>(b, v));
+            for m in 0..M {
+                let a = simd.splat_f32s(*a.add(m));
+                for v in 0..V {
+                    sums[m][v] = simd.mul_add_e_f32s(a, b[v], sums[m][v]);
+                }
+            }
+        }
+    }
+    for (m, row) in sums.iter().enumerate() {
+        for (v, value) in row.iter().enumerate() {
+            // SAFETY: `M` rows of `V` vectors are readable and writable, `stride` floats apart.
+            unsafe {
+                let place = sum.add(m * stride).cast::<S::f32s>().add(v);
+                place.write_unaligned(simd.add_f32s(place.read_unaligned(), *value));
+            }
+        }
+    }
+}

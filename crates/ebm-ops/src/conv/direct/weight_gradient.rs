@@ -1,0 +1,182 @@
+//! The gradient of a weight: windows times gradients, summed over the pixels of a batch.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::outer::{self, Numbers, ROWS};
+use super::scratch::Scratch;
+use super::{Shape, images_per_task, layout, lanes, split};
+
+/// Elements of a result below which a second thread costs more than it brings.
+const GRAIN: usize = 4 * 1024;
+
+/// Writes `dw`, `[out, in, k, k]`, from `x` and the gradient `dy` of the result.
+pub(super) fn run(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    if dy.is_empty() || dw.is_empty() {
+        return dw.fill(0.0);
+    }
+    let plan = Plan::new(shape, lanes());
+    let per_task = images_per_task(shape.batch);
+    let (image, gradient) = (x.len() / shape.batch, dy.len() / shape.batch);
+    let mut sums = Scratch::take(shape.batch.div_ceil(per_task) * plan.sums);
+    sums.par_chunks_mut(plan.sums).enumerate().for_each(|(task, sums)| {
+        let images = task * per_task..((task + 1) * per_task).min(shape.batch);
+        let x = &x[images.start * image..images.end * image];
+        let dy = &dy[images.start * gradient..images.end * gradient];
+        let (mut windows, mut gradients) = (Scratch::take(plan.windows), Scratch::take(plan.gradients));
+        let (windows, gradients) = (&mut windows[..], &mut gradients[..]);
+        Arch::new().dispatch(Task { plan: &plan, x, dy, windows, gradients, sums });
+    });
+    plan.collect(&mut sums, dw);
+}
+
+/// Where everything lies.
+struct Plan {
+    channels: usize,
+    filters: usize,
+    kernel: usize,
+    /// Where each pixel of `x` lies within the padded image.
+    places: Vec<u32>,
+    /// Where the window of each pixel of `dy` begins within the padded image.
+    sources: Vec<u32>,
+    /// Where each pixel of `dy` lies among its own.
+    targets: Vec<u32>,
+    /// From a row of the padded image to the next.
+    step: usize,
+    /// Floats of the padded image and of the pixels of `dy`, with room for a vector to read beyond each.
+    windows: usize,
+    gradients: usize,
+    /// Whether the lanes are filters, and not numbers of a window: whichever fills them better.
+    lanes_are_filters: bool,
+    /// Floats of a row of the sums, whole vectors, and of all: `[k, numbers of a run or filters, row]`.
+    row: usize,
+    sums: usize,
+}
+
+impl Plan {
+    fn new(shape: &Shape, lanes: usize) -> Self {
+        let &Shape { in_channels: channels, out_channels: filters, kernel, stride, padding, .. } = shape;
+        let padded_width = shape.width + 2 * padding;
+        let padded = (shape.height + 2 * padding) * padded_width * channels;
+        assert!(u32::try_from(padded).is_ok(), "an image too large for 32-bit offsets: {shape:?}");
+        let place = |row: usize, column: usize| ((row * padded_width + column) * channels) as u32;
+        let pixels = |height: usize, width: usize| (0..height * width).map(move |p| (p / width, p % width));
+        let places = pixels(shape.height, shape.width).map(|(i, j)| place(i + padding, j + padding)).collect();
+        let windows = pixels(shape.out_height(), shape.out_width());
+        let sources: Vec<u32> = windows.map(|(i, j)| place(i * stride, j * stride)).collect();
+
+        let run = kernel * channels;
+        let [filters_full, run_full] = [filters, run].map(|n| n.next_multiple_of(lanes));
+        // filled share of the lanes: filters / filters_full against run / run_full
+        let lanes_are_filters = run * filters_full <= filters * run_full;
+        let (rows, row) = if lanes_are_filters { (run, filters_full) } else { (filters, run_full) };
+        let pixel = filters_full;
+        let targets = (0..sources.len()).map(|p| (p * pixel) as u32).collect();
+        Self {
+            channels,
+            filters,
+            kernel,
+            places,
+            targets,
+            step: padded_width * channels,
+            windows: padded + lanes,
+            gradients: sources.len() * pixel,
+            sources,
+            lanes_are_filters,
+            row,
+            sums: kernel * rows * row,
+        }
+    }
+
+    /// Adds the sums of all tasks in their order, and writes them where they belong.
+    fn collect(&self, sums: &mut [f32], dw: &mut [f32]) {
+        let (total, others) = sums.split_at_mut(self.sums);
+        total.par_chunks_mut(GRAIN).enumerate().for_each(|(i, total)| {
+            for other in others.chunks_exact(self.sums) {
+                for (sum, x) in total.iter_mut().zip(&other[i * GRAIN..]) {
+                    *sum += x;
+                }
+            }
+        });
+        let (total, run) = (&*total, self.kernel * self.channels);
+        let length = self.channels * self.kernel * self.kernel;
+        let filters = dw.par_chunks_mut(length).enumerate().with_min_len((GRAIN / length).max(1));
+        filters.for_each(|(filter, dw)| {
+            for (i, value) in dw.iter_mut().enumerate() {
+                let (channel, t, s) = (i / self.kernel / self.kernel, i / self.kernel % self.kernel, i % self.kernel);
+                let number = s * self.channels + channel;
+                *value = if self.lanes_are_filters {
+                    total[(t * run + number) * self.row + filter]
+                } else {
+                    total[(t * self.filters + filter) * self.row + number]
+                };
+            }
+        });
+    }
+}
+
+/// Some images of a batch and the gradients of their results.
+struct Task<'a> {
+    plan: &'a Plan,
+    x: &'a [f32],
+    dy: &'a [f32],
+    windows: &'a mut [f32],
+    gradients: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { plan, x, dy, windows, gradients, sums } = self;
+        // The borders, and the lanes beyond the last filter, stay zero.
+        windows.fill(0.0);
+        gradients.fill(0.0);
+        sums.fill(0.0);
+        let images = x.chunks_exact(plan.channels * plan.places.len());
+        for (x, dy) in images.zip(dy.chunks_exact(plan.filters * plan.targets.len())) {
+            layout::gather(x, plan.channels, &plan.places, windows);
+            layout::gather(dy, plan.filters, &plan.targets, gradients);
+            plan.add(simd, windows, gradients, sums);
+        }
+    }
+}
+
+impl Plan {
+    /// Adds the products of one image.
+    #[inline(always)]
+    fn add<S: Simd>(&self, simd: S, windows: &[f32], gradients: &[f32], sums: &mut [f32]) {
+        let run = self.kernel * self.channels;
+        let rows = if self.lanes_are_filters { run } else { self.filters };
+        let last = |places: &[u32]| places.iter().max().map_or(0, |&place| place as usize);
+        let reach = last(&self.sources) + (self.kernel - 1) * self.step + run.next_multiple_of(S::F32_LANES);
+        assert!(reach <= windows.len(), "windows within the image");
+        assert!(last(&self.targets) + self.filters.next_multiple_of(S::F32_LANES) <= gradients.len());
+        assert!(self.row.is_multiple_of(S::F32_LANES) && self.kernel * rows * self.row == sums.len());
+        assert!(self.sources.len() == self.targets.len());
+        for t in 0..self.kernel {
+            for first in (0..self.row).step_by(2 * S::F32_LANES) {
+                for (row, n) in split(rows, ROWS) {
+                    // SAFETY: the assertions say that the runs, whole vectors of them, and the pixels of the
+                    // gradient are in bounds at every place, and that the sums have `kernel · rows` rows.
+                    unsafe {
+                        let window = Numbers { first: windows.as_ptr().add(t * self.step), places: &self.sources };
+                        let gradient = Numbers { first: gradients.as_ptr(), places: &self.targets };
+                        let (mut left, mut right) =
+                            if self.lanes_are_filters { (window, gradient) } else { (gradient, window) };
+                        left.first = left.first.add(row);
+                        right.first = right.first.add(first);
+                        let sum = sums.as_mut_ptr().add((t * rows + row) * self.row + first);
+                        if first + S::F32_LANES < self.row {
+                            outer::any::<S, 2>(simd, n, left, right, sum, self.row);
+                        } else {
+                            outer::any::<S, 1>(simd, n, left, right, sum, self.row);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The operations on the CPU in single precision.
+
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::DType;
+
+use super::algorithm::{self, Algorithm};
+use super::channel_sum;
+use super::shape::Shape;
+use super::{ConvOps, Geometry, direct, plain, winograd};
+use crate::buffer;
+
+impl ConvOps for Flex {
+    fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        convolve(x, weight, None, geometry)
+    }
+
+    fn convolve_with_bias(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        convolve(x, weight, Some(bias), geometry)
+    }
+
+    fn spread(
+        y: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+        size: [usize; 2],
+    ) -> FloatTensor<Self> {
+        spread(y, weight, None, geometry, size)
+    }
+
+    fn spread_with_bias(
+        y: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+        size: [usize; 2],
+    ) -> FloatTensor<Self> {
+        spread(y, weight, Some(bias), geometry, size)
+    }
+
+    fn convolve_weight_grad(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        if !single([&x, &weight, &dy].into_iter()) {
+            return plain::weight_grad::<Self>(x, weight, dy, geometry);
+        }
+        let shape = Shape::new(x.shape().dims(), weight.shape().dims(), geometry);
+        let (x, dy) = (buffer::contiguous(x), buffer::contiguous(dy));
+        let (x, dy) = (x.storage(), dy.storage());
+        let mut dw = vec![0.0; shape.weights()];
+        match fast(&shape) {
+            Some(fast) => winograd::weight_grad(&fast, x, dy, &mut dw),
+            None => direct::weight_grad(&shape, x, dy, &mut dw),
+        }
+        buffer::tensor(dw, weight.shape())
+    }
+
+    fn channel_sums(dy: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !single([&dy].into_iter()) {
+            return plain::channel_sums::<Self>(dy);
+        }
+        let [_, channels, height, width] = dy.shape().dims();
+        let dy = buffer::contiguous(dy);
+        buffer::tensor(channel_sum::channel_sums(dy.storage(), channels, height * width), [channels])
+    }
+}
+
+/// From `x` to `y`.
+fn convolve(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: Option<FlexTensor>,
+    geometry: Geometry,
+) -> FlexTensor {
+    if !single([&x, &weight].into_iter().chain(&bias)) {
+        return plain::convolve::<Flex>(x, weight, bias, geometry);
+    }
+    let shape = Shape::new(x.shape().dims(), weight.shape().dims(), geometry);
+    let (x, weight, bias) = (buffer::contiguous(x), buffer::contiguous(weight), bias.map(buffer::contiguous));
+    let (x, weight, bias) = (x.storage(), weight.storage(), bias.as_ref().map(|bias| bias.storage()));
+    let mut y = vec![0.0; shape.outputs()];
+    match fast(&shape) {
+        Some(fast) => winograd::forward(&fast, x, weight, bias, &mut y),
+        None => direct::forward(&shape, x, weight, bias, &mut y),
+    }
+    buffer::tensor(y, [shape.batch, shape.out_channels, shape.out_height(), shape.out_width()])
+}
+
+/// From `y` to `x` of the given size.
+fn spread(
+    y: FlexTensor,
+    weight: FlexTensor,
+    bias: Option<FlexTensor>,
+    geometry: Geometry,
+    size: [usize; 2],
+) -> FlexTensor {
+    if !single([&y, &weight].into_iter().chain(&bias)) {
+        return plain::spread::<Flex>(y, weight, bias, geometry, size);
+    }
+    let (batch, channels) = (y.shape()[0], weight.shape()[1]);
+    let dimensions = [batch, channels, size[0], size[1]];
+    let shape = Shape::new(dimensions, weight.shape().dims(), geometry);
+    let (y, weight, bias) = (buffer::contiguous(y), buffer::contiguous(weight), bias.map(buffer::contiguous));
+    let (y, weight, bias) = (y.storage(), weight.storage(), bias.as_ref().map(|bias| bias.storage()));
+    let mut x = vec![0.0; shape.inputs()];
+    match fast(&shape).filter(|_| bias.is_none()) {
+        Some(fast) => winograd::input_grad(&fast, weight, y, &mut x),
+        None => direct::input_grad(&shape, weight, y, bias, &mut x),
+    }
+    buffer::tensor(x, dimensions)
+}
+
+/// Whether all are of single precision.
+fn single<'a>(mut tensors: impl Iterator<Item = &'a FlexTensor>) -> bool {
+    tensors.all(|tensor| tensor.dtype() == DType::F32)
+}
+
+/// The shape for Winograd's algorithm, if that is allowed and fits.
+fn fast(shape: &Shape) -> Option<winograd::Shape> {
+    let &Shape { batch, in_channels, out_channels, height, width, kernel, stride, padding } = shape;
+    let whole = |channels: usize| 0 < channels && channels.is_multiple_of(winograd::CHANNELS);
+    let fits = [kernel, stride, padding] == [3, 1, 1]
+        && whole(in_channels)
+        && whole(out_channels)
+        && 0 < batch * height * width;
+    let fast = winograd::Shape { batch, in_channels, out_channels, height, width };
+    (fits && algorithm::current() == Algorithm::Auto).then_some(fast)
+}

@@ -1,0 +1,285 @@
+//! 3×3 convolutions by the fast algorithm of Winograd, F(4×4, 3×3), on slices of `f32`.
+//!
+//! A tile of 4×4 outputs costs 36 multiplications for each pair of channels in place of 144:
+//! `Y = Aᵀ[Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A`, a sum over channels, so 36 independent matrix products over tiles.
+//! The adjoint in the input is the same algorithm with the weights turned by half a turn.
+//! The adjoint in the weight is `Gᵀ[Σ (Bᵀ d B) ⊙ (A dY Aᵀ)] G`, a sum over tiles.
+//!
+//! Rounding errors are several times those of the plain sum.
+//! On normally distributed data they stay below 7e-6 of the largest result for [`forward`] and [`input_grad`],
+//! and below 3e-5 for [`weight_grad`].
+//!
+//! Tensors are contiguous: images `[batch, channel, height, width]`, weights `[out, in, 3, 3]`.
+//! Inside, channels lie side by side, so that the lanes of a register are channels and no tile is a special case.
+//! Results do not depend on the number of threads, to the bit.
+//!
+//! # Reference
+//! Lavin and Gray (2016), *Fast algorithms for convolutional neural networks*.
+
+mod convolve;
+mod weight_gradient;
+
+mod images;
+mod parallel;
+mod product;
+mod scratch;
+mod tiles;
+mod tiling;
+mod transform;
+mod transpose;
+mod weights;
+
+use pulp::{Arch, WithSimd};
+
+use convolve::Convolve;
+use weight_gradient::WeightGradient;
+use weights::Direction;
+
+/// The sizes of a convolution with 3×3 taps, stride 1 and a border of one zero.
+///
+/// Both numbers of channels are positive multiples of [`CHANNELS`], the other three are positive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub batch: usize,
+    pub in_channels: usize,
+    pub out_channels: usize,
+    pub height: usize,
+    pub width: usize,
+}
+
+/// What numbers of channels must be multiples of.
+pub(crate) const CHANNELS: usize = transpose::SIDE;
+
+/// `out = x * weight + bias`: `x` is `[batch, in, height, width]`, `out` `[batch, out, height, width]`.
+///
+/// # Panics
+/// If a slice does not have the length that `shape` says, or `shape` is not what [`Shape`] says.
+pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+    shape.check(x.len(), weight.len(), out.len());
+    assert!(bias.is_none_or(|bias| bias.len() == shape.out_channels), "one bias for each channel of the result");
+    dispatch(shape, Convolve { shape: *shape, direction: Direction::Forward, x, weight, bias, out });
+}
+
+/// The gradient `dx` of a loss in the input, from its gradient `dy` in the result.
+///
+/// # Panics
+/// As [`forward`].
+pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
+    shape.check(dx.len(), weight.len(), dy.len());
+    let turned = Shape { in_channels: shape.out_channels, out_channels: shape.in_channels, ..*shape };
+    let direction = Direction::Adjoint;
+    dispatch(shape, Convolve { shape: turned, direction, x: dy, weight, bias: None, out: dx });
+}
+
+/// The gradient `dw` of a loss in the weight, from its gradient `dy` in the result.
+///
+/// # Panics
+/// As [`forward`].
+pub(crate) fn weight_grad(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    shape.check(x.len(), dw.len(), dy.len());
+    dispatch(shape, WeightGradient { shape: *shape, x, dy, dw });
+}
+
+impl Shape {
+    /// Panics unless the three tensors have their lengths.
+    fn check(&self, x: usize, weight: usize, y: usize) {
+        let Self { batch, in_channels, out_channels, height, width } = *self;
+        let whole = |channels: usize| 0 < channels && channels.is_multiple_of(CHANNELS);
+        assert!(whole(in_channels) && whole(out_channels) && 0 < batch * height * width, "{self:?}");
+        let expected = [self.pixels() * batch * in_channels, 9 * in_channels * out_channels];
+        assert_eq!([x, weight], expected, "lengths of input and weight, found and expected, for {self:?}");
+        assert_eq!(y, self.pixels() * batch * out_channels, "length of the result for {self:?}");
+    }
+
+    fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// Runs `operation` on the widest vectors that the machine has and that divide both numbers of channels.
+fn dispatch<T: WithSimd<Output = ()>>(shape: &Shape, operation: T) {
+    #[cfg(target_arch = "x86_64")]
+    if !(shape.in_channels | shape.out_channels).is_multiple_of(16)
+        && let Some(simd) = pulp::x86::V3::try_new()
+    {
+        return pulp::Simd::vectorize(simd, operation);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = shape;
+    Arch::new().dispatch(operation);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Noise;
+
+    /// Tensors of a convolution, normally distributed.
+    struct Case {
+        shape: Shape,
+        x: Vec<f32>,
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        dy: Vec<f32>,
+    }
+
+    impl Case {
+        fn new(batch: usize, [in_channels, out_channels]: [usize; 2], [height, width]: [usize; 2]) -> Self {
+            let shape = Shape { batch, in_channels, out_channels, height, width };
+            let noise = Noise::seeded(23);
+            let draw = |label: &str, n: usize| noise.derive(label).normals(n);
+            Self {
+                shape,
+                x: draw("x", batch * in_channels * shape.pixels()),
+                weight: draw("weight", 9 * in_channels * out_channels),
+                bias: draw("bias", out_channels),
+                dy: draw("dy", batch * out_channels * shape.pixels()),
+            }
+        }
+
+        fn forward(&self) -> Vec<f32> {
+            let mut out = vec![f32::NAN; self.dy.len()];
+            forward(&self.shape, &self.x, &self.weight, Some(&self.bias), &mut out);
+            out
+        }
+
+        fn input_grad(&self) -> Vec<f32> {
+            let mut dx = vec![f32::NAN; self.x.len()];
+            input_grad(&self.shape, &self.weight, &self.dy, &mut dx);
+            dx
+        }
+
+        fn weight_grad(&self) -> Vec<f32> {
+            let mut dw = vec![f32::NAN; self.weight.len()];
+            weight_grad(&self.shape, &self.x, &self.dy, &mut dw);
+            dw
+        }
+
+        /// Calls `visit(x, weight, y)` with the indices of every product of the sums.
+        fn products(&self, mut visit: impl FnMut(usize, usize, usize)) {
+            let Shape { batch, in_channels, out_channels, height, width } = self.shape;
+            for (n, o, i) in triples(batch, out_channels, in_channels) {
+                for (row, column, tap) in triples(height, width, 9) {
+                    let (source_row, source_column) = (row + tap / 3, column + tap % 3);
+                    if (1..=height).contains(&source_row) && (1..=width).contains(&source_column) {
+                        let x = ((n * in_channels + i) * height + source_row - 1) * width + source_column - 1;
+                        let y = ((n * out_channels + o) * height + row) * width + column;
+                        visit(x, (o * in_channels + i) * 9 + tap, y);
+                    }
+                }
+            }
+        }
+
+        /// The three results in double precision.
+        fn exact(&self) -> [Vec<f64>; 3] {
+            let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+            let (x, weight, dy) = (wide(&self.x), wide(&self.weight), wide(&self.dy));
+            let plane = |i: usize| f64::from(self.bias[i / self.shape.pixels() % self.shape.out_channels]);
+            let mut y: Vec<f64> = (0..dy.len()).map(plane).collect();
+            let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; weight.len()]);
+            self.products(|i, w, o| {
+                y[o] += x[i] * weight[w];
+                dx[i] += dy[o] * weight[w];
+                dw[w] += dy[o] * x[i];
+            });
+            [y, dx, dw]
+        }
+
+        /// Panics unless the three results are what they should be.
+        fn check(&self) {
+            let [y, dx, dw] = self.exact();
+            let errors = [error(&self.forward(), &y), error(&self.input_grad(), &dx), error(&self.weight_grad(), &dw)];
+            // Three times what such data ever gave; a wrong border, tap or channel costs more than 1e-2.
+            for (error, limit) in errors.into_iter().zip([2e-5, 2e-5, 1e-4]) {
+                assert!(error <= limit, "{:?}: {errors:?}", self.shape);
+            }
+        }
+    }
+
+    fn triples(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..a * b * c).map(move |i| (i / c / b, i / c % b, i % c))
+    }
+
+    /// The largest error against the largest value; NaN if there is one.
+    fn error(found: &[f32], exact: &[f64]) -> f64 {
+        let largest = exact.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        let errors = found.iter().zip(exact).map(|(&found, exact)| (f64::from(found) - exact).abs());
+        errors.fold(0.0, |worst, error| if error <= worst { worst } else { error }) / largest
+    }
+
+    const CASES: [(usize, [usize; 2], [usize; 2]); 12] = [
+        (1, [8, 8], [1, 1]),
+        (3, [16, 8], [5, 3]),
+        (3, [8, 24], [7, 7]),
+        (1, [24, 16], [14, 14]),
+        (3, [32, 32], [13, 9]),
+        (1, [64, 32], [14, 14]),
+        (1, [32, 64], [7, 7]),
+        (64, [16, 32], [3, 4]),
+        (64, [8, 8], [7, 7]),
+        (1, [16, 16], [28, 28]),
+        (2, [8, 16], [70, 37]),
+        (11, [16, 48], [2, 5]),
+    ];
+
+    #[test]
+    fn all_three_are_the_sums_of_the_definition() {
+        for (batch, channels, size) in CASES {
+            Case::new(batch, channels, size).check();
+        }
+    }
+
+    #[test]
+    fn a_small_image_after_a_large_one_sees_its_own_border() {
+        let sizes = [[1, 1], [28, 28], [7, 7], [70, 37], [5, 3], [14, 14], [13, 9], [70, 37], [2, 9]];
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        pool.install(|| sizes.map(|size| Case::new(2, [16, 8], size).check()));
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let cases = [Case::new(23, [32, 48], [14, 14]), Case::new(64, [64, 64], [7, 7]), Case::new(3, [8, 8], [70, 37])];
+        for case in &cases {
+            let run = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| [case.forward(), case.input_grad(), case.weight_grad()])
+            };
+            let one = run(1);
+            assert!(one == run(2) && one == run(8), "{:?}", case.shape);
+        }
+    }
+
+    /// Panics unless the convolution and the gradient of the weight are right on vectors of `simd`.
+    fn check_on<S: pulp::Simd>(simd: S, case: &Case) {
+        let (shape, direction) = (case.shape, Direction::Forward);
+        let (mut out, mut dw) = (vec![f32::NAN; case.dy.len()], vec![f32::NAN; case.weight.len()]);
+        let bias = Some(&*case.bias);
+        Convolve { shape, direction, x: &case.x, weight: &case.weight, bias, out: &mut out }.with_simd(simd);
+        WeightGradient { shape, x: &case.x, dy: &case.dy, dw: &mut dw }.with_simd(simd);
+        let [exact, _, exact_dw] = case.exact();
+        let errors = [error(&out, &exact), error(&dw, &exact_dw)];
+        assert!(errors[0] <= 2e-5 && errors[1] <= 1e-4, "{simd:?}: {errors:?}");
+    }
+
+    #[test]
+    fn vectors_of_every_width_are_right() {
+        let case = Case::new(3, [32, 48], [13, 9]);
+        check_on(pulp::Scalar::new(), &case);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            check_on(pulp::x86::V3_128b(simd), &case);
+            check_on(simd, &case);
+            check_on(pulp::x86::V3_512b(simd), &case);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "lengths of input and weight")]
+    fn a_slice_of_a_wrong_length_is_refused() {
+        let case = Case::new(1, [8, 8], [4, 4]);
+        forward(&case.shape, &case.x[1..], &case.weight, None, &mut vec![0.0; case.dy.len()]);
+    }
+}
+
+#[cfg(test)]
+mod speed;

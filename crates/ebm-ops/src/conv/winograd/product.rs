@@ -1,0 +1,242 @@
+//! Matrix products of the sizes that a group of tiles gives: all operands in the first two levels of cache.
+
+use pulp::Simd;
+
+/// Rows of the largest block of results that is held in registers.
+const ROWS: usize = 6;
+
+/// Vectors of its columns. 6×2 results, 2 vectors of `b` and a broadcast of `a` fill 15 of 16 registers.
+const VECTORS: usize = 2;
+
+/// The left operand of a product, `rows × depth`.
+#[derive(Clone, Copy)]
+pub(super) enum Left {
+    /// Element `(i, k)` at `i · stride + k`.
+    Rows { data: *const f32, stride: usize },
+    /// Element `(i, k)` at `k · stride + i`.
+    Columns { data: *const f32, stride: usize },
+}
+
+/// The right operand, `depth × columns`: element `(k, j)` at `k · stride + j`.
+#[derive(Clone, Copy)]
+pub(super) struct Right {
+    pub data: *const f32,
+    pub stride: usize,
+}
+
+/// The result, `rows × columns`: element `(i, j)` at `i · stride + j`.
+#[derive(Clone, Copy)]
+pub(super) struct Sum {
+    pub data: *mut f32,
+    pub stride: usize,
+    /// Whether the product is added to what is there.
+    pub accumulate: bool,
+}
+
+/// The size of a product; `columns` is a multiple of the lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub rows: usize,
+    pub depth: usize,
+    pub columns: usize,
+}
+
+/// `c = a b` or `c += a b`.
+///
+/// Each element is summed in the order of `k`, however the rest is divided.
+///
+/// # Safety
+/// Every element of the three operands must be in bounds, and `c` must overlap neither `a` nor `b`.
+#[inline(always)]
+pub(super) unsafe fn product<S: Simd>(simd: S, size: Size, a: Left, b: Right, c: Sum) {
+    let mut column = 0;
+    while column < size.columns {
+        let left = size.columns - column;
+        // SAFETY: `column + n · lanes ≤ columns`, so the panel is part of the operands.
+        unsafe {
+            let b = Right { data: b.data.add(column), ..b };
+            let c = Sum { data: c.data.add(column), ..c };
+            if VECTORS * S::F32_LANES <= left {
+                panel::<S, VECTORS>(simd, size, a, b, c);
+                column += VECTORS * S::F32_LANES;
+            } else {
+                panel::<S, 1>(simd, size, a, b, c);
+                column += S::F32_LANES;
+            }
+        }
+    }
+}
+
+/// The product for `N` vectors of columns.
+///
+/// # Safety
+/// As [`product`].
+#[inline(always)]
+unsafe fn panel<S: Simd, const N: usize>(simd: S, size: Size, a: Left, b: Right, c: Sum) {
+    let mut row = 0;
+    while row < size.rows {
+        let rows = next_block(size.rows - row);
+        // SAFETY: `row + rows ≤ size.rows`.
+        unsafe {
+            let c = Sum { data: c.data.add(row * c.stride), ..c };
+            match a {
+                Left::Rows { data, stride } => {
+                    let a = Walk { data: data.add(row * stride), row: stride, step: 1 };
+                    rows_of::<S, N>(simd, rows, size.depth, a, b, c);
+                }
+                Left::Columns { data, stride } => {
+                    let a = Walk { data: data.add(row), row: 1, step: stride };
+                    rows_of::<S, N>(simd, rows, size.depth, a, b, c);
+                }
+            }
+        }
+        row += rows;
+    }
+}
+
+/// How many of `left` rows come next, so that no block at the end is a small one.
+fn next_block(left: usize) -> usize {
+    match left {
+        7 | 8 => 4,
+        9 | 13 => 5,
+        _ => left.min(ROWS),
+    }
+}
+
+/// The way through the left operand: `row` floats from row to row, `step` from `k` to `k + 1`.
+#[derive(Clone, Copy)]
+struct Walk {
+    data: *const f32,
+    row: usize,
+    step: usize,
+}
+
+/// # Safety
+/// As [`product`], for the first `rows ≤ 6` rows and `N` vectors of columns.
+#[inline(always)]
+unsafe fn rows_of<S: Simd, const N: usize>(simd: S, rows: usize, depth: usize, a: Walk, b: Right, c: Sum) {
+    // SAFETY: the caller's.
+    unsafe {
+        match rows {
+            6 => block::<S, 6, N>(simd, depth, a, b, c),
+            5 => block::<S, 5, N>(simd, depth, a, b, c),
+            4 => block::<S, 4, N>(simd, depth, a, b, c),
+            3 => block::<S, 3, N>(simd, depth, a, b, c),
+            2 => block::<S, 2, N>(simd, depth, a, b, c),
+            _ => block::<S, 1, N>(simd, depth, a, b, c),
+        }
+    }
+}
+
+/// `R × N` vectors of results, held in registers from the first to the last `k`.
+///
+/// # Safety
+/// As [`product`], for `R` rows and `N` vectors of columns.
+#[inline(always)]
+unsafe fn block<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    depth: usize,
+    a: Walk,
+    b: Right,
+    c: Sum,
+) {
+    let mut sums = [[simd.splat_f32s(0.0); N]; R];
+    // SAFETY: rows below `R`, columns below `N · lanes` and `k` below `depth`; vectors are read and written
+    // without any claim on their alignment.
+    unsafe {
+        if c.accumulate {
+            for (i, row) in sums.iter_mut().enumerate() {
+                for (j, sum) in row.iter_mut().enumerate() {
+                    *sum = c.data.add(i * c.stride + j * S::F32_LANES).cast::<S::f32s>().read_unaligned();
+                }
+            }
+        }
+        let (mut left, mut right) = (a.data, b.data);
+        for _ in 0..depth {
+            let mut vectors = [simd.splat_f32s(0.0); N];
+            for (j, vector) in vectors.iter_mut().enumerate() {
+                *vector = right.add(j * S::F32_LANES).cast::<S::f32s>().read_unaligned();
+            }
+            for (i, row) in sums.iter_mut().enumerate() {
+                let factor = simd.splat_f32s(*left.add(i * a.row));
+                for (sum, &vector) in row.iter_mut().zip(&vectors) {
+                    *sum = simd.mul_add_f32s(factor, vector, *sum);
+                }
+            }
+            left = left.wrapping_add(a.step);
+            right = right.wrapping_add(b.stride);
+        }
+        for (i, row) in sums.iter().enumerate() {
+            for (j, &sum) in row.iter().enumerate() {
+                c.data.add(i * c.stride + j * S::F32_LANES).cast::<S::f32s>().write_unaligned(sum);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::{Arch, WithSimd};
+
+    use super::*;
+
+    struct Check {
+        size: Size,
+        transposed: bool,
+        accumulate: bool,
+    }
+
+    impl WithSimd for Check {
+        type Output = ();
+
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Size { rows, depth, columns } = self.size;
+            // Small integers, so that every sum is exact in any order.
+            let numbers = |n: usize, factor: usize| (0..n).map(move |i| (i * factor % 17) as f32 - 8.0);
+            let a: Vec<f32> = numbers(rows * depth, 5).collect();
+            let b: Vec<f32> = numbers(depth * columns, 7).collect();
+            let mut c: Vec<f32> = numbers(rows * (columns + 1), 3).collect();
+            let before = c.clone();
+            let left = match self.transposed {
+                true => Left::Columns { data: a.as_ptr(), stride: rows },
+                false => Left::Rows { data: a.as_ptr(), stride: depth },
+            };
+            let right = Right { data: b.as_ptr(), stride: columns };
+            let sum = Sum { data: c.as_mut_ptr(), stride: columns + 1, accumulate: self.accumulate };
+            // SAFETY: the three vectors have the sizes that the strides and the size say.
+            unsafe { product(simd, self.size, left, right, sum) };
+            for i in 0..rows {
+                for j in 0..columns {
+                    let at = |k: usize| if self.transposed { a[k * rows + i] } else { a[i * depth + k] };
+                    let start = if self.accumulate { before[i * (columns + 1) + j] } else { 0.0 };
+                    let expected = (0..depth).fold(start, |sum, k| sum + at(k) * b[k * columns + j]);
+                    assert_eq!(c[i * (columns + 1) + j], expected, "({i}, {j}) of {rows}x{depth}x{columns}");
+                }
+                assert_eq!(c[i * (columns + 1) + columns], before[i * (columns + 1) + columns]);
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_every_number_of_rows_are_exact() {
+        for rows in 1..=21 {
+            for (depth, columns) in [(1, 16), (5, 32), (8, 48)] {
+                for (transposed, accumulate) in [(false, false), (false, true), (true, false), (true, true)] {
+                    Arch::new().dispatch(Check { size: Size { rows, depth, columns }, transposed, accumulate });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_block_of_many_rows_is_a_small_one() {
+        for rows in 1..200 {
+            let (mut left, mut smallest) = (rows, ROWS);
+            while left > 0 {
+                smallest = smallest.min(next_block(left));
+                left -= next_block(left);
+            }
+            assert!(smallest >= rows.min(3) && (rows == 7 || smallest >= rows.min(4)), "{rows}: {smallest}");
+        }
+    }
+}

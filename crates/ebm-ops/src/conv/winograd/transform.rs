@@ -1,0 +1,183 @@
+//! The six matrices of F(4, 3) on the points 0, ±1, ±2 and ∞, each applied to vectors of lanes.
+//!
+//! A tile of 4 outputs `y`, 6 inputs `d` and 3 weights `g` obeys `y = Aᵀ[(G g) ⊙ (Bᵀ d)]` along a line,
+//! and `Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)] A` in the plane.
+//!
+//! # Reference
+//! Lavin and Gray (2016), *Fast algorithms for convolutional neural networks*, §4.3.
+
+use pulp::Simd;
+
+/// `Bᵀ d`: six inputs.
+#[inline(always)]
+pub(super) fn input<S: Simd>(simd: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
+    let (two, four, five) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0), simd.splat_f32s(5.0));
+    let even = simd.negate_mul_add_f32s(four, d[2], d[4]);
+    let odd = simd.negate_mul_add_f32s(four, d[1], d[3]);
+    let near = simd.sub_f32s(d[4], d[2]);
+    let far = simd.mul_f32s(two, simd.sub_f32s(d[3], d[1]));
+    [
+        simd.mul_add_f32s(four, d[0], simd.negate_mul_add_f32s(five, d[2], d[4])),
+        simd.add_f32s(even, odd),
+        simd.sub_f32s(even, odd),
+        simd.add_f32s(near, far),
+        simd.sub_f32s(near, far),
+        simd.mul_add_f32s(four, d[1], simd.negate_mul_add_f32s(five, d[3], d[5])),
+    ]
+}
+
+/// `Aᵀ m`: four outputs of six products.
+#[inline(always)]
+pub(super) fn output<S: Simd>(simd: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
+    let (sum, difference) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+    let (wide_sum, wide_difference) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
+    [
+        simd.add_f32s(m[0], simd.add_f32s(sum, wide_sum)),
+        simd.mul_add_f32s(simd.splat_f32s(2.0), wide_difference, difference),
+        simd.mul_add_f32s(simd.splat_f32s(4.0), wide_sum, sum),
+        simd.add_f32s(m[5], simd.mul_add_f32s(simd.splat_f32s(8.0), wide_difference, difference)),
+    ]
+}
+
+/// `A y`: the gradients of six products from those of four outputs.
+#[inline(always)]
+pub(super) fn output_gradient<S: Simd>(simd: S, y: [S::f32s; 4]) -> [S::f32s; 6] {
+    let (two, four) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0));
+    let (even, odd) = (simd.add_f32s(y[0], y[2]), simd.add_f32s(y[1], y[3]));
+    let wide_even = simd.mul_add_f32s(four, y[2], y[0]);
+    let wide_odd = simd.mul_f32s(two, simd.mul_add_f32s(four, y[3], y[1]));
+    [
+        y[0],
+        simd.add_f32s(even, odd),
+        simd.sub_f32s(even, odd),
+        simd.add_f32s(wide_even, wide_odd),
+        simd.sub_f32s(wide_even, wide_odd),
+        y[3],
+    ]
+}
+
+/// `G g`: three weights.
+#[inline(always)]
+pub(super) fn weight<S: Simd>(simd: S, g: [S::f32s; 3]) -> [S::f32s; 6] {
+    let scale = |factor: f32, x: S::f32s| simd.mul_f32s(simd.splat_f32s(factor), x);
+    let outer = scale(-1.0 / 6.0, simd.add_f32s(g[0], g[2]));
+    let inner = scale(1.0 / 6.0, g[1]);
+    let wide_outer = simd.mul_add_f32s(simd.splat_f32s(1.0 / 24.0), g[0], scale(1.0 / 6.0, g[2]));
+    let wide_inner = scale(1.0 / 12.0, g[1]);
+    [
+        scale(0.25, g[0]),
+        simd.sub_f32s(outer, inner),
+        simd.add_f32s(outer, inner),
+        simd.add_f32s(wide_outer, wide_inner),
+        simd.sub_f32s(wide_outer, wide_inner),
+        g[2],
+    ]
+}
+
+/// `Gᵀ u`: the gradients of three weights from those of their six transforms.
+#[inline(always)]
+pub(super) fn weight_gradient<S: Simd>(simd: S, u: [S::f32s; 6]) -> [S::f32s; 3] {
+    let scale = |factor: f32, x: S::f32s| simd.mul_f32s(simd.splat_f32s(factor), x);
+    let (sum, difference) = (simd.add_f32s(u[1], u[2]), simd.sub_f32s(u[2], u[1]));
+    let (wide_sum, wide_difference) = (simd.add_f32s(u[3], u[4]), simd.sub_f32s(u[3], u[4]));
+    let first = simd.mul_add_f32s(simd.splat_f32s(1.0 / 24.0), wide_sum, scale(-1.0 / 6.0, sum));
+    [
+        simd.mul_add_f32s(simd.splat_f32s(0.25), u[0], first),
+        simd.mul_add_f32s(simd.splat_f32s(1.0 / 12.0), wide_difference, scale(1.0 / 6.0, difference)),
+        simd.mul_add_f32s(simd.splat_f32s(1.0 / 6.0), simd.sub_f32s(wide_sum, sum), u[5]),
+    ]
+}
+
+/// `G g Gᵀ`: nine weights.
+#[inline(always)]
+pub(super) fn weights<S: Simd>(simd: S, g: [[S::f32s; 3]; 3]) -> [[S::f32s; 6]; 6] {
+    let zero = simd.splat_f32s(0.0);
+    let (mut half, mut whole) = ([[zero; 3]; 6], [[zero; 6]; 6]);
+    for j in 0..3 {
+        let column = weight(simd, [g[0][j], g[1][j], g[2][j]]);
+        for i in 0..6 {
+            half[i][j] = column[i];
+        }
+    }
+    for i in 0..6 {
+        whole[i] = weight(simd, half[i]);
+    }
+    whole
+}
+
+/// `Gᵀ u G`: the gradients of nine weights.
+#[inline(always)]
+pub(super) fn weight_gradients<S: Simd>(simd: S, u: [[S::f32s; 6]; 6]) -> [[S::f32s; 3]; 3] {
+    let zero = simd.splat_f32s(0.0);
+    let (mut half, mut whole) = ([[zero; 6]; 3], [[zero; 3]; 3]);
+    for j in 0..6 {
+        let column = weight_gradient(simd, [u[0][j], u[1][j], u[2][j], u[3][j], u[4][j], u[5][j]]);
+        for i in 0..3 {
+            half[i][j] = column[i];
+        }
+    }
+    for i in 0..3 {
+        whole[i] = weight_gradient(simd, half[i]);
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::*;
+
+    /// The matrix of a linear map, column by column.
+    fn matrix<const N: usize, const M: usize>(line: impl Fn([f32; N]) -> [f32; M]) -> [[f32; N]; M] {
+        let columns: [[f32; M]; N] = std::array::from_fn(|j| line(std::array::from_fn(|i| f32::from(i == j))));
+        std::array::from_fn(|i| std::array::from_fn(|j| columns[j][i]))
+    }
+
+    fn transposed<const N: usize, const M: usize>(a: [[f32; N]; M]) -> [[f32; M]; N] {
+        std::array::from_fn(|i| std::array::from_fn(|j| a[j][i]))
+    }
+
+    fn simd() -> Scalar {
+        Scalar::new()
+    }
+
+    #[test]
+    fn a_tile_of_unit_inputs_and_unit_weights_is_a_correlation() {
+        // Every product d[i] g[j] must reach output i - j and no other.
+        for i in 0..6 {
+            for j in 0..3 {
+                let d = input(simd(), std::array::from_fn(|k| f32::from(k == i)));
+                let g = weight(simd(), std::array::from_fn(|k| f32::from(k == j)));
+                let y = output(simd(), std::array::from_fn(|k| d[k] * g[k]));
+                for (k, &found) in y.iter().enumerate() {
+                    let expected = f32::from(k + j == i);
+                    assert!((found - expected).abs() < 2e-6, "d[{i}] g[{j}] in y[{k}]: {found}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_transposes() {
+        assert_eq!(matrix(|y| output_gradient(simd(), y)), transposed(matrix(|m| output(simd(), m))));
+        assert_eq!(matrix(|u| weight_gradient(simd(), u)), transposed(matrix(|g| weight(simd(), g))));
+    }
+
+    #[test]
+    fn weights_and_their_gradients_are_transformed_from_both_sides() {
+        // ⟨G g Gᵀ, u⟩ = ⟨g, Gᵀ u G⟩ with small integers, and the first as a sum over the matrix.
+        let g: [[f32; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| (i * i + 5 * j) as f32 - 3.0));
+        let u: [[f32; 6]; 6] = std::array::from_fn(|i| std::array::from_fn(|j| (7 * i + j * j) as f32 - 9.0));
+        let m = matrix(|g| weight(simd(), g));
+        let (forward, back) = (weights(simd(), g), weight_gradients(simd(), u));
+        for (i, j) in (0..6).flat_map(|i| (0..6).map(move |j| (i, j))) {
+            let terms = (0..9).map(|k| m[i][k / 3] * g[k / 3][k % 3] * m[j][k % 3]);
+            assert!((forward[i][j] - terms.sum::<f32>()).abs() < 1e-5);
+        }
+        for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+            let terms = (0..36).map(|k| m[k / 6][i] * u[k / 6][k % 6] * m[k % 6][j]);
+            assert!((back[i][j] - terms.sum::<f32>()).abs() < 1e-4);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Between planes of one channel each and pixels that hold their channels side by side.
+
+/// Channels, and pixels, that are transposed at a time.
+pub(super) const SIDE: usize = 8;
+
+/// A block of channels seen as planes: channel `c` of pixel `p` is element `c · stride + p`.
+#[derive(Clone, Copy)]
+pub(super) struct Planes {
+    pub stride: usize,
+    pub pixels: usize,
+}
+
+/// Copies `channels` channels, a multiple of eight, to where pixel `p` has them from `place(p)` on.
+///
+/// # Safety
+/// Every element of both layouts must be in bounds of its pointer, and the two must not overlap.
+#[inline(always)]
+pub(super) unsafe fn gather<F: Fn(usize) -> usize>(
+    channels: usize,
+    (source, planes): (*const f32, Planes),
+    (target, place): (*mut f32, F),
+) {
+    let squares = Squares::new();
+    for channel in (0..channels).step_by(SIDE) {
+        for first in steps(planes.pixels) {
+            // SAFETY: rows are channels `channel..channel + 8` and columns pixels `first..first + n`, within both.
+            unsafe {
+                let (from, to) = (source.add(channel * planes.stride + first), target.add(channel));
+                let columns = planes.pixels.min(SIDE);
+                squares.transpose(columns, |c| from.add(c * planes.stride), |p| to.add(place(first + p)));
+            }
+        }
+    }
+}
+
+/// Copies `channels` channels, a multiple of eight, from where pixel `p` has them from `place(p)` on.
+///
+/// # Safety
+/// Every element of both layouts must be in bounds of its pointer, and the two must not overlap.
+#[inline(always)]
+pub(super) unsafe fn scatter<F: Fn(usize) -> usize>(
+    channels: usize,
+    (source, place): (*const f32, F),
+    (target, planes): (*mut f32, Planes),
+) {
+    let squares = Squares::new();
+    for channel in (0..channels).step_by(SIDE) {
+        for first in steps(planes.pixels) {
+            // SAFETY: channels `channel..channel + 8` and pixels `first..first + n` are within both layouts.
+            unsafe {
+                let (from, to) = (source.add(channel), target.add(channel * planes.stride + first));
+                if SIDE <= planes.pixels {
+                    squares.transpose(SIDE, |p| from.add(place(first + p)), |c| to.add(c * planes.stride));
+                } else {
+                    for p in 0..planes.pixels {
+                        (0..SIDE).for_each(|c| *to.add(c * planes.stride + p) = *from.add(place(p) + c));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first pixels of blocks of eight that cover `pixels`; the last block overlaps the one before.
+#[inline(always)]
+fn steps(pixels: usize) -> impl Iterator<Item = usize> {
+    let last = pixels.saturating_sub(SIDE);
+    (0..pixels.div_ceil(SIDE)).map(move |i| last.min(i * SIDE))
+}
+
+/// Transposes squares of 8×8 floats, in registers where the machine has them.
+#[derive(Clone, Copy)]
+struct Squares {
+    #[cfg(target_arch = "x86_64")]
+    simd: Option<pulp::x86::V3>,
+}
+
+impl Squares {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            simd: pulp::x86::V3::try_new(),
+        }
+    }
+
+    /// Element `j` of `from(i)` becomes element `i` of `to(j)`, `i < 8` and `j < columns ≤ 8`.
+    ///
+    /// # Safety
+    /// `from(i)` must be readable for `columns` floats, and `to(j)` writable for eight.
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        columns: usize,
+        from: impl Fn(usize) -> *const f32,
+        to: impl Fn(usize) -> *mut f32,
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(simd), SIDE) = (self.simd, columns) {
+            // SAFETY: eight floats from each of the eight pointers, as the caller promises.
+            return unsafe { in_registers(simd, from, to) };
+        }
+        for j in 0..columns {
+            // SAFETY: `j < columns` and `i < 8`.
+            (0..SIDE).for_each(|i| unsafe { *to(j).add(i) = *from(i).add(j) });
+        }
+    }
+}
+
+/// The transposition of 8×8 floats in 256-bit registers: rows `i` and `i + 4` share one from the beginning.
+///
+/// # Safety
+/// `from(i)` must be readable and `to(j)` writable for eight floats.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn in_registers(
+    simd: pulp::x86::V3,
+    from: impl Fn(usize) -> *const f32,
+    to: impl Fn(usize) -> *mut f32,
+) {
+    let (sse, avx) = (simd.sse, simd.avx);
+    for half in [0, 4] {
+        // SAFETY: four floats from the first or the second half of eight readable ones.
+        let pair = |i: usize| unsafe {
+            let low = avx._mm256_castps128_ps256(sse._mm_loadu_ps(from(i).add(half)));
+            avx._mm256_insertf128_ps::<1>(low, sse._mm_loadu_ps(from(i + 4).add(half)))
+        };
+        let (a, b, c, d) = (pair(0), pair(1), pair(2), pair(3));
+        let (ab, cd) = (avx._mm256_unpacklo_ps(a, b), avx._mm256_unpacklo_ps(c, d));
+        let (ef, gh) = (avx._mm256_unpackhi_ps(a, b), avx._mm256_unpackhi_ps(c, d));
+        let rows = [
+            avx._mm256_shuffle_ps::<0x44>(ab, cd),
+            avx._mm256_shuffle_ps::<0xEE>(ab, cd),
+            avx._mm256_shuffle_ps::<0x44>(ef, gh),
+            avx._mm256_shuffle_ps::<0xEE>(ef, gh),
+        ];
+        for (j, row) in rows.into_iter().enumerate() {
+            // SAFETY: eight writable floats.
+            unsafe { avx._mm256_storeu_ps(to(half + j), row) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gather_places_each_channel_of_each_pixel_and_scatter_takes_it_back() {
+        for (channels, pixels) in [(8, 1), (16, 7), (8, 8), (24, 13), (16, 64)] {
+            let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
+            let (mut spread, mut back) = (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
+            let from = Planes { stride: pixels, pixels };
+            let place = |p: usize| (3 * p + 1) * channels;
+            // SAFETY: places reach `3 · pixels - 2`, each with `channels` channels; planes are as long as said.
+            unsafe {
+                gather(channels, (planes.as_ptr(), from), (spread.as_mut_ptr(), place));
+                scatter(channels, (spread.as_ptr(), place), (back.as_mut_ptr(), from));
+            }
+            for (p, pixel) in spread.chunks(channels).enumerate() {
+                for (c, &value) in pixel.iter().enumerate() {
+                    let expected = if p % 3 == 1 { (c * pixels + p / 3) as f32 } else { -1.0 };
+                    assert_eq!(value, expected, "{channels} channels of {pixels} pixels");
+                }
+            }
+            assert_eq!(back, planes);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The gradient in the weight: both images transformed, multiplied over tiles, transformed back once.
+
+use pulp::{NullaryFnOnce, Simd, WithSimd};
+
+use super::Shape;
+use super::images::Images;
+use super::parallel;
+use super::product::{Left, Right, Size, Sum, product};
+use super::scratch::{self, cut, whole_lines};
+use super::tiles::POINTS;
+use super::tiling::Tiling;
+use super::weights::{self, Panels, TAPS};
+
+/// Most parts of a batch that are summed apart. It limits the threads, and not they it: the result is the same
+/// for any number of them.
+const PARTS: usize = 8;
+
+/// Floats that the sums of all parts may take: 32 MiB, above which there are fewer parts.
+const MOST_SUMS: usize = 8 << 20;
+
+/// `dw[o, i, tap]`, the sum of `dy[image, o, pixel] · x[image, i, pixel + tap]` over images and pixels.
+pub(super) struct WeightGradient<'a> {
+    pub shape: Shape,
+    pub x: &'a [f32],
+    pub dy: &'a [f32],
+    pub dw: &'a mut [f32],
+}
+
+impl WithSimd for WeightGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { shape, x, dy, dw } = self;
+        let tiling = Tiling::new(shape.height, shape.width);
+        let inside = Images::new(shape.in_channels, &tiling, 1, S::F32_LANES);
+        let outside = Images::new(shape.out_channels, &tiling, 0, S::F32_LANES);
+        let panels = Panels::new(shape.in_channels, shape.out_channels, S::F32_LANES);
+
+        let whole = panels.count() * panels.floats();
+        let part = shape.batch.div_ceil((MOST_SUMS / whole).clamp(1, PARTS));
+        let (read, read_gradient) = (part * inside.floats(), part * outside.floats());
+        let memory = [
+            inside.pane_floats(),
+            inside.line_floats(),
+            inside.matrices_floats(),
+            outside.matrices_floats(),
+            outside.pane_floats(),
+        ];
+        scratch::for_call(shape.batch.div_ceil(part) * whole, |sums| {
+            parallel::for_each(sums, whole, |i, sums| {
+                let x = &x[i * read..x.len().min((i + 1) * read)];
+                let dy = &dy[i * read_gradient..dy.len().min((i + 1) * read_gradient)];
+                let (inside, outside) = (&inside, &outside);
+                scratch::for_task(memory.map(whole_lines).iter().sum(), |scratch| {
+                    simd.vectorize(Task { simd, inside, outside, panels, x, dy, sums, memory, scratch });
+                });
+            });
+            let sums = &*sums;
+            parallel::for_each(dw, panels.width * panels.inner * TAPS, |i, dw| {
+                scratch::for_task(panels.floats() + panels.taps(), |scratch| {
+                    simd.vectorize(TransformBack { simd, panels, i, sums, scratch, dw });
+                });
+            });
+        });
+    }
+}
+
+/// The sums over the tiles of some images, on one thread.
+struct Task<'a, S> {
+    simd: S,
+    inside: &'a Images<'a>,
+    outside: &'a Images<'a>,
+    panels: Panels,
+    x: &'a [f32],
+    dy: &'a [f32],
+    sums: &'a mut [f32],
+    memory: [usize; 5],
+    scratch: &'a mut [f32],
+}
+
+impl<S: Simd> NullaryFnOnce for Task<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { simd, inside, outside, panels, x, dy, sums, memory, mut scratch } = self;
+        let [pane, line, inputs, gradients, out_pane] = memory.map(|floats| cut(&mut scratch, floats));
+        for (n, group) in inside.tiling.groups(x.len() / inside.floats()).enumerate() {
+            inside.inputs(simd, &group, x, pane, line, inputs);
+            outside.output_gradients(simd, &group, dy, out_pane, gradients);
+            let (a, b) = (inside.matrices(&group), outside.matrices(&group));
+            assert!(a.floats() <= inputs.len() && b.floats() <= gradients.len());
+            assert!(panels.count() * panels.floats() <= sums.len());
+            for point in 0..POINTS {
+                for i in 0..panels.count() {
+                    let size = Size { rows: panels.inner, depth: a.tiles, columns: panels.used(i) };
+                    // SAFETY: matrix `point` of inputs and gradients and the same of panel `i` are in bounds, as
+                    // asserted, and have the strides and sizes given here; the three slices do not overlap.
+                    unsafe {
+                        let left = inputs.as_ptr().add(point * a.stride());
+                        let right = gradients.as_ptr().add(point * b.stride() + i * panels.width);
+                        let sum = sums.as_mut_ptr().add(i * panels.floats() + point * panels.stride());
+                        product(
+                            simd,
+                            size,
+                            Left::Columns { data: left, stride: a.channels },
+                            Right { data: right, stride: b.channels },
+                            Sum { data: sum, stride: panels.width, accumulate: 0 < n },
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct TransformBack<'a, S> {
+    simd: S,
+    panels: Panels,
+    i: usize,
+    sums: &'a [f32],
+    scratch: &'a mut [f32],
+    dw: &'a mut [f32],
+}
+
+impl<S: Simd> NullaryFnOnce for TransformBack<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { simd, panels, i, sums, scratch, dw } = self;
+        weights::gradient(simd, panels, i, sums, scratch.split_at_mut(panels.floats()), dw);
+    }
+}

@@ -1,0 +1,170 @@
+//! Weights of 3×3 taps as 36 matrices of panels, and back.
+
+use pulp::Simd;
+
+use super::scratch::LINE;
+use super::tiles::POINTS;
+use super::transform;
+use super::transpose::{self, Planes};
+
+/// Taps of a filter.
+pub(super) const TAPS: usize = 9;
+
+/// Which of the two channels of a weight `[first, second, 3, 3]` the result of the convolution has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// The first: the convolution itself.
+    Forward,
+    /// The second, with the taps turned by half a turn: the adjoint.
+    Adjoint,
+}
+
+/// Some columns of the 36 matrices `[inner, outer]` that tiles are multiplied with.
+///
+/// `width` columns lie side by side: a panel is what a product reads again and again.
+#[derive(Clone, Copy)]
+pub(super) struct Panels {
+    pub inner: usize,
+    pub outer: usize,
+    pub width: usize,
+}
+
+impl Panels {
+    /// Panels of two vectors of `lanes` each.
+    pub fn new(inner: usize, outer: usize, lanes: usize) -> Self {
+        Self { inner, outer, width: (2 * lanes).max(transpose::SIDE) }
+    }
+
+    /// Floats from one point's matrix to the next.
+    pub fn stride(self) -> usize {
+        self.inner * self.width + LINE
+    }
+
+    /// Floats of a panel.
+    pub fn floats(self) -> usize {
+        POINTS * self.stride()
+    }
+
+    pub fn count(self) -> usize {
+        self.outer.div_ceil(self.width)
+    }
+
+    /// Columns of panel `i` that are in use; the rest of the last one never is.
+    pub fn used(self, i: usize) -> usize {
+        self.width.min(self.outer - i * self.width)
+    }
+
+    /// Floats of the taps of a panel, channels side by side.
+    pub fn taps(self) -> usize {
+        TAPS * self.inner * self.width
+    }
+}
+
+/// `G g Gᵀ` of the filters of panel `i`.
+#[inline(always)]
+pub(super) fn transform<S: Simd>(
+    simd: S,
+    panels: Panels,
+    i: usize,
+    (weight, direction): (&[f32], Direction),
+    taps: &mut [f32],
+    out: &mut [f32],
+) {
+    let Panels { inner, outer, width } = panels;
+    let (used, stride) = (panels.used(i), panels.stride());
+    assert!(weight.len() == TAPS * inner * outer && panels.taps() <= taps.len());
+    assert!(panels.floats() <= out.len() && used.is_multiple_of(S::F32_LANES));
+    let place = |tap: usize| tap * width;
+    // SAFETY: filters `i · width .. i · width + used` of `outer` are in bounds of `weight`, whose length is
+    // asserted; `taps` has room for nine taps of `inner` channels, each of `width` floats.
+    unsafe {
+        let (from, to) = (weight.as_ptr(), taps.as_mut_ptr());
+        match direction {
+            Direction::Forward => {
+                let planes = Planes { stride: TAPS * inner, pixels: TAPS * inner };
+                transpose::gather(used, (from.add(i * width * TAPS * inner), planes), (to, place));
+            }
+            Direction::Adjoint => {
+                let planes = Planes { stride: TAPS, pixels: TAPS };
+                for k in 0..inner {
+                    let filters = from.add((k * outer + i * width) * TAPS);
+                    transpose::gather(used, (filters, planes), (to.add(k * TAPS * width), place));
+                }
+            }
+        }
+    }
+    for k in 0..inner {
+        for column in (0..used).step_by(S::F32_LANES) {
+            let vector = |tap: usize| S::as_simd_f32s(&taps[(k * TAPS + tap) * width + column..]).0[0];
+            let at = |tap: usize| match direction {
+                Direction::Forward => vector(tap),
+                Direction::Adjoint => vector(TAPS - 1 - tap),
+            };
+            let g = [[at(0), at(1), at(2)], [at(3), at(4), at(5)], [at(6), at(7), at(8)]];
+            let u = transform::weights(simd, g);
+            for (point, &value) in u.as_flattened().iter().enumerate() {
+                S::as_mut_simd_f32s(&mut out[point * stride + k * width + column..]).0[0] = value;
+            }
+        }
+    }
+}
+
+/// `Gᵀ (Σ u) G` of the filters of panel `i`: the gradient of a weight `[outer, inner, 3, 3]`.
+///
+/// `parts` are the sums of all panels, one after the other for each part of the batch; they are added in order,
+/// into `sum`, which has room for a panel.
+/// `out` has room for the filters of this panel.
+#[inline(always)]
+pub(super) fn gradient<S: Simd>(
+    simd: S,
+    panels: Panels,
+    i: usize,
+    parts: &[f32],
+    (sum, taps): (&mut [f32], &mut [f32]),
+    out: &mut [f32],
+) {
+    let Panels { inner, width, .. } = panels;
+    let (used, stride) = (panels.used(i), panels.stride());
+    assert!(out.len() == used * TAPS * inner && panels.taps() <= taps.len());
+    add_parts(simd, panels, i, parts, sum);
+    for k in 0..inner {
+        for column in (0..used).step_by(S::F32_LANES) {
+            let mut u = [[simd.splat_f32s(0.0); 6]; 6];
+            for (point, u) in u.as_flattened_mut().iter_mut().enumerate() {
+                *u = S::as_simd_f32s(&sum[point * stride + k * width + column..]).0[0];
+            }
+            let g = transform::weight_gradients(simd, u);
+            for (tap, &value) in g.as_flattened().iter().enumerate() {
+                S::as_mut_simd_f32s(&mut taps[(k * TAPS + tap) * width + column..]).0[0] = value;
+            }
+        }
+    }
+    let planes = Planes { stride: TAPS * inner, pixels: TAPS * inner };
+    let place = |tap: usize| tap * width;
+    // SAFETY: `taps` holds nine taps of `inner` channels, each of `width` floats, `used` of them in use; `out`
+    // holds as many numbers for each of the `used` filters.
+    unsafe { transpose::scatter(used, (taps.as_ptr(), place), (out.as_mut_ptr(), planes)) };
+}
+
+/// The sum of panel `i` over all parts, in the order in which they lie in memory.
+#[inline(always)]
+fn add_parts<S: Simd>(simd: S, panels: Panels, i: usize, parts: &[f32], sum: &mut [f32]) {
+    /// Floats that stay in the first-level cache while one part after the other is added.
+    const PIECE: usize = 2048;
+    let (floats, whole) = (panels.floats(), panels.count() * panels.floats());
+    for start in (0..floats).step_by(PIECE) {
+        let piece = start..floats.min(start + PIECE);
+        let sum = &mut sum[piece.clone()];
+        for (n, part) in parts.chunks_exact(whole).enumerate() {
+            let part = &part[i * floats..][piece.clone()];
+            if n == 0 {
+                sum.copy_from_slice(part);
+                continue;
+            }
+            // Panels are whole cache lines, so there is no rest.
+            for (sum, &term) in S::as_mut_simd_f32s(sum).0.iter_mut().zip(S::as_simd_f32s(part).0) {
+                *sum = simd.add_f32s(*sum, term);
+            }
+        }
+    }
+}

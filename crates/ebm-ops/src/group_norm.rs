@@ -1,0 +1,258 @@
+//! Group normalisation, its affine map, feature-wise modulation and SiLU as one operation.
+
+mod autodiff;
+#[cfg(feature = "flex")]
+mod flex;
+mod plain;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::Tensor;
+
+/// SiLU(GroupNorm(x; γ, β) · (1 + scale) + shift), differentiable in every argument.
+///
+/// Each of `groups` groups of channels of an image is brought to mean 0 and (biased) variance 1 over its
+/// channels and pixels; then channel `c` of image `i` is multiplied by γ`[c]` and moved by β`[c]`, and, under
+/// `film = (scale, shift)`, multiplied by 1 + scale`[i, c]` and moved by shift`[i, c]`; SiLU(z) = z σ(z) ends it.
+///
+/// `x` is `[batch, channels, height, width]`, `gamma` and `beta` are `[channels]`, `scale` and `shift`
+/// `[batch, channels]`; the result has the shape of `x`. `epsilon` is added to the variance.
+///
+/// # Panics
+/// If `groups` does not divide the channels, or a shape is not as said.
+///
+/// # Reference
+/// Wu and He (2018), *Group normalization*; Perez et al. (2018), *FiLM: visual reasoning with a general
+/// conditioning layer*; Elfwing, Uchibe and Doya (2018), *Sigmoid-weighted linear units*.
+pub fn group_norm_silu(
+    x: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    film: Option<(Tensor<2>, Tensor<2>)>,
+    groups: usize,
+    epsilon: f64,
+) -> Tensor<4> {
+    let [batch, channels, ..] = x.dims();
+    assert!(0 < groups && channels.is_multiple_of(groups), "{channels} channels in {groups} groups");
+    assert_eq!(gamma.dims(), [channels], "the shape of gamma");
+    assert_eq!(beta.dims(), [channels], "the shape of beta");
+    let (gain, bias) = (gamma.unsqueeze::<2>(), beta.unsqueeze::<2>());
+    // Both affine maps are one, so that the operation knows a single gain and bias.
+    let (gain, bias) = match film {
+        None => (gain, bias),
+        Some((scale, shift)) => {
+            assert_eq!(scale.dims(), [batch, channels], "the shape of scale");
+            assert_eq!(shift.dims(), [batch, channels], "the shape of shift");
+            let scale = scale + 1.0;
+            (gain * scale.clone(), bias * scale + shift)
+        }
+    };
+    let (y, _statistics) = Dispatch::group_norm_silu(
+        x.into_dispatch(),
+        gain.into_dispatch(),
+        bias.into_dispatch(),
+        groups,
+        epsilon,
+    );
+    Tensor::from_dispatch(y)
+}
+
+/// y = SiLU(gain · x̂ + bias), x̂ being `x` normalised by groups, and its adjoint.
+///
+/// `gain` and `bias` are `[rows, channels]`, where `rows` is the batch, or 1 for a map that all images share.
+/// `statistics` are `[batch, groups, 3]`: the mean as a sum of two numbers, and the inverse standard deviation.
+#[backend_extension(
+    Autodiff,
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda"))
+)]
+pub trait GroupNormOps: Backend {
+    /// The result and the statistics.
+    fn group_norm_silu(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        groups: usize,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        plain::forward::<Self>(x, gain, bias, groups, epsilon)
+    }
+
+    /// The gradients of `x`, if it is `wanted`, of `gain` and of `bias`, given `grad`, that of the result.
+    fn group_norm_silu_backward(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        wanted: bool,
+    ) -> (Option<FloatTensor<Self>>, FloatTensor<Self>, FloatTensor<Self>) {
+        plain::backward::<Self>(x, gain, bias, statistics, grad, wanted)
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+impl GroupNormOps for burn::backend::NdArray {}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl GroupNormOps for burn::backend::Cube {}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::activation::sigmoid;
+    use burn::tensor::{DType, Device, TensorData};
+
+    use super::*;
+    use crate::Noise;
+
+    /// The operation, by the public operations of tensors.
+    fn composed(
+        x: Tensor<4>,
+        gamma: Tensor<1>,
+        beta: Tensor<1>,
+        film: Option<(Tensor<2>, Tensor<2>)>,
+        groups: usize,
+        epsilon: f64,
+    ) -> Tensor<4> {
+        let [b, c, h, w] = x.dims();
+        let x = x.reshape([b, groups, c / groups * h * w]);
+        let x = x.clone() - x.mean_dim(2);
+        let variance = x.clone().square().mean_dim(2);
+        let normal = (x / (variance + epsilon).sqrt()).reshape([b, c, h, w]);
+        let mut z = normal * gamma.reshape([1, c, 1, 1]) + beta.reshape([1, c, 1, 1]);
+        if let Some((scale, shift)) = film {
+            z = z * (scale.reshape([b, c, 1, 1]) + 1.0) + shift.reshape([b, c, 1, 1]);
+        }
+        z.clone() * sigmoid(z)
+    }
+
+    /// The numbers of one case; every tensor of it is made from these, in either precision.
+    struct Case {
+        shape: [usize; 4],
+        groups: usize,
+        film: bool,
+        level: f32,
+        deviation: f32,
+    }
+
+    /// What a run gives: the result, then the gradients of x, γ, β, scale, shift.
+    type Outcome = Vec<Option<Vec<f64>>>;
+
+    impl Case {
+        const fn new(shape: [usize; 4], groups: usize, film: bool) -> Self {
+            Self { shape, groups, film, level: 0.3, deviation: 1.0 }
+        }
+
+        fn run(&self, dtype: DType, fused: bool, tracked: [bool; 5]) -> Outcome {
+            let [b, c, h, w] = self.shape;
+            let noise = Noise::seeded(41);
+            let draw = |label: &str, n: usize| noise.derive(label).normals(n);
+            let device = Device::flex();
+            let leaf = |values: Vec<f32>, track: bool| {
+                let n = values.len();
+                let data = TensorData::new(values, [n]);
+                let tensor = Tensor::<1>::from_data(data, (&device, DType::F32)).cast(dtype);
+                if track { tensor.autodiff().require_grad() } else { tensor }
+            };
+            let x = draw("x", b * c * h * w).into_iter().map(|x| x * self.deviation + self.level).collect();
+            let leaves = [
+                leaf(x, tracked[0]),
+                leaf(draw("gamma", c), tracked[1]),
+                leaf(draw("beta", c), tracked[2]),
+                leaf(draw("scale", b * c), tracked[3]),
+                leaf(draw("shift", b * c), tracked[4]),
+            ];
+            let weight = leaf(draw("weight", b * c * h * w), false).reshape(self.shape);
+
+            let [x, gamma, beta, scale, shift] = leaves.clone();
+            let film = self.film.then(|| (scale.reshape([b, c]), shift.reshape([b, c])));
+            let operation = if fused { group_norm_silu } else { composed };
+            let y = operation(x.reshape(self.shape), gamma, beta, film, self.groups, 1e-5);
+
+            let numbers =
+                |tensor: Tensor<1>| tensor.cast(DType::F64).into_data().try_to_vec::<f64>().unwrap();
+            let result = numbers(y.clone().inner().reshape([b * c * h * w]));
+            if !tracked.contains(&true) {
+                return vec![Some(result)];
+            }
+            let gradients = (y * weight).sum().backward();
+            let of =
+                |leaf: &Tensor<1>, track: bool| track.then(|| leaf.grad(&gradients)).flatten().map(numbers);
+            let all = leaves.iter().zip(tracked).map(|(leaf, track)| of(leaf, track));
+            std::iter::once(Some(result)).chain(all).collect()
+        }
+
+        fn agrees(&self, dtype: DType, tracked: [bool; 5], tolerance: f64) {
+            let found = self.run(dtype, true, tracked);
+            let expected = self.run(DType::F64, false, tracked);
+            for (k, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                assert_eq!(found.is_some(), expected.is_some(), "output {k}");
+                let (Some(found), Some(expected)) = (found, expected) else { continue };
+                let largest = expected.iter().fold(0f64, |m, e| m.max(e.abs()));
+                let error = found.iter().zip(expected).fold(0f64, |m, (f, e)| m.max((f - e).abs()));
+                assert!(error <= tolerance * largest, "{:?}, output {k}: {error} of {largest}", self.shape);
+            }
+        }
+    }
+
+    #[test]
+    fn values_and_gradients_are_those_of_the_composition_in_double_precision() {
+        let shapes = [([3, 32, 14, 14], 8), ([2, 64, 7, 7], 8), ([1, 6, 3, 5], 3), ([5, 4, 1, 1], 1)];
+        let odd = [([1, 1, 1, 9], 1), ([2, 12, 2, 3], 12), ([4, 32, 28, 28], 8), ([1, 2, 70, 67], 1)];
+        for (shape, groups) in shapes.into_iter().chain(odd) {
+            for film in [false, true] {
+                let tracked = [true, true, true, film, film];
+                Case::new(shape, groups, film).agrees(DType::F32, tracked, 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn a_constant_parent_gets_no_gradient_and_the_others_keep_theirs() {
+        for tracked in 0..32u32 {
+            let tracked = std::array::from_fn(|i| tracked >> i & 1 == 1);
+            Case::new([2, 8, 5, 3], 4, true).agrees(DType::F32, tracked, 1e-5);
+        }
+    }
+
+    #[test]
+    fn double_precision_takes_the_plain_way_and_stays_double() {
+        Case::new([2, 8, 5, 3], 4, true).agrees(DType::F64, [true; 5], 1e-12);
+    }
+
+    #[test]
+    fn a_mean_of_a_thousand_deviations_does_not_blur_the_result() {
+        // x itself is rounded before either sees it; a mean rounded to single precision would move x̂ by 3e-4.
+        let case = Case { level: 1000.0, deviation: 0.1, ..Case::new([2, 8, 9, 7], 2, true) };
+        case.agrees(DType::F32, [true; 5], 1e-5);
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Case::new([16, 32, 15, 14], 8, true).run(DType::F32, true, [true; 5]))
+        };
+        let alone = run(1);
+        assert!(alone == run(2) && alone == run(8));
+    }
+
+    #[test]
+    fn strided_inputs_are_read_by_their_strides_and_shared_ones_are_left_alone() {
+        let device = Device::flex();
+        let mut noise = Noise::seeded(43);
+        let (x, gamma) = (noise.normal([2, 5, 7, 8], &device), noise.normal([8], &device));
+        let (scale, shift) = (noise.normal([8, 2], &device), noise.normal([8, 2], &device));
+        let strided = x.clone().permute([0, 3, 1, 2]);
+        let whole = |t: Tensor<4>| Tensor::<4>::from_data(t.into_data(), &device);
+        let kept = strided.clone().into_data();
+
+        let film = Some((scale.clone().transpose(), shift.clone().transpose()));
+        let y = group_norm_silu(strided.clone(), gamma.clone(), gamma.clone(), film.clone(), 4, 1e-5);
+        let expected = group_norm_silu(whole(strided.clone()), gamma.clone(), gamma, film, 4, 1e-5);
+        assert_eq!(y.into_data(), expected.into_data());
+        assert_eq!(strided.into_data(), kept);
+    }
+}

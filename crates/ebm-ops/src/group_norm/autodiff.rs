@@ -1,0 +1,78 @@
+//! The gradient of the operation, as one step on the tape.
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+
+use super::GroupNormOps;
+
+/// The step, whose parents are `x`, `gain` and `bias`.
+#[derive(Debug)]
+struct GroupNormSilu;
+
+/// What the step keeps: where `x` is found, and the small tensors.
+#[derive(Clone, Debug)]
+struct Kept<F> {
+    x: NodeId,
+    gain: F,
+    bias: F,
+    statistics: F,
+}
+
+impl<B: GroupNormOps> Backward<B, 3> for GroupNormSilu {
+    type State = Kept<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let Kept { x, gain, bias, statistics } = ops.state;
+        let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
+        let [node_x, node_gain, node_bias] = ops.parents;
+
+        let (for_x, for_gain, for_bias) =
+            B::group_norm_silu_backward(x, gain, bias, statistics, grad, node_x.is_some());
+        if let (Some(node), Some(gradient)) = (node_x, for_x) {
+            grads.register::<B>(node.id, gradient);
+        }
+        if let Some(node) = node_gain {
+            grads.register::<B>(node.id, for_gain);
+        }
+        if let Some(node) = node_bias {
+            grads.register::<B>(node.id, for_bias);
+        }
+    }
+}
+
+impl<B: GroupNormOps, C: CheckpointStrategy> GroupNormOps for Autodiff<B, C> {
+    fn group_norm_silu(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        groups: usize,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = [x.node(), gain.node(), bias.node()];
+        match GroupNormSilu.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut step) => {
+                let kept = step.checkpoint(&x);
+                let (gain, bias) = (gain.into_primitive(), bias.into_primitive());
+                let (y, statistics) =
+                    B::group_norm_silu(x.into_primitive(), gain.clone(), bias.clone(), groups, epsilon);
+                let constant = FloatTensor::<Self>::new(statistics.clone());
+                (step.finish(Kept { x: kept, gain, bias, statistics }, y), constant)
+            }
+            OpsKind::UnTracked(step) => {
+                let (y, statistics) = B::group_norm_silu(
+                    x.into_primitive(),
+                    gain.into_primitive(),
+                    bias.into_primitive(),
+                    groups,
+                    epsilon,
+                );
+                (step.finish(y), FloatTensor::<Self>::new(statistics))
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A step of Langevin dynamics in one pass, its noise made where it is used.
+
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::tensor::{DType, Tensor, TensorData};
+
+use crate::Noise;
+
+/// x + η s + √(2η) z, where s is the `score` at `x`, η the `step_size`, and z the standard normals that
+/// [`Noise::normal_like`] would have drawn, to the bit; the draw counts as one.
+///
+/// `score` has the shape of `x`. A buffer of `x` that nobody else holds is changed in place.
+/// Tensors tracked by autodiff are allowed, and then the result is differentiable in both.
+///
+/// # Panics
+/// If the shapes differ, or η is negative or NaN.
+///
+/// # Reference
+/// Roberts and Tweedie (1996), *Exponential convergence of Langevin distributions and their discrete
+/// approximations*, with η half of their step.
+pub fn langevin_step<const D: usize>(
+    x: Tensor<D>,
+    score: Tensor<D>,
+    step_size: f64,
+    noise: &mut Noise,
+) -> Tensor<D> {
+    assert_eq!(score.dims(), x.dims(), "the shape of the score is that of the position");
+    assert!(0.0 <= step_size, "expected a step size of at least 0, found {step_size}");
+    let here = noise.clone();
+    noise.advance();
+    Tensor::from_dispatch(Dispatch::langevin_step(x.into_dispatch(), score.into_dispatch(), step_size, here))
+}
+
+/// A step of Langevin dynamics.
+#[backend_extension(
+    Autodiff,
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda"))
+)]
+pub trait LangevinOps: Backend {
+    /// x + η s + √(2η) z with the next draw of `noise`.
+    fn langevin_step(
+        x: FloatTensor<Self>,
+        score: FloatTensor<Self>,
+        step_size: f64,
+        noise: Noise,
+    ) -> FloatTensor<Self> {
+        plain::<Self>(x, score, step_size, noise)
+    }
+}
+
+impl<B: LangevinOps, C: CheckpointStrategy> LangevinOps for Autodiff<B, C> {}
+
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+impl LangevinOps for burn::backend::NdArray {}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl LangevinOps for burn::backend::Cube {}
+
+/// What the step means, in the operations that every backend has.
+fn plain<B: Backend>(
+    x: FloatTensor<B>,
+    score: FloatTensor<B>,
+    step_size: f64,
+    mut noise: Noise,
+) -> FloatTensor<B> {
+    let shape = x.shape();
+    let normals = match x.dtype() {
+        DType::F64 => TensorData::new(noise.normals_f64(shape.num_elements()), shape),
+        dtype => TensorData::new(noise.normals(shape.num_elements()), shape).convert_dtype(dtype),
+    };
+    let z = B::float_from_data(normals, &x.device());
+    let drift = B::float_mul_scalar(score, step_size.into());
+    let diffusion = B::float_mul_scalar(z, (2.0 * step_size).sqrt().into());
+    B::float_add(B::float_add(x, drift), diffusion)
+}
+
+/// The step in single precision on the processor.
+#[cfg(feature = "flex")]
+mod flex {
+    use std::mem::MaybeUninit;
+
+    use burn::backend::{Flex, tensor::FloatTensor};
+    use burn::tensor::DType;
+    use pulp::{Arch, Simd, WithSimd};
+
+    use super::{LangevinOps, plain};
+    use crate::buffer::{self, CHUNK};
+    use crate::stream::{Fill, Normals};
+    use crate::{Noise, vector};
+
+    /// Elements whose noise is made before it is used: 4 KiB, a multiple of what the vectors of blocks give at once.
+    const TILE: usize = 1024;
+
+    impl LangevinOps for Flex {
+        fn langevin_step(
+            x: FloatTensor<Self>,
+            score: FloatTensor<Self>,
+            step_size: f64,
+            mut noise: Noise,
+        ) -> FloatTensor<Self> {
+            if x.dtype() != DType::F32 || score.dtype() != DType::F32 {
+                return plain::<Self>(x, score, step_size, noise);
+            }
+            let score = buffer::contiguous(score);
+            let score = score.storage::<f32>();
+            let (drift, diffusion) = (step_size as f32, (2.0 * step_size).sqrt() as f32);
+            let (key, draw) = (noise.key(), noise.advance());
+            buffer::update(x, |i, x| {
+                let first = i * CHUNK;
+                let score = &score[first..][..x.len()];
+                Arch::new().dispatch(Step { x, score, drift, diffusion, key, draw, first });
+            })
+        }
+    }
+
+    /// Moves the elements of a chunk that begins with element `first`.
+    struct Step<'a> {
+        x: &'a mut [f32],
+        score: &'a [f32],
+        drift: f32,
+        diffusion: f32,
+        key: [u32; 2],
+        draw: u64,
+        first: usize,
+    }
+
+    impl WithSimd for Step<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Self { x, score, drift, diffusion, key, draw, mut first } = self;
+            let (drift, diffusion) = (simd.splat_f32s(drift), simd.splat_f32s(diffusion));
+            let mut z = [MaybeUninit::uninit(); TILE];
+            for (x, score) in x.chunks_mut(TILE).zip(score.chunks(TILE)) {
+                let z = &mut z[..x.len()];
+                Fill::<Normals> { key, draw, first, out: z }.with_simd(simd);
+                first += TILE;
+                // SAFETY: `Fill` writes every place of the slice that it is given.
+                let z: &[f32] = unsafe { z.assume_init_ref() };
+                vector::update(
+                    simd,
+                    x,
+                    [score, z],
+                    #[inline(always)]
+                    |x, [s, z]| simd.mul_add_f32s(z, diffusion, simd.mul_add_f32s(s, drift, x)),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    const STEP_SIZE: f64 = 0.125; // √(2η) = ½, so that products with it are exact
+
+    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+        tensor.cast(DType::F64).into_data().try_to_vec().unwrap()
+    }
+
+    fn composed<const D: usize>(x: Tensor<D>, score: Tensor<D>, noise: &mut Noise) -> Tensor<D> {
+        let z = noise.normal_like(&x);
+        x + score * STEP_SIZE + z * (2.0 * STEP_SIZE).sqrt()
+    }
+
+    #[test]
+    fn from_rest_the_step_is_the_noise_to_the_bit_and_one_draw() {
+        let device = Device::flex();
+        for n in [1, 7, 8, 1023, 4097, 100_003] {
+            let mut noise = Noise::seeded(79);
+            noise.words(3);
+            let zero = Tensor::<1>::zeros([n], &device);
+            let expected = noise.clone().normal_like(&zero) * 0.5;
+            let found = langevin_step(zero.clone(), zero, STEP_SIZE, &mut noise);
+            assert_eq!(numbers(found), numbers(expected));
+            assert_eq!(noise.draws(), 2);
+        }
+    }
+
+    #[test]
+    fn the_step_is_that_of_the_composition_in_either_precision() {
+        let device = Device::flex();
+        let mut noise = Noise::seeded(83);
+        let (x, score) = (noise.normal([33, 50], &device), noise.normal([50, 33], &device).transpose());
+        for (dtype, tolerance) in [(DType::F32, 4.0 * f64::from(f32::EPSILON)), (DType::F64, 1e-15)] {
+            let (x, score) = (x.clone().cast(dtype), score.clone().cast(dtype));
+            let expected = numbers(composed(x.clone(), score.clone(), &mut noise.clone()));
+            let found = langevin_step(x.clone(), score, STEP_SIZE, &mut noise.clone());
+            assert_eq!(found.dtype(), dtype);
+            for (found, expected) in numbers(found).into_iter().zip(expected) {
+                assert!(
+                    (found - expected).abs() <= tolerance * (1.0 + expected.abs()),
+                    "{found}, {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_position_that_is_held_stays_and_threads_do_not_change_a_bit() {
+        let device = Device::flex();
+        let x = Noise::seeded(89).normal([301, 784], &device);
+        let before = numbers(x.clone());
+        let step = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut noise = Noise::seeded(97);
+            pool.install(|| numbers(langevin_step(x.clone(), x.clone(), STEP_SIZE, &mut noise)))
+        };
+        let alone = step(1);
+        assert!(alone == step(2) && alone == step(8));
+        assert_eq!(numbers(x.clone()), before);
+    }
+
+    #[test]
+    fn a_tracked_position_keeps_its_gradient() {
+        let x = Tensor::<1>::from_floats([1.0, -2.0, 3.0], &Device::flex()).autodiff().require_grad();
+        let mut noise = Noise::seeded(101);
+        let y = langevin_step(x.clone(), -x.clone(), STEP_SIZE, &mut noise);
+        let expected = composed(x.clone().inner(), -x.clone().inner(), &mut Noise::seeded(101));
+        assert_eq!(numbers(y.clone().inner()), numbers(expected));
+        let gradients = y.sum().backward();
+        assert_eq!(numbers(x.grad(&gradients).unwrap()), vec![1.0 - STEP_SIZE; 3]);
+    }
+}

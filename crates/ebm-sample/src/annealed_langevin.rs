@@ -1,0 +1,141 @@
+//! Langevin dynamics from high noise to low.
+
+use burn::tensor::{Device, Tensor};
+use ebm_model::NoisyScore;
+use ebm_ops::Noise;
+
+use crate::level::{self, Level};
+use crate::{Chain, Langevin, NoiseLadder, SampleError};
+
+/// At each level σ of the ladder, a few Langevin steps of size η = r σ², and at the end the mean of the
+/// clean point, x + σ_L² s(x, σ_L).
+///
+/// Without that last step samples keep noise of the lowest level, which metrics see and eyes do not.
+///
+/// # Reference
+/// Song and Ermon (2019), *Generative modeling by estimating gradients of the data distribution*,
+/// algorithm 1, with α_i/2 = η_i and ε = 2 r σ_L²; the last step is from Jolicoeur-Martineau et al. (2021),
+/// *Adversarial score matching and improved sampling for image generation*, §2.3.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnnealedLangevin {
+    ladder: NoiseLadder,
+    steps_per_level: usize,
+    step_ratio: f64,
+}
+
+impl AnnealedLangevin {
+    /// `step_ratio` is r = η/σ².
+    ///
+    /// # Errors
+    /// [`SampleError`] unless there is a step a level and `0 < step_ratio < ∞`.
+    pub fn new(ladder: NoiseLadder, steps_per_level: usize, step_ratio: f64) -> Result<Self, SampleError> {
+        if steps_per_level == 0 {
+            return Err(SampleError::Count { what: "steps per level", least: 1, found: 0 });
+        }
+        Langevin::new(step_ratio)?;
+        Ok(Self { ladder, steps_per_level, step_ratio })
+    }
+
+    /// The noise levels.
+    pub fn ladder(&self) -> &NoiseLadder {
+        &self.ladder
+    }
+
+    /// N(0, σ₁²I), `[n, dim]`, on `device`.
+    pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
+        level::start(self.ladder.top(), n, dim, noise, device)
+    }
+
+    /// The descent from `start`, `[samples, dim]`: an item for each level of the ladder when its steps are
+    /// done, then one for the denoised samples.
+    pub fn descend<M: NoisyScore + ?Sized>(
+        &self,
+        model: &M,
+        start: Tensor<2>,
+        noise: Noise,
+    ) -> impl Iterator<Item = Level> {
+        let mut moving = Some((start, noise));
+        let last = self.ladder.levels().len() - 1;
+        self.ladder.levels().iter().enumerate().flat_map(move |(i, &sigma)| {
+            let (position, noise) = moving.take().expect("each level hands on to the next");
+            let at_noise = model.at(sigma);
+            let kernel = Langevin::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive");
+            let mut chain = Chain::start(&at_noise, kernel, position, noise);
+            let position = chain.nth(self.steps_per_level - 1).expect("a chain does not end").position;
+            let denoised = (i == last).then(|| Level { sigma: 0.0, position: at_noise.denoise(position.clone()) });
+            moving = Some((position.clone(), chain.into_noise()));
+            std::iter::once(Level { sigma, position }).chain(denoised)
+        })
+    }
+
+    /// The denoised samples at the end of the descent, `[samples, dim]`.
+    pub fn run<M: NoisyScore + ?Sized>(&self, model: &M, start: Tensor<2>, noise: Noise) -> Tensor<2> {
+        self.descend(model, start, noise).last().expect("a ladder has a level").position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::tests::{column, mean_and_variance};
+    use ebm_model::{Gaussian, GaussianMixture};
+
+    fn sampler() -> AnnealedLangevin {
+        AnnealedLangevin::new(NoiseLadder::geometric(10.0, 0.1, 10).unwrap(), 5, 0.1).unwrap()
+    }
+
+    #[test]
+    fn on_a_gaussian_mean_and_variance_are_the_known_ones_at_every_level() {
+        let (n, mean, variance) = (40_000, 2.0, 0.49);
+        let target = Gaussian::isotropic(vec![mean; 2], variance).unwrap();
+        let (sampler, noise) = (sampler(), Noise::seeded(21));
+        let start = sampler.start(n, 2, &mut noise.derive("start"), &Device::flex());
+        let (mut m, mut v) = (0.0, 100.0);
+        let mut n_levels = 0;
+        for Level { sigma, position } in sampler.descend(&target, start, noise.derive("chain")) {
+            if 0.0 < sigma {
+                // one step is x − η(x − μ)/c + √(2η) z with c = s² + σ²
+                let (c, eta) = (variance + sigma * sigma, 0.1 * sigma * sigma);
+                let (a, fixed) = ((1.0 - eta / c).powi(5), c / (1.0 - eta / (2.0 * c)));
+                (m, v) = (mean + a * (m - mean), fixed + a * a * (v - fixed));
+            } else {
+                let shrink = variance / (variance + 0.01);
+                (m, v) = (mean + shrink * (m - mean), shrink * shrink * v);
+            }
+            for coordinate in 0..2 {
+                let (found_mean, found) = mean_and_variance(&column(position.clone(), coordinate));
+                let (mean_error, variance_error) = ((v / n as f64).sqrt(), v * (2.0 / n as f64).sqrt());
+                assert!((found_mean - m).abs() < 5.0 * mean_error, "σ = {sigma}: mean {found_mean} against {m}");
+                assert!((found - v).abs() < 5.0 * variance_error, "σ = {sigma}: variance {found} against {v}");
+            }
+            n_levels += 1;
+        }
+        assert_eq!(n_levels, 11);
+    }
+
+    #[test]
+    fn on_two_modes_the_weights_come_out_right() {
+        let n = 20_000;
+        let mode = |mean: f64| Gaussian::isotropic(vec![mean, 0.0], 0.04).unwrap();
+        let target = GaussianMixture::new(vec![0.3, 0.7], vec![mode(-2.0), mode(2.0)]).unwrap();
+        // slow cooling: the share of a mode freezes where the modes part, so it has to be in equilibrium there
+        let sampler = AnnealedLangevin::new(NoiseLadder::geometric(10.0, 0.05, 60).unwrap(), 20, 0.1).unwrap();
+        let noise = Noise::seeded(22);
+        let start = sampler.start(n, 2, &mut noise.derive("start"), &Device::flex());
+        let x = column(sampler.run(&target, start, noise.derive("chain")), 0);
+
+        let right: Vec<f64> = x.iter().copied().filter(|x| 0.0 < *x).collect();
+        let share = right.len() as f64 / n as f64;
+        let standard_error = (0.3f64 * 0.7 / n as f64).sqrt();
+        assert!((share - 0.7).abs() < 5.0 * standard_error, "{share}");
+        let (mean, _) = mean_and_variance(&right);
+        assert!((mean - 2.0).abs() < 5.0 * (0.04 / right.len() as f64).sqrt(), "{mean}");
+    }
+
+    #[test]
+    fn no_steps_are_refused() {
+        let ladder = NoiseLadder::geometric(10.0, 0.1, 10).unwrap();
+        assert!(AnnealedLangevin::new(ladder.clone(), 0, 0.1).is_err());
+        assert!(AnnealedLangevin::new(ladder, 5, 0.0).is_err());
+    }
+}

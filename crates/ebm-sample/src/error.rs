@@ -1,0 +1,38 @@
+//! What no sampler can be made of.
+
+/// Why a sampler could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SampleError {
+    /// A step size that is no step.
+    #[error("step size: expected a positive, finite number, found {0}")]
+    StepSize(f64),
+    /// A number of steps or levels that is too small.
+    #[error("{what}: expected at least {least}, found {found}")]
+    Count {
+        /// What is counted.
+        what: &'static str,
+        /// The smallest number that makes sense.
+        least: usize,
+        /// The number given.
+        found: usize,
+    },
+    /// A noise level that is none.
+    #[error("noise level {index}: expected a positive, finite number, found {sigma}")]
+    Sigma {
+        /// Its place in the ladder, from 0.
+        index: usize,
+        /// The level.
+        sigma: f64,
+    },
+    /// Noise levels that do not go down.
+    #[error("noise level {index}: expected less than the {before} before it, found {sigma}")]
+    Order {
+        /// The place of the second one in the ladder, from 0.
+        index: usize,
+        /// The level before.
+        before: f64,
+        /// The level.
+        sigma: f64,
+    },
+}

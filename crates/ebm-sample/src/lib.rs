@@ -1,0 +1,26 @@
+//! Draws from exp(−E): Langevin dynamics and its relatives.
+//!
+//! A [`Kernel`] turns a batch of positions into the next one; a [`Chain`] is an iterator of draws, so
+//! burn-in, thinning and budgets are the standard library's `skip`, `step_by` and `take`.
+//! Annealed samplers descend a [`NoiseLadder`] and are iterators of levels.
+#![forbid(unsafe_code)]
+
+mod chain;
+mod kernel;
+mod langevin;
+
+mod annealed_langevin;
+mod ladder;
+mod level;
+mod probability_flow;
+
+mod error;
+
+pub use annealed_langevin::AnnealedLangevin;
+pub use chain::{Chain, Draw};
+pub use error::SampleError;
+pub use kernel::{Kernel, State};
+pub use ladder::NoiseLadder;
+pub use langevin::{Langevin, LangevinInfo};
+pub use level::Level;
+pub use probability_flow::ProbabilityFlow;

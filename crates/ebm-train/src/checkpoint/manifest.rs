@@ -1,0 +1,64 @@
+//! What a checkpoint says about itself.
+
+use std::collections::BTreeMap;
+
+use ebm_ops::Noise;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The version of the layout.
+const FORMAT: u32 = 1;
+
+/// Step, run, noise and the SHA-256 of every file of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    format: u32,
+    /// Steps done.
+    pub step: u64,
+    /// The configuration of the run.
+    pub config_hash: String,
+    /// The objective's noise.
+    pub noise: Noise,
+    files: BTreeMap<String, String>,
+    /// SHA-256 of this manifest with an empty seal.
+    seal: String,
+}
+
+impl Manifest {
+    pub fn new(step: u64, config_hash: &str, noise: &Noise, files: &[(&str, Vec<u8>)]) -> Self {
+        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), sha256(bytes))).collect();
+        let (config_hash, noise) = (config_hash.to_owned(), noise.clone());
+        let open = Self { format: FORMAT, step, config_hash, noise, files, seal: String::new() };
+        Self { seal: sha256(&open.to_bytes()), ..open }
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(self).expect("numbers and texts can always be written as JSON")
+    }
+
+    /// The manifest, or why these bytes are none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if manifest.format != FORMAT {
+            return Err(format!("its format is {}, expected {FORMAT}", manifest.format));
+        }
+        let open = Self { seal: String::new(), ..manifest.clone() };
+        let expected = sha256(&open.to_bytes());
+        if manifest.seal != expected || bytes != manifest.to_bytes() {
+            return Err(format!("its seal is {}, expected {expected}", manifest.seal));
+        }
+        Ok(manifest)
+    }
+
+    /// Whether `bytes` are what was written as `file`, or why not.
+    pub fn verify(&self, file: &str, bytes: &[u8]) -> Result<(), String> {
+        let expected = self.files.get(file).ok_or("the manifest does not know it")?;
+        let found = sha256(bytes);
+        if found == *expected { Ok(()) } else { Err(format!("expected sha256 {expected}, found {found}")) }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

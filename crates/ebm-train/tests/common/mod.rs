@@ -1,0 +1,53 @@
+//! What several tests of the trainer share.
+#![allow(dead_code, reason = "no test needs all of it")]
+
+use burn::tensor::{Device, Tensor};
+use ebm_model::{Architecture, Gaussian, Init, MlpConfig, Network, UNetConfig, weights};
+use ebm_ops::Noise;
+use ebm_train::{
+    BoxError, DenoisingScoreMatching, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting,
+};
+
+pub type Run = Trainer<Network, DenoisingScoreMatching>;
+
+pub fn device() -> Device {
+    Device::flex()
+}
+
+pub fn mlp() -> Network {
+    let network = MlpConfig { dim: 2, hidden: 16, layers: 2, embedding: 8, frequencies: 4 };
+    Architecture::Mlp { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), &device())).unwrap()
+}
+
+#[allow(dead_code, reason = "not every test needs it")]
+pub fn unet() -> Network {
+    let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..UNetConfig::reference() };
+    Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), &device())).unwrap()
+}
+
+pub fn settings(steps: u64) -> TrainSettings {
+    TrainSettings { steps, learning_rate: 1e-2, warm_up: 5, ..TrainSettings::default() }
+}
+
+pub fn objective() -> DenoisingScoreMatching {
+    let law = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
+    DenoisingScoreMatching::new(law, Weighting::Edm { sigma_data: 0.5 }).unwrap()
+}
+
+pub fn begin(network: Network, steps: u64) -> Run {
+    Trainer::new(TrainState::new(network, Noise::seeded(2)), objective(), settings(steps)).unwrap()
+}
+
+/// Batches that are a pure function of the step.
+pub fn batches(dim: usize) -> impl FnMut(u64) -> Result<Tensor<2>, BoxError> {
+    move |step| {
+        let law = Gaussian::isotropic(vec![0.3; dim], 0.25).unwrap();
+        Ok(law.sample(32, &mut Noise::seeded(3).child(step), &device()))
+    }
+}
+
+/// Every bit of the weights and of their average.
+pub fn bits(run: &Run) -> Vec<u8> {
+    let of = |network: &Network| weights::to_bytes(&weights::collect(network), "").unwrap();
+    [of(run.state().model()), of(&run.state().average())].concat()
+}
