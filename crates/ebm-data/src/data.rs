@@ -146,14 +146,19 @@ impl Data {
             Self::Images(images) => {
                 let items = images.items.get_many(indices.to_vec())?;
                 let labels = items.iter().map(|image| image.label).collect();
-                let bytes = items.iter().flat_map(|image| &image.pixels);
-                let values = match noise {
-                    None => bytes.map(|&byte| dequantize(byte, 0.5)).collect(),
-                    Some(noise) => {
-                        let u = noise.uniforms(indices.len() * dim);
-                        bytes.zip(u).map(|(&byte, u)| dequantize(byte, u)).collect()
+                let mut values = Vec::with_capacity(items.len() * dim);
+                match noise.map(|noise| noise.uniforms(items.len() * dim)) {
+                    None => {
+                        for image in &items {
+                            values.extend(image.pixels.iter().map(|&byte| dequantize(byte, 0.5)));
+                        }
                     }
-                };
+                    Some(u) => {
+                        for (image, u) in items.iter().zip(u.chunks_exact(dim)) {
+                            values.extend(image.pixels.iter().zip(u).map(|(&byte, &u)| dequantize(byte, u)));
+                        }
+                    }
+                }
                 Ok(Batch { dim, values, labels })
             }
             Self::Points(points) => {

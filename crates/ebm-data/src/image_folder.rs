@@ -185,6 +185,12 @@ fn decode(file: &Path) -> Result<(ImageShape, Vec<u8>), DataError> {
     if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
         return Err(DataError::magic(file, "a PNG or JPEG picture", &content));
     }
+    if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(&content) {
+        return Err(DataError::malformed(
+            file,
+            "the JPEG stream is cut: expected an end marker, found the file's end",
+        ));
+    }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
@@ -194,6 +200,14 @@ fn decode(file: &Path) -> Result<(ImageShape, Vec<u8>), DataError> {
     let (height, width) = (picture.height() as usize, picture.width() as usize);
     let (channels, bytes) = opaque(picture, file)?;
     Ok((ImageShape { channels, height, width }, planes(bytes, channels)))
+}
+
+/// Whether an end marker follows the last start of a scan: decoders make up what is missing from a file that is cut.
+///
+/// Neither marker occurs within the coded data, and that of a thumbnail comes before the picture's scans.
+fn is_whole_jpeg(content: &[u8]) -> bool {
+    let last = |marker: [u8; 2]| content.windows(2).rposition(|pair| pair == marker);
+    last([0xff, 0xd9]).is_some_and(|end| last([0xff, 0xda]).is_some_and(|scan| scan < end))
 }
 
 /// The channels of a picture without alpha, and its bytes pixel by pixel.

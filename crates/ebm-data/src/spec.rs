@@ -192,6 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_a_configuration_has_defaults_and_no_unknown_keys() {
+        let spec: DataSpec = serde_json::from_str(r#"{ "dataset": "two-moons" }"#).unwrap();
+        assert_eq!(spec, DataSpec::new(DatasetName::Toy(Toy::TwoMoons), None));
+        let full = DataSpec {
+            dataset: DatasetName::Table,
+            path: Some("x.csv".into()),
+            split: Split::Test,
+            standardize: false,
+        };
+        let stored = serde_json::to_string(&full).unwrap();
+        assert_eq!(stored, r#"{"dataset":"table","path":"x.csv","split":"test","standardize":false}"#);
+        assert_eq!(serde_json::from_str::<DataSpec>(&stored).unwrap(), full);
+        for bad in [r#"{ "dataset": "mnist", "folder": "x" }"#, r#"{ "dataset": "minst" }"#, "{}"] {
+            assert!(serde_json::from_str::<DataSpec>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_path_says_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let found = |path: &Path| DataSpec::detect(path).unwrap().dataset;

@@ -167,6 +167,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_comes_back_bit_for_bit_and_is_checked() {
+        let standardize = Standardize::fit(&[0.1, 7.0, 0.2, 9.5, 0.7, 1e-3], 2);
+        let stored = serde_json::to_string(&standardize).unwrap();
+        assert_eq!(serde_json::from_str::<Standardize>(&stored).unwrap(), standardize);
+        assert!(serde_json::from_str::<Standardize>(r#"{"mean":[0.0],"scale":[-1.0]}"#).is_err());
+    }
+
+    #[test]
     fn only_a_map_that_can_be_turned_back_is_made() {
         assert!(Standardize::new(vec![0.0], vec![0.0]).is_err());
         assert!(Standardize::new(vec![0.0], vec![f64::NAN]).is_err());

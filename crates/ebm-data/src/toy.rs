@@ -202,6 +202,8 @@ mod tests {
 
     const N: usize = 100_000;
 
+    type Statistic<'a> = &'a dyn Fn([f64; 2]) -> f64;
+
     fn points(toy: Toy) -> Vec<[f64; 2]> {
         let points = ToyPoints::new(toy, &Noise::seeded(8));
         (0..N)
@@ -249,7 +251,7 @@ mod tests {
         for toy in Toy::ALL {
             let points = points(toy);
             let [mx, my, vx, vy, covariance] = moments(toy);
-            let statistics: [(&str, f64, &dyn Fn([f64; 2]) -> f64); 5] = [
+            let statistics: [(&str, f64, Statistic); 5] = [
                 ("mean x", mx, &|p| p[0]),
                 ("mean y", my, &|p| p[1]),
                 ("variance x", vx, &|p| (p[0] - mx).powi(2)),

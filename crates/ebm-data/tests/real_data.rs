@@ -2,7 +2,8 @@
 //!
 //! A part that is absent is passed over with a line that says so.
 
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, reason = "a test that is passed over says so")]
+#![allow(clippy::disallowed_methods, reason = "the only way to tell a test where the data is")]
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::ops::ControlFlow;
 
-use common::{batches, begin, bits, mlp, objective, settings, unet};
+use common::{batches, begin, bits, device, mlp, objective, settings, unet};
 use ebm_model::Network;
 use ebm_train::{BoxError, Checkpoints, Event, Finish, Restored, TrainError, Trainer};
 
@@ -45,7 +45,7 @@ fn threads_do_not_change_a_bit() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let mut run = begin(unet(), 4);
+            let mut run = begin(unet(&device()), 4);
             run.run(batches(64), &mut quiet).unwrap();
             bits(&run)
         })
@@ -104,7 +104,7 @@ fn a_damaged_checkpoint_is_refused_by_name_and_the_one_before_is_used() {
     let other = Checkpoints::new(folder.path().join("checkpoints"), "another".into(), 3);
     let error = other.latest(&mlp()).unwrap_err().to_string();
     assert!(error.contains("another configuration"), "{error}");
-    assert!(matches!(checkpoints.latest(&unet()), Err(TrainError::NoCheckpoint { .. })));
+    assert!(matches!(checkpoints.latest(&unet(&device())), Err(TrainError::NoCheckpoint { .. })));
 }
 
 #[test]

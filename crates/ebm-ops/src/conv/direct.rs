@@ -60,6 +60,12 @@ fn images_per_task(batch: usize) -> usize {
 /// Into how many tasks a batch is cut at most.
 const TASKS: usize = 16;
 
+/// A distance of at least `width` floats that does not make neighbours compete for the same lines of a cache: an odd
+/// number of cache lines when `width` is an even one.
+fn spaced(width: usize) -> usize {
+    if width.is_multiple_of(2 * scratch::LINE) { width + scratch::LINE } else { width }
+}
+
 /// Cuts `0..n` into as few ranges as hold at most `most` each, of lengths that differ by one at most.
 #[inline(always)]
 fn split(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {

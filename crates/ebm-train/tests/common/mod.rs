@@ -19,10 +19,10 @@ pub fn mlp() -> Network {
     Architecture::Mlp { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), &device())).unwrap()
 }
 
-#[allow(dead_code, reason = "not every test needs it")]
-pub fn unet() -> Network {
-    let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..UNetConfig::reference() };
-    Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), &device())).unwrap()
+pub fn unet(device: &Device) -> Network {
+    let reference = UNetConfig::reference();
+    let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..reference };
+    Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), device)).unwrap()
 }
 
 pub fn settings(steps: u64) -> TrainSettings {

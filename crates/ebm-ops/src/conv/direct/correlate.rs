@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::layout;
 use super::scratch::Scratch;
 use super::tile::{self, Block, ROWS, ROWS_OF_ONE, Window};
-use super::{Shape, images_per_task, lanes, split};
+use super::{Shape, images_per_task, lanes, spaced, split};
 
 /// Elements of a weight below which a second thread costs more than it brings.
 const GRAIN: usize = 8 * 1024;
@@ -124,6 +124,7 @@ impl Correlation {
         }
         let lanes = lanes();
         let width = self.filters.next_multiple_of(lanes);
+        let stride = spaced(width);
         let packed = self.pack(weight, lanes);
         let mut start = vec![0.0; width];
         if let Some(bias) = bias {
@@ -136,10 +137,10 @@ impl Correlation {
             let first = task * per_task * image;
             let images = &images[first..first + out.len() / result * image];
             let mut padded = Scratch::take(self.padded);
-            let mut pixels = Scratch::take(self.pixels * width);
+            let mut pixels = Scratch::take(self.pixels * stride);
             let (padded, pixels) = (&mut padded[..], &mut pixels[..]);
             let (packed, start) = (&packed[..], &start[..]);
-            Arch::new().dispatch(Task { correlation: self, images, packed, start, padded, pixels, out });
+            Arch::new().dispatch(Task { correlation: self, images, packed, start, padded, pixels, stride, out });
         });
     }
 
@@ -187,6 +188,8 @@ struct Task<'a> {
     start: &'a [f32],
     padded: &'a mut [f32],
     pixels: &'a mut [f32],
+    /// From a pixel of `pixels` to the next.
+    stride: usize,
     out: &'a mut [f32],
 }
 
@@ -195,7 +198,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { correlation, images, packed, start, padded, pixels, out } = self;
+        let Self { correlation, images, packed, start, padded, pixels, stride, out } = self;
         let Correlation { channels, filters, places, passes, .. } = correlation;
         // The border stays zero: images are written within it.
         padded.fill(0.0);
@@ -206,24 +209,32 @@ impl WithSimd for Task<'_> {
             for pass in passes {
                 let (weights, rest) = packed.split_at(pass.taps.len() * channels * start.len());
                 packed = rest;
-                pass.run(simd, padded, weights, start, pixels);
+                pass.run(simd, padded, weights, start, pixels, stride);
             }
-            layout::scatter(pixels, start.len(), *filters, out);
+            layout::scatter(pixels, stride, *filters, out);
         }
     }
 }
 
 impl Pass {
-    /// Writes the pixels of this pass, `start.len()` filters each, to `result`.
+    /// Writes the pixels of this pass, `start.len()` filters each, to `result`, where they are `stride` apart.
     #[inline(always)]
-    fn run<S: Simd>(&self, simd: S, image: &[f32], weights: &[f32], start: &[f32], result: &mut [f32]) {
+    fn run<S: Simd>(
+        &self,
+        simd: S,
+        image: &[f32],
+        weights: &[f32],
+        start: &[f32],
+        result: &mut [f32],
+        stride: usize,
+    ) {
         let Self { window, taps: _, sources, targets } = self;
         let (width, pair, length) = (start.len(), 2 * S::F32_LANES, window.rows * window.run);
         assert!(length * width == weights.len() && sources.len() == targets.len());
         assert!(width.is_multiple_of(S::F32_LANES));
         let last = |places: &[u32]| places.iter().max().map_or(0, |&place| place as usize);
         assert!(length == 0 || last(sources) + (window.rows - 1) * window.step + window.run <= image.len());
-        assert!((last(targets) + 1) * width <= result.len());
+        assert!(width <= stride && (last(targets) + 1) * stride <= result.len());
         for first in (0..width).step_by(pair) {
             let whole = pair <= width - first;
             for (pixel, n) in split(sources.len(), if whole { ROWS } else { ROWS_OF_ONE }) {
@@ -237,7 +248,7 @@ impl Pass {
                         start: start.as_ptr().add(first),
                         result: result.as_mut_ptr().add(first),
                         targets: targets.get_unchecked(pixel..pixel + n),
-                        stride: width,
+                        stride,
                     };
                     if whole {
                         tile::any::<S, 2>(simd, *window, block);

@@ -22,7 +22,7 @@ pub(super) fn gather(planes: &[f32], channels: usize, places: &[u32], target: &m
     let farthest = places.iter().max().map_or(0, |&place| place as usize);
     assert!(farthest + channels <= target.len(), "a place outside of the target");
     let (squares, from, to) = (Squares::new(), planes.as_ptr(), target.as_mut_ptr());
-    each_pair(channels, pixels, #[inline(always)] |c, p| {
+    each_square(channels, pixels, #[inline(always)] |c, p| {
         // SAFETY: channels `c..c + 8` and pixels `p..p + 8` exist, so each plane is read within its bounds; and
         // a place is at most `farthest`, so eight channels from `c` on are in bounds.
         unsafe {
@@ -54,7 +54,7 @@ pub(super) fn scatter(source: &[f32], stride: usize, channels: usize, planes: &m
         return;
     }
     let (squares, from, to) = (Squares::new(), source.as_ptr(), planes.as_mut_ptr());
-    each_pair(channels, pixels, #[inline(always)] |c, p| {
+    each_square(channels, pixels, #[inline(always)] |c, p| {
         // SAFETY: pixels `p..p + 8` and channels `c..c + 8` exist, and the assertions say that both are in bounds.
         unsafe {
             squares.transpose(
@@ -70,18 +70,12 @@ pub(super) fn scatter(source: &[f32], stride: usize, channels: usize, planes: &m
 /// Calls `visit(c, p)` for squares of channels `c..c + 8` and pixels `p..p + 8` that cover all of them, both being
 /// eight at least; the last squares overlap those before.
 ///
-/// Two squares side by side fill a cache line of the pixels while it is at hand; along the pixels the planes are
-/// read or written in a few long streams.
+/// Pixels run inside, so that the planes are read or written in eight long streams.
 #[inline(always)]
-fn each_pair(channels: usize, pixels: usize, visit: impl Fn(usize, usize)) {
-    for c in (0..channels).step_by(2 * SIDE) {
-        let second = c + SIDE < channels;
+fn each_square(channels: usize, pixels: usize, visit: impl Fn(usize, usize)) {
+    for c in (0..channels).step_by(SIDE) {
         for p in (0..pixels).step_by(SIDE) {
-            let p = p.min(pixels - SIDE);
-            visit(c.min(channels - SIDE), p);
-            if second {
-                visit((c + SIDE).min(channels - SIDE), p);
-            }
+            visit(c.min(channels - SIDE), p.min(pixels - SIDE));
         }
     }
 }

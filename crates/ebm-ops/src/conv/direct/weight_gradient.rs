@@ -39,11 +39,11 @@ struct Plan {
     places: Vec<u32>,
     /// Where the window of each pixel of `dy` begins within the padded image.
     sources: Vec<u32>,
-    /// Where each pixel of `dy` lies among its own.
-    targets: Vec<u32>,
+    /// The blocks in which the pixels of `dy` are kept, one after the other.
+    blocks: Vec<FilterBlock>,
     /// From a row of the padded image to the next.
     step: usize,
-    /// Floats of the padded image and of the pixels of `dy`, with room for a vector to read beyond each.
+    /// Floats of the padded image, with room for a vector to read beyond it, and of the pixels of `dy`.
     windows: usize,
     gradients: usize,
     /// Whether the lanes are filters, and not numbers of a window: whichever fills them better.
@@ -51,6 +51,16 @@ struct Plan {
     /// Floats of a row of the sums, whole vectors, and of all: `[k, numbers of a run or filters, row]`.
     row: usize,
     sums: usize,
+}
+
+/// Some filters of all pixels of `dy`, side by side.
+struct FilterBlock {
+    first: usize,
+    /// Filters, and with zeros for those that do not exist.
+    filters: usize,
+    width: usize,
+    /// Where each pixel lies within the block.
+    places: Vec<u32>,
 }
 
 impl Plan {
@@ -70,17 +80,23 @@ impl Plan {
         // filled share of the lanes: filters / filters_full against run / run_full
         let lanes_are_filters = run * filters_full <= filters * run_full;
         let (rows, row) = if lanes_are_filters { (run, filters_full) } else { (filters, run_full) };
-        let pixel = filters_full;
-        let targets = (0..sources.len()).map(|p| (p * pixel) as u32).collect();
+        // As lanes, the filters of a pair of vectors lie together, so that a pass over the pixels reads nothing else.
+        let step = if lanes_are_filters { 2 * lanes } else { filters_full };
+        let block = |first: usize| {
+            let width = step.min(filters_full - first);
+            let places = (0..sources.len()).map(|p| (p * width) as u32).collect();
+            FilterBlock { first, filters: width.min(filters - first), width, places }
+        };
+        let blocks = (0..filters_full).step_by(step).map(block).collect();
         Self {
             channels,
             filters,
             kernel,
             places,
-            targets,
+            blocks,
             step: padded_width * channels,
             windows: padded + lanes,
-            gradients: sources.len() * pixel,
+            gradients: sources.len() * filters_full,
             sources,
             lanes_are_filters,
             row,
@@ -136,9 +152,13 @@ impl WithSimd for Task<'_> {
         gradients.fill(0.0);
         sums.fill(0.0);
         let images = x.chunks_exact(plan.channels * plan.places.len());
-        for (x, dy) in images.zip(dy.chunks_exact(plan.filters * plan.targets.len())) {
+        let pixels = plan.sources.len();
+        for (x, dy) in images.zip(dy.chunks_exact(plan.filters * pixels)) {
             layout::gather(x, plan.channels, &plan.places, windows);
-            layout::gather(dy, plan.filters, &plan.targets, gradients);
+            for FilterBlock { first, filters, places, .. } in &plan.blocks {
+                let planes = &dy[first * pixels..][..filters * pixels];
+                layout::gather(planes, *filters, places, &mut gradients[first * pixels..]);
+            }
             plan.add(simd, windows, gradients, sums);
         }
     }
@@ -153,21 +173,29 @@ impl Plan {
         let last = |places: &[u32]| places.iter().max().map_or(0, |&place| place as usize);
         let reach = last(&self.sources) + (self.kernel - 1) * self.step + run.next_multiple_of(S::F32_LANES);
         assert!(reach <= windows.len(), "windows within the image");
-        assert!(last(&self.targets) + self.filters.next_multiple_of(S::F32_LANES) <= gradients.len());
+        let pixels = self.sources.len();
+        assert!(self.blocks.iter().all(|block| (block.first + block.width) * pixels <= gradients.len()));
+        assert!(self.blocks.iter().all(|block| block.places.len() == pixels && last(&block.places) < block.width * pixels));
         assert!(self.row.is_multiple_of(S::F32_LANES) && self.kernel * rows * self.row == sums.len());
-        assert!(self.sources.len() == self.targets.len());
         for t in 0..self.kernel {
-            for first in (0..self.row).step_by(2 * S::F32_LANES) {
+            for (i, first) in (0..self.row).step_by(2 * S::F32_LANES).enumerate() {
+                let block = &self.blocks[if self.lanes_are_filters { i } else { 0 }];
                 for (row, n) in split(rows, ROWS) {
                     // SAFETY: the assertions say that the runs, whole vectors of them, and the pixels of the
                     // gradient are in bounds at every place, and that the sums have `kernel · rows` rows.
+                    // As lanes, block `i` of the filters begins at `first` and has one vector or two, as the row.
                     unsafe {
-                        let window = Numbers { first: windows.as_ptr().add(t * self.step), places: &self.sources };
-                        let gradient = Numbers { first: gradients.as_ptr(), places: &self.targets };
-                        let (mut left, mut right) =
-                            if self.lanes_are_filters { (window, gradient) } else { (gradient, window) };
-                        left.first = left.first.add(row);
-                        right.first = right.first.add(first);
+                        let gradient = gradients.as_ptr().add(block.first * pixels);
+                        let mut window = Numbers { first: windows.as_ptr().add(t * self.step), places: &self.sources };
+                        let mut gradient = Numbers { first: gradient, places: &block.places };
+                        let (left, right) = if self.lanes_are_filters {
+                            window.first = window.first.add(row);
+                            (window, gradient)
+                        } else {
+                            gradient.first = gradient.first.add(row);
+                            window.first = window.first.add(first);
+                            (gradient, window)
+                        };
                         let sum = sums.as_mut_ptr().add((t * rows + row) * self.row + first);
                         if first + S::F32_LANES < self.row {
                             outer::any::<S, 2>(simd, n, left, right, sum, self.row);
