@@ -25,18 +25,12 @@ struct Call {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Train an energy or a score.
+    /// Train a score network.
     #[command(disable_help_flag = true)]
     Train(Passed),
     /// Draw samples from a run, or from a closed-form energy.
     #[command(disable_help_flag = true)]
     Sample(Passed),
-    /// Measure how good a run's samples are.
-    #[command(disable_help_flag = true)]
-    Eval(Passed),
-    /// Give the energy of every row of a file.
-    #[command(disable_help_flag = true)]
-    Energy(Passed),
     /// Bring the files of a dataset.
     #[command(disable_help_flag = true)]
     Fetch(Passed),

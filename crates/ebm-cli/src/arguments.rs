@@ -11,6 +11,7 @@ use crate::config::{Config, Overrides};
 use crate::fetch::Fetch;
 use crate::run_folder::RunFolder;
 use crate::sampler::SamplerName;
+use crate::target::{self, KernelName, Target};
 use crate::usage::usage;
 use crate::{presets, sample, train};
 
@@ -89,8 +90,8 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with the run in this folder, from its last checkpoint.
-    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
-    resume: Option<PathBuf>,
+    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    resume: Option<Option<PathBuf>>,
     /// Where tensors live.
     #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
     pub backend: Backend,
@@ -100,15 +101,14 @@ pub struct TrainArguments {
 }
 
 impl TrainArguments {
-    /// The run that is asked for; a new one's folder is made.
+    /// The run that is asked for.
     ///
     /// # Errors
-    /// A wrong use of the command line, or a folder that cannot be made.
+    /// A wrong use of the command line.
     pub fn request(self) -> Result<train::Request> {
         let json = self.json;
         if let Some(resume) = &self.resume {
-            let named = Some(resume.clone()).filter(|path| !path.as_os_str().is_empty());
-            let Some(path) = named.or_else(|| self.out.clone()) else {
+            let Some(path) = resume.clone().or_else(|| self.out.clone()) else {
                 bail!(usage(anyhow!("--resume needs the run's folder: --resume RUN, or --out RUN --resume")));
             };
             if self.changes_anything() {
@@ -116,14 +116,13 @@ impl TrainArguments {
             }
             let folder = RunFolder::open(&path)?;
             let config = Config::resolve(&folder.config().to_string_lossy(), &Overrides::default())?;
-            return Ok(train::Request { config, folder, resume: true, json });
+            return Ok(train::Request { config, out: None, resume: Some(folder), json });
         }
         let mut config = Config::resolve(&self.preset, &self.overrides())?;
         if let Some(path) = self.data {
             config.data = at(&config.data, path).map_err(usage)?;
         }
-        let folder = RunFolder::create(self.out.as_deref(), &config.name)?;
-        Ok(train::Request { config, folder, resume: false, json })
+        Ok(train::Request { config, out: self.out, resume: None, json })
     }
 
     fn changes_anything(&self) -> bool {
@@ -147,6 +146,8 @@ fn at(spec: &DataSpec, path: PathBuf) -> Result<DataSpec, DataError> {
     let found = DataSpec::detect(&path)?;
     let same_files = IDX.contains(&spec.dataset) && IDX.contains(&found.dataset);
     let dataset = if same_files { spec.dataset } else { found.dataset };
+    // Whole, so that the run's own config.toml finds the data from any folder.
+    let path = path.canonicalize().unwrap_or(path);
     Ok(DataSpec { dataset, path: Some(path), ..spec.clone() })
 }
 
@@ -154,9 +155,10 @@ fn at(spec: &DataSpec, path: PathBuf) -> Result<DataSpec, DataError> {
 #[derive(Debug, Args)]
 pub struct SampleArguments {
     /// A run's folder, or a model.safetensors.
-    run: PathBuf,
+    #[arg(required_unless_present = "target", conflicts_with = "target")]
+    run: Option<PathBuf>,
     /// Samples.
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, conflicts_with = "target")]
     n: usize,
     /// Seed of all randomness.
     #[arg(long, default_value_t = 0)]
@@ -167,6 +169,27 @@ pub struct SampleArguments {
     /// A number of a sampler, for instance langevin.levels=100; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Instead of a run: chains on a closed-form energy.
+    #[arg(long, value_enum, help_heading = "Chains")]
+    target: Option<Target>,
+    /// How the chains move.
+    #[arg(long, value_enum, default_value_t = KernelName::Langevin, requires = "target", help_heading = "Chains")]
+    kernel: KernelName,
+    /// Size η of a step x + η s + √(2η) z.
+    #[arg(long, default_value_t = 0.05, requires = "target", help_heading = "Chains")]
+    step_size: f64,
+    /// Chains.
+    #[arg(long, default_value_t = 4, requires = "target", help_heading = "Chains")]
+    chains: usize,
+    /// Draws kept of each chain.
+    #[arg(long, default_value_t = 1000, requires = "target", help_heading = "Chains")]
+    draws: usize,
+    /// Draws thrown away at first.
+    #[arg(long, default_value_t = 500, requires = "target", help_heading = "Chains")]
+    burn_in: usize,
+    /// One draw of so many is kept.
+    #[arg(long, default_value_t = 1, requires = "target", help_heading = "Chains")]
+    thin: usize,
     /// Where the samples go: .png, .gif (the way from noise), .npy or .safetensors.
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
@@ -179,9 +202,35 @@ pub struct SampleArguments {
 }
 
 impl SampleArguments {
-    /// What is asked for.
-    pub fn request(self) -> sample::Request {
-        let Self { run, n, seed, sampler, set, out, json, .. } = self;
-        sample::Request { run, n, seed, sampler, set, out, json }
+    /// Draws what is asked for.
+    ///
+    /// # Errors
+    /// Those of [`sample::sample`] and [`target::sample`].
+    pub fn run(self) -> Result<()> {
+        let device = self.backend.device()?;
+        let Self {
+            n, seed, sampler, set, out, json, kernel, step_size, chains, draws, burn_in, thin, ..
+        } = self;
+        match (self.target, self.run) {
+            (Some(target), _) => {
+                let request = target::Request {
+                    target,
+                    kernel,
+                    step_size,
+                    chains,
+                    draws,
+                    burn_in,
+                    thin,
+                    seed,
+                    out,
+                    json,
+                };
+                target::sample(&request, &device)
+            }
+            (None, Some(run)) => {
+                sample::sample(&sample::Request { run, n, seed, sampler, set, out, json }, &device)
+            }
+            (None, None) => bail!(usage(anyhow!("expected a run or --target"))),
+        }
     }
 }

@@ -36,7 +36,8 @@ impl Backend {
     /// The first device of this backend.
     ///
     /// # Errors
-    /// A wrong use of the command line if the backend was not compiled in.
+    /// A wrong use of the command line if the backend was not compiled in; a failure if the machine has no
+    /// such device.
     pub fn device(self) -> Result<Device> {
         match self {
             #[cfg(feature = "flex")]
@@ -45,9 +46,9 @@ impl Backend {
             #[allow(deprecated, reason = "Burn keeps it, and it is a second opinion on every number")]
             Self::Ndarray => Ok(Device::ndarray()),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            Self::Wgpu => answering(self, || Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(Device::cuda(0)),
+            Self::Cuda => answering(self, || Device::cuda(0)),
             #[allow(unreachable_patterns, reason = "which arms there are is up to the features")]
             missing => {
                 let name = missing.name();
@@ -68,4 +69,23 @@ impl Backend {
             Self::Cuda => "cuda",
         }
     }
+}
+
+/// The device, if it answers: Burn panics where a driver or a card is missing.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn answering(backend: Backend, device: impl FnOnce() -> Device + std::panic::UnwindSafe) -> Result<Device> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let answer = std::panic::catch_unwind(|| {
+        let device = device();
+        burn::tensor::Tensor::<1>::zeros([1], &device).into_data();
+        device
+    });
+    std::panic::set_hook(hook);
+    answer.map_err(|_| {
+        anyhow::anyhow!(
+            "backend {}: no device or driver answers; --backend flex runs on the CPU",
+            backend.name()
+        )
+    })
 }

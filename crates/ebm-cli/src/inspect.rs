@@ -28,7 +28,9 @@ fn model(path: &Path) -> Result<Value> {
     let parameters: usize = tensors.values().map(burn::tensor::TensorData::num_elements).sum();
     let shapes: serde_json::Map<String, Value> =
         tensors.iter().map(|(name, data)| (name.clone(), json!(data.shape().as_slice()))).collect();
-    Ok(json!({"parameters": parameters, "card": without_nulls(serde_json::to_value(card)?), "tensors": shapes}))
+    Ok(
+        json!({"parameters": parameters, "card": without_nulls(serde_json::to_value(card)?), "tensors": shapes}),
+    )
 }
 
 fn run(folder: &RunFolder) -> Result<Value> {

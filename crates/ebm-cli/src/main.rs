@@ -17,6 +17,7 @@ mod presets;
 mod run_folder;
 mod sample;
 mod sampler;
+mod target;
 mod train;
 mod usage;
 
@@ -27,6 +28,11 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Verb};
 use crate::usage::Usage;
+
+/// Tensors come and go by the megabyte, and the system's allocator gives each back to the kernel: every
+/// operation then pays for its pages anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -46,13 +52,10 @@ fn run(arguments: Arguments) -> Result<u8> {
             Ok(0)
         }
         Verb::Train(arguments) => {
-            let device = arguments.backend.device()?;
-            train::train(&arguments.request()?, &device)
+            let backend = arguments.backend;
+            train::train(&arguments.request()?, backend)
         }
-        Verb::Sample(arguments) => {
-            let device = arguments.backend.device()?;
-            sample::sample(&arguments.request(), &device).map(|()| 0)
-        }
+        Verb::Sample(arguments) => arguments.run().map(|()| 0),
         Verb::Fetch { fetch, json } => {
             let fetched = fetch.run()?;
             if json {

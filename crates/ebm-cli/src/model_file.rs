@@ -87,7 +87,13 @@ fn to_units(values: Vec<f32>, standardize: Option<&Standardize>) -> Vec<f32> {
 
 impl ModelCard {
     /// What is stored beside the weights of a network.
-    pub fn new(name: String, step: u64, architecture: Architecture, content: Content, sample: SampleConfig) -> Self {
+    pub fn new(
+        name: String,
+        step: u64,
+        architecture: Architecture,
+        content: Content,
+        sample: SampleConfig,
+    ) -> Self {
         Self { format: FORMAT, name, step, architecture, content, sample }
     }
 
@@ -109,7 +115,8 @@ impl ModelCard {
         let bytes = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
         let (tensors, text) = weights::from_bytes(&bytes).with_context(failed)?;
         if text.is_empty() {
-            return Err(anyhow!("it says nothing about its network: no `ebm train` wrote it")).with_context(failed);
+            return Err(anyhow!("it says nothing about its network: no `ebm train` wrote it"))
+                .with_context(failed);
         }
         let card: Self = serde_json::from_str(&text).with_context(failed)?;
         if card.format != FORMAT {

@@ -6,15 +6,35 @@ use crate::usage::usage;
 
 /// Each preset's name, what it is, and its text.
 const PRESETS: &[(&str, &str, &str)] = &[
-    ("glyphs", "handwritten-looking digits that the program draws itself; needs no file", include_str!("../presets/glyphs.toml")),
+    (
+        "glyphs",
+        "handwritten-looking digits that the program draws itself; needs no file",
+        include_str!("../presets/glyphs.toml"),
+    ),
     ("mnist", "MNIST, the best that ten minutes on two cores give", include_str!("../presets/mnist.toml")),
-    ("mnist-reference", "MNIST by the reference network and run", include_str!("../presets/mnist-reference.toml")),
+    (
+        "mnist-reference",
+        "MNIST by the reference network and run",
+        include_str!("../presets/mnist-reference.toml"),
+    ),
     ("fashion-mnist", "Fashion-MNIST", include_str!("../presets/fashion-mnist.toml")),
-    ("cifar10", "CIFAR-10, 32x32 in colour; a first try, not yet a good one", include_str!("../presets/cifar10.toml")),
+    (
+        "cifar10",
+        "CIFAR-10, 32x32 in colour; a first try, not yet a good one",
+        include_str!("../presets/cifar10.toml"),
+    ),
     ("images", "a folder of your own images, --data FOLDER", include_str!("../presets/images.toml")),
-    ("table", "a table of your own numbers, --data FILE.csv or FILE.npy", include_str!("../presets/table.toml")),
+    (
+        "table",
+        "a table of your own numbers, --data FILE.csv or FILE.npy",
+        include_str!("../presets/table.toml"),
+    ),
     ("two-moons", "two half circles in the plane", include_str!("../presets/two-moons.toml")),
-    ("eight-gaussians", "eight normal distributions on a circle", include_str!("../presets/eight-gaussians.toml")),
+    (
+        "eight-gaussians",
+        "eight normal distributions on a circle",
+        include_str!("../presets/eight-gaussians.toml"),
+    ),
     ("checkerboard", "the dark squares of a board", include_str!("../presets/checkerboard.toml")),
     ("rings", "concentric circles", include_str!("../presets/rings.toml")),
     ("spirals", "two spirals", include_str!("../presets/spirals.toml")),

@@ -27,9 +27,12 @@ impl RunFolder {
         let run = Self(folder);
         if run.config().exists() {
             let path = run.0.display();
-            bail!(usage(anyhow!("{path} holds a run already; `--resume {path}` goes on with it, another --out keeps it")));
+            bail!(usage(anyhow!(
+                "{path} holds a run already; `--resume {path}` goes on with it, another --out keeps it"
+            )));
         }
-        let made = fs::create_dir_all(&run.0).and_then(|()| tempfile::NamedTempFile::new_in(&run.0).map(drop));
+        let made =
+            fs::create_dir_all(&run.0).and_then(|()| tempfile::NamedTempFile::new_in(&run.0).map(drop));
         made.with_context(|| format!("could not write to the folder {}", run.0.display()))?;
         Ok(run)
     }

@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
-use ebm_model::NoisyScore;
+use ebm_model::{NoisyScore, Tempered};
 use ebm_ops::Noise;
-use ebm_sample::{AnnealedLangevin, Level, NoiseLadder, ProbabilityFlow, SampleError};
+use ebm_sample::{AnnealedLangevin, Level, NoiseLadder, ProbabilityFlow, SampleError, StochasticHeun};
 use serde::{Deserialize, Serialize};
 
 /// Samples that go down the ladder together. A constant, so that sample `i` does not depend on how many
@@ -20,6 +20,8 @@ pub enum SamplerName {
     Langevin,
     /// The probability-flow equation by Heun's method.
     Heun,
+    /// The same with fresh noise on the way.
+    StochasticHeun,
 }
 
 /// How samples are drawn: which sampler, and the numbers of each.
@@ -27,9 +29,11 @@ pub enum SamplerName {
 pub struct SampleConfig {
     /// The one that is used if none is named.
     pub sampler: SamplerName,
+    /// What the score is divided by; 1 is the model as it is.
+    pub temperature: f64,
     /// For [`SamplerName::Langevin`].
     pub langevin: LangevinConfig,
-    /// For [`SamplerName::Heun`].
+    /// For [`SamplerName::Heun`] and [`SamplerName::StochasticHeun`].
     pub heun: HeunConfig,
 }
 
@@ -57,32 +61,52 @@ pub struct HeunConfig {
     pub bottom: f64,
     /// Levels, even in σ^(1/7).
     pub levels: usize,
+    /// How much fresh noise [`SamplerName::StochasticHeun`] brings in.
+    pub churn: f64,
 }
 
 /// A sampler ready to draw.
 #[derive(Clone, Debug)]
-pub enum Sampler {
-    /// Annealed Langevin dynamics.
+pub struct Sampler {
+    temperature: f64,
+    method: Method,
+}
+
+#[derive(Clone, Debug)]
+enum Method {
     Langevin(AnnealedLangevin),
-    /// The probability flow.
     Heun(ProbabilityFlow),
+    StochasticHeun(StochasticHeun),
 }
 
 impl SampleConfig {
     /// The sampler of that name with this configuration's numbers.
     ///
     /// # Errors
-    /// [`SampleError`] if its ladder or its steps are none.
-    pub fn build(&self, name: SamplerName) -> Result<Sampler, SampleError> {
+    /// If its temperature, its ladder or its steps are none.
+    pub fn build(&self, name: SamplerName) -> Result<Sampler> {
+        let temperature = self.temperature;
+        if !(temperature.is_finite() && 0.0 < temperature) {
+            bail!("sample.temperature = {temperature}, expected a positive number");
+        }
+        Ok(Sampler { temperature, method: self.method(name)? })
+    }
+
+    fn method(&self, name: SamplerName) -> Result<Method, SampleError> {
         Ok(match name {
             SamplerName::Langevin => {
                 let LangevinConfig { top, bottom, levels, steps_per_level, step_ratio } = self.langevin;
                 let ladder = NoiseLadder::geometric(top, bottom, levels)?;
-                Sampler::Langevin(AnnealedLangevin::new(ladder, steps_per_level, step_ratio)?)
+                Method::Langevin(AnnealedLangevin::new(ladder, steps_per_level, step_ratio)?)
             }
             SamplerName::Heun => {
-                let HeunConfig { top, bottom, levels } = self.heun;
-                Sampler::Heun(ProbabilityFlow::edm(top, bottom, levels)?)
+                let HeunConfig { top, bottom, levels, .. } = self.heun;
+                Method::Heun(ProbabilityFlow::edm(top, bottom, levels)?)
+            }
+            SamplerName::StochasticHeun => {
+                let HeunConfig { top, bottom, levels, churn } = self.heun;
+                let flow = ProbabilityFlow::edm(top, bottom, levels)?;
+                Method::StochasticHeun(StochasticHeun::new(flow.ladder().clone(), churn)?)
             }
         })
     }
@@ -100,9 +124,10 @@ pub struct Drawn {
 impl Sampler {
     /// Items of a descent.
     pub fn n_levels(&self) -> usize {
-        match self {
-            Self::Langevin(sampler) => sampler.ladder().levels().len() + 1,
-            Self::Heun(sampler) => sampler.ladder().levels().len(),
+        match &self.method {
+            Method::Langevin(sampler) => sampler.ladder().levels().len() + 1,
+            Method::Heun(sampler) => sampler.ladder().levels().len(),
+            Method::StochasticHeun(sampler) => sampler.ladder().levels().len(),
         }
     }
 
@@ -121,6 +146,7 @@ impl Sampler {
         keep_film: bool,
         mut tick: impl FnMut(usize),
     ) -> Result<Drawn> {
+        let model = &Tempered::new(model, self.temperature);
         let mut drawn = Drawn { values: Vec::with_capacity(n * dim), film: Vec::new() };
         for (chunk, first) in (0..n).step_by(TOGETHER).enumerate() {
             let together = TOGETHER.min(n - first);
@@ -142,7 +168,9 @@ impl Sampler {
             drawn.values.extend(end);
         }
         match drawn.values.iter().position(|value| !value.is_finite()) {
-            Some(at) => bail!("sample {} is not finite: the steps are too large, or the model is broken", at / dim),
+            Some(at) => {
+                bail!("sample {} is not finite: the steps are too large, or the model is broken", at / dim)
+            }
             None => Ok(drawn),
         }
     }
@@ -155,14 +183,18 @@ impl Sampler {
         device: &Device,
     ) -> Box<dyn Iterator<Item = Level> + 'a> {
         let (mut start, chain) = (noise.derive("start"), noise.derive("chain"));
-        match self {
-            Self::Langevin(sampler) => {
+        match &self.method {
+            Method::Langevin(sampler) => {
                 let start = sampler.start(n, dim, &mut start, device);
                 Box::new(sampler.descend(model, start, chain))
             }
-            Self::Heun(sampler) => {
+            Method::Heun(sampler) => {
                 let start = sampler.start(n, dim, &mut start, device);
                 Box::new(sampler.descend(model, start))
+            }
+            Method::StochasticHeun(sampler) => {
+                let start = sampler.start(n, dim, &mut start, device);
+                Box::new(sampler.descend(model, start, chain))
             }
         }
     }

@@ -18,7 +18,7 @@ const CLASSES: [&str; 10] =
 /// Photographs of ten classes of things, 50,000 for training and 10,000 for testing, 3×32×32.
 ///
 /// # Reference
-/// Krizhevsky (2009), *Learning multiple layers of features from tiny images*, chapter 3.
+/// Krizhevsky (2009), *Learning multiple layers of features from tiny images*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cifar10;
 

@@ -11,8 +11,7 @@ use burn::tensor::Tensor;
 /// Without noise, u = ½ gives the mean of each byte.
 ///
 /// # Reference
-/// Theis, van den Oord and Bethge (2016), *A note on the evaluation of generative models*, §3.1, for the noise; the
-/// scale is that of the code of Song and Ermon (2019).
+/// Theis, van den Oord and Bethge (2016), *A note on the evaluation of generative models*, for the noise.
 #[inline]
 pub fn dequantize(byte: u8, u: f32) -> f32 {
     let pixel = (f32::from(byte) * (255.0 / 256.0) + u) / 256.0;

@@ -16,7 +16,7 @@ use crate::{DataError, ENDLESS, Point};
 ///
 /// # Reference
 /// Grathwohl, Chen, Bettencourt, Sutskever and Duvenaud (2019), *FFJORD: free-form continuous dynamics for scalable
-/// reversible generative models*, §4.1 and its code.
+/// reversible generative models*, and its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Toy {

@@ -40,8 +40,12 @@ impl Architecture {
             return Err(ModelError::Architecture { field: "sigma_data", found, expected });
         }
         Ok(match self {
-            Self::Unet { network, .. } => Network::Unet(Preconditioned::new(UNet::new(network, init)?, sigma_data)),
-            Self::Mlp { network, .. } => Network::Mlp(Preconditioned::new(Mlp::new(network, init)?, sigma_data)),
+            Self::Unet { network, .. } => {
+                Network::Unet(Preconditioned::new(UNet::new(network, init)?, sigma_data))
+            }
+            Self::Mlp { network, .. } => {
+                Network::Mlp(Preconditioned::new(Mlp::new(network, init)?, sigma_data))
+            }
         })
     }
 

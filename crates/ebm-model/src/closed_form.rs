@@ -3,7 +3,11 @@
 use burn::tensor::{DType, Tensor, TensorData};
 
 /// `values` in the given shape, on the device and in the float type of `x`, not tracked.
-pub(crate) fn beside<const D: usize, const E: usize>(values: &[f64], shape: [usize; D], x: &Tensor<E>) -> Tensor<D> {
+pub(crate) fn beside<const D: usize, const E: usize>(
+    values: &[f64],
+    shape: [usize; D],
+    x: &Tensor<E>,
+) -> Tensor<D> {
     let options = (&x.device().inner(), x.dtype());
     match x.dtype() {
         DType::F64 => Tensor::from_data(TensorData::new(values.to_vec(), shape), options),
@@ -46,7 +50,10 @@ pub(crate) mod tests {
         })
     }
 
-    pub(crate) fn assert_score_is_minus_gradient<const D: usize>(model: &impl Potential, points: &[[f64; D]]) {
+    pub(crate) fn assert_score_is_minus_gradient<const D: usize>(
+        model: &impl Potential,
+        points: &[[f64; D]],
+    ) {
         let (_, scores) = model.energy_and_score(doubles(points));
         for (point, score) in points.iter().zip(rows(scores)) {
             let gradient = slope(&|x| model.energy(x), *point);
@@ -67,7 +74,10 @@ pub(crate) mod tests {
                 let level = |x: &Tensor<2>| Tensor::full([x.dims()[0]], sigma, (&x.device(), x.dtype()));
                 let gradient = slope(&|x| log_density(x.clone(), level(&x)), *point);
                 for (s, g) in score.iter().zip(gradient) {
-                    assert!((s - g).abs() < 1e-8 * (1.0 + g.abs()), "at {point:?}, σ = {sigma}: {s} against {g}");
+                    assert!(
+                        (s - g).abs() < 1e-8 * (1.0 + g.abs()),
+                        "at {point:?}, σ = {sigma}: {s} against {g}"
+                    );
                 }
             }
         }

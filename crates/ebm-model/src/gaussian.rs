@@ -39,7 +39,9 @@ impl Gaussian {
     /// [`ModelError::Law`] unless the mean is finite and not empty and the covariance is of its size,
     /// symmetric and positive definite.
     pub fn new(mean: Vec<f64>, covariance: &[Vec<f64>]) -> Result<Self, ModelError> {
-        let law = |what, expected: &str, found: String| Err(ModelError::Law { what, expected: expected.into(), found });
+        let law = |what, expected: &str, found: String| {
+            Err(ModelError::Law { what, expected: expected.into(), found })
+        };
         if mean.is_empty() || mean.iter().any(|m| !m.is_finite()) {
             return law("mean", "one finite number or more", format!("{mean:?}"));
         }
@@ -91,7 +93,13 @@ impl Gaussian {
 
     /// The coordinates of `x − μ` along the eigenvectors, `[batch, dim]`.
     fn along_axes(&self, x: Tensor<2>) -> Tensor<2> {
-        assert_eq!(x.dims()[1], self.dim(), "a Gaussian in {} dimensions was given {:?}", self.dim(), x.dims());
+        assert_eq!(
+            x.dims()[1],
+            self.dim(),
+            "a Gaussian in {} dimensions was given {:?}",
+            self.dim(),
+            x.dims()
+        );
         let (mean, vectors) = (self.row(&self.mean, &x), self.vectors(&x));
         (x - mean).matmul(vectors)
     }
@@ -144,7 +152,9 @@ impl NoisyScore for Gaussian {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::closed_form::tests::{assert_noisy_score_is_the_gradient_of, assert_score_is_minus_gradient, doubles, rows};
+    use crate::closed_form::tests::{
+        assert_noisy_score_is_the_gradient_of, assert_score_is_minus_gradient, doubles, rows,
+    };
 
     fn correlated() -> Gaussian {
         Gaussian::new(vec![1.0, -2.0], &[vec![2.0, 0.6], vec![0.6, 0.5]]).unwrap()
@@ -181,7 +191,9 @@ mod tests {
     fn draws_have_the_mean_and_covariance() {
         let n = 100_000;
         let draws = rows(correlated().sample(n, &mut Noise::seeded(4), &Device::flex()));
-        let mean = |f: &dyn Fn(f64, f64) -> f64| draws.iter().map(|d| f(d[0] - 1.0, d[1] + 2.0)).sum::<f64>() / n as f64;
+        let mean = |f: &dyn Fn(f64, f64) -> f64| {
+            draws.iter().map(|d| f(d[0] - 1.0, d[1] + 2.0)).sum::<f64>() / n as f64
+        };
         let root = (n as f64).sqrt();
         // the standard deviation of uv is √(var u · var v + cov²)
         let checks = [

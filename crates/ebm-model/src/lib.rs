@@ -18,6 +18,7 @@ mod energy;
 mod noisy_score;
 mod potential;
 mod score;
+mod tempered;
 
 mod closed_form;
 mod gaussian;
@@ -45,4 +46,5 @@ pub use noisy_score::{AtNoise, NoisyScore};
 pub use potential::Potential;
 pub use preconditioned::{NoiseConditional, Preconditioned};
 pub use score::Score;
+pub use tempered::Tempered;
 pub use unet::{UNet, UNetConfig};

@@ -24,7 +24,11 @@ impl GaussianMixture {
     pub fn new(weights: Vec<f64>, components: Vec<Gaussian>) -> Result<Self, ModelError> {
         let law = |what, expected: String, found: String| Err(ModelError::Law { what, expected, found });
         if weights.len() != components.len() || weights.is_empty() {
-            return law("mixture", format!("a weight for each of {} components", components.len()), weights.len().to_string());
+            return law(
+                "mixture",
+                format!("a weight for each of {} components", components.len()),
+                weights.len().to_string(),
+            );
         }
         if let Some(weight) = weights.iter().find(|weight| !(weight.is_finite() && 0.0 < **weight)) {
             return law("mixture weight", "a positive, finite number".into(), weight.to_string());
@@ -83,7 +87,8 @@ impl GaussianMixture {
     fn log_terms(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         let logs: Vec<f64> = self.weights.iter().map(|weight| weight.ln()).collect();
         let weights = beside(&logs, [1, logs.len()], &x);
-        let density = |component: &Gaussian| component.log_density_at(x.clone(), sigma.clone()).unsqueeze_dim::<2>(1);
+        let density =
+            |component: &Gaussian| component.log_density_at(x.clone(), sigma.clone()).unsqueeze_dim::<2>(1);
         Tensor::cat(self.components.iter().map(density).collect(), 1) + weights
     }
 
@@ -124,7 +129,9 @@ impl NoisyScore for GaussianMixture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::closed_form::tests::{assert_noisy_score_is_the_gradient_of, assert_score_is_minus_gradient, rows};
+    use crate::closed_form::tests::{
+        assert_noisy_score_is_the_gradient_of, assert_score_is_minus_gradient, rows,
+    };
 
     fn two_modes() -> GaussianMixture {
         let left = Gaussian::new(vec![-2.0, 0.0], &[vec![0.5, 0.2], vec![0.2, 0.4]]).unwrap();
@@ -148,10 +155,10 @@ mod tests {
     fn the_density_integrates_to_one() {
         let (n, half) = (400, 12.0);
         let step = 2.0 * half / n as f64;
-        let grid: Vec<[f64; 2]> = (0..n * n)
-            .map(|i| [i / n, i % n].map(|k| (k as f64 + 0.5) * step - half))
-            .collect();
-        let energies = rows(two_modes().energy(crate::closed_form::tests::doubles(&grid)).unsqueeze_dim::<2>(1));
+        let grid: Vec<[f64; 2]> =
+            (0..n * n).map(|i| [i / n, i % n].map(|k| (k as f64 + 0.5) * step - half)).collect();
+        let energies =
+            rows(two_modes().energy(crate::closed_form::tests::doubles(&grid)).unsqueeze_dim::<2>(1));
         let total: f64 = energies.iter().map(|energy| (-energy[0]).exp()).sum::<f64>() * step * step;
         assert!((total - 1.0).abs() < 1e-9, "{total}");
     }
@@ -164,7 +171,8 @@ mod tests {
         // less than 1e-3 of the left mode's mass lies beyond 0.5: 3.5 deviations
         let standard_error = (0.75f64 * 0.25 / n as f64).sqrt();
         assert!((right - 0.75).abs() < 5.0 * standard_error, "{right}");
-        let variance = draws.iter().filter(|d| 0.5 < d[0]).map(|d| (d[1] - 1.0).powi(2)).sum::<f64>() / (right * n as f64);
+        let variance = draws.iter().filter(|d| 0.5 < d[0]).map(|d| (d[1] - 1.0).powi(2)).sum::<f64>()
+            / (right * n as f64);
         assert!((variance - 0.25).abs() < 5.0 * 0.25 * (2.0 / (0.75 * n as f64)).sqrt(), "{variance}");
     }
 
@@ -172,6 +180,8 @@ mod tests {
     fn unfit_parts_are_refused() {
         assert!(GaussianMixture::new(vec![1.0], vec![]).is_err());
         assert!(GaussianMixture::new(vec![-1.0], vec![Gaussian::standard(1)]).is_err());
-        assert!(GaussianMixture::new(vec![1.0; 2], vec![Gaussian::standard(1), Gaussian::standard(2)]).is_err());
+        assert!(
+            GaussianMixture::new(vec![1.0; 2], vec![Gaussian::standard(1), Gaussian::standard(2)]).is_err()
+        );
     }
 }

@@ -88,7 +88,13 @@ impl Mlp {
 
 impl NoiseConditional for Mlp {
     fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
-        assert_eq!(x.dims()[1], self.config.dim, "points in {} dimensions were given as {:?}", self.config.dim, x.dims());
+        assert_eq!(
+            x.dims()[1],
+            self.config.dim,
+            "points in {} dimensions were given as {:?}",
+            self.config.dim,
+            x.dims()
+        );
         let e = self.embedding.forward(c);
         let layers = self.hidden.iter().zip(&self.levels);
         let h = layers.fold(self.input.forward(x), |h, (hidden, level)| {

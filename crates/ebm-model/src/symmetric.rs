@@ -72,7 +72,10 @@ fn check(rows: &[Vec<f64>]) -> Result<(), ModelError> {
     for (i, row) in rows.iter().enumerate() {
         for (j, entry) in row.iter().enumerate() {
             if !entry.is_finite() || 1e-9 * scale < (entry - rows[j][i]).abs() {
-                return law("finite, symmetric entries", format!("{entry} at ({i}, {j}), {} mirrored", rows[j][i]));
+                return law(
+                    "finite, symmetric entries",
+                    format!("{entry} at ({i}, {j}), {} mirrored", rows[j][i]),
+                );
             }
         }
     }

@@ -72,7 +72,11 @@ impl UNetConfig {
             return refuse("widths", format!("{:?}", self.widths), "one to eight widths");
         }
         if let Some(width) = self.widths.iter().find(|&&w| w == 0 || 65_536 < w || w % self.groups != 0) {
-            return refuse("widths", width.to_string(), &format!("a positive multiple of groups = {}", self.groups));
+            return refuse(
+                "widths",
+                width.to_string(),
+                &format!("a positive multiple of groups = {}", self.groups),
+            );
         }
         if self.blocks.len() != self.widths.len() || self.blocks.iter().any(|n| !(1..=64).contains(n)) {
             let expected = format!("1 to 64 blocks for each of the {} widths", self.widths.len());
@@ -81,7 +85,11 @@ impl UNetConfig {
         let step = self.patch << (self.widths.len() - 1);
         for (field, side) in [("height", self.height), ("width", self.width)] {
             if side % step != 0 {
-                return refuse(field, side.to_string(), &format!("a multiple of {step} (patch and resolutions)"));
+                return refuse(
+                    field,
+                    side.to_string(),
+                    &format!("a multiple of {step} (patch and resolutions)"),
+                );
             }
         }
         Ok(())
@@ -171,7 +179,8 @@ impl NoiseConditional for UNet {
         assert_eq!(dim, expected, "images of {channels}×{height}×{width} were given as {:?}", x.dims());
 
         let e = self.embedding.forward(c);
-        let run = |blocks: &[Block], h: Tensor<4>| blocks.iter().fold(h, |h, block| block.forward(h, e.clone()));
+        let run =
+            |blocks: &[Block], h: Tensor<4>| blocks.iter().fold(h, |h, block| block.forward(h, e.clone()));
         let mut h = self.stem.forward(pixel_unshuffle(x.reshape([batch, channels, height, width]), patch));
         let mut beside = Vec::with_capacity(self.encoder.len());
         for Down { blocks, halve } in &self.encoder {
@@ -204,7 +213,14 @@ mod tests {
 
     #[test]
     fn a_new_network_answers_its_last_bias_and_rows_do_not_see_each_other() {
-        let config = UNetConfig { channels: 3, height: 16, width: 8, widths: vec![8, 16, 8], blocks: vec![1, 2, 1], ..UNetConfig::reference() };
+        let config = UNetConfig {
+            channels: 3,
+            height: 16,
+            width: 8,
+            widths: vec![8, 16, 8],
+            blocks: vec![1, 2, 1],
+            ..UNetConfig::reference()
+        };
         let network = build(&config).unwrap();
         let x = Noise::seeded(2).normal([2, 3 * 16 * 8], &Device::flex());
         let c = Tensor::from_data([0.1, -0.4], &Device::flex());

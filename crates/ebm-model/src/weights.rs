@@ -48,7 +48,8 @@ pub fn to_bytes(tensors: &NamedTensors, metadata: &str) -> Result<Vec<u8>, Model
     let format = |error: &dyn std::fmt::Display| ModelError::Format(error.to_string());
     let mut bytes = BTreeMap::new();
     for (name, data) in tensors {
-        let values = data.as_slice::<f32>().map_err(|error| ModelError::Format(format!("{name}: {error:?}")))?;
+        let values =
+            data.as_slice::<f32>().map_err(|error| ModelError::Format(format!("{name}: {error:?}")))?;
         let little_endian: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         bytes.insert(name.as_str(), (data.shape().as_slice().to_vec(), little_endian));
     }
@@ -72,9 +73,16 @@ pub fn from_bytes(bytes: &[u8]) -> Result<(NamedTensors, String), ModelError> {
     let format = |error: &dyn std::fmt::Display| ModelError::Format(error.to_string());
     let length = bytes.first_chunk::<8>().map(|length| u64::from_le_bytes(*length));
     match length {
-        None => return Err(ModelError::Format(format!("it has {} bytes, a header's length alone has 8", bytes.len()))),
+        None => {
+            return Err(ModelError::Format(format!(
+                "it has {} bytes, a header's length alone has 8",
+                bytes.len()
+            )));
+        }
         Some(length) if MAX_HEADER < length => {
-            return Err(ModelError::Format(format!("its header claims {length} bytes, at most {MAX_HEADER} are read")));
+            return Err(ModelError::Format(format!(
+                "its header claims {length} bytes, at most {MAX_HEADER} are read"
+            )));
         }
         Some(_) => {}
     }
@@ -82,7 +90,10 @@ pub fn from_bytes(bytes: &[u8]) -> Result<(NamedTensors, String), ModelError> {
     let text = header.metadata().as_ref().and_then(|map| map.get(METADATA_KEY)).cloned().unwrap_or_default();
     let file = SafeTensors::deserialize(bytes).map_err(|error| format(&error))?;
     if MAX_TENSORS < file.len() {
-        return Err(ModelError::Format(format!("it has {} tensors, at most {MAX_TENSORS} are read", file.len())));
+        return Err(ModelError::Format(format!(
+            "it has {} tensors, at most {MAX_TENSORS} are read",
+            file.len()
+        )));
     }
     let mut tensors = BTreeMap::new();
     for (name, view) in file.iter() {
@@ -110,7 +121,8 @@ fn differences(wanted: &BTreeMap<String, Vec<usize>>, found: &NamedTensors) -> V
         }
         Some(_) => None,
     });
-    let surplus = found.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("{name} is unknown"));
+    let surplus =
+        found.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("{name} is unknown"));
     missing.chain(surplus).collect()
 }
 
@@ -187,7 +199,11 @@ impl ModuleMapper for Replace {
         let Some(data) = self.tensors.remove(&self.path.name()) else { return param };
         let (id, old, mapper) = param.consume();
         let new = Tensor::from_data(data, (&old.device().inner(), old.dtype()));
-        let new = if old.is_autodiff() { Tensor::from_inner(new).set_require_grad(old.is_require_grad()) } else { new };
+        let new = if old.is_autodiff() {
+            Tensor::from_inner(new).set_require_grad(old.is_require_grad())
+        } else {
+            new
+        };
         Param::from_mapped_value(id, new, mapper)
     }
 
@@ -232,7 +248,11 @@ mod tests {
         let moved = tensors.remove("network.input.bias").unwrap();
         tensors.insert("extra".into(), moved);
         let error = apply(network(1, 9), tensors).unwrap_err().to_string();
-        for part in ["network.input.bias [9] is missing", "network.hidden.0.weight has shape [8, 8], expected [9, 9]", "extra is unknown"] {
+        for part in [
+            "network.input.bias [9] is missing",
+            "network.hidden.0.weight has shape [8, 8], expected [9, 9]",
+            "extra is unknown",
+        ] {
             assert!(error.contains(part), "{part} is not in: {error}");
         }
     }

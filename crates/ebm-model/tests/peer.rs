@@ -23,8 +23,13 @@ const PARTS: &[(&str, &str)] = &[
 ];
 
 /// The same inside a block.
-const BLOCK: &[(&str, &str)] =
-    &[("n1.", "first_norm."), ("c1.", "first."), ("film.", "modulation."), ("n2.", "second_norm."), ("c2.", "second.")];
+const BLOCK: &[(&str, &str)] = &[
+    ("n1.", "first_norm."),
+    ("c1.", "first."),
+    ("film.", "modulation."),
+    ("n2.", "second_norm."),
+    ("c2.", "second."),
+];
 
 fn renamed(name: &str, parts: &[(&str, &str)]) -> String {
     match parts.iter().find_map(|(theirs, ours)| Some((name.strip_prefix(theirs)?, ours))) {
@@ -54,7 +59,8 @@ fn compare(bytes: &[u8], width: usize) {
         .collect();
 
     let network = UNetConfig { widths: vec![width, 2 * width], ..UNetConfig::reference() };
-    let network = Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(0), &device)).unwrap();
+    let network =
+        Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(0), &device)).unwrap();
     let network = weights::apply(network, carried).unwrap();
     let found = [network.denoise_at(x.clone(), sigma.clone()), network.score_at(x, sigma)];
     for (found, expected) in found.into_iter().zip(expected) {

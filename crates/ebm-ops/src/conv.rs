@@ -72,12 +72,18 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, geometry
 /// # Reference
 /// Zeiler, Krishnan, Taylor and Fergus (2010), *Deconvolutional networks*; Dumoulin and Visin (2016),
 /// *A guide to convolution arithmetic for deep learning*, §4.
-pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, geometry: Geometry) -> Tensor<4> {
+pub fn conv_transpose2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    geometry: Geometry,
+) -> Tensor<4> {
     let ([_, channels, height, width], [rows, kernel]) = (x.dims(), check(&weight, geometry));
     assert_eq!(rows, channels, "channels of weight {:?} and of x {:?}", weight.dims(), x.dims());
     let size = [height, width].map(|n| {
         let spread = n.checked_sub(1).map(|steps| steps * geometry.stride + kernel);
-        let left = spread.and_then(|spread| spread.checked_sub(2 * geometry.padding)).filter(|left| 0 < *left);
+        let left =
+            spread.and_then(|spread| spread.checked_sub(2 * geometry.padding)).filter(|left| 0 < *left);
         left.unwrap_or_else(|| panic!("a kernel {:?} on x {:?}, {geometry:?}", weight.dims(), x.dims()))
     });
     check_bias(bias.as_ref(), weight.dims()[1], &weight);
@@ -172,7 +178,5 @@ impl ConvOps for burn::backend::NdArray {}
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl ConvOps for burn::backend::Cube {}
 
-#[cfg(all(test, feature = "flex"))]
-mod speed;
 #[cfg(all(test, feature = "flex"))]
 mod tests;

@@ -59,10 +59,12 @@ impl AnnealedLangevin {
         self.ladder.levels().iter().enumerate().flat_map(move |(i, &sigma)| {
             let (position, noise) = moving.take().expect("each level hands on to the next");
             let at_noise = model.at(sigma);
-            let kernel = Langevin::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive");
+            let kernel =
+                Langevin::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive");
             let mut chain = Chain::start(&at_noise, kernel, position, noise);
             let position = chain.nth(self.steps_per_level - 1).expect("a chain does not end").position;
-            let denoised = (i == last).then(|| Level { sigma: 0.0, position: at_noise.denoise(position.clone()) });
+            let denoised =
+                (i == last).then(|| Level { sigma: 0.0, position: at_noise.denoise(position.clone()) });
             moving = Some((position.clone(), chain.into_noise()));
             std::iter::once(Level { sigma, position }).chain(denoised)
         })
@@ -105,8 +107,14 @@ mod tests {
             for coordinate in 0..2 {
                 let (found_mean, found) = mean_and_variance(&column(position.clone(), coordinate));
                 let (mean_error, variance_error) = ((v / n as f64).sqrt(), v * (2.0 / n as f64).sqrt());
-                assert!((found_mean - m).abs() < 5.0 * mean_error, "σ = {sigma}: mean {found_mean} against {m}");
-                assert!((found - v).abs() < 5.0 * variance_error, "σ = {sigma}: variance {found} against {v}");
+                assert!(
+                    (found_mean - m).abs() < 5.0 * mean_error,
+                    "σ = {sigma}: mean {found_mean} against {m}"
+                );
+                assert!(
+                    (found - v).abs() < 5.0 * variance_error,
+                    "σ = {sigma}: variance {found} against {v}"
+                );
             }
             n_levels += 1;
         }
@@ -119,7 +127,8 @@ mod tests {
         let mode = |mean: f64| Gaussian::isotropic(vec![mean, 0.0], 0.04).unwrap();
         let target = GaussianMixture::new(vec![0.3, 0.7], vec![mode(-2.0), mode(2.0)]).unwrap();
         // slow cooling: the share of a mode freezes where the modes part, so it has to be in equilibrium there
-        let sampler = AnnealedLangevin::new(NoiseLadder::geometric(10.0, 0.05, 60).unwrap(), 20, 0.1).unwrap();
+        let sampler =
+            AnnealedLangevin::new(NoiseLadder::geometric(10.0, 0.05, 60).unwrap(), 20, 0.1).unwrap();
         let noise = Noise::seeded(22);
         let start = sampler.start(n, 2, &mut noise.derive("start"), &Device::flex());
         let x = column(sampler.run(&target, start, noise.derive("chain")), 0);

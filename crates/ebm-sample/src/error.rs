@@ -7,6 +7,9 @@ pub enum SampleError {
     /// A step size that is no step.
     #[error("step size: expected a positive, finite number, found {0}")]
     StepSize(f64),
+    /// An amount of fresh noise that is none.
+    #[error("churn: expected a finite number that is not negative, found {0}")]
+    Churn(f64),
     /// A number of steps or levels that is too small.
     #[error("{what}: expected at least {least}, found {found}")]
     Count {

@@ -26,5 +26,6 @@ pub trait Kernel<M: ?Sized> {
     fn init(&self, model: &M, position: Tensor<2>) -> State<Self::Memo>;
 
     /// The next state.
-    fn step(&self, model: &M, state: State<Self::Memo>, noise: &mut Noise) -> (State<Self::Memo>, Self::Info);
+    fn step(&self, model: &M, state: State<Self::Memo>, noise: &mut Noise)
+    -> (State<Self::Memo>, Self::Info);
 }

@@ -87,7 +87,10 @@ mod tests {
             // fixed point of v = (1 − η/2)² v + 2η; the start has all but forgotten 2 after 200 steps
             let exact = 2.0 / (1.0 - step / 4.0);
             let standard_error = exact * (2.0 / n as f64).sqrt();
-            assert!((variance - exact).abs() < 5.0 * standard_error, "η = {step}: {variance} against {exact}");
+            assert!(
+                (variance - exact).abs() < 5.0 * standard_error,
+                "η = {step}: {variance} against {exact}"
+            );
             assert!((mean - 1.0).abs() < 5.0 * (exact / n as f64).sqrt(), "η = {step}: {mean}");
         }
     }
@@ -102,8 +105,14 @@ mod tests {
 
         let a = (1.0 - step).powi(steps as i32);
         let (exact_mean, exact_variance) = (3.0 * a, (1.0 - a * a) / (1.0 - step / 2.0));
-        assert!((mean - exact_mean).abs() < 5.0 * (exact_variance / n as f64).sqrt(), "{mean} against {exact_mean}");
-        assert!((variance - exact_variance).abs() < 5.0 * exact_variance * (2.0 / n as f64).sqrt(), "{variance}");
+        assert!(
+            (mean - exact_mean).abs() < 5.0 * (exact_variance / n as f64).sqrt(),
+            "{mean} against {exact_mean}"
+        );
+        assert!(
+            (variance - exact_variance).abs() < 5.0 * exact_variance * (2.0 / n as f64).sqrt(),
+            "{variance}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod annealed_langevin;
 mod ladder;
 mod level;
 mod probability_flow;
+mod stochastic_heun;
 
 mod error;
 
@@ -24,3 +25,9 @@ pub use ladder::NoiseLadder;
 pub use langevin::{Langevin, LangevinInfo};
 pub use level::Level;
 pub use probability_flow::ProbabilityFlow;
+pub use stochastic_heun::StochasticHeun;
+
+/// The README's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -45,7 +45,11 @@ impl ProbabilityFlow {
     }
 
     /// The descent from `start`, `[samples, dim]`: an item for each level reached, the last one at 0.
-    pub fn descend<M: NoisyScore + ?Sized>(&self, model: &M, start: Tensor<2>) -> impl Iterator<Item = Level> {
+    pub fn descend<M: NoisyScore + ?Sized>(
+        &self,
+        model: &M,
+        start: Tensor<2>,
+    ) -> impl Iterator<Item = Level> {
         let levels = self.ladder.levels();
         let below = levels[1..].iter().copied().chain([0.0]);
         let mut position = start;
@@ -62,7 +66,7 @@ impl ProbabilityFlow {
 }
 
 /// One step from level `from` to level `to`; Euler's where `to` is 0, as there is no score there.
-fn heun<M: NoisyScore + ?Sized>(model: &M, x: Tensor<2>, from: f64, to: f64) -> Tensor<2> {
+pub(crate) fn heun<M: NoisyScore + ?Sized>(model: &M, x: Tensor<2>, from: f64, to: f64) -> Tensor<2> {
     let slope = |x: Tensor<2>, sigma: f64| model.at(sigma).score(x) * -sigma;
     let first = slope(x.clone(), from);
     let euler = x.clone() + first.clone() * (to - from);

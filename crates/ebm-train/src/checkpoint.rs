@@ -108,7 +108,8 @@ impl Checkpoints {
         let tensors = |file: &str| -> Result<NamedTensors, TrainError> {
             let (path, bytes) = (path.join(file), read(&path.join(file))?);
             manifest.verify(file, &bytes).map_err(|reason| self.broken_at(&path, reason))?;
-            let (tensors, _) = weights::from_bytes(&bytes).map_err(|error| self.broken_at(&path, error.to_string()))?;
+            let (tensors, _) =
+                weights::from_bytes(&bytes).map_err(|error| self.broken_at(&path, error.to_string()))?;
             Ok(tensors)
         };
         let model = weights::apply(model.clone(), tensors(WEIGHTS)?)
@@ -137,7 +138,8 @@ impl Checkpoints {
 
     /// Removes all but the last few checkpoints up to `step`. What cannot be removed does no harm.
     fn forget(&self, step: u64) {
-        let steps: Vec<u64> = self.steps().unwrap_or_default().into_iter().filter(|&other| other <= step).collect();
+        let steps: Vec<u64> =
+            self.steps().unwrap_or_default().into_iter().filter(|&other| other <= step).collect();
         for old in &steps[..steps.len().saturating_sub(self.keep)] {
             let _ = std::fs::remove_dir_all(self.folder.join(name(*old)));
         }

@@ -9,7 +9,7 @@ use crate::{NoiseLaw, Objective, TrainError};
 
 /// How the noise levels count against each other, as a factor λ(σ) of |s + z/σ|².
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "weighting", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "weighting", rename_all = "kebab-case")]
 pub enum Weighting {
     /// λ = σ^power; 2 makes the levels alike, as Song and Ermon (2019), eq. 6, have it.
     Power {
@@ -54,7 +54,11 @@ impl DenoisingScoreMatching {
             }
         };
         if !fits {
-            return Err(TrainError::Setting { field, found: number.to_string(), expected: "a finite, positive number" });
+            return Err(TrainError::Setting {
+                field,
+                found: number.to_string(),
+                expected: "a finite, positive number",
+            });
         }
         Ok(Self { law, weighting })
     }
@@ -88,7 +92,11 @@ mod tests {
     const V: f64 = 0.49;
 
     fn loss(law: NoiseLaw, weighting: Weighting, model: &impl NoisyScore, n: usize) -> f64 {
-        let data = Gaussian::isotropic(vec![1.0, -1.0], V).unwrap().sample(n, &mut Noise::seeded(1), &Device::flex());
+        let data = Gaussian::isotropic(vec![1.0, -1.0], V).unwrap().sample(
+            n,
+            &mut Noise::seeded(1),
+            &Device::flex(),
+        );
         let mut objective = DenoisingScoreMatching::new(law, weighting).unwrap();
         f64::from(objective.loss(model, data, &mut Noise::seeded(2)).into_scalar::<f32>())
     }
@@ -109,7 +117,10 @@ mod tests {
             ];
             for (weighting, weight) in checks {
                 let found = loss(law.clone(), weighting, &model, n) / weight;
-                assert!((found - minimum).abs() < 5.0 * standard_error, "σ = {sigma}: {found} against {minimum}");
+                assert!(
+                    (found - minimum).abs() < 5.0 * standard_error,
+                    "σ = {sigma}: {found} against {minimum}"
+                );
             }
         }
     }

@@ -28,7 +28,9 @@ pub enum TrainError {
         loss: f64,
     },
     /// A loss that no parameter has a part in.
-    #[error("the loss at step {step} depends on no parameter: was the score made by `Autograd`, or detached?")]
+    #[error(
+        "the loss at step {step} depends on no parameter: was the score made by `Autograd`, or detached?"
+    )]
     NoGradient {
         /// The step.
         step: u64,

@@ -8,7 +8,7 @@ use crate::TrainError;
 
 /// The law of the noise level σ during training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "law", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "law", rename_all = "kebab-case")]
 pub enum NoiseLaw {
     /// `n` levels from `top` to `bottom`, each the same fraction of the one before, all equally likely.
     ///
@@ -54,7 +54,11 @@ impl NoiseLaw {
             }
             Self::LogNormal { mean, deviation } => {
                 if !(mean.is_finite() && deviation.is_finite() && 0.0 <= deviation) {
-                    return refuse("noise", format!("N({mean}, {deviation}²)"), "finite mean, deviation not negative");
+                    return refuse(
+                        "noise",
+                        format!("N({mean}, {deviation}²)"),
+                        "finite mean, deviation not negative",
+                    );
                 }
                 Ok(())
             }
@@ -108,7 +112,10 @@ mod tests {
         let (mean, variance) = moments(&logs);
         assert!(mean.abs() < 5.0 * width / (12.0 * 1e5f64).sqrt(), "{mean}");
         // the variance of (u − ½)² is 1/180
-        assert!((variance / (width * width) - 1.0 / 12.0).abs() < 5.0 / (180.0 * 1e5f64).sqrt(), "{variance}");
+        assert!(
+            (variance / (width * width) - 1.0 / 12.0).abs() < 5.0 / (180.0 * 1e5f64).sqrt(),
+            "{variance}"
+        );
     }
 
     #[test]
@@ -121,7 +128,7 @@ mod tests {
             counts[place.round() as usize] += 1.0;
         }
         let chi_square: f64 = counts.iter().map(|count| (count - 1e4).powi(2) / 1e4).sum();
-        assert!(chi_square < 39.4, "{chi_square}");              // P = 1e-5 with 9 degrees of freedom
+        assert!(chi_square < 39.4, "{chi_square}"); // P = 1e-5 with 9 degrees of freedom
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Adam's own numbers; the defaults are PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct AdamSettings {
     /// How much of the first and of the second moment stays.
     pub decays: [f64; 2],
@@ -112,7 +112,12 @@ impl Optimizer {
         if wrong.is_empty() { Ok(optimizer) } else { Err(wrong.join("; ")) }
     }
 
-    fn named<M: Module>(&self, model: &M, prefix: &str, part: impl Fn(&Moments<1>) -> &Tensor<1>) -> NamedTensors {
+    fn named<M: Module>(
+        &self,
+        model: &M,
+        prefix: &str,
+        part: impl Fn(&Moments<1>) -> &Tensor<1>,
+    ) -> NamedTensors {
         let shapes = ebm_model::weights::shapes(model);
         let trained = self.moments.iter().map(|(name, moments)| {
             let data = part(moments).clone().into_data();
@@ -185,12 +190,14 @@ struct Update<'a> {
 impl ModuleMapper for Update<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.name();
-        let (Some(gradient), Some(moments)) = (self.gradients.remove(&name), self.moments.remove(&name)) else {
+        let (Some(gradient), Some(moments)) = (self.gradients.remove(&name), self.moments.remove(&name))
+        else {
             return param;
         };
         let (id, value, mapper) = param.consume();
         let (shape, n) = (value.dims(), value.shape().num_elements());
-        let (value, moments) = self.step.apply(value.inner().reshape([n]), gradient * self.factor.clone(), moments);
+        let (value, moments) =
+            self.step.apply(value.inner().reshape([n]), gradient * self.factor.clone(), moments);
         self.moments.insert(name, moments);
         let value = Tensor::from_inner(value.reshape(shape)).require_grad();
         Param::from_mapped_value(id, value, mapper)

@@ -6,7 +6,7 @@ use crate::{AdamSettings, Schedule, TrainError};
 
 /// How a run goes; any value of it that [`validate`](Self::validate) lets pass can be trained with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct TrainSettings {
     /// Steps of the whole run.
     pub steps: u64,

@@ -60,7 +60,13 @@ impl<M: Module> TrainState<M> {
         self.model = Some(step(&mut self.optimizer, model));
     }
 
-    pub(crate) fn restore(model: M, optimizer: Optimizer, step: u64, running: Option<Tensor<1>>, noise: Noise) -> Self {
+    pub(crate) fn restore(
+        model: M,
+        optimizer: Optimizer,
+        step: u64,
+        running: Option<Tensor<1>>,
+        noise: Noise,
+    ) -> Self {
         Self { model: Some(model), optimizer, step, running, noise }
     }
 

@@ -30,7 +30,8 @@ fn network(device: &Device) -> Network {
     let shaken = weights::collect(&network).into_iter().map(|(name, data)| {
         let (shape, n) = (data.shape().clone(), data.num_elements());
         let shift = noise.normals(n);
-        let values = data.try_to_vec::<f32>().unwrap().into_iter().zip(shift).map(|(value, z)| value + 0.05 * z);
+        let values =
+            data.try_to_vec::<f32>().unwrap().into_iter().zip(shift).map(|(value, z)| value + 0.05 * z);
         (name, burn::tensor::TensorData::new(values.collect::<Vec<_>>(), shape))
     });
     weights::apply(network, shaken.collect::<NamedTensors>()).unwrap()
@@ -38,7 +39,8 @@ fn network(device: &Device) -> Network {
 
 fn ask(device: &Device) -> Answers {
     let data = Noise::seeded(3).normal([16, 64], device) * 0.5;
-    let mut trainer = Trainer::new(TrainState::new(network(device), Noise::seeded(2)), objective(), settings(10)).unwrap();
+    let mut trainer =
+        Trainer::new(TrainState::new(network(device), Noise::seeded(2)), objective(), settings(10)).unwrap();
     trainer.step(data).unwrap();
     let network = network(device);
     let start = Noise::seeded(4).normal([16, 64], device);

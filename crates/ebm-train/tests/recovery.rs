@@ -9,7 +9,8 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::{Gaussian, NoisyScore};
 use ebm_ops::Noise;
 use ebm_train::{
-    BoxError, DenoisingScoreMatching, Event, NoiseLaw, TrainError, TrainSettings, TrainState, Trainer, Weighting,
+    BoxError, DenoisingScoreMatching, Event, NoiseLaw, TrainError, TrainSettings, TrainState, Trainer,
+    Weighting,
 };
 
 /// The score of N(m, e^l) blurred by σ, in one dimension.
@@ -51,7 +52,10 @@ fn denoising_score_matching_finds_mean_and_variance() {
     // fraction: at least 50,000 rows count.
     let rows = 50_000f64;
     assert!((found_mean - mean).abs() < 5.0 * ((variance + 1.0) / rows).sqrt(), "{found_mean}");
-    assert!((found_variance - variance).abs() < 5.0 * (variance + 1.0) * (2.0 / rows).sqrt(), "{found_variance}");
+    assert!(
+        (found_variance - variance).abs() < 5.0 * (variance + 1.0) * (2.0 / rows).sqrt(),
+        "{found_variance}"
+    );
 }
 
 #[test]

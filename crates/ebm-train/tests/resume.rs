@@ -28,7 +28,8 @@ fn a_run_resumed_at_every_step_ends_in_the_same_bytes() {
     let checkpoints = checkpoints(folder.path());
     let mut run = begin(mlp(), STEPS);
     for _ in 0..STEPS {
-        let mut stop = |_: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Break(())) };
+        let mut stop =
+            |_: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Break(())) };
         run.run(batches(2), &mut stop).unwrap();
         let path = checkpoints.save(run.state()).unwrap();
         let Restored { state, path: restored, refused } = checkpoints.latest(&mlp()).unwrap();
@@ -79,7 +80,8 @@ fn a_damaged_checkpoint_is_refused_by_name_and_the_one_before_is_used() {
     let checkpoints = checkpoints(folder.path());
     let mut run = begin(mlp(), 2);
     for _ in 0..2 {
-        let mut stop = |_: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Break(())) };
+        let mut stop =
+            |_: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Break(())) };
         run.run(batches(2), &mut stop).unwrap();
         checkpoints.save(run.state()).unwrap();
     }

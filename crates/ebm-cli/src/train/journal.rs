@@ -25,7 +25,13 @@ impl Journal {
     /// If the file cannot be read or written.
     pub fn open(path: &Path, step: u64, echo: bool) -> Result<Self> {
         let failed = || format!("could not open {}", path.display());
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).with_context(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .with_context(failed)?;
         let mut text = String::new();
         file.read_to_string(&mut text).with_context(failed)?;
         file.set_len(kept(&text, step) as u64).with_context(failed)?;

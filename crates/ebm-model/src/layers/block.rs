@@ -29,7 +29,9 @@ impl Block {
             first: Convolution::new(inputs, outputs, 3, 1, &init.part("first")),
             modulation: Dense::zeros(embedding, 2 * outputs, &init.part("modulation")),
             second_norm: GroupNorm::new(outputs, groups, &init.part("second_norm")),
-            second: Convolution::new(outputs, outputs, 3, 1, &second).with_zero_weight(&second).with_zero_bias(&second),
+            second: Convolution::new(outputs, outputs, 3, 1, &second)
+                .with_zero_weight(&second)
+                .with_zero_bias(&second),
             skip: (inputs != outputs).then(|| Convolution::new(inputs, outputs, 1, 1, &init.part("skip"))),
         }
     }
@@ -39,7 +41,8 @@ impl Block {
         let c = self.first.forward(self.first_norm.silu(x.clone()));
         let channels = c.dims()[1];
         let modulation = self.modulation.forward(e);
-        let (scale, shift) = (modulation.clone().narrow(1, 0, channels), modulation.narrow(1, channels, channels));
+        let (scale, shift) =
+            (modulation.clone().narrow(1, 0, channels), modulation.narrow(1, channels, channels));
         let residual = self.second.forward(self.second_norm.modulated_silu(c, scale, shift));
         match &self.skip {
             Some(skip) => skip.forward(x) + residual,

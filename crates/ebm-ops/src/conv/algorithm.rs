@@ -45,7 +45,8 @@ mod tests {
     fn the_choice_nests_holds_on_this_thread_only_and_survives_a_panic() {
         with_algorithm(Algorithm::Direct, || {
             assert_eq!(std::thread::spawn(current).join().unwrap(), Algorithm::Auto);
-            let panicked = std::panic::catch_unwind(|| with_algorithm(Algorithm::Auto, || panic!("on purpose")));
+            let panicked =
+                std::panic::catch_unwind(|| with_algorithm(Algorithm::Auto, || panic!("on purpose")));
             assert!(panicked.is_err());
             assert_eq!(current(), Algorithm::Direct);
         });

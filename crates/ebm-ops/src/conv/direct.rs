@@ -11,8 +11,10 @@
 //! Results do not depend on the number of threads, to the bit.
 
 mod correlate;
+mod dots;
 mod layout;
 mod outer;
+mod pass;
 mod scratch;
 mod tile;
 mod weight_gradient;
@@ -59,12 +61,6 @@ fn images_per_task(batch: usize) -> usize {
 
 /// Into how many tasks a batch is cut at most.
 const TASKS: usize = 16;
-
-/// A distance of at least `width` floats that does not make neighbours compete for the same lines of a cache: an odd
-/// number of cache lines when `width` is an even one.
-fn spaced(width: usize) -> usize {
-    if width.is_multiple_of(2 * scratch::LINE) { width + scratch::LINE } else { width }
-}
 
 /// Cuts `0..n` into as few ranges as hold at most `most` each, of lengths that differ by one at most.
 #[inline(always)]

@@ -75,12 +75,7 @@ impl ConvOps for Flex {
 }
 
 /// From `x` to `y`.
-fn convolve(
-    x: FlexTensor,
-    weight: FlexTensor,
-    bias: Option<FlexTensor>,
-    geometry: Geometry,
-) -> FlexTensor {
+fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometry: Geometry) -> FlexTensor {
     if !single([&x, &weight].into_iter().chain(&bias)) {
         return plain::convolve::<Flex>(x, weight, bias, geometry);
     }

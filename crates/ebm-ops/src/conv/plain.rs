@@ -28,7 +28,12 @@ pub(super) fn spread<B: Backend>(
     // Rows and columns that no window of the convolution reaches.
     let rest = |n: usize, size: usize| size + 2 * padding - (n - 1) * stride - kernel;
     let rest = [rest(height, size[0]), rest(width, size[1])];
-    B::conv_transpose2d(y, weight, bias, ConvTransposeOptions::new([stride; 2], [padding; 2], rest, [1; 2], 1))
+    B::conv_transpose2d(
+        y,
+        weight,
+        bias,
+        ConvTransposeOptions::new([stride; 2], [padding; 2], rest, [1; 2], 1),
+    )
 }
 
 pub(super) fn weight_grad<B: Backend>(

@@ -17,9 +17,22 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// From the dimensions of `x` and of `weight`, which the caller has checked.
-    pub fn new([batch, in_channels, height, width]: [usize; 4], weight: [usize; 4], geometry: Geometry) -> Self {
+    pub fn new(
+        [batch, in_channels, height, width]: [usize; 4],
+        weight: [usize; 4],
+        geometry: Geometry,
+    ) -> Self {
         let Geometry { stride, padding } = geometry;
-        Self { batch, in_channels, out_channels: weight[0], height, width, kernel: weight[2], stride, padding }
+        Self {
+            batch,
+            in_channels,
+            out_channels: weight[0],
+            height,
+            width,
+            kernel: weight[2],
+            stride,
+            padding,
+        }
     }
 
     pub fn out_height(&self) -> usize {

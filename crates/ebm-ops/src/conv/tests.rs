@@ -103,7 +103,8 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 fn difference(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(f64::MIN_POSITIVE, |max, x| max.max(x.abs()));
-    let distances = found.iter().zip(expected).map(|(x, y)| if x.is_finite() { (x - y).abs() } else { f64::INFINITY });
+    let distances =
+        found.iter().zip(expected).map(|(x, y)| if x.is_finite() { (x - y).abs() } else { f64::INFINITY });
     distances.fold(0.0, f64::max) / largest
 }
 
@@ -163,8 +164,15 @@ fn the_fast_algorithm_agrees_with_burn_in_double_precision() {
 #[test]
 fn the_two_algorithms_differ_in_rounding_only_and_the_choice_reaches_the_gradients() {
     let geometry = Geometry { stride: 1, padding: 1 };
-    let case =
-        Case { map: Map::Convolution, batch: 2, channels: [16, 16], size: [9, 9], kernel: 3, geometry, bias: true };
+    let case = Case {
+        map: Map::Convolution,
+        batch: 2,
+        channels: [16, 16],
+        size: [9, 9],
+        kernel: 3,
+        geometry,
+        bias: true,
+    };
     let run = || values(&case, DType::F32, |x, w, b| case.ours(x, w, b));
     let (auto, direct) = (run(), with_algorithm(Algorithm::Direct, run));
     for (auto, direct) in auto.iter().zip(&direct).take(3) {

@@ -6,8 +6,8 @@
 //! The adjoint in the weight is `Gᵀ[Σ (Bᵀ d B) ⊙ (A dY Aᵀ)] G`, a sum over tiles.
 //!
 //! Rounding errors are several times those of the plain sum.
-//! On normally distributed data they stay below 7e-6 of the largest result for [`forward`] and [`input_grad`],
-//! and below 3e-5 for [`weight_grad`].
+//! On normally distributed data, with up to 64 channels and 64 images of up to 28×28 pixels, the largest were
+//! 7.4e-6 of the largest result for [`forward`] and [`input_grad`], and 8.8e-6 for [`weight_grad`].
 //!
 //! Tensors are contiguous: images `[batch, channel, height, width]`, weights `[out, in, 3, 3]`.
 //! Inside, channels lie side by side, so that the lanes of a register are channels and no tile is a special case.
@@ -56,7 +56,10 @@ pub(crate) const CHANNELS: usize = transpose::SIDE;
 /// If a slice does not have the length that `shape` says, or `shape` is not what [`Shape`] says.
 pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
     shape.check(x.len(), weight.len(), out.len());
-    assert!(bias.is_none_or(|bias| bias.len() == shape.out_channels), "one bias for each channel of the result");
+    assert!(
+        bias.is_none_or(|bias| bias.len() == shape.out_channels),
+        "one bias for each channel of the result"
+    );
     dispatch(shape, Convolve { shape: *shape, direction: Direction::Forward, x, weight, bias, out });
 }
 
@@ -188,8 +191,9 @@ mod tests {
         /// Panics unless the three results are what they should be.
         fn check(&self) {
             let [y, dx, dw] = self.exact();
-            let errors = [error(&self.forward(), &y), error(&self.input_grad(), &dx), error(&self.weight_grad(), &dw)];
-            // Three times what such data ever gave; a wrong border, tap or channel costs more than 1e-2.
+            let errors =
+                [error(&self.forward(), &y), error(&self.input_grad(), &dx), error(&self.weight_grad(), &dw)];
+            // Twice what such data ever gave, and ten times; a wrong border, tap or channel costs more than 1e-2.
             for (error, limit) in errors.into_iter().zip([2e-5, 2e-5, 1e-4]) {
                 assert!(error <= limit, "{:?}: {errors:?}", self.shape);
             }
@@ -233,12 +237,21 @@ mod tests {
     fn a_small_image_after_a_large_one_sees_its_own_border() {
         let sizes = [[1, 1], [28, 28], [7, 7], [70, 37], [5, 3], [14, 14], [13, 9], [70, 37], [2, 9]];
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        pool.install(|| sizes.map(|size| Case::new(2, [16, 8], size).check()));
+        pool.install(|| {
+            // Whatever is read before it is written shows up as NaN, too.
+            scratch::for_call(1 << 20, |buffer| buffer.fill(f32::NAN));
+            scratch::for_task(1 << 20, |buffer| buffer.fill(f32::NAN));
+            sizes.into_iter().for_each(|size| Case::new(2, [16, 8], size).check());
+        });
     }
 
     #[test]
     fn threads_do_not_change_a_bit() {
-        let cases = [Case::new(23, [32, 48], [14, 14]), Case::new(64, [64, 64], [7, 7]), Case::new(3, [8, 8], [70, 37])];
+        let cases = [
+            Case::new(23, [32, 48], [14, 14]),
+            Case::new(64, [64, 64], [7, 7]),
+            Case::new(3, [8, 8], [70, 37]),
+        ];
         for case in &cases {
             let run = |threads: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -280,6 +293,3 @@ mod tests {
         forward(&case.shape, &case.x[1..], &case.weight, None, &mut vec![0.0; case.dy.len()]);
     }
 }
-
-#[cfg(test)]
-mod speed;

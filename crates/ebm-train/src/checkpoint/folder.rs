@@ -10,7 +10,11 @@ use crate::TrainError;
 ///
 /// They are written to a hidden folder beside it, flushed to the disk, and renamed. A folder of that name
 /// that was there before is put aside first and removed last.
-pub(super) fn write_folder(parent: &Path, name: &str, files: &[(&str, Vec<u8>)]) -> Result<PathBuf, TrainError> {
+pub(super) fn write_folder(
+    parent: &Path,
+    name: &str,
+    files: &[(&str, Vec<u8>)],
+) -> Result<PathBuf, TrainError> {
     let (target, beside) = (parent.join(name), parent.join(format!(".{name}.partial")));
     let aside = parent.join(format!(".{name}.old"));
     fs::create_dir_all(parent).map_err(io("create", parent))?;

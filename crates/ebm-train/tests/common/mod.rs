@@ -4,9 +4,7 @@
 use burn::tensor::{Device, Tensor};
 use ebm_model::{Architecture, Gaussian, Init, MlpConfig, Network, UNetConfig, weights};
 use ebm_ops::Noise;
-use ebm_train::{
-    BoxError, DenoisingScoreMatching, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting,
-};
+use ebm_train::{BoxError, DenoisingScoreMatching, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting};
 
 pub type Run = Trainer<Network, DenoisingScoreMatching>;
 

@@ -4,9 +4,10 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::layout;
+use super::pass::Pass;
 use super::scratch::Scratch;
-use super::tile::{self, Block, ROWS, ROWS_OF_ONE, Window};
-use super::{Shape, images_per_task, lanes, spaced, split};
+use super::tile::Window;
+use super::{Shape, images_per_task, lanes};
 
 /// Elements of a weight below which a second thread costs more than it brings.
 const GRAIN: usize = 8 * 1024;
@@ -28,17 +29,6 @@ pub(super) struct Correlation {
     weight_strides: [usize; 2],
 }
 
-/// The pixels that see the same taps.
-struct Pass {
-    window: Window,
-    /// The place of each tap in the kernel, in the order of the window.
-    taps: Vec<usize>,
-    /// The beginning of each pixel's window in the padded image.
-    sources: Vec<u32>,
-    /// The number of each pixel.
-    targets: Vec<u32>,
-}
-
 /// The taps of one dimension that a class of pixels sees, and where their windows begin.
 struct Axis {
     taps: Vec<usize>,
@@ -51,12 +41,23 @@ impl Correlation {
     pub fn forward(shape: &Shape) -> Self {
         let &Shape { in_channels, out_channels, kernel, stride, padding, .. } = shape;
         let axis = |windows: usize| {
-            vec![Axis { taps: (0..kernel).collect(), pixels: (0..windows).map(|i| (i, i * stride)).collect() }]
+            vec![Axis {
+                taps: (0..kernel).collect(),
+                pixels: (0..windows).map(|i| (i, i * stride)).collect(),
+            }]
         };
         let axes = [axis(shape.out_height()), axis(shape.out_width())];
         let padded = [shape.height + 2 * padding, shape.width + 2 * padding];
         let taps = kernel * kernel;
-        Self::new(shape, axes, padded, padding, false, [in_channels, out_channels], [in_channels * taps, taps])
+        Self::new(
+            shape,
+            axes,
+            padded,
+            padding,
+            false,
+            [in_channels, out_channels],
+            [in_channels * taps, taps],
+        )
     }
 
     /// From `y` to `x`.
@@ -96,20 +97,28 @@ impl Correlation {
         let padded = padded_height * padded_width * channels;
         assert!(u32::try_from(padded).is_ok(), "an image too large for 32-bit offsets: {shape:?}");
         let place = |row: usize, column: usize| ((row * padded_width + column) * channels) as u32;
-        let places =
-            (0..height * width).map(|p| place(p / width + border, p % width + border)).collect();
+        let places = (0..height * width).map(|p| place(p / width + border, p % width + border)).collect();
         let mut passes = Vec::new();
         for down in &vertical {
             for across in &horizontal {
-                let taps = down.taps.iter().flat_map(|t| across.taps.iter().map(move |s| t * shape.kernel + s));
-                let pixels = down.pixels.iter().flat_map(|row| across.pixels.iter().map(move |column| (row, column)));
+                let taps =
+                    down.taps.iter().flat_map(|t| across.taps.iter().map(move |s| t * shape.kernel + s));
+                let pixels =
+                    down.pixels.iter().flat_map(|row| across.pixels.iter().map(move |column| (row, column)));
                 let (targets, sources): (Vec<u32>, Vec<u32>) = pixels
                     .map(|(row, column)| ((row.0 * out_width + column.0) as u32, place(row.1, column.1)))
                     .unzip();
                 let run = across.taps.len() * channels;
-                let window = Window { rows: if run == 0 { 0 } else { down.taps.len() }, run, step: padded_width * channels };
+                let window = Window {
+                    rows: if run == 0 { 0 } else { down.taps.len() },
+                    run,
+                    step: padded_width * channels,
+                };
                 let last = sources.iter().max().map_or(0, |&source| source as usize);
-                assert!(window.rows == 0 || last + (window.rows - 1) * window.step + run <= padded, "{shape:?}");
+                assert!(
+                    window.rows == 0 || last + (window.rows - 1) * window.step + run <= padded,
+                    "{shape:?}"
+                );
                 passes.push(Pass { window, taps: taps.collect(), sources, targets });
             }
         }
@@ -123,9 +132,11 @@ impl Correlation {
             return;
         }
         let lanes = lanes();
-        let width = self.filters.next_multiple_of(lanes);
-        let stride = spaced(width);
-        let packed = self.pack(weight, lanes);
+        let dots = self.by_dots(lanes);
+        // Filters of a pixel, and of a block of weights.
+        let (width, block) =
+            if dots { (self.filters, 1) } else { (self.filters.next_multiple_of(lanes), 2 * lanes) };
+        let packed = self.pack(weight, width, block);
         let mut start = vec![0.0; width];
         if let Some(bias) = bias {
             start[..self.filters].copy_from_slice(bias);
@@ -137,17 +148,22 @@ impl Correlation {
             let first = task * per_task * image;
             let images = &images[first..first + out.len() / result * image];
             let mut padded = Scratch::take(self.padded);
-            let mut pixels = Scratch::take(self.pixels * stride);
+            let mut pixels = Scratch::take(self.pixels * width);
             let (padded, pixels) = (&mut padded[..], &mut pixels[..]);
             let (packed, start) = (&packed[..], &start[..]);
-            Arch::new().dispatch(Task { correlation: self, images, packed, start, padded, pixels, stride, out });
+            Arch::new().dispatch(Task { correlation: self, images, packed, start, padded, pixels, out });
         });
     }
 
-    /// The weights of each pass, by blocks of two vectors of filters, by numbers of the window.
-    fn pack(&self, weight: &[f32], lanes: usize) -> Scratch {
-        let width = self.filters.next_multiple_of(lanes);
-        let mut packed = Scratch::take(self.passes.iter().map(|pass| pass.taps.len()).sum::<usize>() * self.channels * width);
+    /// Whether the lanes are numbers of a window, and not filters, because there are few of these.
+    fn by_dots(&self, lanes: usize) -> bool {
+        2 * self.filters <= lanes && self.channels.is_multiple_of(lanes)
+    }
+
+    /// The weights of each pass, `width` filters in all, by blocks of filters, then by numbers of the window.
+    fn pack(&self, weight: &[f32], width: usize, block: usize) -> Scratch {
+        let taps: usize = self.passes.iter().map(|pass| pass.taps.len()).sum();
+        let mut packed = Scratch::take(taps * self.channels * width);
         let mut rest = &mut packed[..];
         for pass in &self.passes {
             let length = pass.taps.len() * self.channels;
@@ -156,10 +172,10 @@ impl Correlation {
             if part.is_empty() {
                 continue;
             }
-            let blocks = part.par_chunks_mut(length * 2 * lanes).enumerate();
-            let grain = (GRAIN / (length * 2 * lanes)).max(1);
-            blocks.with_min_len(grain).for_each(|(block, part)| {
-                self.pack_block(pass, weight, block * 2 * lanes, part.len() / length, part);
+            let blocks = part.par_chunks_mut(length * block).enumerate();
+            let grain = (GRAIN / (length * block)).max(1);
+            blocks.with_min_len(grain).for_each(|(i, part)| {
+                self.pack_block(pass, weight, i * block, part.len() / length, part);
             });
         }
         packed
@@ -188,8 +204,6 @@ struct Task<'a> {
     start: &'a [f32],
     padded: &'a mut [f32],
     pixels: &'a mut [f32],
-    /// From a pixel of `pixels` to the next.
-    stride: usize,
     out: &'a mut [f32],
 }
 
@@ -198,7 +212,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { correlation, images, packed, start, padded, pixels, stride, out } = self;
+        let Self { correlation, images, packed, start, padded, pixels, out } = self;
         let Correlation { channels, filters, places, passes, .. } = correlation;
         // The border stays zero: images are written within it.
         padded.fill(0.0);
@@ -209,54 +223,13 @@ impl WithSimd for Task<'_> {
             for pass in passes {
                 let (weights, rest) = packed.split_at(pass.taps.len() * channels * start.len());
                 packed = rest;
-                pass.run(simd, padded, weights, start, pixels, stride);
-            }
-            layout::scatter(pixels, stride, *filters, out);
-        }
-    }
-}
-
-impl Pass {
-    /// Writes the pixels of this pass, `start.len()` filters each, to `result`, where they are `stride` apart.
-    #[inline(always)]
-    fn run<S: Simd>(
-        &self,
-        simd: S,
-        image: &[f32],
-        weights: &[f32],
-        start: &[f32],
-        result: &mut [f32],
-        stride: usize,
-    ) {
-        let Self { window, taps: _, sources, targets } = self;
-        let (width, pair, length) = (start.len(), 2 * S::F32_LANES, window.rows * window.run);
-        assert!(length * width == weights.len() && sources.len() == targets.len());
-        assert!(width.is_multiple_of(S::F32_LANES));
-        let last = |places: &[u32]| places.iter().max().map_or(0, |&place| place as usize);
-        assert!(length == 0 || last(sources) + (window.rows - 1) * window.step + window.run <= image.len());
-        assert!(width <= stride && (last(targets) + 1) * stride <= result.len());
-        for first in (0..width).step_by(pair) {
-            let whole = pair <= width - first;
-            for (pixel, n) in split(sources.len(), if whole { ROWS } else { ROWS_OF_ONE }) {
-                // SAFETY: the assertions say that every window and every target is in bounds; the weights hold
-                // `length` vectors for each of the `width / lanes` vectors of filters, and `start` those vectors.
-                unsafe {
-                    let block = Block {
-                        image: image.as_ptr(),
-                        sources: sources.get_unchecked(pixel..pixel + n),
-                        weights: weights.as_ptr().add(first * length),
-                        start: start.as_ptr().add(first),
-                        result: result.as_mut_ptr().add(first),
-                        targets: targets.get_unchecked(pixel..pixel + n),
-                        stride,
-                    };
-                    if whole {
-                        tile::any::<S, 2>(simd, *window, block);
-                    } else {
-                        tile::any::<S, 1>(simd, *window, block);
-                    }
+                if correlation.by_dots(S::F32_LANES) {
+                    pass.run_by_dots(simd, padded, weights, start, pixels);
+                } else {
+                    pass.run(simd, padded, weights, start, pixels);
                 }
             }
+            layout::scatter(pixels, start.len(), *filters, out);
         }
     }
 }

@@ -22,18 +22,23 @@ pub(super) fn gather(planes: &[f32], channels: usize, places: &[u32], target: &m
     let farthest = places.iter().max().map_or(0, |&place| place as usize);
     assert!(farthest + channels <= target.len(), "a place outside of the target");
     let (squares, from, to) = (Squares::new(), planes.as_ptr(), target.as_mut_ptr());
-    each_square(channels, pixels, #[inline(always)] |c, p| {
-        // SAFETY: channels `c..c + 8` and pixels `p..p + 8` exist, so each plane is read within its bounds; and
-        // a place is at most `farthest`, so eight channels from `c` on are in bounds.
-        unsafe {
-            squares.transpose(
-                #[inline(always)]
-                |i| from.add((c + i) * pixels + p),
-                #[inline(always)]
-                |j| to.add(*places.get_unchecked(p + j) as usize + c),
-            );
-        }
-    });
+    each_square(
+        channels,
+        pixels,
+        #[inline(always)]
+        |c, p| {
+            // SAFETY: channels `c..c + 8` and pixels `p..p + 8` exist, so each plane is read within its bounds; and
+            // a place is at most `farthest`, so eight channels from `c` on are in bounds.
+            unsafe {
+                squares.transpose(
+                    #[inline(always)]
+                    |i| from.add((c + i) * pixels + p),
+                    #[inline(always)]
+                    |j| to.add(*places.get_unchecked(p + j) as usize + c),
+                );
+            }
+        },
+    );
 }
 
 /// Copies pixels that are `stride` floats apart to `planes`, `[channels, pixels]`, from their first channels.
@@ -54,17 +59,22 @@ pub(super) fn scatter(source: &[f32], stride: usize, channels: usize, planes: &m
         return;
     }
     let (squares, from, to) = (Squares::new(), source.as_ptr(), planes.as_mut_ptr());
-    each_square(channels, pixels, #[inline(always)] |c, p| {
-        // SAFETY: pixels `p..p + 8` and channels `c..c + 8` exist, and the assertions say that both are in bounds.
-        unsafe {
-            squares.transpose(
-                #[inline(always)]
-                |i| from.add((p + i) * stride + c),
-                #[inline(always)]
-                |j| to.add((c + j) * pixels + p),
-            );
-        }
-    });
+    each_square(
+        channels,
+        pixels,
+        #[inline(always)]
+        |c, p| {
+            // SAFETY: pixels `p..p + 8` and channels `c..c + 8` exist, and the assertions say that both are in bounds.
+            unsafe {
+                squares.transpose(
+                    #[inline(always)]
+                    |i| from.add((p + i) * stride + c),
+                    #[inline(always)]
+                    |j| to.add((c + j) * pixels + p),
+                );
+            }
+        },
+    );
 }
 
 /// Calls `visit(c, p)` for squares of channels `c..c + 8` and pixels `p..p + 8` that cover all of them, both being
@@ -134,7 +144,8 @@ unsafe fn transpose_in_registers(
             #[inline(always)]
             |i| {
                 // SAFETY: four of eight readable floats.
-                let [low, high] = unsafe { [sse._mm_loadu_ps(row(i).add(first)), sse._mm_loadu_ps(row(i + 4).add(first))] };
+                let [low, high] =
+                    unsafe { [sse._mm_loadu_ps(row(i).add(first)), sse._mm_loadu_ps(row(i + 4).add(first))] };
                 avx._mm256_insertf128_ps::<1>(avx._mm256_castps128_ps256(low), high)
             },
         );

@@ -59,10 +59,10 @@ unsafe fn outer<S: Simd, const M: usize, const V: usize>(
         unsafe {
             let (a, b) = (left.first.add(*a as usize), right.first.add(*b as usize));
             let b: [S::f32s; V] = std::array::from_fn(|v| load::<S>(b, v));
-            for m in 0..M {
+            for (m, sum) in sums.iter_mut().enumerate() {
                 let a = simd.splat_f32s(*a.add(m));
-                for v in 0..V {
-                    sums[m][v] = simd.mul_add_e_f32s(a, b[v], sums[m][v]);
+                for (sum, b) in sum.iter_mut().zip(b) {
+                    *sum = simd.mul_add_e_f32s(a, b, *sum);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 /// Floats of a cache line.
-pub(super) const LINE: usize = 16;
+const LINE: usize = 16;
 
 /// One cache line; every buffer begins at one.
 #[derive(Clone, Copy)]
@@ -31,7 +31,8 @@ impl Scratch {
     pub fn take(length: usize) -> Self {
         let needed = length.div_ceil(LINE);
         let mut lines = BUFFERS.with_borrow_mut(|buffers| {
-            let found = buffers.partition_point(|lines| lines.len() < needed).min(buffers.len().saturating_sub(1));
+            let found =
+                buffers.partition_point(|lines| lines.len() < needed).min(buffers.len().saturating_sub(1));
             if buffers.is_empty() { Vec::new() } else { buffers.remove(found) }
         });
         if lines.len() < needed {

@@ -18,8 +18,8 @@ fn products(shape: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
     let inside = |window: usize, tap: usize, size: usize| {
         (window * stride + tap).checked_sub(padding).filter(|&pixel| pixel < size)
     };
-    for (b, o, i) in itertools([batch, out_channels, in_channels]) {
-        for (t, s, v) in itertools([kernel, kernel, rows]) {
+    for (b, o, i) in triples([batch, out_channels, in_channels]) {
+        for (t, s, v) in triples([kernel, kernel, rows]) {
             for u in 0..columns {
                 if let (Some(row), Some(column)) = (inside(v, t, height), inside(u, s, width)) {
                     let x = ((b * in_channels + i) * height + row) * width + column;
@@ -31,7 +31,7 @@ fn products(shape: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
     }
 }
 
-fn itertools([a, b, c]: [usize; 3]) -> impl Iterator<Item = (usize, usize, usize)> {
+fn triples([a, b, c]: [usize; 3]) -> impl Iterator<Item = (usize, usize, usize)> {
     (0..a * b * c).map(move |i| (i / c / b, i / c % b, i % c))
 }
 
@@ -52,11 +52,14 @@ fn data(shape: &Shape) -> [Vec<f32>; 4] {
 
 #[test]
 fn every_shape_gives_the_sums_that_define_it() {
-    let geometries = [(1, 0), (1, 1), (2, 0), (2, 1), (3, 2)].map(|(stride, padding)| Geometry { stride, padding });
-    let channels = [[1, 3], [3, 8], [4, 32], [7, 4], [8, 7], [32, 4], [12, 24]];
+    let geometries =
+        [(1, 0), (1, 1), (2, 0), (2, 1), (3, 2)].map(|(stride, padding)| Geometry { stride, padding });
+    let channels = [[1, 3], [3, 8], [4, 32], [7, 4], [8, 7], [32, 4], [12, 24], [8, 1], [16, 2]];
     let mut tried = 0;
     for (i, channels) in channels.into_iter().enumerate() {
-        for (size, kernel) in [([5, 3], 1), ([5, 3], 3), ([1, 1], 1), ([13, 9], 2), ([13, 9], 5), ([14, 14], 3)] {
+        for (size, kernel) in
+            [([5, 3], 1), ([5, 3], 3), ([1, 1], 1), ([13, 9], 2), ([13, 9], 5), ([14, 14], 3)]
+        {
             for geometry in geometries {
                 if size[0].min(size[1]) + 2 * geometry.padding < kernel {
                     continue;
@@ -87,7 +90,10 @@ fn compare(shape: &Shape) {
     for (what, (found, expected)) in ["y", "dx", "dw"].iter().zip(results(shape).iter().zip(&expected)) {
         let largest = expected.iter().fold(1.0, |max: f64, x| max.max(x.abs()));
         let error = found.iter().zip(expected).map(|(x, y)| (f64::from(*x) - y).abs()).fold(0.0, f64::max);
-        assert!(found.iter().all(|x| x.is_finite()) && error < 1e-5 * largest, "{what} of {shape:?}: {error}");
+        assert!(
+            found.iter().all(|x| x.is_finite()) && error < 1e-5 * largest,
+            "{what} of {shape:?}: {error}"
+        );
     }
 }
 
@@ -98,7 +104,9 @@ fn one_two_and_eight_threads_give_the_same_bits() {
         let shape = shape(37, channels, [14, 14], 3, geometry);
         let [one, two, eight] = [1, 2, 8].map(|threads| {
             let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| results(&shape).map(|values| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>()))
+            pool.install(|| {
+                results(&shape).map(|values| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
+            })
         });
         assert!(one == two && two == eight, "{shape:?}");
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::outer::{self, Numbers, ROWS};
 use super::scratch::Scratch;
-use super::{Shape, images_per_task, layout, lanes, split};
+use super::{Shape, images_per_task, lanes, layout, split};
 
 /// Elements of a result below which a second thread costs more than it brings.
 const GRAIN: usize = 4 * 1024;
@@ -71,7 +71,8 @@ impl Plan {
         assert!(u32::try_from(padded).is_ok(), "an image too large for 32-bit offsets: {shape:?}");
         let place = |row: usize, column: usize| ((row * padded_width + column) * channels) as u32;
         let pixels = |height: usize, width: usize| (0..height * width).map(move |p| (p / width, p % width));
-        let places = pixels(shape.height, shape.width).map(|(i, j)| place(i + padding, j + padding)).collect();
+        let places =
+            pixels(shape.height, shape.width).map(|(i, j)| place(i + padding, j + padding)).collect();
         let windows = pixels(shape.out_height(), shape.out_width());
         let sources: Vec<u32> = windows.map(|(i, j)| place(i * stride, j * stride)).collect();
 
@@ -119,7 +120,8 @@ impl Plan {
         let filters = dw.par_chunks_mut(length).enumerate().with_min_len((GRAIN / length).max(1));
         filters.for_each(|(filter, dw)| {
             for (i, value) in dw.iter_mut().enumerate() {
-                let (channel, t, s) = (i / self.kernel / self.kernel, i / self.kernel % self.kernel, i % self.kernel);
+                let (channel, t, s) =
+                    (i / self.kernel / self.kernel, i / self.kernel % self.kernel, i % self.kernel);
                 let number = s * self.channels + channel;
                 *value = if self.lanes_are_filters {
                     total[(t * run + number) * self.row + filter]
@@ -175,7 +177,11 @@ impl Plan {
         assert!(reach <= windows.len(), "windows within the image");
         let pixels = self.sources.len();
         assert!(self.blocks.iter().all(|block| (block.first + block.width) * pixels <= gradients.len()));
-        assert!(self.blocks.iter().all(|block| block.places.len() == pixels && last(&block.places) < block.width * pixels));
+        assert!(
+            self.blocks
+                .iter()
+                .all(|block| block.places.len() == pixels && last(&block.places) < block.width * pixels)
+        );
         assert!(self.row.is_multiple_of(S::F32_LANES) && self.kernel * rows * self.row == sums.len());
         for t in 0..self.kernel {
             for (i, first) in (0..self.row).step_by(2 * S::F32_LANES).enumerate() {
@@ -186,7 +192,8 @@ impl Plan {
                     // As lanes, block `i` of the filters begins at `first` and has one vector or two, as the row.
                     unsafe {
                         let gradient = gradients.as_ptr().add(block.first * pixels);
-                        let mut window = Numbers { first: windows.as_ptr().add(t * self.step), places: &self.sources };
+                        let mut window =
+                            Numbers { first: windows.as_ptr().add(t * self.step), places: &self.sources };
                         let mut gradient = Numbers { first: gradient, places: &block.places };
                         let (left, right) = if self.lanes_are_filters {
                             window.first = window.first.add(row);

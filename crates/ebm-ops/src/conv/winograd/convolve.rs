@@ -51,7 +51,18 @@ impl WithSimd for Convolve<'_> {
                 let x = &x[i * read..x.len().min((i + 1) * read)];
                 let (inside, outside) = (&inside, &outside);
                 scratch::for_task(memory.map(whole_lines).iter().sum(), |scratch| {
-                    simd.vectorize(Task { simd, inside, outside, panels, transformed, bias, x, out, memory, scratch });
+                    simd.vectorize(Task {
+                        simd,
+                        inside,
+                        outside,
+                        panels,
+                        transformed,
+                        bias,
+                        x,
+                        out,
+                        memory,
+                        scratch,
+                    });
                 });
             });
         });
@@ -59,7 +70,13 @@ impl WithSimd for Convolve<'_> {
 }
 
 /// The transformed weights of all panels.
-fn transform_weights<S: Simd>(simd: S, panels: Panels, weight: &[f32], direction: Direction, out: &mut [f32]) {
+fn transform_weights<S: Simd>(
+    simd: S,
+    panels: Panels,
+    weight: &[f32],
+    direction: Direction,
+    out: &mut [f32],
+) {
     let few = panels.inner * panels.outer < FEW_WEIGHTS;
     let at_a_time = if few { panels.count() } else { 1 };
     parallel::for_each(out, at_a_time * panels.floats(), |i, out| {

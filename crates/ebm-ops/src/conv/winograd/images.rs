@@ -44,7 +44,8 @@ impl<'a> Images<'a> {
     }
 
     pub fn matrices(&self, group: &Group) -> Matrices {
-        Matrices { tiles: group.images.len() * group.rows.len() * self.tiling.columns, channels: self.channels }
+        let tiles = group.images.len() * group.rows.len() * self.tiling.columns;
+        Matrices { tiles, channels: self.channels }
     }
 
     /// Floats of the matrices of the largest group.
@@ -64,7 +65,7 @@ impl<'a> Images<'a> {
     /// Makes the border of `pane` zero; what lies inside is overwritten for every image of the group.
     ///
     /// Groups of whole images all have the same border, so the first of a task is enough.
-    pub fn clear(&self, group: &Group, pane: &mut [f32]) {
+    fn clear(&self, group: &Group, pane: &mut [f32]) {
         if group.images.start == 0 || self.tiling.strip < self.tiling.rows {
             pane.fill(0.0);
         }
@@ -72,7 +73,8 @@ impl<'a> Images<'a> {
 
     /// The blocks of channels of all images of the group.
     fn blocks(&self, group: &Group) -> impl Iterator<Item = Block> + use<> {
-        let (channels, floats, pixels, step) = (self.channels, self.floats(), self.pixels(), self.window.block);
+        let (channels, step) = (self.channels, self.window.block);
+        let (floats, pixels) = (self.floats(), self.pixels());
         let tiles = group.rows.len() * self.tiling.columns;
         group.images.clone().enumerate().flat_map(move |(i, image)| {
             (0..channels).step_by(step).map(move |channel| {

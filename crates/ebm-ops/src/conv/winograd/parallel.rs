@@ -26,7 +26,9 @@ mod tests {
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut data = vec![0.0; 25];
-            pool.install(|| for_each(&mut data, 10, |i, chunk| chunk.iter_mut().for_each(|x| *x += i as f32 + 1.0)));
+            pool.install(|| {
+                for_each(&mut data, 10, |i, chunk| chunk.iter_mut().for_each(|x| *x += i as f32 + 1.0))
+            });
             let expected: Vec<f32> = (0..25).map(|i| (i / 10 + 1) as f32).collect();
             assert_eq!(data, expected);
         }

@@ -133,13 +133,7 @@ unsafe fn rows_of<S: Simd, const N: usize>(simd: S, rows: usize, depth: usize, a
 /// # Safety
 /// As [`product`], for `R` rows and `N` vectors of columns.
 #[inline(always)]
-unsafe fn block<S: Simd, const R: usize, const N: usize>(
-    simd: S,
-    depth: usize,
-    a: Walk,
-    b: Right,
-    c: Sum,
-) {
+unsafe fn block<S: Simd, const R: usize, const N: usize>(simd: S, depth: usize, a: Walk, b: Right, c: Sum) {
     let mut sums = [[simd.splat_f32s(0.0); N]; R];
     // SAFETY: rows below `R`, columns below `N · lanes` and `k` below `depth`; vectors are read and written
     // without any claim on their alignment.
@@ -222,7 +216,11 @@ mod tests {
         for rows in 1..=21 {
             for (depth, columns) in [(1, 16), (5, 32), (8, 48)] {
                 for (transposed, accumulate) in [(false, false), (false, true), (true, false), (true, true)] {
-                    Arch::new().dispatch(Check { size: Size { rows, depth, columns }, transposed, accumulate });
+                    Arch::new().dispatch(Check {
+                        size: Size { rows, depth, columns },
+                        transposed,
+                        accumulate,
+                    });
                 }
             }
         }

@@ -133,15 +133,16 @@ pub(super) fn outputs<S: Simd>(
             let zero = simd.splat_f32s(0.0);
             // SAFETY: the tile's place in each matrix and its 4×4 pixels of the window, asserted above.
             unsafe {
-                let mut half = [[zero; 6]; 4];
-                for j in 0..6 {
+                let mut columns_of_tile = [[zero; 4]; 6];
+                for (j, half) in columns_of_tile.iter_mut().enumerate() {
                     let at = |i: usize| load(simd, products, (6 * i + j) * matrices.stride() + tile);
-                    let y = transform::output(simd, [at(0), at(1), at(2), at(3), at(4), at(5)]);
-                    (half[0][j], half[1][j], half[2][j], half[3][j]) = (y[0], y[1], y[2], y[3]);
+                    *half = transform::output(simd, [at(0), at(1), at(2), at(3), at(4), at(5)]);
                 }
-                for (i, &row_of_tile) in half.iter().enumerate() {
+                let [a, b, c, d, e, f] = columns_of_tile;
+                for i in 0..4 {
+                    let values = transform::output(simd, [a[i], b[i], c[i], d[i], e[i], f[i]]);
                     let pixel = (4 * row + i) * stride + 4 * column;
-                    for (j, &value) in transform::output(simd, row_of_tile).iter().enumerate() {
+                    for (j, &value) in values.iter().enumerate() {
                         store(simd, window, (pixel + j) * block + lane, simd.add_f32s(value, bias));
                     }
                 }
@@ -169,17 +170,16 @@ pub(super) fn output_gradients<S: Simd>(
             let zero = simd.splat_f32s(0.0);
             // SAFETY: the tile's 4×4 pixels of the window and its place in each matrix, asserted above.
             unsafe {
-                let mut half = [[zero; 4]; 6];
-                for j in 0..4 {
+                let mut columns_of_tile = [[zero; 6]; 4];
+                for (j, half) in columns_of_tile.iter_mut().enumerate() {
                     let pixel = |i: usize| ((4 * row + i) * stride + 4 * column + j) * block + lane;
                     let at = |i: usize| load(simd, window, pixel(i));
-                    let m = transform::output_gradient(simd, [at(0), at(1), at(2), at(3)]);
-                    for i in 0..6 {
-                        half[i][j] = m[i];
-                    }
+                    *half = transform::output_gradient(simd, [at(0), at(1), at(2), at(3)]);
                 }
-                for (i, &row_of_tile) in half.iter().enumerate() {
-                    for (j, &value) in transform::output_gradient(simd, row_of_tile).iter().enumerate() {
+                let [a, b, c, d] = columns_of_tile;
+                for i in 0..6 {
+                    let values = transform::output_gradient(simd, [a[i], b[i], c[i], d[i]]);
+                    for (j, &value) in values.iter().enumerate() {
                         store(simd, out, (6 * i + j) * matrices.stride() + tile, value);
                     }
                 }

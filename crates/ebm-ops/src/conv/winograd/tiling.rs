@@ -135,12 +135,16 @@ mod tests {
         assert_eq!(window.view(&(4..8)), View { first: 15 * 50, pixels: 18 * 50, origin: 8 });
         assert_eq!(window.view(&(12..16)), View { first: 47 * 50, pixels: 17 * 50, origin: 8 });
         assert_eq!(window.places[50], 8 * 54);
-        assert_eq!(Window::new(&tiling, 0, 8).view(&(4..8)), View { first: 16 * 50, pixels: 16 * 50, origin: 0 });
+        assert_eq!(
+            Window::new(&tiling, 0, 8).view(&(4..8)),
+            View { first: 16 * 50, pixels: 16 * 50, origin: 0 }
+        );
     }
 
     #[test]
     fn the_last_place_of_a_view_lies_in_the_window() {
-        for (height, width, margin) in [(1, 1, 0), (1, 1, 1), (7, 7, 1), (13, 9, 1), (70, 61, 1), (70, 61, 0)] {
+        for (height, width, margin) in [(1, 1, 0), (1, 1, 1), (7, 7, 1), (13, 9, 1), (70, 61, 1), (70, 61, 0)]
+        {
             let tiling = Tiling::new(height, width);
             let window = Window::new(&tiling, margin, 16);
             for group in tiling.groups(1) {

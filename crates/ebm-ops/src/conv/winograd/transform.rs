@@ -130,7 +130,8 @@ mod tests {
 
     /// The matrix of a linear map, column by column.
     fn matrix<const N: usize, const M: usize>(line: impl Fn([f32; N]) -> [f32; M]) -> [[f32; N]; M] {
-        let columns: [[f32; M]; N] = std::array::from_fn(|j| line(std::array::from_fn(|i| f32::from(i == j))));
+        let columns: [[f32; M]; N] =
+            std::array::from_fn(|j| line(std::array::from_fn(|i| f32::from(i == j))));
         std::array::from_fn(|i| std::array::from_fn(|j| columns[j][i]))
     }
 

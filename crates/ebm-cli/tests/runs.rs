@@ -1,0 +1,142 @@
+//! Whole runs of the program: the same bytes again, killed and resumed, and sampled from.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use common::{ebm, stderr, stdout};
+
+const SMALL: [&str; 12] = [
+    "--set",
+    "model.hidden=16",
+    "--set",
+    "model.layers=1",
+    "--set",
+    "record.picture_samples=50",
+    "--batch-size",
+    "32",
+    "--set",
+    "record.journal_every=1",
+    "--backend",
+    "flex",
+];
+
+fn train(out: &Path, steps: u64, more: &[&str]) -> std::process::Command {
+    let mut command = ebm(&["train", "two-moons", "--seed", "5", "--json"]);
+    command.args(SMALL).args(["--steps", &steps.to_string(), "--out"]).arg(out).args(more);
+    command
+}
+
+fn resume(out: &Path) -> std::process::Output {
+    ebm(&["train", "--backend", "flex", "--json", "--resume"]).arg(out).output().unwrap()
+}
+
+fn model(run: &Path) -> Vec<u8> {
+    fs::read(run.join("model.safetensors")).unwrap()
+}
+
+/// Waits until the run's journal tells of `step`.
+fn wait_for(run: &Path, step: u64, child: &mut Child) {
+    let line = format!("\"step\":{step}}}");
+    for _ in 0..6000 {
+        if fs::read_to_string(run.join("journal.jsonl")).is_ok_and(|text| text.contains(&line)) {
+            return;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before step {step}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("step {step} never came");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_standard_output_is_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = ["a", "b"].map(|name| folder.path().join(name));
+    for run in &runs {
+        let output = train(run, 20, &[]).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let lines: Vec<serde_json::Value> =
+            stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines[0]["event"], "began");
+        assert_eq!(lines.last().unwrap()["event"], "done");
+        assert!(run.join("samples/step-20.png").is_file());
+    }
+    assert!(model(&runs[0]) == model(&runs[1]), "two runs with one seed differ");
+    let again = folder.path().join("c");
+    let output = ebm(&["train", "--backend", "flex", "--out"])
+        .arg(&again)
+        .arg(runs[0].join("config.toml"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(model(&runs[0]) == model(&again), "the run's own config.toml gives another run");
+    let other = folder.path().join("d");
+    assert!(train(&other, 20, &["--set", "seed=6"]).output().unwrap().status.success());
+    assert!(model(&runs[0]) != model(&other), "another seed gives the same run");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_stopped_by_a_signal_or_killed_goes_on_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    assert!(train(&whole, 400, &["--checkpoint-every", "7"]).output().unwrap().status.success());
+
+    for (signal, code, step) in [("-TERM", Some(143), 33), ("-INT", Some(130), 5), ("-KILL", None, 51)] {
+        let run = folder.path().join(format!("run{signal}"));
+        let mut child = train(&run, 400, &["--checkpoint-every", "7"]).stdout(Stdio::null()).spawn().unwrap();
+        wait_for(&run, step, &mut child);
+        let killed =
+            std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        assert_eq!(child.wait().unwrap().code(), code, "{signal}");
+        assert!(!run.join("model.safetensors").exists());
+
+        let output = resume(&run);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(model(&run) == model(&whole), "{signal}: the resumed run ends in other bytes");
+        let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap();
+        let steps: Vec<u64> = journal
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .filter(|line| line["event"] == "progress")
+            .map(|line| line["step"].as_u64().unwrap())
+            .collect();
+        assert_eq!(steps, (1..=400).collect::<Vec<_>>(), "{signal}: the journal has gaps or repeats");
+    }
+}
+
+#[test]
+fn samples_are_written_in_every_format_and_the_first_ones_do_not_depend_on_how_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    assert!(train(&run, 20, &[]).output().unwrap().status.success());
+    let sample = |n: &str, name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let output = ebm(&["sample", "--n", n, "--backend", "flex", "--out"])
+            .arg(&out)
+            .arg(&run)
+            .args(more)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        fs::read(out).unwrap()
+    };
+    let (many, few) = (sample("130", "many.npy", &[]), sample("110", "few.npy", &[]));
+    let rows = |bytes: &[u8], n: usize| bytes[bytes.len() - n * 8..].to_vec();
+    assert_eq!(rows(&many, 130)[..110 * 8], rows(&few, 110)[..]);
+    assert_ne!(sample("110", "other.npy", &["--seed", "1"]), few);
+    assert_ne!(sample("110", "langevin.npy", &["--sampler", "langevin", "--set", "langevin.levels=5"]), few);
+    for name in ["a.png", "a.gif", "a.safetensors"] {
+        assert!(!sample("10", name, &[]).is_empty());
+    }
+    let model = run.join("model.safetensors");
+    let out = folder.path().join("file.npy");
+    let output =
+        ebm(&["sample", "--n", "110", "--backend", "flex", "--out"]).arg(&out).arg(model).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(fs::read(out).unwrap(), few, "the model file alone is not enough");
+}
