@@ -53,7 +53,7 @@ impl Backend {
             missing => {
                 let name = missing.name();
                 let error = anyhow::anyhow!(
-                    "backend {name} is not compiled in; `cargo xtask train --backend {name}` builds and uses it"
+                    "backend {name} is not compiled in; any verb of `cargo xtask` with --backend {name} builds it in"
                 );
                 bail!(usage(error))
             }

@@ -79,6 +79,7 @@ fn ndarray_agrees_with_flex() {
 
 #[cfg(feature = "wgpu")]
 #[test]
+#[allow(clippy::print_stdout, reason = "a test says that it skips")]
 fn wgpu_agrees_with_flex() {
     let adapter = catch_unwind(|| {
         let device = Device::wgpu(burn::tensor::DeviceKind::DefaultDevice);

@@ -30,7 +30,7 @@ impl GroupNorm {
     /// # Panics
     /// Unless `groups` divides `channels`.
     pub fn new(channels: usize, groups: usize, init: &Init) -> Self {
-        assert!(channels % groups == 0, "{channels} channels cannot form {groups} equal groups");
+        assert!(channels.is_multiple_of(groups), "{channels} channels cannot form {groups} equal groups");
         Self { weight: init.ones([channels]), bias: init.zeros([channels]), groups }
     }
 

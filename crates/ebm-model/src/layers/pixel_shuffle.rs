@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 /// Unless `r` divides height and width.
 pub fn pixel_unshuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
     let [b, c, h, w] = x.dims();
-    assert!(h % r == 0 && w % r == 0, "squares of {r}×{r} do not tile an image of {h}×{w}");
+    assert!(h.is_multiple_of(r) && w.is_multiple_of(r), "squares of {r}×{r} do not tile an image of {h}×{w}");
     let x: Tensor<6> = x.reshape([b, c, h / r, r, w / r, r]);
     x.permute([0, 1, 3, 5, 2, 4]).reshape([b, c * r * r, h / r, w / r])
 }
@@ -22,7 +22,7 @@ pub fn pixel_unshuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
 /// Unless `r²` divides the channels.
 pub fn pixel_shuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
     let [b, c, h, w] = x.dims();
-    assert!(c % (r * r) == 0, "{c} channels cannot become squares of {r}×{r}");
+    assert!(c.is_multiple_of(r * r), "{c} channels cannot become squares of {r}×{r}");
     let x: Tensor<6> = x.reshape([b, c / (r * r), r, r, h, w]);
     x.permute([0, 1, 4, 2, 5, 3]).reshape([b, c / (r * r), h * r, w * r])
 }
