@@ -78,7 +78,11 @@ fn a_narrow_network_with_weights_from_pytorch_gives_pytorchs_scores() {
 
 /// The reference network itself; its 1.5 MB of weights are not kept here, `peer/make.py` makes them.
 #[test]
-#[allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a test says that it skips, and what it was told")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test says that it skips, and what it was told"
+)]
 fn the_reference_network_with_weights_from_pytorch_gives_pytorchs_scores() {
     match std::env::var_os("EBM_PEER") {
         Some(path) => compare(&std::fs::read(path).unwrap(), 32),

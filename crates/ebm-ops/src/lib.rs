@@ -2,6 +2,10 @@
 //!
 //! [`Noise`] is the only source of randomness of the workspace.
 //! Every fused operation has a plain-Burn meaning that it falls back to and is tested against.
+#![cfg_attr(
+    feature = "ndarray",
+    allow(deprecated, reason = "Burn keeps ndarray, a second opinion on every number")
+)]
 
 pub mod activation;
 pub mod adam;
