@@ -14,7 +14,9 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, part: &str) {
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
     assert!(message.contains(part), "{arguments:?}: {part:?} is not in: {message}");
     assert!(!message.contains("panicked") && !message.contains("backtrace"), "{arguments:?}: {message}");
-    assert_eq!(message.lines().filter(|line| line.starts_with("error:")).count(), 1, "{message}");
+    // A software Vulkan driver adds lines of its own about the desktop session.
+    let ours = message.lines().filter(|line| line.starts_with("error:") && !line.contains("XDG_RUNTIME_DIR"));
+    assert_eq!(ours.count(), 1, "{message}");
     assert!(!stdout(&output).contains("error"), "errors belong on standard error");
 }
 
