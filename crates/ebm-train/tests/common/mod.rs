@@ -18,7 +18,9 @@ pub fn mlp() -> Network {
 }
 
 pub fn unet(device: &Device) -> Network {
-    let reference = UNetConfig::reference();
+    // Two channels a group: alone in its group, a channel's bias would be normalised away, its gradient be
+    // rounding, and Adam's first step of it be a coin's toss.
+    let reference = UNetConfig { groups: 4, ..UNetConfig::reference() };
     let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..reference };
     Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), device)).unwrap()
 }
