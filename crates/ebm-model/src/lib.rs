@@ -20,6 +20,10 @@ mod potential;
 mod score;
 mod tempered;
 
+mod directional;
+mod jet;
+mod layer;
+
 mod closed_form;
 mod gaussian;
 mod mixture;
@@ -36,10 +40,13 @@ mod error;
 pub mod weights;
 
 pub use architecture::{Architecture, Network};
+pub use directional::{Along, Directional};
 pub use energy::Energy;
 pub use error::ModelError;
 pub use gaussian::Gaussian;
 pub use init::Init;
+pub use jet::Jet;
+pub use layer::Layer;
 pub use mixture::GaussianMixture;
 pub use mlp::{Mlp, MlpConfig};
 pub use noisy_score::{AtNoise, NoisyScore};
