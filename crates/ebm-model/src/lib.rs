@@ -23,6 +23,7 @@ mod tempered;
 mod directional;
 mod jet;
 mod layer;
+mod noisy_potential;
 
 mod closed_form;
 mod gaussian;
@@ -49,6 +50,7 @@ pub use jet::Jet;
 pub use layer::Layer;
 pub use mixture::GaussianMixture;
 pub use mlp::{Mlp, MlpConfig};
+pub use noisy_potential::{NoisyDirectional, NoisyPotential};
 pub use noisy_score::{AtNoise, NoisyScore};
 pub use potential::Potential;
 pub use preconditioned::{NoiseConditional, Preconditioned};

@@ -45,20 +45,27 @@ pub struct AtNoise<'a, M: ?Sized> {
     sigma: f64,
 }
 
-impl<M: NoisyScore + ?Sized> AtNoise<'_, M> {
+impl<M: ?Sized> AtNoise<'_, M> {
     /// The level.
     pub fn sigma(&self) -> f64 {
         self.sigma
     }
 
+    pub(crate) fn model(&self) -> &M {
+        self.model
+    }
+
+    /// σ for each row of `x`, `[batch]`.
+    pub(crate) fn levels(&self, x: &Tensor<2>) -> Tensor<1> {
+        Tensor::full([x.dims()[0]], self.sigma, (&x.device(), x.dtype()))
+    }
+}
+
+impl<M: NoisyScore + ?Sized> AtNoise<'_, M> {
     /// The denoised positions E[x₀ | x], `[batch, dim]`.
     pub fn denoise(&self, x: Tensor<2>) -> Tensor<2> {
         let sigma = self.levels(&x);
         self.model.denoise_at(x, sigma)
-    }
-
-    fn levels(&self, x: &Tensor<2>) -> Tensor<1> {
-        Tensor::full([x.dims()[0]], self.sigma, (&x.device(), x.dtype()))
     }
 }
 
