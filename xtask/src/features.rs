@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 pub const BACKENDS: [&str; 4] = ["flex", "ndarray", "wgpu", "cuda"];
 
 /// Verbs of the program that compute on a device.
-const COMPUTING: [&str; 3] = ["train", "sample", "bench"];
+const COMPUTING: [&str; 5] = ["train", "sample", "eval", "energy", "bench"];
 
 /// What to compile and what to pass on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,6 +31,12 @@ enum Verb {
     /// Draw samples from a run, or from a closed-form energy.
     #[command(disable_help_flag = true)]
     Sample(Passed),
+    /// Measure a model's samples and likelihoods.
+    #[command(disable_help_flag = true)]
+    Eval(Passed),
+    /// The energy of every row of a table, or of every picture.
+    #[command(disable_help_flag = true)]
+    Energy(Passed),
     /// Bring the files of a dataset.
     #[command(disable_help_flag = true)]
     Fetch(Passed),

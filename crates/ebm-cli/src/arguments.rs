@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
-use ebm_data::{DataError, DataSpec, DatasetName};
+use ebm_data::{DataError, DataSpec, DatasetName, Split};
 
 use crate::backend::Backend;
+use crate::bench::BenchArguments;
 use crate::config::{Config, Overrides};
 use crate::fetch::Fetch;
 use crate::run_folder::RunFolder;
 use crate::sampler::SamplerName;
 use crate::target::{self, KernelName, Target};
 use crate::usage::usage;
-use crate::{presets, sample, train};
+use crate::{energy, eval, presets, sample, train};
 
 /// Energy-based models: train them, draw from them.
 #[derive(Debug, Parser)]
@@ -31,6 +32,10 @@ pub enum Verb {
     Train(TrainArguments),
     /// Draw samples from a trained network.
     Sample(SampleArguments),
+    /// Measure how good a model's samples are, and how likely it finds data that it has not learned from.
+    Eval(EvalArguments),
+    /// Write the energy of every row of a table, or of every picture of a folder, as CSV, the highest first.
+    Energy(EnergyArguments),
     /// Download a dataset, or take it from a folder, and verify it.
     Fetch {
         /// Which, and from where.
@@ -48,15 +53,8 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Measure how fast the reference network trains and scores, in batches of 64.
-    Bench {
-        /// Where tensors live.
-        #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
-        backend: Backend,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Measure how fast the reference network trains and scores.
+    Bench(BenchArguments),
 }
 
 /// `ebm train`.
@@ -175,9 +173,12 @@ pub struct SampleArguments {
     /// How the chains move.
     #[arg(long, value_enum, default_value_t = KernelName::Langevin, requires = "target", help_heading = "Chains")]
     kernel: KernelName,
-    /// Size η of a step x + η s + √(2η) z.
+    /// Size of a step: η of x + η s + √(2η) z, or ε of a leapfrog or underdamped step.
     #[arg(long, default_value_t = 0.05, requires = "target", help_heading = "Chains")]
     step_size: f64,
+    /// Leapfrog steps of one step of hmc.
+    #[arg(long, default_value_t = 10, requires = "target", help_heading = "Chains")]
+    leapfrog: usize,
     /// Chains.
     #[arg(long, default_value_t = 4, requires = "target", help_heading = "Chains")]
     chains: usize,
@@ -187,6 +188,9 @@ pub struct SampleArguments {
     /// Draws thrown away at first.
     #[arg(long, default_value_t = 500, requires = "target", help_heading = "Chains")]
     burn_in: usize,
+    /// Adapt step size and mass during the burn-in, for mala and hmc.
+    #[arg(long, requires = "target", help_heading = "Chains")]
+    adapt: bool,
     /// One draw of so many is kept.
     #[arg(long, default_value_t = 1, requires = "target", help_heading = "Chains")]
     thin: usize,
@@ -209,7 +213,21 @@ impl SampleArguments {
     pub fn run(self) -> Result<()> {
         let device = self.backend.device()?;
         let Self {
-            n, seed, sampler, set, out, json, kernel, step_size, chains, draws, burn_in, thin, ..
+            n,
+            seed,
+            sampler,
+            set,
+            out,
+            json,
+            kernel,
+            step_size,
+            leapfrog,
+            chains,
+            draws,
+            burn_in,
+            adapt,
+            thin,
+            ..
         } = self;
         match (self.target, self.run) {
             (Some(target), _) => {
@@ -217,9 +235,11 @@ impl SampleArguments {
                     target,
                     kernel,
                     step_size,
+                    leapfrog,
                     chains,
                     draws,
                     burn_in,
+                    adapt,
                     thin,
                     seed,
                     out,
@@ -232,5 +252,89 @@ impl SampleArguments {
             }
             (None, None) => bail!(usage(anyhow!("expected a run or --target"))),
         }
+    }
+}
+
+/// `ebm energy`.
+#[derive(Debug, Args)]
+pub struct EnergyArguments {
+    /// A run's folder, or a model.safetensors.
+    run: PathBuf,
+    /// The rows: a table, a folder of pictures, IDX files.
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// The part of them that is for testing.
+    #[arg(long)]
+    test: bool,
+    /// Rows that the energy should find less likely: prints how well it tells them apart (AUROC).
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
+    /// The noise level, for an energy that is told one [default: the lowest].
+    #[arg(long)]
+    sigma: Option<f64>,
+    /// Where the table goes [default: standard output].
+    #[arg(long, value_name = "FILE.csv")]
+    out: Option<PathBuf>,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    backend: Backend,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl EnergyArguments {
+    /// Computes what is asked for.
+    ///
+    /// # Errors
+    /// Those of [`energy::energy`].
+    pub fn run(self) -> Result<()> {
+        let device = self.backend.device()?;
+        let Self { run, data, test, against, sigma, out, json, .. } = self;
+        let split = if test { Split::Test } else { Split::Train };
+        energy::energy(&energy::Request { run, data, split, against, sigma, out, json }, &device)
+    }
+}
+
+/// `ebm eval`.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// A run's folder, or a model.safetensors.
+    run: PathBuf,
+    /// Samples, and points of the data in each of two halves.
+    #[arg(long, default_value_t = 2000)]
+    n: usize,
+    /// Seed of all randomness.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The sampler, if not the one that the model was trained with.
+    #[arg(long, value_enum)]
+    sampler: Option<SamplerName>,
+    /// A number of a sampler, for instance chain.steps=1000; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The data, if not those that the run held out.
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Points of the data whose likelihood is asked for; 0 leaves it out.
+    #[arg(long, default_value_t = 200)]
+    likelihood: usize,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    backend: Backend,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl EvalArguments {
+    /// Measures what is asked for.
+    ///
+    /// # Errors
+    /// Those of [`eval::eval`].
+    pub fn run(self) -> Result<()> {
+        let device = self.backend.device()?;
+        let Self { run, n, seed, sampler, set, data, likelihood, json, .. } = self;
+        eval::eval(&eval::Request { run, n, seed, sampler, set, data, likelihood, json }, &device)
     }
 }

@@ -1,69 +1,142 @@
 //! How fast the reference network trains and scores, on random data.
 
+mod profile;
+
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, ensure};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use ebm_model::{Architecture, Init, NoisyScore, UNetConfig};
+use clap::Args;
+use ebm_model::{Architecture, Init, Network, NoisyScore, UNetConfig};
 use ebm_ops::Noise;
 use ebm_train::{DenoisingScoreMatching, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting};
 use serde::Serialize;
 
-/// Images of a batch.
-const BATCH: usize = 64;
+use crate::backend::Backend;
+use crate::objective::Loss;
+use crate::usage::usage;
+
 /// Runs that are not counted.
 const WARM_UP: usize = 3;
 /// Runs of which the median counts.
 const RUNS: usize = 15;
 
+/// `ebm bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// Images of a batch.
+    #[arg(long, default_value_t = 64)]
+    batch_size: usize,
+    /// Channels at the finer resolution; twice as many at the coarser one.
+    #[arg(long, default_value_t = 32)]
+    width: usize,
+    /// Say where the time of a training step goes.
+    #[arg(long)]
+    profile: bool,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    backend: Backend,
+    /// Print one JSON object; with --profile, one before it.
+    #[arg(long)]
+    json: bool,
+}
+
 /// What was measured.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Speed {
+struct Speed {
     /// Of whole training steps: loss, gradient, clipping, Adam, averaging.
-    pub train_images_per_second: f64,
+    train_images_per_second: f64,
     /// Of score evaluations.
-    pub score_images_per_second: f64,
+    score_images_per_second: f64,
     /// Of the network.
-    pub parameters: usize,
+    parameters: usize,
 }
 
-/// Measures on `device`.
-///
-/// # Errors
-/// If the reference network cannot be trained there.
-pub fn bench(device: &Device) -> Result<Speed> {
-    use burn::module::Module;
-    let noise = Noise::seeded(0);
-    let architecture = Architecture::Unet { sigma_data: 0.5, network: UNetConfig::reference() };
-    let network = architecture.build(&Init::new(noise.derive("init"), device))?;
-    let parameters = network.num_params();
-    let images = noise.derive("data").uniform([BATCH, architecture.dim()], device) * 2.0 - 1.0;
-
-    let law = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
-    let objective = DenoisingScoreMatching::new(law, Weighting::Edm { sigma_data: 0.5 })?;
-    let state = TrainState::new(network.clone(), noise.derive("objective"));
-    let mut trainer = Trainer::new(state, objective, TrainSettings::default())?;
-    let train_images_per_second = rate(device, || Ok(trainer.step(images.clone())?))?;
-
-    let sigma = Tensor::ones([BATCH], device);
-    let score_images_per_second = rate(device, || {
-        network.score_at(images.clone(), sigma.clone());
-        Ok(())
-    })?;
-    Ok(Speed { train_images_per_second, score_images_per_second, parameters })
-}
-
-/// Images a second of a run over one batch; each run is waited for.
-fn rate(device: &Device, mut run: impl FnMut() -> Result<()>) -> Result<f64> {
-    let mut seconds = Vec::with_capacity(RUNS);
-    for i in 0..WARM_UP + RUNS {
-        let began = Instant::now();
-        run()?;
-        device.sync().map_err(|error| anyhow::anyhow!("the device stopped: {error:?}"))?;
-        if WARM_UP <= i {
-            seconds.push(began.elapsed().as_secs_f64());
+impl BenchArguments {
+    /// Measures, and says what was found.
+    ///
+    /// # Errors
+    /// If there is no such network, or it cannot be trained on the backend.
+    pub fn run(&self) -> Result<()> {
+        ensure!(0 < self.batch_size, usage(anyhow!("--batch-size 0: expected at least 1")));
+        let subject = Subject::new(self.batch_size, self.width, &self.backend.device()?)?;
+        if self.profile {
+            let found = subject.profile()?;
+            if self.json { println!("{}", found.to_json()) } else { println!("{found}") }
         }
+        let speed = subject.speed()?;
+        if self.json {
+            println!("{}", serde_json::to_string(&speed)?);
+        } else {
+            println!("training steps    {:>9.1} images/s", speed.train_images_per_second);
+            println!("score evaluations {:>9.1} images/s", speed.score_images_per_second);
+            println!("parameters        {:>9}", speed.parameters);
+        }
+        Ok(())
     }
-    seconds.sort_by(f64::total_cmp);
-    Ok((BATCH as f64 / seconds[RUNS / 2] * 10.0).round() / 10.0)
+}
+
+/// What is measured: a network of the reference's kind and a batch.
+struct Subject {
+    network: Network,
+    images: Tensor<2>,
+    device: Device,
+    noise: Noise,
+}
+
+impl Subject {
+    fn new(batch_size: usize, width: usize, device: &Device) -> Result<Self> {
+        let noise = Noise::seeded(0);
+        let network = UNetConfig { widths: vec![width, 2 * width], ..UNetConfig::reference() };
+        let architecture = Architecture::Unet { sigma_data: 0.5, network };
+        let network = architecture.build(&Init::new(noise.derive("init"), device)).map_err(usage)?;
+        let images = noise.derive("data").uniform([batch_size, architecture.dim()], device) * 2.0 - 1.0;
+        Ok(Self { network, images, device: device.clone(), noise })
+    }
+
+    fn objective() -> Result<Loss> {
+        let law = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
+        Ok(Loss::Denoising(DenoisingScoreMatching::new(law, Weighting::Edm { sigma_data: 0.5 })?))
+    }
+
+    /// A run that begins.
+    fn trainer<O>(&self, objective: O) -> Result<Trainer<Network, O>>
+    where
+        O: ebm_train::Objective<Network>,
+    {
+        let state = TrainState::new(self.network.clone(), self.noise.derive("objective"));
+        Ok(Trainer::new(state, objective, TrainSettings::default())?)
+    }
+
+    fn speed(&self) -> Result<Speed> {
+        let mut trainer = self.trainer(Self::objective()?)?;
+        let train_images_per_second = self.rate(|| Ok(trainer.step(self.images.clone())?))?;
+        let sigma = Tensor::ones([self.images.dims()[0]], &self.device);
+        let network = self.network.noisy_score().expect("a U-Net is one");
+        let score_images_per_second = self.rate(|| {
+            network.score_at(self.images.clone(), sigma.clone());
+            Ok(())
+        })?;
+        Ok(Speed { train_images_per_second, score_images_per_second, parameters: self.network.num_params() })
+    }
+
+    /// Images a second of a run over one batch; each run is waited for.
+    fn rate(&self, mut run: impl FnMut() -> Result<()>) -> Result<f64> {
+        let mut seconds = Vec::with_capacity(RUNS);
+        for i in 0..WARM_UP + RUNS {
+            let began = Instant::now();
+            run()?;
+            self.wait()?;
+            if WARM_UP <= i {
+                seconds.push(began.elapsed().as_secs_f64());
+            }
+        }
+        seconds.sort_by(f64::total_cmp);
+        Ok((self.images.dims()[0] as f64 / seconds[RUNS / 2] * 10.0).round() / 10.0)
+    }
+
+    fn wait(&self) -> Result<()> {
+        self.device.sync().map_err(|error| anyhow!("the device stopped: {error:?}"))
+    }
 }

@@ -5,12 +5,14 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use ebm_data::DataSpec;
 use ebm_model::Architecture;
-use ebm_train::{NoiseLaw, TrainSettings, Weighting};
+use ebm_train::TrainSettings;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
+use crate::models;
+use crate::objective::ObjectiveConfig;
 use crate::presets;
 use crate::sampler::SampleConfig;
 use crate::usage::usage;
@@ -38,20 +40,6 @@ pub struct Config {
     pub sample: SampleConfig,
 }
 
-/// The loss by name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum ObjectiveConfig {
-    /// Denoising score matching.
-    Denoising {
-        /// Which noise levels.
-        noise: NoiseLaw,
-        /// How they count.
-        #[serde(flatten)]
-        weighting: Weighting,
-    },
-}
-
 /// How often a run writes what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordConfig {
@@ -65,6 +53,14 @@ pub struct RecordConfig {
     pub picture_every: u64,
     /// Samples in a picture.
     pub picture_samples: usize,
+    /// How often a run that diverges goes back to its last checkpoint and on with half of the learning rate,
+    /// before it gives up.
+    #[serde(default = "retreats")]
+    pub retreats: u32,
+}
+
+fn retreats() -> u32 {
+    3
 }
 
 /// What the command line says about a configuration.
@@ -81,14 +77,15 @@ impl Config {
     /// A wrong use of the command line: an unknown preset, an unreadable file, a key that does not exist, a
     /// value of the wrong kind.
     pub fn resolve(preset: &str, overrides: &Overrides) -> Result<Self> {
-        let text = if Path::new(preset).extension().is_some_and(|extension| extension == "toml") {
-            std::fs::read_to_string(preset)
-                .with_context(|| format!("could not read {preset}"))
-                .map_err(usage)?
+        let (text, mut set) = if Path::new(preset).extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(preset).with_context(|| format!("could not read {preset}"));
+            (text.map_err(usage)?, Vec::new())
         } else {
-            presets::text(preset)?.to_owned()
+            let (text, changes) = presets::find(preset)?;
+            (text.to_owned(), changes)
         };
-        Self::parse(&text, overrides).with_context(|| format!("in {preset}")).map_err(usage)
+        set.extend(overrides.set.iter().cloned());
+        Self::parse(&text, &Overrides { set }).with_context(|| format!("in {preset}")).map_err(usage)
     }
 
     /// The configuration that `text` is, with `overrides` applied.
@@ -146,6 +143,12 @@ fn assign(table: &mut Table, assignment: &str) -> Result<()> {
     })?;
     let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
     let value = parsed.unwrap_or_else(|| Value::String(text.to_owned()));
+    // The name of a kind stands for the whole table of that kind.
+    let value = match (key.trim(), value) {
+        ("objective", Value::String(kind)) => Value::Table(ObjectiveConfig::table(&kind)?),
+        ("model", Value::String(kind)) => Value::Table(models::table(&kind)?),
+        (_, value) => value,
+    };
     let mut parts: Vec<&str> = key.trim().split('.').collect();
     let last =
         parts.pop().filter(|part| !part.is_empty()).ok_or_else(|| anyhow!("--set {assignment}: no key"))?;

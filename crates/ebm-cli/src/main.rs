@@ -9,11 +9,18 @@ mod arguments;
 mod backend;
 mod bench;
 mod config;
+mod energy;
+mod eval;
 mod fetch;
 mod inspect;
+mod instructions;
+mod landscape;
 mod model_file;
+mod models;
+mod objective;
 mod output;
 mod presets;
+mod rows;
 mod run_folder;
 mod sample;
 mod sampler;
@@ -36,7 +43,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments) {
+    #[cfg(feature = "flex")]
+    ebm_ops::join_threads();
+    let result = instructions::instructions()
+        .and_then(|most| ebm_ops::simd::with_instructions(most, || run(arguments)));
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -66,18 +77,10 @@ fn run(arguments: Arguments) -> Result<u8> {
             }
             Ok(0)
         }
+        Verb::Eval(arguments) => arguments.run().map(|()| 0),
+        Verb::Energy(arguments) => arguments.run().map(|()| 0),
         Verb::Inspect { path, json } => inspect::inspect(&path, json).map(|()| 0),
-        Verb::Bench { backend, json } => {
-            let speed = bench::bench(&backend.device()?)?;
-            if json {
-                println!("{}", serde_json::to_string(&speed)?);
-            } else {
-                println!("training steps    {:>9.1} images/s", speed.train_images_per_second);
-                println!("score evaluations {:>9.1} images/s", speed.score_images_per_second);
-                println!("parameters        {:>9}", speed.parameters);
-            }
-            Ok(0)
-        }
+        Verb::Bench(arguments) => arguments.run().map(|()| 0),
     }
 }
 

@@ -68,6 +68,16 @@ impl Content {
         }
     }
 
+    /// Rows in a table's units as the model wants them; the way back from [`samples`](Self::samples).
+    pub fn rows(&self, values: Vec<f32>) -> Vec<f32> {
+        match self {
+            Self::Row { standardize: Some(units) } => {
+                units.forward(&values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())
+            }
+            _ => values,
+        }
+    }
+
     /// Frames of a film likewise.
     pub fn frames(&self, film: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
         let frame = |values: Vec<f32>| match self {

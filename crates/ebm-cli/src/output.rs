@@ -5,6 +5,7 @@ mod digits;
 pub mod film;
 pub mod format;
 pub mod grid;
+pub mod landscape;
 pub mod npy;
 pub mod picture;
 pub mod safetensors;
@@ -18,6 +19,7 @@ use anyhow::Result;
 pub use self::film::Film;
 pub use self::format::Format;
 pub use self::grid::Grid;
+pub use self::landscape::Landscape;
 pub use self::picture::Picture;
 pub use self::samples::{Samples, Shape};
 pub use self::scatter::{Scatter, Window};
@@ -62,13 +64,14 @@ fn draw(samples: &Samples, values: &[f32], window: Window) -> Result<Picture> {
     match *samples.shape() {
         Shape::Images { n, channels, height, width } => Grid::of(n, channels, height, width)?.draw(values),
         Shape::Table { .. } | Shape::Chains { .. } => {
-            Ok(Scatter { window, points: values, underneath: samples.background() }.draw())
+            let (underneath, landscape) = (samples.background(), samples.landscape());
+            Ok(Scatter { window, points: values, underneath, landscape }.draw())
         }
     }
 }
 
-/// One window for every frame, so that a film's points move and its axes do not.
-fn window(samples: &Samples) -> Window {
+/// The part of the plane that a picture of `samples` shows: one for every frame, so that a film's points move and its axes do not.
+pub fn window(samples: &Samples) -> Window {
     if samples.background().is_empty() {
         return Window::around(samples.values());
     }

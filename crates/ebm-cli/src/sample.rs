@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::config::assign_to;
+use crate::landscape;
 use crate::model_file::ModelCard;
 use crate::output::{self, Format, Shape};
 use crate::run_folder::RunFolder;
@@ -58,7 +59,7 @@ pub fn sample(request: &Request, device: &Device) -> Result<()> {
     let (card, network) = ModelCard::load(&model_path(&request.run)?, device)?;
     let config: SampleConfig = assign_to(&card.sample, &request.set).map_err(usage)?;
     let name = request.sampler.unwrap_or(config.sampler);
-    let sampler = config.build(name).map_err(usage)?;
+    let sampler = config.build(name, &network).map_err(usage)?;
     let dim = card.architecture.dim();
     format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
 
@@ -70,6 +71,12 @@ pub fn sample(request: &Request, device: &Device) -> Result<()> {
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
     let samples = card.content.samples(drawn.values, *n)?.with_film(card.content.frames(drawn.film))?;
+    let samples = match format {
+        Format::Png | Format::Gif => {
+            landscape::under(samples, &network, config.heun.bottom, &card.content, device)?
+        }
+        Format::Npy | Format::Safetensors => samples,
+    };
     output::write(out, &samples)?;
 
     let shape = Shape::dims(samples.shape());

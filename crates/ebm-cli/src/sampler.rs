@@ -1,27 +1,39 @@
 //! Samplers by name, and samples drawn with them.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
-use ebm_model::{NoisyScore, Tempered};
+use ebm_model::{EnergyNetwork, Network, NoisyNetwork, Scaled, Tempered, Unconditional};
 use ebm_ops::Noise;
-use ebm_sample::{AnnealedLangevin, Level, NoiseLadder, ProbabilityFlow, SampleError, StochasticHeun};
+use ebm_sample::{
+    AnnealedLangevin, Chain, Hmc, Kernel, Langevin, Level, Mala, NoiseLadder, ProbabilityFlow, StochasticHeun,
+};
 use serde::{Deserialize, Serialize};
 
 /// Samples that go down the ladder together. A constant, so that sample `i` does not depend on how many
 /// are asked for.
 const TOGETHER: usize = 100;
 
+/// Chains of a network that is told no noise level, which cost little each, go together in larger numbers.
+const CHAINS_TOGETHER: usize = 4000;
+
+/// Stretches of a chain after which one hears of it.
+const STRETCHES: usize = 50;
+
 /// Which sampler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum SamplerName {
-    /// Annealed Langevin dynamics with a final denoising.
+    /// Langevin dynamics: annealed, with a final denoising, if the network is told the noise level, or else plain.
     Langevin,
     /// The probability-flow equation by Heun's method.
     Heun,
     /// The same with fresh noise on the way.
     StochasticHeun,
+    /// Metropolis-adjusted Langevin dynamics, for energies.
+    Mala,
+    /// Hamiltonian Monte Carlo, for energies.
+    Hmc,
 }
 
 /// How samples are drawn: which sampler, and the numbers of each.
@@ -35,6 +47,9 @@ pub struct SampleConfig {
     pub langevin: LangevinConfig,
     /// For [`SamplerName::Heun`] and [`SamplerName::StochasticHeun`].
     pub heun: HeunConfig,
+    /// For networks that are told no noise level.
+    #[serde(default)]
+    pub chain: ChainConfig,
 }
 
 /// The numbers of annealed Langevin dynamics.
@@ -65,6 +80,26 @@ pub struct HeunConfig {
     pub churn: f64,
 }
 
+/// The numbers of a chain that runs on one energy or score.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChainConfig {
+    /// The standard deviation of the normal law that chains begin in.
+    pub start: f64,
+    /// η of a Langevin step; a leapfrog step has ε = √(2η).
+    pub step_size: f64,
+    /// Steps of a chain.
+    pub steps: usize,
+    /// Leapfrog steps of one step of [`SamplerName::Hmc`].
+    pub leapfrog: usize,
+}
+
+impl Default for ChainConfig {
+    fn default() -> Self {
+        Self { start: 1.0, step_size: 0.01, steps: 500, leapfrog: 10 }
+    }
+}
+
 /// A sampler ready to draw.
 #[derive(Clone, Debug)]
 pub struct Sampler {
@@ -77,22 +112,35 @@ enum Method {
     Langevin(AnnealedLangevin),
     Heun(ProbabilityFlow),
     StochasticHeun(StochasticHeun),
+    Chain { config: ChainConfig, mover: Mover },
+}
+
+/// What moves a chain.
+#[derive(Clone, Debug)]
+enum Mover {
+    Langevin(Langevin),
+    Mala(Mala),
+    Hmc(Hmc),
 }
 
 impl SampleConfig {
-    /// The sampler of that name with this configuration's numbers.
+    /// The sampler of that name with this configuration's numbers, for samples of `network`.
     ///
     /// # Errors
-    /// If its temperature, its ladder or its steps are none.
-    pub fn build(&self, name: SamplerName) -> Result<Sampler> {
+    /// If its temperature, its ladder or its steps are none, or it is not for a network of this kind.
+    pub fn build(&self, name: SamplerName, network: &Network) -> Result<Sampler> {
         let temperature = self.temperature;
         if !(temperature.is_finite() && 0.0 < temperature) {
             bail!("sample.temperature = {temperature}, expected a positive number");
         }
-        Ok(Sampler { temperature, method: self.method(name)? })
+        let method = match network.noisy_score() {
+            Some(_) => self.annealed(name)?,
+            None => self.chain(name, network)?,
+        };
+        Ok(Sampler { temperature, method })
     }
 
-    fn method(&self, name: SamplerName) -> Result<Method, SampleError> {
+    fn annealed(&self, name: SamplerName) -> Result<Method> {
         Ok(match name {
             SamplerName::Langevin => {
                 let LangevinConfig { top, bottom, levels, steps_per_level, step_ratio } = self.langevin;
@@ -108,7 +156,30 @@ impl SampleConfig {
                 let flow = ProbabilityFlow::edm(top, bottom, levels)?;
                 Method::StochasticHeun(StochasticHeun::new(flow.ladder().clone(), churn)?)
             }
+            SamplerName::Mala | SamplerName::Hmc => {
+                bail!("the network is told the noise level; for it: langevin, heun, stochastic-heun")
+            }
         })
+    }
+
+    fn chain(&self, name: SamplerName, network: &Network) -> Result<Method> {
+        let config = self.chain.clone();
+        let numbers =
+            [("start", config.start), ("step_size", config.step_size), ("steps", config.steps as f64)];
+        if let Some((field, found)) = numbers.into_iter().find(|(_, n)| !(n.is_finite() && 0.0 < *n)) {
+            bail!("sample.chain.{field} = {found}, expected a positive number");
+        }
+        let known = if network.energy().is_some() { "langevin, mala, hmc" } else { "langevin" };
+        let unfit = || anyhow!("the network is told no noise level; for it: {known}");
+        let mover = match name {
+            SamplerName::Langevin => Mover::Langevin(Langevin::new(config.step_size)?),
+            SamplerName::Mala if network.energy().is_some() => Mover::Mala(Mala::new(config.step_size)?),
+            SamplerName::Hmc if network.energy().is_some() => {
+                Mover::Hmc(Hmc::new((2.0 * config.step_size).sqrt(), config.leapfrog)?)
+            }
+            _ => return Err(unfit()),
+        };
+        Ok(Method::Chain { config, mover })
     }
 }
 
@@ -128,6 +199,7 @@ impl Sampler {
             Method::Langevin(sampler) => sampler.ladder().levels().len() + 1,
             Method::Heun(sampler) => sampler.ladder().levels().len(),
             Method::StochasticHeun(sampler) => sampler.ladder().levels().len(),
+            Method::Chain { config, .. } => config.steps.div_ceil(config.stretch()),
         }
     }
 
@@ -137,22 +209,23 @@ impl Sampler {
     ///
     /// # Errors
     /// If a sample is not finite.
-    pub fn draw<M: NoisyScore>(
+    pub fn draw(
         &self,
-        model: &M,
+        network: &Network,
         [n, dim]: [usize; 2],
         noise: &Noise,
         device: &Device,
         keep_film: bool,
         mut tick: impl FnMut(usize),
     ) -> Result<Drawn> {
-        let model = &Tempered::new(model, self.temperature);
+        let target = self.target(network);
+        let group = if matches!(self.method, Method::Chain { .. }) { CHAINS_TOGETHER } else { TOGETHER };
         let mut drawn = Drawn { values: Vec::with_capacity(n * dim), film: Vec::new() };
-        for (chunk, first) in (0..n).step_by(TOGETHER).enumerate() {
-            let together = TOGETHER.min(n - first);
+        for (chunk, first) in (0..n).step_by(group).enumerate() {
+            let together = group.min(n - first);
             let noise = noise.child(chunk as u64);
             let mut end = Vec::new();
-            for (i, level) in self.descend(model, [together, dim], &noise, device).enumerate() {
+            for (i, level) in self.way(&target, [together, dim], &noise, device).enumerate() {
                 tick(together);
                 let is_last = i + 1 == self.n_levels();
                 if keep_film && !is_last {
@@ -175,28 +248,81 @@ impl Sampler {
         }
     }
 
-    fn descend<'a, M: NoisyScore>(
+    fn target<'a>(&self, network: &'a Network) -> Target<'a> {
+        if let Some(model) = network.noisy_score() {
+            return Target::Noisy(Tempered::new(model, self.temperature));
+        }
+        if let Some(model) = network.energy() {
+            return Target::Energy(Scaled::new(model, 1.0 / self.temperature));
+        }
+        let model = network.unconditional().expect("a network without noise levels is a score or an energy");
+        Target::Score(Scaled::new(model, 1.0 / self.temperature))
+    }
+
+    /// The positions on the way, each time there is something to see.
+    fn way<'a>(
         &'a self,
-        model: &'a M,
+        target: &'a Target<'a>,
         [n, dim]: [usize; 2],
         noise: &Noise,
         device: &Device,
     ) -> Box<dyn Iterator<Item = Level> + 'a> {
-        let (mut start, chain) = (noise.derive("start"), noise.derive("chain"));
-        match &self.method {
-            Method::Langevin(sampler) => {
+        let (mut start, noise) = (noise.derive("start"), noise.derive("chain"));
+        match (&self.method, target) {
+            (Method::Langevin(sampler), Target::Noisy(model)) => {
                 let start = sampler.start(n, dim, &mut start, device);
-                Box::new(sampler.descend(model, start, chain))
+                Box::new(sampler.descend(model, start, noise))
             }
-            Method::Heun(sampler) => {
+            (Method::Heun(sampler), Target::Noisy(model)) => {
                 let start = sampler.start(n, dim, &mut start, device);
                 Box::new(sampler.descend(model, start))
             }
-            Method::StochasticHeun(sampler) => {
+            (Method::StochasticHeun(sampler), Target::Noisy(model)) => {
                 let start = sampler.start(n, dim, &mut start, device);
-                Box::new(sampler.descend(model, start, chain))
+                Box::new(sampler.descend(model, start, noise))
             }
+            (Method::Chain { config, mover: Mover::Langevin(kernel) }, Target::Score(model)) => {
+                let start = start.normal([n, dim], device) * config.start;
+                config.stretches(Chain::start(model, *kernel, start, noise))
+            }
+            (Method::Chain { config, mover }, Target::Energy(model)) => {
+                let start = start.normal([n, dim], device) * config.start;
+                match mover {
+                    Mover::Langevin(kernel) => config.stretches(Chain::start(model, *kernel, start, noise)),
+                    Mover::Mala(kernel) => {
+                        config.stretches(Chain::start(model, kernel.clone(), start, noise))
+                    }
+                    Mover::Hmc(kernel) => config.stretches(Chain::start(model, kernel.clone(), start, noise)),
+                }
+            }
+            _ => unreachable!("a sampler is built for its network"),
         }
+    }
+}
+
+/// What is drawn from: the network at the sampler's temperature.
+enum Target<'a> {
+    Noisy(Tempered<NoisyNetwork<'a>>),
+    Score(Scaled<Unconditional<'a>>),
+    Energy(Scaled<&'a EnergyNetwork>),
+}
+
+impl ChainConfig {
+    /// Steps of a stretch; the last one may be shorter.
+    fn stretch(&self) -> usize {
+        self.steps.div_ceil(STRETCHES)
+    }
+
+    /// The positions after each stretch of a chain.
+    fn stretches<'a, M: ?Sized, K: Kernel<M> + 'a>(
+        &self,
+        mut chain: Chain<'a, M, K>,
+    ) -> Box<dyn Iterator<Item = Level> + 'a> {
+        let (steps, stretch) = (self.steps, self.stretch());
+        Box::new((0..steps).step_by(stretch).map(move |done| {
+            let draw = chain.nth(stretch.min(steps - done) - 1).expect("a chain does not end");
+            Level { sigma: 0.0, position: draw.position }
+        }))
     }
 }
 

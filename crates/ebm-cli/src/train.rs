@@ -14,7 +14,7 @@ use anyhow::Result;
 use burn::module::Module;
 use ebm_model::Network;
 use ebm_train::{
-    BoxError, Checkpoints, Event, Every, Finish, Observer, Observers, Restored, TrainState, Trainer,
+    BoxError, Checkpoints, Event, Every, Finish, Observer, Observers, Restored, TrainError, TrainState,
 };
 use serde_json::json;
 
@@ -24,7 +24,6 @@ use crate::model_file::ModelCard;
 use crate::output;
 use crate::run_folder::RunFolder;
 use crate::say;
-use crate::usage::usage;
 use interrupt::Interrupt;
 use journal::Journal;
 use parts::Parts;
@@ -61,7 +60,7 @@ pub fn train(request: &Request, backend: Backend) -> Result<u8> {
         None => {
             let text = config.to_toml()?;
             output::atomic::write(&folder.config(), |out| Ok(out.write_all(text.as_bytes())?))?;
-            TrainState::new(parts.network.clone(), parts.noise.derive("objective"))
+            parts.beginning()
         }
     };
     let (done_before, parameters) = (state.step(), state.model().num_params());
@@ -78,8 +77,37 @@ pub fn train(request: &Request, backend: Backend) -> Result<u8> {
     let (began, interrupt) = (Instant::now(), Interrupt::listen()?);
     let mut observers = observers(&parts, &folder, &checkpoints, journal, interrupt.clone(), done_before);
     let mut batches = parts.batches.clone();
-    let mut trainer = Trainer::new(state, parts.objective.clone(), config.train.clone()).map_err(usage)?;
-    let finish = trainer.run(|step| Ok(batches.batch(step, &parts.device)?), &mut observers)?;
+    let mut trainer = parts.trainer(state)?;
+    let finish = loop {
+        let finish = trainer.run(|step| Ok(batches.batch(step, &parts.device)?), &mut observers);
+        let diverged = match finish {
+            Err(error @ TrainError::Diverged { .. })
+                if trainer.state().retreats() < config.record.retreats =>
+            {
+                error
+            }
+            finish => break finish?,
+        };
+        let state = retreat(&parts, &checkpoints, trainer.state())?;
+        let line = json!({
+            "event": "retreat",
+            "step": state.step(),
+            "reason": diverged.to_string(),
+            "retreats": state.retreats(),
+            "learning_rate": state.learning_rate(&config.train, state.step()),
+        });
+        Journal::open(&folder.journal(), state.step(), json)?.write(&line)?;
+        say(&format!("{diverged}; going on from step {} with half of the learning rate", state.step()));
+        observers = self::observers(
+            &parts,
+            &folder,
+            &checkpoints,
+            Journal::open(&folder.journal(), state.step(), json)?,
+            interrupt.clone(),
+            state.step(),
+        );
+        trainer = parts.trainer(state)?;
+    };
     drop(observers);
 
     let state = trainer.state();
@@ -116,6 +144,7 @@ fn observers<'a>(
         content: parts.content.clone(),
         shape: [record.picture_samples, parts.config.model.dim()],
         noise: parts.noise.derive("pictures"),
+        sigma: parts.config.sample.heun.bottom,
         device: parts.device.clone(),
         background: parts.background.clone(),
         bar: progress.bar(),
@@ -134,6 +163,23 @@ fn observers<'a>(
     }
     observers.push(Box::new(interrupt));
     Observers(observers)
+}
+
+/// The last healthy state, from the last checkpoint or from the beginning, made to go on more carefully than
+/// `diverged` did; on disk too, so that a run that is killed does not diverge again.
+fn retreat(
+    parts: &Parts,
+    checkpoints: &Checkpoints,
+    diverged: &TrainState<Network>,
+) -> Result<TrainState<Network>> {
+    let healthy = match checkpoints.latest(&parts.network) {
+        Ok(restored) => restored.state,
+        Err(TrainError::NoCheckpoint { .. }) => parts.beginning(),
+        Err(error) => return Err(error.into()),
+    };
+    let state = healthy.retreat(diverged);
+    checkpoints.save(&state)?;
+    Ok(state)
 }
 
 /// The state of the last checkpoint that is whole; later ones that are not are told of.

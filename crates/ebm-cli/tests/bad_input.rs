@@ -20,6 +20,16 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, part: &str) {
     assert!(!stdout(&output).contains("error"), "errors belong on standard error");
 }
 
+#[test]
+fn instructions_that_no_machine_has_are_a_wrong_call() {
+    let output = ebm(&["train", "--list"]).env("EBM_SIMD", "sse9").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("sse9") && stderr(&output).contains("expected avx2 or none"));
+    for known in ["avx2", "none"] {
+        assert!(ebm(&["train", "--list"]).env("EBM_SIMD", known).output().unwrap().status.success());
+    }
+}
+
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -66,6 +76,8 @@ fn calls_and_configurations_that_are_wrong_end_with_2() {
     refused(at, &["train", "odd.toml"], 2, "odd.toml");
     refused(at, &["train", "broken.toml"], 2, "broken.toml");
     refused(at, &["train", "absent.toml"], 2, "absent.toml");
+    refused(at, &["bench", "--batch-size", "0"], 2, "--batch-size 0");
+    refused(at, &["bench", "--width", "30"], 2, "widths = 30, expected a positive multiple of groups = 8");
     refused(at, &["train", "--resume", "nothing"], 2, "nothing is no run");
     refused(at, &["train", "--resume"], 2, "--resume needs the run's folder");
     refused(at, &["sample", "nothing"], 2, "nothing is no run");

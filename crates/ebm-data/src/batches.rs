@@ -36,6 +36,11 @@ impl Batches {
         }
     }
 
+    /// The same data in the same order, in batches of another size.
+    pub fn with_size(self, size: NonZeroUsize) -> Self {
+        Self { size, ..self }
+    }
+
     /// The dataset.
     pub fn data(&self) -> &Data {
         &self.data

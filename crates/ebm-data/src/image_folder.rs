@@ -76,6 +76,14 @@ impl ImageFolder {
         Ok(ImageSet::new(shape, pixels, labels, classes))
     }
 
+    /// The files of one split, in the order of their pictures.
+    ///
+    /// # Errors
+    /// If there is no picture or no such split.
+    pub fn files(&self, split: Split) -> Result<Vec<PathBuf>, DataError> {
+        Ok(self.list(split)?.files)
+    }
+
     fn empty(&self) -> DataError {
         DataError::Empty { path: self.root.clone(), expected: "PNG or JPEG pictures" }
     }

@@ -1,19 +1,25 @@
 //! The normal distribution, of which everything is known.
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use ebm_ops::Noise;
 
 use crate::closed_form::beside;
+use crate::confinement::row_sum;
 use crate::symmetric::{Eigen, eigen};
-use crate::{Energy, ModelError, NoisyScore, Potential, Score};
+use crate::{
+    Along, Directional, Energy, ModelError, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score,
+};
 
 /// N(μ, Σ) in any dimension, with E(x) = ½ (x − μ)ᵀ Σ⁻¹ (x − μ).
 ///
 /// As a [`NoisyScore`] it is blurred exactly: s(x, σ) = −(Σ + σ²I)⁻¹ (x − μ).
 /// The covariance is kept by its eigenvectors, Σ = Q diag(λ) Qᵀ, so every level σ costs the same.
-#[derive(Clone, Debug)]
+#[derive(Module, Debug)]
 pub struct Gaussian {
+    #[module(skip)]
     mean: Vec<f64>,
+    #[module(skip)]
     covariance: Eigen,
 }
 
@@ -149,12 +155,44 @@ impl NoisyScore for Gaussian {
     }
 }
 
+impl Directional for Gaussian {
+    /// Slope vᵀΛ(x − μ), curvature vᵀΛv.
+    fn along(&self, x: Tensor<2>, v: Tensor<2>) -> Along {
+        let variances = self.row(&self.covariance.values, &x);
+        let v = v.matmul(self.vectors(&x));
+        along(self.along_axes(x), v, variances)
+    }
+}
+
+impl NoisyPotential for Gaussian {
+    /// ½ (x − μ)ᵀ (Σ + σ²I)⁻¹ (x − μ).
+    fn energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
+        let variances = self.noisy_variances(sigma);
+        row_sum(self.along_axes(x).square() / variances * 0.5)
+    }
+}
+
+impl NoisyDirectional for Gaussian {
+    fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
+        let variances = self.noisy_variances(sigma);
+        let v = v.matmul(self.vectors(&x));
+        along(self.along_axes(x), v, variances)
+    }
+}
+
+/// By the coordinates of x − μ and v along the eigenvectors.
+fn along(x: Tensor<2>, v: Tensor<2>, variances: Tensor<2>) -> Along {
+    let scaled = v.clone() / variances;
+    Along { slope: row_sum(x * scaled.clone()), curvature: row_sum(v * scaled) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::closed_form::tests::{
         assert_noisy_score_is_the_gradient_of, assert_score_is_minus_gradient, doubles, rows,
     };
+    use crate::laws;
 
     fn correlated() -> Gaussian {
         Gaussian::new(vec![1.0, -2.0], &[vec![2.0, 0.6], vec![0.6, 0.5]]).unwrap()
@@ -163,6 +201,15 @@ mod tests {
     #[test]
     fn the_score_is_minus_the_gradient_of_the_energy() {
         assert_score_is_minus_gradient(&correlated(), &[[0.3, 0.7], [1.0, -2.0], [-3.0, 4.0]]);
+    }
+
+    #[test]
+    fn with_and_without_noise_it_keeps_the_laws_of_a_potential() {
+        let law = correlated();
+        laws::potential(&law, 2, 70);
+        laws::precision(&law, &law, 2, 70);
+        laws::potential(&law.at(0.6), 2, 71);
+        laws::precision(&law.at(0.6), &law.at(0.6), 2, 71);
     }
 
     #[test]

@@ -1,17 +1,24 @@
 //! Several normal distributions at once: the simplest law with separate modes.
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use ebm_ops::Noise;
 
 use crate::closed_form::beside;
-use crate::{Energy, Gaussian, ModelError, NoisyScore, Potential, Score};
+use crate::energy_mixture::mixed;
+use crate::{
+    Along, Directional, Energy, Gaussian, ModelError, NoisyDirectional, NoisyPotential, NoisyScore,
+    Potential, Score,
+};
 
 /// Σ_k w_k N(μ_k, Σ_k), normalised: E(x) = −log p(x) and Z = 1.
 ///
 /// As a [`NoisyScore`] it is blurred exactly: every Σ_k becomes Σ_k + σ²I.
-#[derive(Clone, Debug)]
+#[derive(Module, Debug)]
 pub struct GaussianMixture {
+    #[module(skip)]
     weights: Vec<f64>,
+    #[module(skip)]
     components: Vec<Gaussian>,
 }
 
@@ -92,6 +99,13 @@ impl GaussianMixture {
         Tensor::cat(self.components.iter().map(density).collect(), 1) + weights
     }
 
+    /// Which component x is from, `[batch, components]`.
+    fn responsibilities(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        let terms = self.log_terms(x, sigma);
+        let shifted = (terms.clone() - terms.max_dim(1)).exp();
+        shifted.clone() / shifted.sum_dim(1)
+    }
+
     fn no_noise(x: &Tensor<2>) -> Tensor<1> {
         Tensor::zeros([x.dims()[0]], (&x.device(), x.dtype()))
     }
@@ -116,13 +130,36 @@ impl Potential for GaussianMixture {}
 impl NoisyScore for GaussianMixture {
     /// Σ_k r_k (Σ_k + σ²I)⁻¹ (μ_k − x), r the responsibilities of the components for x.
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
-        let terms = self.log_terms(x.clone(), sigma.clone());
-        let shifted = (terms.clone() - terms.max_dim(1)).exp();
-        let responsibilities = shifted.clone() / shifted.sum_dim(1);
+        let responsibilities = self.responsibilities(x.clone(), sigma.clone());
         let parts = self.components.iter().enumerate().map(|(k, component)| {
             component.score_at(x.clone(), sigma.clone()) * responsibilities.clone().narrow(1, k, 1)
         });
         parts.reduce(|sum, part| sum + part).expect("a mixture has a component")
+    }
+}
+
+impl Directional for GaussianMixture {
+    fn along(&self, x: Tensor<2>, v: Tensor<2>) -> Along {
+        let sigma = Self::no_noise(&x);
+        self.along_at(x, v, sigma)
+    }
+}
+
+impl NoisyPotential for GaussianMixture {
+    /// −log p_σ(x), normalised: Z is 1 at every level.
+    fn energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
+        self.log_density_at(x, sigma).neg()
+    }
+}
+
+impl NoisyDirectional for GaussianMixture {
+    /// Slope Σ r Ė, curvature Σ r Ë less the variance of Ė under r, with E of the components.
+    fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
+        let responsibilities = self.responsibilities(x.clone(), sigma.clone());
+        let along = |component: &Gaussian| component.along_at(x.clone(), v.clone(), sigma.clone());
+        let (slopes, curvatures): (Vec<_>, Vec<_>) =
+            self.components.iter().map(along).map(|along| (along.slope, along.curvature)).unzip();
+        mixed(responsibilities, Tensor::stack::<2>(slopes, 1), Tensor::stack::<2>(curvatures, 1))
     }
 }
 
@@ -132,6 +169,7 @@ mod tests {
     use crate::closed_form::tests::{
         assert_noisy_score_is_the_gradient_of, assert_score_is_minus_gradient, rows,
     };
+    use crate::laws;
 
     fn two_modes() -> GaussianMixture {
         let left = Gaussian::new(vec![-2.0, 0.0], &[vec![0.5, 0.2], vec![0.2, 0.4]]).unwrap();
@@ -144,6 +182,14 @@ mod tests {
     #[test]
     fn the_score_is_minus_the_gradient_of_the_energy() {
         assert_score_is_minus_gradient(&two_modes(), &POINTS);
+    }
+
+    #[test]
+    fn with_and_without_noise_it_keeps_the_laws_of_a_potential() {
+        let law = two_modes();
+        laws::potential(&law, 2, 72);
+        laws::potential(&law.at(0.6), 2, 73);
+        laws::precision(&law.at(0.6), &law.at(0.6), 2, 73);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 use ebm_ops::activation::silu;
 use serde::{Deserialize, Serialize};
 
-use crate::layers::{Dense, NoiseEmbedding};
-use crate::{Init, ModelError, NoiseConditional};
+use crate::layers::{Activation, Dense, NoiseEmbedding, Offset, Residual};
+use crate::{ConditionalLayer, Init, ModelError, NoiseConditional};
 
 /// What an [`Mlp`] is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,5 +101,38 @@ impl NoiseConditional for Mlp {
             h.clone() + silu(hidden.forward(h) + level.forward(e.clone()))
         });
         self.output.forward(silu(h))
+    }
+}
+
+/// A hidden layer h + SiLU(A h + b) that has heard the noise level.
+type HeldHidden<'a> = Residual<(Offset<&'a Dense, 2>, Activation)>;
+
+impl ConditionalLayer for Mlp {
+    /// The same layers as in `forward`, in the same order.
+    type Held<'a> = (&'a Dense, (Box<[HeldHidden<'a>]>, (Activation, &'a Dense)));
+
+    fn hold(&self, c: Tensor<1>) -> Self::Held<'_> {
+        let e = self.embedding.forward(c);
+        let layers = self.hidden.iter().zip(&self.levels);
+        let hidden = layers.map(|(hidden, level)| {
+            Residual::new((Offset::new(hidden, level.forward(e.clone())), Activation::Silu))
+        });
+        (&self.input, (hidden.collect(), (Activation::Silu, &self.output)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Layer, laws};
+
+    #[test]
+    fn held_at_a_level_it_is_the_network_and_keeps_the_laws_of_a_layer() {
+        let config = MlpConfig { dim: 3, hidden: 5, layers: 2, embedding: 4, frequencies: 2 };
+        let network = laws::in_double(|init| Mlp::new(&config, init).unwrap());
+        let (x, c) = (laws::points(4, 3, 60), laws::normal([4], 61));
+        let held = network.hold(c.clone());
+        laws::assert_close(Layer::<2>::forward(&held, x.clone()), network.forward(x, c), 1e-14, "f");
+        laws::layer::<2, 2>(&held, [4, 3], 62);
     }
 }

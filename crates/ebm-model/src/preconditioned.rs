@@ -3,7 +3,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::NoisyScore;
+use crate::confinement::{row_dot, row_sum};
+use crate::{Along, ConditionalLayer, Layer, NoisyDirectional, NoisyScore};
 
 /// A network f(x, c) that is told the noise level by c = ln(σ)/4.
 pub trait NoiseConditional {
@@ -55,5 +56,42 @@ impl<F: NoiseConditional + Module> NoisyScore for Preconditioned<F> {
         let (variance, sigma, f) = self.parts(x.clone(), sigma);
         let weight = sigma / variance.clone().sqrt() * self.sigma_data;
         f * weight + x * (variance.recip() * (self.sigma_data * self.sigma_data))
+    }
+}
+
+impl<F: ConditionalLayer + Module> NoisyDirectional for Preconditioned<F> {
+    /// By the network's reverse rule, one pass there and one back; vᵀ(∇s)v is the product of v with vᵀ∇s.
+    fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
+        let column = sigma.clone().unsqueeze_dim::<2>(1);
+        let variance = column.clone().square() + self.sigma_data * self.sigma_data;
+        let deviation = variance.clone().sqrt();
+        let layer = self.network.hold(sigma.log() / 4.0);
+        let (f, trace) = layer.trace(x.clone() / deviation.clone());
+        let pulled = layer.pullback(trace, v.clone());
+        let weight = (column * deviation.clone()).recip() * self.sigma_data;
+        let score = f * weight.clone() - x / variance.clone();
+        let bend = v.clone().square() / variance - v.clone() * pulled * weight / deviation;
+        Along { slope: row_dot(score, v).neg(), curvature: row_sum(bend) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Mlp, MlpConfig, laws, weights};
+    use burn::tensor::DType;
+
+    #[test]
+    fn a_noisy_score_network_knows_its_slope_and_curvature_and_is_trained_exactly() {
+        let config = MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3 };
+        let model = laws::in_double(|init| Preconditioned::new(Mlp::new(&config, init).unwrap(), 0.5));
+        let single = weights::cast(model.clone(), DType::F32);
+        for (sigma, seed) in [(0.1, 63), (0.7, 64), (8.0, 65)] {
+            laws::directional(&model.at(sigma), 2, seed);
+            laws::precision(&single.at(sigma), &model.at(sigma), 2, seed);
+        }
+        for (sigma, seed) in [(0.1, 66), (1.5, 67)] {
+            laws::trained(&model, 2, seed, |model, x, v| laws::losses(&model.at(sigma), x, v));
+        }
     }
 }

@@ -1,10 +1,11 @@
-//! A score made steeper or flatter.
+//! A model made steeper or flatter.
 
 use burn::tensor::Tensor;
 
-use crate::NoisyScore;
+use crate::{Energy, NoisyScore, Potential, Score};
 
-/// s(x, σ)/T: at a temperature T below one, samples keep closer to the likely and vary less.
+/// E(x)/T, s(x)/T and s(x, σ)/T: at a temperature T below one, samples keep closer to the likely and vary
+/// less.
 ///
 /// Without noise it is the score of p^(1/T). With noise it is not the score of any blurred law, so samples at
 /// T ≠ 1 are of no law that can be named; for pictures, a few per cent below one trades variety for clarity.
@@ -34,11 +35,37 @@ impl<M: NoisyScore> NoisyScore for Tempered<M> {
     }
 }
 
+impl<M: Energy> Energy for Tempered<M> {
+    fn energy(&self, x: Tensor<2>) -> Tensor<1> {
+        self.model.energy(x) / self.temperature
+    }
+}
+
+impl<M: Score> Score for Tempered<M> {
+    fn score(&self, x: Tensor<2>) -> Tensor<2> {
+        self.model.score(x) / self.temperature
+    }
+}
+
+impl<M: Potential> Potential for Tempered<M> {
+    fn energy_and_score(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
+        let (energy, score) = self.model.energy_and_score(x);
+        (energy / self.temperature, score / self.temperature)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Gaussian, Score};
+    use crate::Gaussian;
+    use crate::closed_form::tests::assert_score_is_minus_gradient;
     use burn::tensor::Device;
+
+    #[test]
+    fn the_score_is_minus_the_gradient_of_the_energy() {
+        let law = Gaussian::isotropic(vec![1.0, -1.0], 0.3).unwrap();
+        assert_score_is_minus_gradient(&Tempered::new(&law, 2.5), &[[0.3, 2.0], [-4.0, 0.0]]);
+    }
 
     #[test]
     fn half_the_temperature_is_twice_the_score() {

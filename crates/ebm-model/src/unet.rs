@@ -5,9 +5,11 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::{
-    Block, Convolution, GroupNorm, NoiseEmbedding, TransposedConvolution, pixel_shuffle, pixel_unshuffle,
+    Block, BlockRules, Convolution, GroupNorm, NoiseEmbedding, TransposedConvolution, pixel_shuffle,
+    pixel_unshuffle,
 };
-use crate::{Init, ModelError, NoiseConditional};
+use crate::unet_rules::HeldUNet;
+use crate::{ConditionalLayer, Init, ModelError, NoiseConditional};
 
 /// What a [`UNet`] is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,6 +196,28 @@ impl NoiseConditional for UNet {
         }
         pixel_shuffle(self.out.forward(self.norm.silu(h)), patch).reshape([batch, dim])
     }
+}
+
+impl ConditionalLayer for UNet {
+    type Held<'a> = HeldUNet<'a>;
+
+    fn hold(&self, c: Tensor<1>) -> HeldUNet<'_> {
+        let e = self.embedding.forward(c);
+        let UNetConfig { channels, height, width, patch, .. } = self.config;
+        HeldUNet {
+            stem: &self.stem,
+            encoder: self.encoder.iter().map(|down| (held(&down.blocks, &e), &down.halve)).collect(),
+            middle: held(&self.middle, &e),
+            decoder: self.decoder.iter().map(|up| (&up.double, held(&up.blocks, &e))).collect(),
+            out: (self.norm.hold(None), &self.out),
+            image: [channels, height, width],
+            patch,
+        }
+    }
+}
+
+fn held<'a>(blocks: &'a [Block], e: &Tensor<2>) -> Box<[BlockRules<'a>]> {
+    blocks.iter().map(|block| block.hold(e.clone())).collect()
 }
 
 #[cfg(test)]

@@ -40,6 +40,13 @@ pub fn apply<M: Module>(module: M, tensors: NamedTensors) -> Result<M, ModelErro
     Ok(module.map(&mut Replace { path: ParameterPath::default(), tensors }))
 }
 
+/// The network with its parameters in another float type, trainable where they were.
+///
+/// In `F64` on flex a network can be held against finite differences; files are always of 32-bit floats.
+pub fn cast<M: Module>(module: M, dtype: DType) -> M {
+    module.map(&mut Cast(dtype))
+}
+
 /// Tensors and a text about them as the bytes of a safetensors file; equal input gives equal bytes.
 ///
 /// # Errors
@@ -199,12 +206,7 @@ impl ModuleMapper for Replace {
         let Some(data) = self.tensors.remove(&self.path.name()) else { return param };
         let (id, old, mapper) = param.consume();
         let new = Tensor::from_data(data, (&old.device().inner(), old.dtype()));
-        let new = if old.is_autodiff() {
-            Tensor::from_inner(new).set_require_grad(old.is_require_grad())
-        } else {
-            new
-        };
-        Param::from_mapped_value(id, new, mapper)
+        Param::from_mapped_value(id, in_place_of(&old, new), mapper)
     }
 
     fn enter_module(&mut self, name: &str, container: &str) {
@@ -214,6 +216,21 @@ impl ModuleMapper for Replace {
     fn exit_module(&mut self, _: &str, container: &str) {
         self.path.exit(container);
     }
+}
+
+struct Cast(DType);
+
+impl ModuleMapper for Cast {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, old, mapper) = param.consume();
+        let new = old.clone().inner().cast(self.0);
+        Param::from_mapped_value(id, in_place_of(&old, new), mapper)
+    }
+}
+
+/// The plain tensor `new`, tracked and trained as `old` is.
+fn in_place_of<const D: usize>(old: &Tensor<D>, new: Tensor<D>) -> Tensor<D> {
+    if old.is_autodiff() { Tensor::from_inner(new).set_require_grad(old.is_require_grad()) } else { new }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Adam's update of one tensor, with clipping before it and averaging after it, in one pass.
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::Tensor;
+use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::tensor::{Shape, Tensor};
+
+use crate::profile::span;
 
 /// The numbers of one step of Adam; the same for every tensor of a model.
 ///
@@ -64,6 +66,23 @@ impl AdamStep {
         gradient: Tensor<D>,
         moments: Moments<D>,
     ) -> (Tensor<D>, Moments<D>) {
+        let one = Tensor::ones([1], (&gradient.device(), gradient.dtype()));
+        self.apply_scaled(parameter, gradient, one, moments)
+    }
+
+    /// As [`apply`](Self::apply), with the gradient times `factor`, `[1]`, besides `gradient_scale`: one that
+    /// stays on the device.
+    ///
+    /// # Panics
+    /// If the shapes differ, or `step` is 0.
+    pub fn apply_scaled<const D: usize>(
+        &self,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        factor: Tensor<1>,
+        moments: Moments<D>,
+    ) -> (Tensor<D>, Moments<D>) {
+        assert_eq!(factor.dims(), [1], "a factor is one number");
         assert!(0 < self.step, "steps are counted from one");
         let shape = parameter.dims();
         let Moments { first, second, average } = moments;
@@ -72,8 +91,9 @@ impl AdamStep {
         }
         let [parameter, gradient, first, second, average] =
             [parameter, gradient, first, second, average].map(|tensor| tensor.inner().into_dispatch());
+        let factor = factor.inner().into_dispatch();
         let (parameter, first, second, average) =
-            Dispatch::adam(parameter, gradient, first, second, average, *self);
+            span("Adam", || Dispatch::adam(parameter, gradient, factor, first, second, average, *self));
         let [parameter, first, second, average] =
             [parameter, first, second, average].map(Tensor::from_dispatch);
         (parameter, Moments { first, second, average })
@@ -112,16 +132,18 @@ struct Factors {
     Cube: cfg(any(feature = "wgpu", feature = "cuda"))
 )]
 pub trait AdamOps: Backend {
-    /// The parameter, the first and second moment, and the average after `step`.
+    /// The parameter, the first and second moment, and the average after `step`; `factor` is one number that
+    /// the gradient is multiplied by.
     fn adam(
         parameter: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
+        factor: FloatTensor<Self>,
         first: FloatTensor<Self>,
         second: FloatTensor<Self>,
         average: FloatTensor<Self>,
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        plain::<Self>(parameter, gradient, first, second, average, step)
+        plain::<Self>(parameter, gradient, factor, first, second, average, step)
     }
 }
 
@@ -136,6 +158,7 @@ impl AdamOps for burn::backend::Cube {}
 fn plain<B: Backend>(
     parameter: FloatTensor<B>,
     gradient: FloatTensor<B>,
+    factor: FloatTensor<B>,
     first: FloatTensor<B>,
     second: FloatTensor<B>,
     average: FloatTensor<B>,
@@ -144,7 +167,9 @@ fn plain<B: Backend>(
     let factors = step.factors();
     let times = |tensor: FloatTensor<B>, factor: f64| B::float_mul_scalar(tensor, factor.into());
 
-    let gradient = times(gradient, factors.gradient);
+    let rank = gradient.shape().num_dims();
+    let factor = B::float_reshape(factor, Shape::from(vec![1; rank]));
+    let gradient = times(B::float_mul(gradient, factor), factors.gradient);
     let square = B::float_mul(gradient.clone(), gradient.clone());
     let first = B::float_add(times(first, factors.keep[0]), times(gradient, factors.take[0]));
     let second = B::float_add(times(second, factors.keep[1]), times(square, factors.take[1]));
@@ -161,26 +186,29 @@ fn plain<B: Backend>(
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
     use burn::tensor::DType;
-    use pulp::{Arch, Simd, WithSimd};
+    use pulp::{Simd, WithSimd};
     use rayon::prelude::*;
 
     use super::{AdamOps, AdamStep, Factors, plain};
     use crate::buffer::{self, CHUNK, GRAIN};
+    use crate::simd;
 
     impl AdamOps for Flex {
         fn adam(
             parameter: FloatTensor<Self>,
             gradient: FloatTensor<Self>,
+            factor: FloatTensor<Self>,
             first: FloatTensor<Self>,
             second: FloatTensor<Self>,
             average: FloatTensor<Self>,
             step: AdamStep,
         ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-            let all = [&parameter, &gradient, &first, &second, &average];
+            let all = [&parameter, &gradient, &factor, &first, &second, &average];
             if all.iter().any(|tensor| tensor.dtype() != DType::F32) {
-                return plain::<Self>(parameter, gradient, first, second, average, step);
+                return plain::<Self>(parameter, gradient, factor, first, second, average, step);
             }
-            let factors = step.factors();
+            let (mut factors, arch) = (step.factors(), simd::arch());
+            factors.gradient *= f64::from(buffer::contiguous(factor).storage::<f32>()[0]);
             let gradient = buffer::contiguous(gradient);
             let mut state = [parameter, first, second, average].map(buffer::contiguous);
             // Copies what somebody else holds too.
@@ -191,7 +219,7 @@ mod flex {
             let chunks = chunks.zip(moments).zip(average.par_chunks_mut(CHUNK)).with_min_len(GRAIN / CHUNK);
             chunks.for_each(|(((parameter, gradient), (first, second)), average)| {
                 let factors = &factors;
-                Arch::new().dispatch(Chunk { parameter, gradient, first, second, average, factors });
+                arch.dispatch(Chunk { parameter, gradient, first, second, average, factors });
             });
             let [parameter, first, second, average] = state;
             (parameter, first, second, average)
@@ -365,6 +393,19 @@ mod tests {
         for (found, expected) in numbers(&parameter).into_iter().zip([0.99, -1.99, 0.0]) {
             // epsilon is 2e-5 of the smaller gradient
             assert!((found - expected).abs() < 3e-7, "{found}, {expected}");
+        }
+    }
+
+    #[test]
+    fn a_factor_on_the_device_scales_as_one_in_the_settings() {
+        for dtype in [DType::F32, DType::F64] {
+            let mut noise = Noise::seeded(73);
+            let [theta, gradient] = [(); 2].map(|()| tensor(noise.normals(4099), dtype));
+            let quarter = AdamStep { gradient_scale: 0.25, ..STEP };
+            let (expected, _) = quarter.apply(theta.clone(), gradient.clone(), Moments::new(&theta));
+            let half = tensor(vec![0.5], dtype);
+            let (found, _) = STEP.apply_scaled(theta.clone(), gradient, half, Moments::new(&theta));
+            assert_eq!(numbers(&found), numbers(&expected));
         }
     }
 

@@ -4,8 +4,13 @@ use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
 use rayon::prelude::*;
 
+use crate::parallel;
+
 /// Elements below which a second thread costs more than it brings.
 pub(crate) const GRAIN: usize = 32 * 1024;
+
+/// The same where threads wait for tasks.
+const READY: usize = 8 * 1024;
 
 /// Elements of one chunk of an elementwise operation: 16 KiB, half of a usual first-level cache.
 pub(crate) const CHUNK: usize = 4 * 1024;
@@ -36,7 +41,11 @@ pub(crate) fn update_with<T: Send>(
     let mut x = contiguous(x);
     let chunks = x.layout().num_elements().div_ceil(length);
     assert_eq!(side.len().div_ceil(share), chunks, "one chunk beside for each chunk of the tensor");
-    let grain = (GRAIN / length).max(1);
+    let grain = if parallel::ready() { READY } else { GRAIN };
+    let grain = (grain / length).max(1);
+    if grain < chunks {
+        parallel::stay_awake();
+    }
     if let Some(values) = x.try_storage_mut::<f32>() {
         let chunks = values.par_chunks_mut(length).zip(side.par_chunks_mut(share));
         chunks.enumerate().with_min_len(grain).for_each(|(i, (chunk, side))| kernel(i, chunk, side));

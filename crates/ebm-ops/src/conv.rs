@@ -18,6 +18,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+use crate::profile::span;
+
 pub use algorithm::{Algorithm, with_algorithm};
 
 /// Stride and zero padding of a square convolution, the same in both directions.
@@ -52,10 +54,10 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, geometry
     assert!(kernel <= smallest, "a kernel {:?} on x {:?}, {geometry:?}", weight.dims(), x.dims());
     check_bias(bias.as_ref(), out, &weight);
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-    Tensor::from_dispatch(match bias {
+    Tensor::from_dispatch(span("convolution", || match bias {
         Some(bias) => Dispatch::convolve_with_bias(x, weight, bias.into_dispatch(), geometry),
         None => Dispatch::convolve(x, weight, geometry),
-    })
+    }))
 }
 
 /// The transpose of [`conv2d`] as a linear map of the image, plus a bias: every pixel spreads a kernel.
@@ -88,10 +90,33 @@ pub fn conv_transpose2d(
     });
     check_bias(bias.as_ref(), weight.dims()[1], &weight);
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-    Tensor::from_dispatch(match bias {
+    Tensor::from_dispatch(span("transposed convolution", || match bias {
         Some(bias) => Dispatch::spread_with_bias(x, weight, bias.into_dispatch(), geometry, size),
         None => Dispatch::spread(x, weight, geometry, size),
-    })
+    }))
+}
+
+/// The adjoint of [`conv2d`] in the image: vᵀ ∂y/∂x for a cotangent v of y.
+///
+/// `v` is `[batch, out, height', width']` and `weight` `[out, in, k, k]`, as in [`conv2d`]; the result is
+/// `[batch, in, height, width]`, where `size` is (height, width). Pixels that no window reached receive zero.
+/// It is differentiable, once, in both arguments; gradients that nobody asks for are not computed.
+///
+/// # Panics
+/// If an image of `size` does not become one of the size of `v`, or a shape is not as said.
+pub fn conv2d_adjoint(v: Tensor<4>, weight: Tensor<4>, geometry: Geometry, size: [usize; 2]) -> Tensor<4> {
+    let ([_, channels, height, width], [out, kernel]) = (v.dims(), check(&weight, geometry));
+    assert_eq!(out, channels, "channels of weight {:?} and of v {:?}", weight.dims(), v.dims());
+    let windows = size.map(|n| {
+        (n + 2 * geometry.padding).checked_sub(kernel).map_or(0, |reach| reach / geometry.stride + 1)
+    });
+    assert_eq!(
+        windows,
+        [height, width],
+        "what an image {size:?} becomes, and v {:?}, {geometry:?}",
+        v.dims()
+    );
+    Tensor::from_dispatch(Dispatch::spread(v.into_dispatch(), weight.into_dispatch(), geometry, size))
 }
 
 /// The first dimension of a weight and the side of its kernel.

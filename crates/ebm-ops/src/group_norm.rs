@@ -9,6 +9,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+use crate::profile::span;
+
 /// SiLU(GroupNorm(x; γ, β) · (1 + scale) + shift), differentiable in every argument.
 ///
 /// Each of `groups` groups of channels of an image is brought to mean 0 and (biased) variance 1 over its
@@ -47,13 +49,9 @@ pub fn group_norm_silu(
             (gain * scale.clone(), bias * scale + shift)
         }
     };
-    let (y, _statistics) = Dispatch::group_norm_silu(
-        x.into_dispatch(),
-        gain.into_dispatch(),
-        bias.into_dispatch(),
-        groups,
-        epsilon,
-    );
+    let [gain, bias] = [gain, bias].map(Tensor::into_dispatch);
+    let (y, _statistics) =
+        span("normalisation", || Dispatch::group_norm_silu(x.into_dispatch(), gain, bias, groups, epsilon));
     Tensor::from_dispatch(y)
 }
 

@@ -6,6 +6,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extensi
 use burn::tensor::{DType, Tensor, TensorData};
 
 use crate::Noise;
+use crate::profile::span;
 
 /// x + η s + √(2η) z, where s is the `score` at `x`, η the `step_size`, and z the standard normals that
 /// [`Noise::normal_like`] would have drawn, to the bit; the draw counts as one.
@@ -29,7 +30,8 @@ pub fn langevin_step<const D: usize>(
     assert!(0.0 <= step_size, "expected a step size of at least 0, found {step_size}");
     let here = noise.clone();
     noise.advance();
-    Tensor::from_dispatch(Dispatch::langevin_step(x.into_dispatch(), score.into_dispatch(), step_size, here))
+    let (x, score) = (x.into_dispatch(), score.into_dispatch());
+    Tensor::from_dispatch(span("Langevin step", || Dispatch::langevin_step(x, score, step_size, here)))
 }
 
 /// A step of Langevin dynamics.
@@ -58,7 +60,19 @@ impl<B: LangevinOps, C: CheckpointStrategy> LangevinOps for Autodiff<B, C> {}
 impl LangevinOps for burn::backend::NdArray {}
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
-impl LangevinOps for burn::backend::Cube {}
+impl LangevinOps for burn::backend::Cube {
+    fn langevin_step(
+        x: FloatTensor<Self>,
+        score: FloatTensor<Self>,
+        step_size: f64,
+        mut noise: Noise,
+    ) -> FloatTensor<Self> {
+        if x.dtype() != DType::F32 || score.dtype() != DType::F32 || x.shape().num_elements() == 0 {
+            return plain::<Self>(x, score, step_size, noise);
+        }
+        crate::cube::langevin::step(x, score, step_size, noise.key(), noise.advance())
+    }
+}
 
 /// What the step means, in the operations that every backend has.
 fn plain<B: Backend>(
@@ -85,12 +99,12 @@ mod flex {
 
     use burn::backend::{Flex, tensor::FloatTensor};
     use burn::tensor::DType;
-    use pulp::{Arch, Simd, WithSimd};
+    use pulp::{Simd, WithSimd};
 
     use super::{LangevinOps, plain};
     use crate::buffer::{self, CHUNK};
     use crate::stream::{Fill, Normals};
-    use crate::{Noise, vector};
+    use crate::{Noise, simd, vector};
 
     /// Elements whose noise is made before it is used: 4 KiB, a multiple of what the vectors of blocks give at once.
     const TILE: usize = 1024;
@@ -108,11 +122,11 @@ mod flex {
             let score = buffer::contiguous(score);
             let score = score.storage::<f32>();
             let (drift, diffusion) = (step_size as f32, (2.0 * step_size).sqrt() as f32);
-            let (key, draw) = (noise.key(), noise.advance());
+            let (key, draw, arch) = (noise.key(), noise.advance(), simd::arch());
             buffer::update(x, |i, x| {
                 let first = i * CHUNK;
                 let score = &score[first..][..x.len()];
-                Arch::new().dispatch(Step { x, score, drift, diffusion, key, draw, first });
+                arch.dispatch(Step { x, score, drift, diffusion, key, draw, first });
             })
         }
     }

@@ -12,13 +12,29 @@ pub mod adam;
 #[cfg(feature = "flex")]
 mod buffer;
 pub mod conv;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod cube;
+pub mod dense;
 pub mod group_norm;
 pub mod langevin;
+#[cfg(feature = "flex")]
+mod matrix;
 mod noise;
 mod normal;
+#[cfg(feature = "flex")]
+mod parallel;
 mod philox;
+#[cfg(feature = "flex")]
+mod product;
+pub mod profile;
+pub mod simd;
+pub mod square_sum;
 mod stream;
+#[cfg(feature = "flex")]
+mod transpose;
 mod vector;
 
 pub use noise::Noise;
+#[cfg(feature = "flex")]
+pub use parallel::join_threads;
 pub use philox::philox4x32;

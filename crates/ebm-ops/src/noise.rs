@@ -4,9 +4,11 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use crate::cube;
 use crate::normal;
 use crate::philox::philox4x32;
-use crate::stream::{self, Normals, Signs, Uniforms, Words};
+use crate::stream::{self, Law, Normals, Signs, Uniforms, Words};
 
 /// Elements that one task fills; a multiple of the four words of a block.
 const CHUNK: usize = 16 * 1024;
@@ -58,7 +60,7 @@ impl Noise {
     }
 
     /// The stream's key.
-    #[cfg(feature = "flex")]
+    #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
     pub(crate) fn key(&self) -> [u32; 2] {
         self.key
     }
@@ -122,28 +124,47 @@ impl Noise {
 
     /// A tensor of standard normals in the device's float type.
     pub fn normal<const D: usize>(&mut self, shape: [usize; D], device: &Device) -> Tensor<D> {
-        let data = TensorData::new(self.normals(shape.iter().product()), shape);
-        Tensor::from_data(data, device)
+        self.tensor::<Normals, D>(shape, device, device.settings().float_dtype.into())
     }
 
     /// Standard normals of the shape, type and device of `x`; never tracked by autodiff.
     pub fn normal_like<const D: usize>(&mut self, x: &Tensor<D>) -> Tensor<D> {
-        let n = x.dims().iter().product();
+        let (shape, device) = (x.dims(), x.device().inner());
         match x.dtype() {
-            DType::F64 => like(self.normals_f64(n), x),
-            _ => like(self.normals(n), x),
+            DType::F64 => {
+                let data = TensorData::new(self.normals_f64(shape.iter().product()), shape);
+                Tensor::from_data(data, (&device, DType::F64))
+            }
+            dtype => self.tensor::<Normals, D>(shape, &device, dtype),
         }
     }
 
     /// Numbers uniform on `[0, 1)` in the device's float type.
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], device: &Device) -> Tensor<D> {
-        let data = TensorData::new(self.uniforms(shape.iter().product()), shape);
-        Tensor::from_data(data, device)
+        self.tensor::<Uniforms, D>(shape, device, device.settings().float_dtype.into())
     }
 
     /// Rademacher signs, −1 or 1, of the shape, type and device of `x`; never tracked by autodiff.
     pub fn rademacher_like<const D: usize>(&mut self, x: &Tensor<D>) -> Tensor<D> {
-        like(self.signs(x.dims().iter().product()), x)
+        self.tensor::<Signs, D>(x.dims(), &x.device().inner(), x.dtype())
+    }
+
+    /// One draw as a tensor: made on the device where it has a kernel for it, else here and carried there.
+    fn tensor<L: Law<Number = f32>, const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        device: &Device,
+        dtype: DType,
+    ) -> Tensor<D> {
+        let (key, draw) = (self.key, self.advance());
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        if dtype == DType::F32
+            && let Some(tensor) = cube::draw(L::CUBE, key, draw, shape, device)
+        {
+            return tensor;
+        }
+        let numbers = stream::draw::<L>(key, draw, shape.iter().product());
+        Tensor::from_data(TensorData::new(numbers, shape), (device, dtype))
     }
 
     /// One draw of `n` elements, four to a block, filled by all threads.
@@ -164,10 +185,6 @@ impl Noise {
         });
         out
     }
-}
-
-fn like<const D: usize, T: burn::tensor::Element>(values: Vec<T>, x: &Tensor<D>) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, x.dims()), (&x.device().inner(), x.dtype()))
 }
 
 /// Two words as an index below `bound`.

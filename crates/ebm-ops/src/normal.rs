@@ -10,6 +10,26 @@ use crate::vector::polynomial;
 const ONE: u32 = 0x3f80_0000;
 const UNITS: u32 = 0x4b00_0000;
 
+/// The bits of √½.
+pub(crate) const SQRT_HALF: u32 = 0x3f35_04f3;
+
+/// (ln(1 + t) − t + t²/2)/t³ for √½ ≤ 1 + t ≤ √2, so that ln(1 + t) is right to 3e-8.
+pub(crate) const LOG: [f32; 7] = [
+    3.333_391e-1,
+    -2.500_133_8e-1,
+    1.996_306_3e-1,
+    -1.657_758_5e-1,
+    1.491_476_7e-1,
+    -1.426_748_6e-1,
+    8.700_436e-2,
+];
+
+/// sin(πx/2)/x in x² for |x| ≤ ½, right to 5e-9.
+pub(crate) const SIN: [f32; 4] = [1.570_796_4, -6.459_635e-1, 7.968_023e-2, -4.602_177e-3];
+
+/// (cos(πx/2) − 1)/x² in x² for |x| ≤ ½, right to 4e-8.
+pub(crate) const COS: [f32; 3] = [-1.233_698, 2.536_063_5e-1, -2.042_625e-2];
+
 /// Words as uniform numbers in `[0, 1)`, multiples of 2⁻²⁴: their 24 high bits.
 #[inline(always)]
 pub(crate) fn uniform<S: Simd>(simd: S, word: S::u32s) -> S::f32s {
@@ -38,18 +58,6 @@ pub(crate) fn box_muller<S: Simd>(simd: S, a: S::u32s, b: S::u32s) -> [S::f32s; 
 /// −2 ln((a + ½)/2³²), with relative error below 2⁻²².
 #[inline(always)]
 fn minus_two_log<S: Simd>(simd: S, a: S::u32s) -> S::f32s {
-    const SQRT_HALF: u32 = 0x3f35_04f3;
-    // (ln(1 + t) − t + t²/2)/t³ for √½ ≤ 1 + t ≤ √2, so that ln(1 + t) is right to 3e-8.
-    const LOG: [f32; 7] = [
-        3.333_391e-1,
-        -2.500_133_8e-1,
-        1.996_306_3e-1,
-        -1.657_758_5e-1,
-        1.491_476_7e-1,
-        -1.426_748_6e-1,
-        8.700_436e-2,
-    ];
-
     // a + ½ = (1 + t) 2ᵏ, rounded once: both halves of a convert exactly.
     let high = units(simd, simd.wrapping_dyn_shr_u32s(a, simd.splat_u32s(16)), 8_388_608.0);
     let low = units(simd, simd.and_u32s(a, simd.splat_u32s(0xffff)), 8_388_607.5);
@@ -71,10 +79,6 @@ fn minus_two_log<S: Simd>(simd: S, a: S::u32s) -> S::f32s {
 /// v is the nearest quarter turn and x of a quarter turn, |x| ≤ ½.
 #[inline(always)]
 fn direction<S: Simd>(simd: S, b: S::u32s) -> [S::f32s; 2] {
-    // sin(πx/2)/x and (cos(πx/2) − 1)/x² in x², right to 5e-9 and 4e-8.
-    const SIN: [f32; 4] = [1.570_796_4, -6.459_635e-1, 7.968_023e-2, -4.602_177e-3];
-    const COS: [f32; 3] = [-1.233_698, 2.536_063_5e-1, -2.042_625e-2];
-
     let quarter = simd.add_u32s(b, simd.splat_u32s(1 << 29));
     let rest = one_and(simd, simd.wrapping_dyn_shl_u32s(quarter, simd.splat_u32s(2)));
     // Half of the last bit makes the law symmetric.

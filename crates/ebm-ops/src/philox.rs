@@ -3,11 +3,11 @@
 use pulp::Simd;
 
 /// Rounds of the published, crush-resistant variant.
-const ROUNDS: usize = 10;
+pub(crate) const ROUNDS: usize = 10;
 /// Multipliers of the two 32×32→64 products of a round.
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// What the key grows by after each round (golden ratio, √3 − 1).
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// The four words that belong to `counter` under `key`.
 ///

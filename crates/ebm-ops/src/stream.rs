@@ -2,10 +2,12 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd, bytemuck};
+use pulp::{Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
-use crate::{normal, philox};
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use crate::cube;
+use crate::{normal, philox, profile, simd};
 
 /// Elements that one task fills; a multiple of those that a vector of lanes gives at once.
 const CHUNK: usize = 16 * 1024;
@@ -21,6 +23,10 @@ pub(crate) trait Law {
     /// A number, of 32 bits.
     type Number: Copy + Send;
 
+    /// The same law on a CubeCL device.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    const CUBE: cube::Law;
+
     /// The bits of the numbers, of as many blocks as there are lanes.
     fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4];
 
@@ -33,6 +39,9 @@ pub(crate) struct Words;
 
 impl Law for Words {
     type Number = u32;
+
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    const CUBE: cube::Law = cube::Law::Words;
 
     #[inline(always)]
     fn numbers<S: Simd>(_: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
@@ -50,6 +59,9 @@ pub(crate) struct Uniforms;
 
 impl Law for Uniforms {
     type Number = f32;
+
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    const CUBE: cube::Law = cube::Law::Uniforms;
 
     #[inline(always)]
     fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
@@ -69,6 +81,9 @@ pub(crate) struct Signs;
 
 impl Law for Signs {
     type Number = f32;
+
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    const CUBE: cube::Law = cube::Law::Signs;
 
     #[inline(always)]
     fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
@@ -90,6 +105,9 @@ pub(crate) struct Normals;
 impl Law for Normals {
     type Number = f32;
 
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    const CUBE: cube::Law = cube::Law::Normals;
+
     #[inline(always)]
     fn numbers<S: Simd>(simd: S, [a, b, c, d]: [S::u32s; 4]) -> [S::u32s; 4] {
         let ([p, q], [r, s]) = (normal::box_muller(simd, a, b), normal::box_muller(simd, c, d));
@@ -105,9 +123,11 @@ impl Law for Normals {
 
 /// Draw number `draw` of the stream with this key, `n` elements, filled by all threads.
 pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number> {
-    let mut numbers = Vec::with_capacity(n);
-    numbers.spare_capacity_mut()[..n].par_chunks_mut(CHUNK).enumerate().for_each(|(task, out)| {
-        Arch::new().dispatch(Fill::<L> { key, draw, first: task * CHUNK, out });
+    let (mut numbers, arch) = (Vec::with_capacity(n), simd::arch());
+    profile::span("noise", || {
+        numbers.spare_capacity_mut()[..n].par_chunks_mut(CHUNK).enumerate().for_each(|(task, out)| {
+            arch.dispatch(Fill::<L> { key, draw, first: task * CHUNK, out });
+        });
     });
     // SAFETY: there is room for n numbers, the chunks cover the first n places, and `Fill` writes every place
     // of the slice that it is given.
@@ -168,7 +188,7 @@ mod tests {
             unsafe { &mut *(out.as_mut_slice() as *mut [L::Number] as *mut [MaybeUninit<L::Number>]) }
         });
         Fill::<L> { key: [71, 73], draw: 1 << 40, first, out: scalar }.with_simd(Scalar);
-        Arch::new().dispatch(Fill::<L> { key: [71, 73], draw: 1 << 40, first, out: vector });
+        simd::arch().dispatch(Fill::<L> { key: [71, 73], draw: 1 << 40, first, out: vector });
         out
     }
 

@@ -103,6 +103,94 @@ pub(crate) fn softplus<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.add_f32s(log, simd.select_f32s(positive, x, all(simd, 0.0)))
 }
 
+/// y as from [`decay`], e = exp(y), and with σ at -y: σ and 1 - σ.
+#[inline(always)]
+fn parts<S: Simd>(simd: S, x: S::f32s) -> [S::f32s; 4] {
+    let ([y, e], one) = (decay(simd, x), all(simd, 1.0));
+    let large = simd.div_f32s(one, simd.add_f32s(e, one));
+    [y, e, large, simd.mul_f32s(e, large)]
+}
+
+/// `value` where x is not negative, `-value` where it is.
+#[inline(always)]
+fn odd<S: Simd>(simd: S, x: S::f32s, value: S::f32s) -> S::f32s {
+    let negative = simd.less_than_f32s(x, all(simd, 0.0));
+    simd.select_f32s(negative, simd.neg_f32s(value), value)
+}
+
+/// 1 - e times `large`, that is 2σ - 1 at |x|.
+#[inline(always)]
+fn bend<S: Simd>(simd: S, e: S::f32s, large: S::f32s) -> S::f32s {
+    simd.mul_f32s(simd.sub_f32s(all(simd, 1.0), e), large)
+}
+
+/// The second derivative of [`silu`]: b (2 - |x| (2σ - 1)), b = σ (1 - σ), σ at |x|; 0 at ±∞.
+#[inline(always)]
+pub(crate) fn silu_second<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let [y, e, large, small] = parts(simd, x);
+    let bell = simd.mul_f32s(small, large);
+    simd.mul_f32s(bell, simd.mul_add_f32s(y, bend(simd, e, large), all(simd, 2.0)))
+}
+
+/// The third derivative of [`silu`]: ∓b (3 (2σ - 1) - |x| (1 - 6b)); 0 at ±∞.
+#[inline(always)]
+pub(crate) fn silu_third<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let [y, e, large, small] = parts(simd, x);
+    let bell = simd.mul_f32s(small, large);
+    let rest = simd.mul_f32s(y, simd.mul_add_f32s(bell, all(simd, -6.0), all(simd, 1.0)));
+    let sum = simd.mul_add_f32s(bend(simd, e, large), all(simd, 3.0), rest);
+    odd(simd, x, simd.mul_f32s(simd.neg_f32s(bell), sum))
+}
+
+/// σ (1 - σ), the derivative of [`logistic`]; 0 at ±∞.
+#[inline(always)]
+pub(crate) fn bell<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let [_, _, large, small] = parts(simd, x);
+    simd.mul_f32s(small, large)
+}
+
+/// The derivative of [`bell`]: σ (1 - σ) (1 - 2σ); 0 at ±∞.
+#[inline(always)]
+pub(crate) fn bell_slope<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let [_, e, large, small] = parts(simd, x);
+    odd(simd, x, simd.mul_f32s(simd.neg_f32s(simd.mul_f32s(small, large)), bend(simd, e, large)))
+}
+
+/// tanh(x); ±1 at ±∞.
+///
+/// Below 5/8 a polynomial, beyond it 1 - 2 e/(1 + e), e = exp(-2|x|).
+#[inline(always)]
+pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // (tanh(x)/x - 1)/x² in x² below 5/8, so that the whole is right to 9e-9.
+    const TANH: [f32; 5] = [-3.333_328e-1, 1.333_144_2e-1, -5.373_971_5e-2, 2.063_908_6e-2, -5.704_987e-3];
+
+    let [_, _, _, small] = parts(simd, simd.add_f32s(x, x));
+    let far = odd(simd, x, simd.mul_add_f32s(small, all(simd, -2.0), all(simd, 1.0)));
+    let square = simd.mul_f32s(x, x);
+    let near = simd.mul_add_f32s(simd.mul_f32s(x, square), polynomial(simd, square, TANH), x);
+    simd.select_f32s(simd.less_than_f32s(simd.abs_f32s(x), all(simd, 0.625)), near, far)
+}
+
+/// The derivative of [`tanh`]: 4 σ (1 - σ), σ at 2x; 0 at ±∞.
+#[inline(always)]
+pub(crate) fn tanh_slope<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    simd.mul_f32s(bell(simd, simd.add_f32s(x, x)), all(simd, 4.0))
+}
+
+/// The second derivative of [`tanh`]: -2 tanh(x) times the first; 0 at ±∞.
+#[inline(always)]
+pub(crate) fn tanh_second<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let twice = simd.mul_f32s(tanh(simd, x), all(simd, -2.0));
+    simd.mul_f32s(twice, tanh_slope(simd, x))
+}
+
+/// The third derivative of [`tanh`]: t (4 - 6 t), t the first; 0 at ±∞.
+#[inline(always)]
+pub(crate) fn tanh_third<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let slope = tanh_slope(simd, x);
+    simd.mul_f32s(slope, simd.mul_add_f32s(slope, all(simd, -6.0), all(simd, 4.0)))
+}
+
 /// Replaces every element v of `values` by `function`(v, the elements of `others` beside it).
 ///
 /// # Panics

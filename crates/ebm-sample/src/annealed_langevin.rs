@@ -4,8 +4,9 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::NoisyScore;
 use ebm_ops::Noise;
 
+use crate::descent::descend;
 use crate::level::{self, Level};
-use crate::{Chain, Langevin, NoiseLadder, SampleError};
+use crate::{Langevin, NoiseLadder, SampleError};
 
 /// At each level σ of the ladder, a few Langevin steps of size η = r σ², and at the end the mean of the
 /// clean point, x + σ_L² s(x, σ_L).
@@ -54,20 +55,10 @@ impl AnnealedLangevin {
         start: Tensor<2>,
         noise: Noise,
     ) -> impl Iterator<Item = Level> {
-        let mut moving = Some((start, noise));
-        let last = self.ladder.levels().len() - 1;
-        self.ladder.levels().iter().enumerate().flat_map(move |(i, &sigma)| {
-            let (position, noise) = moving.take().expect("each level hands on to the next");
-            let at_noise = model.at(sigma);
-            let kernel =
-                Langevin::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive");
-            let mut chain = Chain::start(&at_noise, kernel, position, noise);
-            let position = chain.nth(self.steps_per_level - 1).expect("a chain does not end").position;
-            let denoised =
-                (i == last).then(|| Level { sigma: 0.0, position: at_noise.denoise(position.clone()) });
-            moving = Some((position.clone(), chain.into_noise()));
-            std::iter::once(Level { sigma, position }).chain(denoised)
-        })
+        let kernel_at = |sigma: f64| {
+            Langevin::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive")
+        };
+        descend(&self.ladder, self.steps_per_level, kernel_at, model, start, noise)
     }
 
     /// The denoised samples at the end of the descent, `[samples, dim]`.

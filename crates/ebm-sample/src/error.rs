@@ -10,6 +10,25 @@ pub enum SampleError {
     /// An amount of fresh noise that is none.
     #[error("churn: expected a finite number that is not negative, found {0}")]
     Churn(f64),
+    /// A friction that is none.
+    #[error("friction: expected a positive, finite number, found {0}")]
+    Friction(f64),
+    /// A target acceptance that is none.
+    #[error("acceptance: expected a number between 0 and 1, found {0}")]
+    Acceptance(f64),
+    /// A temperature that is none.
+    #[error("temperature: expected a positive, finite number, found {0}")]
+    Temperature(f64),
+    /// Temperatures that do not rise from 1.
+    #[error("temperature {index}: expected {expected}, found {found}")]
+    Rung {
+        /// Its place, from 0.
+        index: usize,
+        /// What it has to be.
+        expected: String,
+        /// The temperature given.
+        found: f64,
+    },
     /// A number of steps or levels that is too small.
     #[error("{what}: expected at least {least}, found {found}")]
     Count {
@@ -19,6 +38,14 @@ pub enum SampleError {
         least: usize,
         /// The number given.
         found: usize,
+    },
+    /// A variance that is none.
+    #[error("variance {index}: expected a positive, finite number, found {found}")]
+    Variance {
+        /// Its coordinate, from 0.
+        index: usize,
+        /// The number given.
+        found: f64,
     },
     /// A noise level that is none.
     #[error("noise level {index}: expected a positive, finite number, found {sigma}")]

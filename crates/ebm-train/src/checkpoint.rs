@@ -1,8 +1,12 @@
 //! A run on disk, whole or not at all.
 //!
-//! A checkpoint is a folder `step-N` with `weights.safetensors`, `optimizer.safetensors` and
-//! `manifest.json`, which names the run, the step, the noise, and the SHA-256 of the other files and of
-//! itself. It is written beside, flushed, and renamed as one.
+//! A checkpoint is a folder `step-N` with `weights.safetensors`, `optimizer.safetensors`, if the objective
+//! remembers something `objective.safetensors`, and `manifest.json`, which names the run, the step, the
+//! noise, the retreats, and the SHA-256 of the other files and of itself. It is written beside, flushed, and
+//! renamed as one.
+//!
+//! No checkpoint is of a run that has diverged, whatever observer asks for it: [`Checkpoints::save`] itself
+//! asks the state whether every step so far was sound, and looks at every number that it is about to write.
 
 mod folder;
 mod manifest;
@@ -10,15 +14,16 @@ mod manifest;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_model::weights::{self, NamedTensors};
 
-use crate::{Optimizer, TrainError, TrainState};
+use crate::{Divergence, Memory, Optimizer, TrainError, TrainState};
 use folder::{read, write_folder};
 use manifest::Manifest;
 
 const WEIGHTS: &str = "weights.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
+const OBJECTIVE: &str = "objective.safetensors";
 const MANIFEST: &str = "manifest.json";
 /// The running loss among the tensors of the optimiser.
 const LOSS: &str = "loss";
@@ -52,26 +57,30 @@ impl Checkpoints {
     /// Writes `step-N` and removes what is older than the last few; the path of what was written.
     ///
     /// # Errors
-    /// [`TrainError::NotFinite`] if the running loss is no number, [`TrainError::Io`] if the disk refuses;
-    /// earlier checkpoints are then untouched.
+    /// [`TrainError::Diverged`] if a step was not sound or a number is not finite, [`TrainError::Io`] if the
+    /// disk refuses; earlier checkpoints are then untouched.
     pub fn save<M: Module>(&self, state: &TrainState<M>) -> Result<PathBuf, TrainError> {
-        let loss = state.loss();
-        if 0 < state.step && !loss.is_finite() {
-            return Err(TrainError::NotFinite { step: state.step, loss });
-        }
+        state.check()?;
         let model = state.model().valid();
-        let mut memory = state.optimizer.to_tensors(&model);
+        let mut optimizer = state.optimizer.to_tensors(&model);
         if let Some(running) = &state.running {
-            memory.insert(LOSS.into(), running.clone().into_data());
+            optimizer.insert(LOSS.into(), running.clone().into_data());
         }
-        let bytes = |tensors: &NamedTensors, path: &str| {
-            weights::to_bytes(tensors, "").map_err(|error| self.broken(path, &error.to_string()))
-        };
-        let mut files = vec![
-            (WEIGHTS, bytes(&weights::collect(&model), WEIGHTS)?),
-            (OPTIMIZER, bytes(&memory, OPTIMIZER)?),
-        ];
-        let manifest = Manifest::new(state.step, &self.config_hash, &state.noise, &files);
+        let memory = state.memory.iter().map(|(name, rows)| (name.clone(), floats(rows.clone())));
+        let mut parts = vec![(WEIGHTS, weights::collect(&model)), (OPTIMIZER, optimizer)];
+        if !state.memory.is_empty() {
+            parts.push((OBJECTIVE, memory.collect()));
+        }
+        let mut files = Vec::new();
+        for (file, tensors) in &parts {
+            if let Some(tensor) = not_finite(tensors) {
+                let reason = Divergence::State { tensor };
+                return Err(TrainError::Diverged { step: state.step, reason });
+            }
+            let bytes = weights::to_bytes(tensors, "");
+            files.push((*file, bytes.map_err(|error| self.broken(file, &error.to_string()))?));
+        }
+        let manifest = Manifest::new(state, &self.config_hash, &files);
         files.push((MANIFEST, manifest.to_bytes()));
         let path = write_folder(&self.folder, &name(state.step), &files)?;
         self.forget(state.step);
@@ -115,12 +124,17 @@ impl Checkpoints {
         let model = weights::apply(model.clone(), tensors(WEIGHTS)?)
             .map_err(|error| self.broken_at(&path.join(WEIGHTS), error.to_string()))?
             .train();
+        let device = model.devices().into_iter().next().map(|device| device.inner());
+        let device = device.ok_or_else(|| self.broken_at(path, "a network without parameters".into()))?;
         let mut memory = tensors(OPTIMIZER)?;
-        let device = model.devices().into_iter().next();
-        let running = memory.remove(LOSS).zip(device).map(|(data, device)| scalar(data, &device.inner()));
+        let running = memory.remove(LOSS).map(|data| Tensor::from_data(data, &device));
         let optimizer = Optimizer::from_tensors(&model, memory)
             .map_err(|reason| self.broken_at(&path.join(OPTIMIZER), reason))?;
-        Ok(TrainState::restore(model, optimizer, manifest.step, running, manifest.noise))
+        let memory = if manifest.lists(OBJECTIVE) { tensors(OBJECTIVE)? } else { NamedTensors::new() };
+        let memory = rows(memory, &device).map_err(|reason| self.broken_at(&path.join(OBJECTIVE), reason))?;
+        let mut state = TrainState::restore(model, optimizer, manifest.step, manifest.noise);
+        (state.running, state.memory, state.retreats) = (running, memory, manifest.retreats);
+        Ok(state)
     }
 
     /// The steps of the checkpoints in the folder, in order; none if there is no folder.
@@ -158,6 +172,22 @@ fn name(step: u64) -> String {
     format!("step-{step}")
 }
 
-fn scalar(data: TensorData, device: &burn::tensor::Device) -> Tensor<1> {
-    Tensor::from_data(data, device)
+/// The tensor as 32-bit floats on the host.
+fn floats(tensor: Tensor<2>) -> TensorData {
+    tensor.into_data().convert_dtype(DType::F32)
+}
+
+/// The batches of rows that these tensors are, or which of them is none.
+fn rows(tensors: NamedTensors, device: &Device) -> Result<Memory, String> {
+    let row = |(name, data): (String, TensorData)| match data.shape().as_slice() {
+        [_, _] => Ok((name, Tensor::from_data(data, device))),
+        shape => Err(format!("{name} has shape {shape:?}, expected two dimensions")),
+    };
+    tensors.into_iter().map(row).collect()
+}
+
+/// The first tensor with a number that is not finite.
+fn not_finite(tensors: &NamedTensors) -> Option<String> {
+    let sound = |data: &TensorData| data.iter::<f32>().all(f32::is_finite);
+    tensors.iter().find(|(_, data)| !sound(data)).map(|(name, _)| name.clone())
 }

@@ -19,13 +19,19 @@ pub enum TrainError {
         /// What it has to be.
         expected: &'static str,
     },
-    /// The loss is no number any more.
-    #[error("the running loss is {loss} at step {step}; a smaller learning rate may help")]
-    NotFinite {
-        /// The first step at which it was noticed.
+    /// The run is no longer one that learns.
+    #[error("training diverged at step {step}: {reason}; a smaller learning rate may help")]
+    Diverged {
+        /// The first step at which something was wrong, from 1.
         step: u64,
-        /// The running loss.
-        loss: f64,
+        /// What it was.
+        reason: Divergence,
+    },
+    /// What a state remembers of its objective is not what this objective goes on from.
+    #[error("the objective cannot go on from this state: {reason}")]
+    Memory {
+        /// What is missing, too many, or of another shape.
+        reason: String,
     },
     /// A loss that no parameter has a part in.
     #[error(
@@ -77,4 +83,41 @@ pub enum TrainError {
         /// Why each one that was there is not usable.
         refused: Vec<String>,
     },
+}
+
+/// What shows that a run has diverged.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Divergence {
+    /// A loss that is no finite number.
+    #[error("the loss was {loss}")]
+    Loss {
+        /// The loss.
+        loss: f64,
+    },
+    /// Energies of data and negatives that have come apart, or are no numbers.
+    #[error("the mean energy of the data less that of the negatives was {gap}, expected within ±{bound}")]
+    EnergyGap {
+        /// The difference, in nats.
+        gap: f64,
+        /// The bound.
+        bound: f64,
+    },
+    /// A number of the state that is not finite.
+    #[error("{tensor} holds a number that is not finite")]
+    State {
+        /// The tensor, by the name that it has in a checkpoint.
+        tensor: String,
+    },
+}
+
+impl TrainError {
+    /// What an observer said, or the divergence that it met with while it saved the run.
+    pub(crate) fn observed(step: u64, source: BoxError) -> Self {
+        match source.downcast::<Self>() {
+            Ok(error) if matches!(*error, Self::Diverged { .. }) => *error,
+            Ok(error) => Self::Observer { step, source: error },
+            Err(source) => Self::Observer { step, source },
+        }
+    }
 }

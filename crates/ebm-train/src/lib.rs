@@ -2,6 +2,26 @@
 //!
 //! A [`Trainer`] asks a source for a batch, an [`Objective`] for its loss, and an [`Observer`] whether to
 //! go on. It knows no dataset: a source is any function from the step to a batch.
+//!
+//! | objective | trains | needs |
+//! |---|---|---|
+//! | [`DenoisingScoreMatching`] | a score or an energy at every noise level | `NoisyScore` |
+//! | [`DenoisingAt`] | a score or an energy at one | `Score` |
+//! | [`ImplicitScoreMatching`] | a score or an energy of the data themselves, in few dimensions | `Directional` |
+//! | [`SlicedScoreMatching`] | the same in many | `Directional` |
+//! | [`VarianceReduced`] | the same with less variance | `Directional + Score` |
+//! | [`FiniteDifferenceScoreMatching`] | an energy that can only be evaluated | `Energy` |
+//! | [`ContrastiveDivergence`] | an energy by a sampler that starts at the data | `Energy`, a [`NegativeSampler`] |
+//! | [`PersistentContrastiveDivergence`] | an energy by chains that go on | `Energy`, a [`NegativeSampler`] |
+//! | [`NoiseContrastiveEstimation`] | an energy and its log Z | `Energy` |
+//!
+//! All of them take first-order autodiff: no loss differentiates by the position.
+//!
+//! # When a run diverges
+//! Every step is watched on the device, and looked at every twenty steps, at the last, and before a
+//! checkpoint is written. A loss that is no number, or energies that have come apart, end the run with
+//! [`TrainError::Diverged`], and no checkpoint is ever of such a state. [`TrainState::retreat`] makes the last
+//! one a state to go on from, with half of the learning rate.
 #![forbid(unsafe_code)]
 
 mod trainer;
@@ -10,23 +30,55 @@ mod denoising;
 mod noise_law;
 mod objective;
 
+mod denoising_at;
+mod directions;
+mod finite_difference;
+mod implicit;
+mod sliced;
+
+mod contrast;
+mod contrastive_divergence;
+mod negative_sampler;
+mod persistent;
+mod replay_buffer;
+mod short_run;
+
+mod noise_contrastive;
+mod self_normalized;
+
+mod health;
 mod observer;
 mod optimizer;
 mod schedule;
 mod settings;
 mod state;
+mod watch;
 
 mod checkpoint;
 mod error;
 
 pub use checkpoint::{Checkpoints, Restored};
+pub use contrast::ContrastSettings;
+pub use contrastive_divergence::ContrastiveDivergence;
 pub use denoising::{DenoisingScoreMatching, Weighting};
-pub use error::{BoxError, TrainError};
+pub use denoising_at::DenoisingAt;
+pub use directions::Directions;
+pub use error::{BoxError, Divergence, TrainError};
+pub use finite_difference::FiniteDifferenceScoreMatching;
+pub use health::{ChainAges, Health, HealthReading};
+pub use implicit::ImplicitScoreMatching;
+pub use negative_sampler::{NegativeSampler, SamplerReport};
+pub use noise_contrastive::NoiseContrastiveEstimation;
 pub use noise_law::NoiseLaw;
-pub use objective::Objective;
+pub use objective::{Memory, Objective};
 pub use observer::{Event, Every, Observer, Observers};
 pub use optimizer::{AdamSettings, Optimizer};
+pub use persistent::{BufferSettings, PersistentContrastiveDivergence};
+pub use replay_buffer::{ReplayBuffer, Restart};
 pub use schedule::Schedule;
+pub use self_normalized::SelfNormalized;
 pub use settings::TrainSettings;
+pub use short_run::ShortRun;
+pub use sliced::{SlicedScoreMatching, VarianceReduced};
 pub use state::TrainState;
 pub use trainer::{Finish, Trainer};

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use crate::{BoxError, TrainSettings, TrainState};
+use burn::module::Module;
+
+use crate::{BoxError, Health, TrainSettings, TrainState};
 
 /// A step has been done.
 #[derive(Debug)]
@@ -11,12 +13,21 @@ pub struct Event<'a, M> {
     pub state: &'a TrainState<M>,
     /// How it goes.
     pub settings: &'a TrainSettings,
+    /// How the sampler inside the objective did, if there is one; reading it waits for the device.
+    pub health: Option<&'a Health>,
 }
 
 impl<M> Event<'_, M> {
     /// Whether this was the last step.
     pub fn is_last(&self) -> bool {
         self.state.step == self.settings.steps
+    }
+}
+
+impl<M: Module> Event<'_, M> {
+    /// The learning rate that the step was done with.
+    pub fn learning_rate(&self) -> f64 {
+        self.state.learning_rate(self.settings, self.state.step.saturating_sub(1))
     }
 }
 

@@ -6,6 +6,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Shape, Tensor, TensorData};
 use ebm_model::weights::{NamedTensors, ParameterPath};
 use ebm_ops::adam::{AdamStep, Moments};
+use ebm_ops::square_sum::add_square_sum;
 use serde::{Deserialize, Serialize};
 
 /// Adam's own numbers; the defaults are PyTorch's.
@@ -59,8 +60,9 @@ impl Optimizer {
         clip_norm: f64,
         step: AdamStep,
     ) -> M {
-        let squares = gradients.values().map(|gradient| gradient.clone().square().sum());
-        let Some(square) = squares.reduce(|sum, square| sum + square) else { return model };
+        let Some(first) = gradients.values().next() else { return model };
+        let zero = Tensor::zeros([1], (&first.device(), first.dtype()));
+        let square = gradients.values().fold(zero, |sum, gradient| add_square_sum(sum, gradient.clone()));
         // The factor stays on the device: reading it would stall a GPU once a step.
         let factor = ((square.sqrt() + 1e-6).recip() * clip_norm).clamp_max(1.0);
         let (path, moments) = (ParameterPath::default(), &mut self.moments);
@@ -197,7 +199,7 @@ impl ModuleMapper for Update<'_> {
         let (id, value, mapper) = param.consume();
         let (shape, n) = (value.dims(), value.shape().num_elements());
         let (value, moments) =
-            self.step.apply(value.inner().reshape([n]), gradient * self.factor.clone(), moments);
+            self.step.apply_scaled(value.inner().reshape([n]), gradient, self.factor.clone(), moments);
         self.moments.insert(name, moments);
         let value = Tensor::from_inner(value.reshape(shape)).require_grad();
         Param::from_mapped_value(id, value, mapper)

@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 use ebm_model::weights;
 use ebm_ops::Noise;
 
-use crate::Optimizer;
+use crate::watch::Watch;
+use crate::{Divergence, Health, Memory, Optimizer, TrainError, TrainSettings};
 
 /// How much of the running loss stays when a new loss comes in.
 const LOSS_DECAY: f64 = 0.98;
@@ -19,6 +20,9 @@ pub struct TrainState<M> {
     pub(crate) step: u64,
     pub(crate) running: Option<Tensor<1>>,
     pub(crate) noise: Noise,
+    pub(crate) memory: Memory,
+    pub(crate) retreats: u32,
+    watch: Watch,
 }
 
 impl<M: Module> TrainState<M> {
@@ -26,7 +30,7 @@ impl<M: Module> TrainState<M> {
     pub fn new(model: M, noise: Noise) -> Self {
         let model = model.train();
         let optimizer = Optimizer::new(&model);
-        Self { model: Some(model), optimizer, step: 0, running: None, noise }
+        Self::restore(model, optimizer, 0, noise)
     }
 
     /// Steps done.
@@ -54,24 +58,59 @@ impl<M: Module> TrainState<M> {
         weights::apply(plain, tensors).expect("averages have the names and shapes of the weights")
     }
 
+    /// How often the run had to go back to a checkpoint because it diverged.
+    pub fn retreats(&self) -> u32 {
+        self.retreats
+    }
+
+    /// The learning rate of the step with this number, counted from 0: the schedule's, halved by each retreat.
+    pub fn learning_rate(&self, settings: &TrainSettings, step: u64) -> f64 {
+        settings.schedule().at(step) * 0.5f64.powf(f64::from(self.retreats))
+    }
+
+    /// This state, restored from a checkpoint, as one to go on from after the run had come to `diverged`:
+    /// with half of the learning rate that it diverged with.
+    ///
+    /// Batches and noise come again as they were. Whoever wants a smaller step of the sampler too builds the
+    /// objective anew, by [`retreats`](Self::retreats).
+    pub fn retreat(self, diverged: &Self) -> Self {
+        Self { retreats: self.retreats.max(diverged.retreats) + 1, ..self }
+    }
+
+    /// Whether every step since the beginning, or since the checkpoint, was sound: its loss a number, the
+    /// energies of data and negatives within their bound. Waits for the device.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] with the first step that was not.
+    pub fn check(&self) -> Result<(), TrainError> {
+        if let Some((step, reason)) = self.watch.alarm() {
+            return Err(TrainError::Diverged { step, reason });
+        }
+        // A GPU's arithmetic may not know of numbers that are none; the host's does.
+        let loss = self.loss();
+        if loss.is_finite() || self.running.is_none() {
+            return Ok(());
+        }
+        Err(TrainError::Diverged { step: self.step, reason: Divergence::Loss { loss } })
+    }
+
     /// Replaces the model by what `step` makes of it.
     pub(crate) fn update(&mut self, step: impl FnOnce(&mut Optimizer, M) -> M) {
         let model = self.model.take().expect("a step puts the model back");
         self.model = Some(step(&mut self.optimizer, model));
     }
 
-    pub(crate) fn restore(
-        model: M,
-        optimizer: Optimizer,
-        step: u64,
-        running: Option<Tensor<1>>,
-        noise: Noise,
-    ) -> Self {
-        Self { model: Some(model), optimizer, step, running, noise }
+    /// The state of a tracked model at `step`, without running loss, memory, and retreats.
+    pub(crate) fn restore(model: M, optimizer: Optimizer, step: u64, noise: Noise) -> Self {
+        let (memory, watch) = (Memory::new(), Watch::default());
+        Self { model: Some(model), optimizer, step, running: None, noise, memory, retreats: 0, watch }
     }
 
-    pub(crate) fn record(&mut self, loss: Tensor<1>) {
+    /// Counts a step that had this loss and this sampler.
+    pub(crate) fn record(&mut self, loss: Tensor<1>, health: Option<&Health>) {
         let loss = loss.inner();
+        self.step += 1;
+        self.watch.look(self.step, loss.clone(), health);
         self.running = Some(match self.running.take() {
             None => loss,
             Some(running) => running * LOSS_DECAY + loss * (1.0 - LOSS_DECAY),

@@ -8,7 +8,7 @@ use ebm_ops::adam::AdamStep;
 
 use crate::{BoxError, Event, Objective, Observer, Optimizer, TrainError, TrainSettings, TrainState};
 
-/// Every so many steps the loss is read, which waits for the device, to see that it is still a number.
+/// Every so many steps it is read, which waits for the device, whether all of them were sound.
 const CHECK_EVERY: u64 = 20;
 
 /// How a run ended.
@@ -32,9 +32,13 @@ impl<M: Module, O: Objective<M>> Trainer<M, O> {
     /// A run that begins, or goes on, at `state`.
     ///
     /// # Errors
-    /// [`TrainError::Setting`], naming the setting that is out of range.
-    pub fn new(state: TrainState<M>, objective: O, settings: TrainSettings) -> Result<Self, TrainError> {
+    /// [`TrainError::Setting`], naming the setting that is out of range, or [`TrainError::Memory`] if the
+    /// objective cannot go on from what the state remembers of it.
+    pub fn new(state: TrainState<M>, mut objective: O, settings: TrainSettings) -> Result<Self, TrainError> {
         settings.validate()?;
+        if 0 < state.step {
+            objective.recall(state.memory.clone()).map_err(|reason| TrainError::Memory { reason })?;
+        }
         Ok(Self { state, objective, settings })
     }
 
@@ -59,10 +63,11 @@ impl<M: Module, O: Objective<M>> Trainer<M, O> {
             self.step(data)?;
             let (step, last) = (self.state.step, self.state.step == self.settings.steps);
             if last || step.is_multiple_of(CHECK_EVERY) {
-                self.check()?;
+                self.state.check()?;
             }
-            let event = Event { state: &self.state, settings: &self.settings };
-            let flow = observer.observe(&event).map_err(|source| TrainError::Observer { step, source })?;
+            let (state, settings, health) = (&self.state, &self.settings, self.objective.health());
+            let event = Event { state, settings, health };
+            let flow = observer.observe(&event).map_err(|source| TrainError::observed(step, source))?;
             if flow.is_break() && !last {
                 return Ok(Finish::Stopped);
             }
@@ -75,9 +80,12 @@ impl<M: Module, O: Objective<M>> Trainer<M, O> {
     /// # Errors
     /// [`TrainError::NoGradient`] if the loss depends on no parameter.
     pub fn step(&mut self, data: Tensor<2>) -> Result<(), TrainError> {
-        let (state, settings) = (&mut self.state, &self.settings);
+        let (state, settings, objective) = (&mut self.state, &self.settings, &mut self.objective);
+        // Nobody else holds the objective's memory now, so that it can be changed in place.
+        state.memory.clear();
         let mut noise = state.noise.clone();
-        let loss = self.objective.loss(state.model(), data, &mut noise);
+        let loss = objective.loss(state.model(), data, &mut noise);
+        state.memory = objective.memory();
         let gradients = if loss.is_tracked() {
             Optimizer::gradients(state.model(), loss.backward())
         } else {
@@ -89,21 +97,15 @@ impl<M: Module, O: Objective<M>> Trainer<M, O> {
         let n = state.step as f64;
         let update = AdamStep {
             step: state.step + 1,
-            learning_rate: settings.schedule().at(state.step),
+            learning_rate: state.learning_rate(settings, state.step),
             decays: settings.adam.decays,
             epsilon: settings.adam.epsilon,
             gradient_scale: 1.0,
             average_decay: settings.average_decay.min((1.0 + n) / (10.0 + n)),
         };
         state.update(|optimizer, model| optimizer.step(model, gradients, settings.clip_norm, update));
-        state.record(loss);
         state.noise = noise;
-        state.step += 1;
+        state.record(loss, objective.health());
         Ok(())
-    }
-
-    fn check(&self) -> Result<(), TrainError> {
-        let loss = self.state.loss();
-        if loss.is_finite() { Ok(()) } else { Err(TrainError::NotFinite { step: self.state.step, loss }) }
     }
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use ebm_model::{Gaussian, NoisyScore};
+use ebm_model::{Gaussian, Network, NoisyScore};
 use ebm_ops::Noise;
 use ebm_train::{
     BoxError, DenoisingScoreMatching, Event, NoiseLaw, TrainError, TrainSettings, TrainState, Trainer,
@@ -61,10 +61,10 @@ fn denoising_score_matching_finds_mean_and_variance() {
 #[test]
 fn a_loss_that_reaches_no_parameter_is_an_error() {
     struct Detached;
-    impl<M: NoisyScore> ebm_train::Objective<M> for Detached {
-        fn loss(&mut self, model: &M, data: Tensor<2>, _: &mut Noise) -> Tensor<1> {
+    impl ebm_train::Objective<Network> for Detached {
+        fn loss(&mut self, model: &Network, data: Tensor<2>, _: &mut Noise) -> Tensor<1> {
             let sigma = Tensor::ones([data.dims()[0]], &data.device());
-            model.score_at(data, sigma).detach().mean()
+            model.noisy_score().unwrap().score_at(data, sigma).detach().mean()
         }
     }
     let state = TrainState::new(common::mlp(), Noise::seeded(1));

@@ -1,13 +1,22 @@
 //! A run is a pure function of its configuration and seed, whatever happens on the way.
 
+#[path = "common/bowl.rs"]
+#[allow(dead_code, reason = "no test needs all of it")]
+mod bowl;
 mod common;
 
 use std::fs;
 use std::ops::ControlFlow;
 
+use bowl::Bowl;
 use common::{batches, begin, bits, device, mlp, objective, settings, unet};
 use ebm_model::Network;
-use ebm_train::{BoxError, Checkpoints, Event, Finish, Restored, TrainError, Trainer};
+use ebm_ops::Noise;
+use ebm_sample::Langevin;
+use ebm_train::{
+    BoxError, BufferSettings, Checkpoints, ContrastSettings, Divergence, Event, Finish,
+    PersistentContrastiveDivergence, Restart, Restored, TrainError, TrainState, Trainer,
+};
 
 const STEPS: u64 = 12;
 
@@ -39,6 +48,50 @@ fn a_run_resumed_at_every_step_ends_in_the_same_bytes() {
     assert_eq!(run.state().step(), STEPS);
     assert_eq!(run.state().loss().to_bits(), whole.state().loss().to_bits());
     assert!(bits(&run) == bits(&whole), "the weights differ");
+}
+
+type Persistent = PersistentContrastiveDivergence<Langevin>;
+
+/// Eight of forty chains a step, some of which begin anew.
+fn persistent() -> Persistent {
+    let contrast = ContrastSettings { sampler_steps: 3, magnitude: 0.01, ..ContrastSettings::default() };
+    let restart = Restart::Uniform { low: -1.0, high: 1.0 };
+    let chains = BufferSettings { capacity: 40, restart_share: 0.2, restart };
+    PersistentContrastiveDivergence::new(Langevin::new(0.1).unwrap(), contrast, chains).unwrap()
+}
+
+fn trainer(state: TrainState<Bowl>) -> Trainer<Bowl, Persistent> {
+    Trainer::new(state, persistent(), settings(STEPS)).unwrap()
+}
+
+#[test]
+fn a_run_with_a_replay_buffer_resumed_at_every_step_ends_in_the_same_bytes() {
+    let bowl = || Bowl::new(&[0.8, 1.2]);
+    let few = |step| Ok(batches(2)(step)?.narrow(0, 0, 8));
+    let mut quiet =
+        |_: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Continue(())) };
+    let mut stop = |_: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Break(())) };
+    let mut whole = trainer(TrainState::new(bowl(), Noise::seeded(2)));
+    whole.run(few, &mut quiet).unwrap();
+    let (folder, last) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bytes = |run: &Trainer<Bowl, Persistent>, folder| {
+        let path = checkpoints(folder).save(run.state()).unwrap();
+        let files =
+            ["weights.safetensors", "optimizer.safetensors", "objective.safetensors", "manifest.json"];
+        files.map(|file| fs::read(path.join(file)).unwrap())
+    };
+
+    let mut run = trainer(TrainState::new(bowl(), Noise::seeded(2)));
+    let mut buffers = Vec::new();
+    for _ in 0..STEPS {
+        run.run(few, &mut stop).unwrap();
+        buffers.push(bytes(&run, folder.path())[2].clone());
+        run = trainer(checkpoints(folder.path()).latest(&bowl()).unwrap().state);
+    }
+    // the whole checkpoint: weights, moments, buffer, noise
+    assert!(bytes(&run, folder.path()) == bytes(&whole, last.path()), "the runs differ");
+    buffers.dedup();
+    assert_eq!(buffers.len(), STEPS as usize, "the buffer changes at every step");
 }
 
 #[test]
@@ -120,7 +173,9 @@ fn a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoints() {
         Ok(if step == 21 { batch * f64::NAN } else { batch })
     };
     let error = run.run(poisoned, &mut quiet).unwrap_err();
-    assert!(matches!(error, TrainError::NotFinite { step: 40, .. }), "{error}");
+    // batch 21 is that of step 22, and the trainer looks at step 40
+    assert!(matches!(error, TrainError::Diverged { step: 22, reason: Divergence::Loss { .. } }), "{error}");
+    assert_eq!(run.state().step(), 40);
     assert!(checkpoints.save(run.state()).is_err());
     assert_eq!(checkpoints.latest(&mlp()).unwrap().state.step(), 0);
 }

@@ -2,6 +2,8 @@
 
 use anyhow::{Result, bail};
 
+use super::Landscape;
+
 /// What one row of numbers is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -32,6 +34,7 @@ pub struct Samples {
     values: Vec<f32>,
     film: Vec<Vec<f32>>,
     background: Vec<f32>,
+    landscape: Option<Landscape>,
 }
 
 impl Samples {
@@ -65,7 +68,7 @@ impl Samples {
         if values.is_empty() || expected != Some(values.len()) {
             bail!("samples of shape {dims:?} do not fit {} numbers", values.len());
         }
-        Ok(Self { shape, values, film: Vec::new(), background: Vec::new() })
+        Ok(Self { shape, values, film: Vec::new(), background: Vec::new(), landscape: None })
     }
 
     /// The way to the samples, frame by frame, each of the samples' own shape: what a `.gif` shows before them.
@@ -92,6 +95,12 @@ impl Samples {
         Ok(self)
     }
 
+    /// The energy that a picture of points in the plane shows beneath, over [`window`](super::window).
+    pub fn on(mut self, landscape: Landscape) -> Self {
+        self.landscape = Some(landscape);
+        self
+    }
+
     /// What a row is.
     pub fn shape(&self) -> &Shape {
         &self.shape
@@ -110,6 +119,11 @@ impl Samples {
     /// The points underneath; empty if there are none.
     pub fn background(&self) -> &[f32] {
         &self.background
+    }
+
+    /// The energy beneath, if there is one to show.
+    pub fn landscape(&self) -> Option<&Landscape> {
+        self.landscape.as_ref()
     }
 }
 

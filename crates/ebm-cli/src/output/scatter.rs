@@ -1,7 +1,7 @@
 //! Points in the plane, darker where they are dense.
 
 use super::picture::Colour;
-use super::{Picture, digits};
+use super::{Landscape, Picture, digits};
 
 /// The square part of the plane that a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +22,11 @@ impl Window {
         Self { centre: [x, y].map(|[low, high]| low / 2.0 + high / 2.0), half }
     }
 
+    /// The point at a place in the unit square, the second coordinate upwards.
+    pub fn point(&self, unit: [f32; 2]) -> [f32; 2] {
+        [0, 1].map(|c| self.centre[c] + (2.0 * unit[c] - 1.0) * self.half)
+    }
+
     /// Where in the unit square a point lies, the second coordinate upwards.
     fn place(&self, point: &[f32], c: usize) -> f32 {
         (point[c] - self.centre[c]) / (2.0 * self.half) + 0.5
@@ -37,6 +42,8 @@ pub struct Scatter<'a> {
     pub points: &'a [f32],
     /// `[m, 2]`; may be empty.
     pub underneath: &'a [f32],
+    /// The energy over the window, beneath everything.
+    pub landscape: Option<&'a Landscape>,
 }
 
 const SIDE: usize = 576;
@@ -57,6 +64,11 @@ impl Scatter<'_> {
     /// Draws the picture, 640 by 616 pixels; points outside the window or not finite are left out.
     pub fn draw(&self) -> Picture {
         let mut picture = Picture::plain(WIDTH, HEIGHT, PAPER);
+        if let Some(landscape) = self.landscape {
+            for at in (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| [x, y])) {
+                picture.set(LEFT + at[0], TOP + at[1], landscape.colour(at, SIDE));
+            }
+        }
         self.draw_axes(&mut picture);
         draw_density(&mut picture, &density(self.underneath, &self.window), self.underneath.len() / 2, DATA);
         draw_density(&mut picture, &density(self.points, &self.window), self.points.len() / 2, SAMPLES);
@@ -175,7 +187,7 @@ mod tests {
     #[test]
     fn a_point_lies_where_the_axes_say_with_up_upwards() {
         let window = Window { centre: [1.0, -2.0], half: 2.0 };
-        let picture = Scatter { window, points: &[2.0, -1.5], underneath: &[] }.draw();
+        let picture = Scatter { window, points: &[2.0, -1.5], underneath: &[], landscape: None }.draw();
         // (2 - 1 + 2) / 4 of the way to the right, and (-1.5 + 2 + 2) / 4 of the way up.
         let [x, y] = darkest(&picture);
         assert!(x.abs_diff(LEFT + SIDE * 3 / 4) <= 1, "{x}");
@@ -187,7 +199,7 @@ mod tests {
         let mut points = [[-0.5, 0.0]; 300].concat();
         points.extend([0.5, 0.0]);
         let window = Window { centre: [0.0; 2], half: 1.0 };
-        let [x, _] = darkest(&Scatter { window, points: &points, underneath: &[] }.draw());
+        let [x, _] = darkest(&Scatter { window, points: &points, underneath: &[], landscape: None }.draw());
         assert!(x.abs_diff(LEFT + SIDE / 4) <= 1, "{x}");
     }
 
@@ -207,7 +219,7 @@ mod tests {
         {
             let window = Window::around(&points);
             assert!(window.half > 0.0 && window.half.is_finite());
-            Scatter { window, points: &points, underneath: &points }.draw();
+            Scatter { window, points: &points, underneath: &points, landscape: None }.draw();
         }
     }
 

@@ -67,14 +67,17 @@ fn kept(text: &str, step: u64) -> usize {
 
 impl<M: burn::module::Module> Observer<M> for Journal {
     fn observe(&mut self, event: &Event<'_, M>) -> Result<ControlFlow<()>, BoxError> {
-        let step = event.state.step();
-        self.write(&json!({
+        let mut line = json!({
             "event": "progress",
-            "step": step,
+            "step": event.state.step(),
             "loss": event.state.loss(),
-            "learning_rate": event.settings.schedule().at(step - 1),
+            "learning_rate": event.learning_rate(),
             "seconds": self.began.elapsed().as_secs_f64(),
-        }))?;
+        });
+        if let Some(health) = event.health {
+            line["sampler"] = serde_json::to_value(health.read())?;
+        }
+        self.write(&line)?;
         Ok(ControlFlow::Continue(()))
     }
 }

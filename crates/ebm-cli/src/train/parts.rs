@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
-use ebm_data::{Batches, Data};
-use ebm_model::{Architecture, Init, Network};
+use ebm_data::{Batches, Data, ImageShape};
+use ebm_model::{Architecture, Init, Input, Network};
 use ebm_ops::Noise;
-use ebm_train::DenoisingScoreMatching;
+use ebm_train::{TrainState, Trainer};
 
 use crate::backend::Backend;
-use crate::config::{Config, ObjectiveConfig};
+use crate::config::Config;
 use crate::model_file::Content;
+use crate::objective::Loss;
 use crate::sampler::Sampler;
 use crate::usage::usage;
 
@@ -28,8 +29,6 @@ pub struct Parts {
     pub content: Content,
     /// Points of the data to be seen under samples, if they are in the plane.
     pub background: Vec<f32>,
-    /// The loss.
-    pub objective: DenoisingScoreMatching,
     /// What draws pictures.
     pub sampler: Sampler,
     /// Where tensors live.
@@ -49,70 +48,75 @@ impl Parts {
         let batch_size = NonZeroUsize::new(config.batch_size);
         let batch_size = batch_size.ok_or_else(|| usage(anyhow!("batch_size = 0, expected at least 1")))?;
         config.train.validate().map_err(usage)?;
-        let ObjectiveConfig::Denoising { noise: law, weighting } = &config.objective;
-        let objective = DenoisingScoreMatching::new(law.clone(), *weighting).map_err(usage)?;
-        let sampler = config.sample.build(config.sample.sampler).map_err(usage)?;
 
         let data = Arc::new(Data::open(&config.data, &noise.derive("data"))?);
-        let config = Config { model: fitted(&config.model, &data), ..config.clone() };
+        let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
         let content = content(&config.model, &data).map_err(usage)?;
         let background = background(&data, &content, &noise)?;
         let device = backend.device()?;
         let network = config.model.build(&Init::new(noise.derive("init"), &device)).map_err(usage)?;
+        let sampler = config.sample.build(config.sample.sampler, &network).map_err(usage)?;
         let batches = Batches::new(data, batch_size, &noise);
-        Ok(Self { config, noise, batches, content, background, objective, sampler, device, network })
+        let parts = Self { config, noise, batches, content, background, sampler, device, network };
+        parts.loss(0)?;
+        Ok(parts)
+    }
+
+    /// The state before the first step.
+    pub fn beginning(&self) -> TrainState<Network> {
+        TrainState::new(self.network.clone(), self.noise.derive("objective"))
+    }
+
+    /// The trainer that goes on at `state`.
+    ///
+    /// # Errors
+    /// If the state remembers what the objective does not.
+    pub fn trainer(&self, state: TrainState<Network>) -> Result<Trainer<Network, Loss>> {
+        let loss = self.loss(state.retreats())?;
+        Trainer::new(state, loss, self.config.train.clone()).map_err(usage)
+    }
+
+    /// The loss, whose sampler takes half of its step after each of `retreats`.
+    fn loss(&self, retreats: u32) -> Result<Loss> {
+        const ROWS: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not 0");
+        let rows = || Ok(self.batches.clone().with_size(ROWS).batch(0, &self.device)?);
+        let scale = 0.5f64.powf(f64::from(retreats));
+        self.config.objective.build(&self.network, scale, rows).map_err(usage)
     }
 }
 
-/// The network with the sizes of the data where it leaves them open by a zero.
-fn fitted(model: &Architecture, data: &Data) -> Architecture {
-    let mut model = model.clone();
-    let fill = |size: &mut usize, found: usize| {
-        if *size == 0 {
-            *size = found;
-        }
-    };
-    match (&mut model, data.image_shape()) {
-        (Architecture::Unet { network, .. }, Some(shape)) => {
-            fill(&mut network.channels, shape.channels);
-            fill(&mut network.height, shape.height);
-            fill(&mut network.width, shape.width);
-        }
-        (Architecture::Mlp { network, .. }, None) => fill(&mut network.dim, data.dim()),
-        _ => {}
+/// What a row of the data is.
+fn input(data: &Data) -> Input {
+    match data.image_shape() {
+        Some(ImageShape { channels, height, width }) => Input::Image { channels, height, width },
+        None => Input::Row { dim: data.dim() },
     }
-    model
 }
 
 /// What a sample will be, if the network and the data agree on it.
 fn content(model: &Architecture, data: &Data) -> Result<Content> {
-    match (model, data.image_shape()) {
-        (Architecture::Unet { network, .. }, Some(shape)) => {
-            let (channels, height, width) = (shape.channels, shape.height, shape.width);
-            let expected = (network.channels, network.height, network.width);
-            if (channels, height, width) != expected {
-                bail!(
-                    "the data are images of {channels}x{height}x{width} (channels, height, width), the network is \
-                     for {}x{}x{}; `--set model.channels={channels} --set model.height={height} --set \
-                     model.width={width}` changes it",
-                    expected.0,
-                    expected.1,
-                    expected.2,
-                );
-            }
+    match (model.input(), input(data)) {
+        (
+            Input::Image { channels, height, width },
+            found @ Input::Image { channels: c, height: h, width: w },
+        ) => {
+            ensure!(
+                found == model.input(),
+                "the data are images of {c}x{h}x{w} (channels, height, width), the network is for \
+                 {channels}x{height}x{width}; `--set model.channels={c} --set model.height={h} --set \
+                 model.width={w}` changes it",
+            );
             Ok(Content::Image { channels, height, width })
         }
-        (Architecture::Mlp { network, .. }, None) => {
-            let dim = data.dim();
+        (Input::Row { dim: expected }, Input::Row { dim }) => {
             ensure!(
-                network.dim == dim,
-                "the data have {dim} columns, the network is for {}; `--set model.dim={dim}` changes it",
-                network.dim,
+                expected == dim,
+                "the data have {dim} columns, the network is for {expected}; `--set model.dim={dim}` changes it",
             );
             Ok(Content::Row { standardize: data.standardize().cloned() })
         }
-        (Architecture::Unet { .. }, None) => bail!("the network is for images, the data are points"),
-        (Architecture::Mlp { .. }, Some(_)) => bail!("the network is for points, the data are images"),
+        (Input::Image { .. }, Input::Row { .. }) => bail!("the network is for images, the data are points"),
+        (Input::Row { .. }, Input::Image { .. }) => bail!("the network is for points, the data are images"),
     }
 }
 

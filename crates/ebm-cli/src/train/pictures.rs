@@ -8,6 +8,7 @@ use ebm_ops::Noise;
 use ebm_train::{BoxError, Event, Observer};
 use indicatif::ProgressBar;
 
+use crate::landscape;
 use crate::model_file::Content;
 use crate::output::{self, Format};
 use crate::run_folder::RunFolder;
@@ -26,6 +27,8 @@ pub struct Pictures {
     pub shape: [usize; 2],
     /// What they are drawn from.
     pub noise: Noise,
+    /// The noise level of an energy that is told one.
+    pub sigma: f64,
     /// Where the network is.
     pub device: Device,
     /// Points of the data to be seen underneath, if it is of points in the plane.
@@ -39,6 +42,7 @@ impl Observer<Network> for Pictures {
         let network = event.state.average();
         let drawn = self.sampler.draw(&network, self.shape, &self.noise, &self.device, false, |_| {})?;
         let samples = self.content.samples(drawn.values, self.shape[0])?.over(self.background.clone())?;
+        let samples = landscape::under(samples, &network, self.sigma, &self.content, &self.device)?;
         if Format::Png.check(samples.shape()).is_ok() {
             let path = self.run.picture(event.state.step());
             output::write(&path, &samples)?;

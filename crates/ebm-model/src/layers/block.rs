@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Convolution, Dense, GroupNorm};
+use super::{Convolution, Dense, GroupNorm, NormRules, Sum};
 use crate::Init;
 
 /// skip(x) + conv₂(SiLU(norm₂(c)·(1 + a) + b)), c = conv₁(SiLU(norm₁(x))), (a, b) = W e.
@@ -19,6 +19,10 @@ pub struct Block {
     second: Convolution,
     skip: Option<Convolution>,
 }
+
+/// The order of a block's layers, from which its rules follow.
+pub type BlockRules<'a> =
+    Sum<Option<&'a Convolution>, ((NormRules, &'a Convolution), (NormRules, &'a Convolution))>;
 
 impl Block {
     /// A block from `inputs` to `outputs` channels that hears an embedding of `embedding` numbers.
@@ -36,17 +40,44 @@ impl Block {
         }
     }
 
+    /// (a, b), each `[batch, outputs]`.
+    fn modulation(&self, e: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let modulation = self.modulation.forward(e);
+        let channels = modulation.dims()[1] / 2;
+        (modulation.clone().narrow(1, 0, channels), modulation.narrow(1, channels, channels))
+    }
+
+    /// The block for an embedding `e`, `[batch, embedding]`, as a composition of layers with rules.
+    pub fn hold(&self, e: Tensor<2>) -> BlockRules<'_> {
+        let second = (self.second_norm.hold(Some(self.modulation(e))), &self.second);
+        Sum::new(self.skip.as_ref(), ((self.first_norm.hold(None), &self.first), second))
+    }
+
     /// `x`: `[batch, inputs, h, w]`, `e`: `[batch, embedding]`; the result `[batch, outputs, h, w]`.
     pub fn forward(&self, x: Tensor<4>, e: Tensor<2>) -> Tensor<4> {
         let c = self.first.forward(self.first_norm.silu(x.clone()));
-        let channels = c.dims()[1];
-        let modulation = self.modulation.forward(e);
-        let (scale, shift) =
-            (modulation.clone().narrow(1, 0, channels), modulation.narrow(1, channels, channels));
+        let (scale, shift) = self.modulation(e);
         let residual = self.second.forward(self.second_norm.modulated_silu(c, scale, shift));
         match &self.skip {
             Some(skip) => skip.forward(x) + residual,
             None => x + residual,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Layer, laws};
+
+    #[test]
+    fn held_at_an_embedding_it_is_the_block_and_keeps_the_laws_of_a_layer() {
+        for (inputs, outputs) in [(2, 4), (4, 4)] {
+            let block = laws::in_double(|init| Block::new(inputs, outputs, 3, 1, init));
+            let (x, e) = (laws::normal([2, inputs, 3, 4], 22), laws::points(2, 3, 23));
+            let held = block.hold(e.clone());
+            laws::assert_close(Layer::<4>::forward(&held, x.clone()), block.forward(x, e), 1e-13, "f");
+            laws::layer::<4, 4>(&held, [2, inputs, 3, 4], 24);
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use ebm_ops::conv::{Geometry, conv_transpose2d, conv2d};
+use ebm_ops::conv::{Geometry, conv_transpose2d, conv2d, conv2d_adjoint};
 
-use crate::Init;
+use crate::{Init, Jet, Layer};
 
 /// A square convolution with bias: `[batch, inputs, h, w]` → `[batch, outputs, h′, w′]`.
 #[derive(Module, Debug)]
@@ -38,9 +38,30 @@ impl Convolution {
 
     /// The convolution of `x`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val();
-        let geometry = Geometry { stride: self.stride, padding: weight.dims()[2] / 2 };
-        conv2d(x, weight, Some(self.bias.val()), geometry)
+        conv2d(x, self.weight.val(), Some(self.bias.val()), self.geometry())
+    }
+
+    fn geometry(&self) -> Geometry {
+        Geometry { stride: self.stride, padding: self.weight.lazy_shape()[2] / 2 }
+    }
+}
+
+impl Layer<4> for Convolution {
+    /// Height and width of x, which a stride forgets.
+    type Trace = [usize; 2];
+
+    fn trace(&self, x: Tensor<4>) -> (Tensor<4>, [usize; 2]) {
+        let [.., height, width] = x.dims();
+        (self.forward(x), [height, width])
+    }
+
+    fn pullback(&self, size: [usize; 2], cotangent: Tensor<4>) -> Tensor<4> {
+        conv2d_adjoint(cotangent, self.weight.val(), self.geometry(), size)
+    }
+
+    fn push(&self, jet: Jet<4>) -> Jet<4> {
+        let linear = |x| conv2d(x, self.weight.val(), None, self.geometry());
+        Jet { value: self.forward(jet.value), slope: linear(jet.slope), curvature: linear(jet.curvature) }
     }
 }
 
@@ -62,6 +83,47 @@ impl TransposedConvolution {
 
     /// `[batch, inputs, h, w]` → `[batch, outputs, 2h, 2w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        conv_transpose2d(x, self.weight.val(), Some(self.bias.val()), Geometry { stride: 2, padding: 0 })
+        conv_transpose2d(x, self.weight.val(), Some(self.bias.val()), Self::GEOMETRY)
+    }
+
+    const GEOMETRY: Geometry = Geometry { stride: 2, padding: 0 };
+}
+
+impl Layer<4> for TransposedConvolution {
+    type Trace = ();
+
+    fn trace(&self, x: Tensor<4>) -> (Tensor<4>, ()) {
+        (self.forward(x), ())
+    }
+
+    fn pullback(&self, (): (), cotangent: Tensor<4>) -> Tensor<4> {
+        conv2d(cotangent, self.weight.val(), None, Self::GEOMETRY)
+    }
+
+    fn push(&self, jet: Jet<4>) -> Jet<4> {
+        let linear = |x| conv_transpose2d(x, self.weight.val(), None, Self::GEOMETRY);
+        Jet { value: self.forward(jet.value), slope: linear(jet.slope), curvature: linear(jet.curvature) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws;
+
+    #[test]
+    fn a_convolution_keeps_the_laws_of_a_layer_at_any_stride_and_size() {
+        for (size, stride, [height, width]) in
+            [(3, 1, [4, 5]), (1, 1, [2, 3]), (3, 2, [6, 5]), (5, 2, [7, 6]), (3, 3, [8, 7]), (1, 2, [5, 4])]
+        {
+            let layer = laws::in_double(|init| Convolution::new(2, 3, size, stride, init));
+            laws::layer::<4, 4>(&layer, [2, 2, height, width], 4);
+        }
+    }
+
+    #[test]
+    fn a_transposed_convolution_keeps_the_laws_of_a_layer() {
+        let layer = laws::in_double(|init| TransposedConvolution::new(2, 3, init));
+        laws::layer::<4, 4>(&layer, [2, 2, 3, 2], 16);
     }
 }

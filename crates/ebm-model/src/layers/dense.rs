@@ -2,8 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use ebm_ops::dense::{dense, dense_pullback};
 
-use crate::Init;
+use crate::{Init, Jet, Layer};
 
 /// xW + b: `[batch, inputs]` → `[batch, outputs]`.
 #[derive(Module, Debug)]
@@ -28,6 +29,38 @@ impl Dense {
 
     /// xW + b.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.weight.val()) + self.bias.val().unsqueeze::<2>()
+        dense(x, self.weight.val(), Some(self.bias.val()))
+    }
+}
+
+impl Layer<2> for Dense {
+    type Trace = ();
+
+    fn trace(&self, x: Tensor<2>) -> (Tensor<2>, ()) {
+        (self.forward(x), ())
+    }
+
+    fn pullback(&self, (): (), cotangent: Tensor<2>) -> Tensor<2> {
+        dense_pullback(cotangent, self.weight.val())
+    }
+
+    fn push(&self, jet: Jet<2>) -> Jet<2> {
+        let weight = self.weight.val();
+        Jet {
+            value: self.forward(jet.value),
+            slope: dense(jet.slope, weight.clone(), None),
+            curvature: dense(jet.curvature, weight, None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws;
+
+    #[test]
+    fn a_dense_layer_keeps_the_laws_of_a_layer() {
+        laws::layer::<2, 2>(&laws::in_double(|init| Dense::new(4, 3, init)), [2, 4], 3);
     }
 }

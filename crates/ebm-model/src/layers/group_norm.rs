@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use ebm_ops::group_norm::group_norm_silu;
 
+use super::{Activation, Modulate, NormRules, Normalize};
 use crate::Init;
 
 /// Keeps the division sound where a group is constant.
@@ -42,5 +43,18 @@ impl GroupNorm {
     /// SiLU(norm(x)·(1 + scale) + shift); `scale` and `shift` are `[batch, channels]`.
     pub fn modulated_silu(&self, x: Tensor<4>, scale: Tensor<2>, shift: Tensor<2>) -> Tensor<4> {
         group_norm_silu(x, self.weight.val(), self.bias.val(), Some((scale, shift)), self.groups, EPSILON)
+    }
+
+    /// The same as a composition of layers with rules, which costs more than the one operation.
+    pub fn hold(&self, film: Option<(Tensor<2>, Tensor<2>)>) -> NormRules {
+        let (gain, bias) = (self.weight.val().unsqueeze::<2>(), self.bias.val().unsqueeze::<2>());
+        let (gain, bias) = match film {
+            None => (gain, bias),
+            Some((scale, shift)) => {
+                let scale = scale + 1.0;
+                (gain * scale.clone(), bias * scale + shift)
+            }
+        };
+        (Normalize::new(self.groups, EPSILON), (Modulate::new(gain, bias), Activation::Silu))
     }
 }

@@ -8,6 +8,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, TensorMetadata};
 
 use super::{ConvOps, Geometry};
+use crate::profile::span;
 
 /// The step of a map from one image to another; its parents are the image, the weight and, if any, the bias.
 #[derive(Clone, Copy, Debug)]
@@ -56,22 +57,22 @@ impl Step {
         let [node_image, node_weight, node_bias] = [(); 3].map(|()| parents.next().flatten());
 
         if let Some(node) = node_bias {
-            grads.register::<B>(node.id, B::channel_sums(grad.clone()));
+            grads.register::<B>(node.id, span("bias gradient", || B::channel_sums(grad.clone())));
         }
         if let Some(node) = node_weight {
             let image = checkpointer.retrieve_node_output::<FloatTensor<B>>(image);
             let (weight, grad) = (weight.clone(), grad.clone());
-            let gradient = match self {
+            let gradient = span("weight gradient", || match self {
                 Self::Convolve => B::convolve_weight_grad(image, weight, grad, geometry),
                 Self::Spread => B::convolve_weight_grad(grad, weight, image, geometry),
-            };
+            });
             grads.register::<B>(node.id, gradient);
         }
         if let Some(node) = node_image {
-            let gradient = match self {
+            let gradient = span("input gradient", || match self {
                 Self::Convolve => B::spread(grad, weight, geometry, size),
                 Self::Spread => B::convolve(grad, weight, geometry),
-            };
+            });
             grads.register::<B>(node.id, gradient);
         }
     }

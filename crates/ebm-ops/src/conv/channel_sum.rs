@@ -1,7 +1,9 @@
 //! The sums of the channels of a batch of images.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+
+use crate::simd;
 
 /// Elements below which a second thread costs more than it brings.
 const GRAIN: usize = 32 * 1024;
@@ -14,10 +16,10 @@ pub(super) fn channel_sums(images: &[f32], channels: usize, pixels: usize) -> Ve
     if images.is_empty() {
         return vec![0.0; channels];
     }
-    let per_channel = images.len() / channels;
+    let (per_channel, arch) = (images.len() / channels, simd::arch());
     let sum = |channel: usize| {
         let planes = images.chunks_exact(pixels).skip(channel).step_by(channels);
-        planes.map(|plane| f64::from(Arch::new().dispatch(Sum(plane)))).sum::<f64>() as f32
+        planes.map(|plane| f64::from(arch.dispatch(Sum(plane)))).sum::<f64>() as f32
     };
     (0..channels).into_par_iter().with_min_len((GRAIN / per_channel).max(1)).map(sum).collect()
 }

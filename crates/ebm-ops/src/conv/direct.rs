@@ -69,19 +69,5 @@ fn split(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..parts).map(move |i| (i * n / parts, (i + 1) * n / parts - i * n / parts))
 }
 
-/// The lanes of the registers that `Arch::dispatch` will use.
-fn lanes() -> usize {
-    struct Lanes;
-    impl pulp::WithSimd for Lanes {
-        type Output = usize;
-
-        #[inline(always)]
-        fn with_simd<S: pulp::Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    pulp::Arch::new().dispatch(Lanes)
-}
-
 #[cfg(test)]
 mod tests;

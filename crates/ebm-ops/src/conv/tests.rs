@@ -265,3 +265,39 @@ fn a_kernel_larger_than_the_image_is_named() {
     let geometry = Geometry { stride: 1, padding: 0 };
     conv2d(Tensor::zeros([1, 2, 3, 8], &device), Tensor::zeros([4, 2, 5, 5], &device), None, geometry);
 }
+
+#[test]
+fn the_adjoint_moves_a_convolution_to_the_other_side_of_an_inner_product() {
+    let device = Device::flex();
+    let mut noise = Noise::seeded(13);
+    for (channels, size, kernel, stride, padding) in [
+        ([8, 8], [6, 7], 3, 1, 1),
+        ([8, 16], [7, 6], 3, 2, 1),
+        ([3, 2], [9, 8], 5, 3, 2),
+        ([2, 3], [5, 4], 1, 2, 0),
+    ] {
+        let geometry = Geometry { stride, padding };
+        let [input, output] = channels;
+        let x = noise.normal([2, input, size[0], size[1]], &device);
+        let weight = noise.normal([output, input, kernel, kernel], &device);
+        let [wide_x, wide_weight] = [&x, &weight].map(|t: &Tensor<4>| t.clone().cast(DType::F64));
+        let y = conv2d(wide_x.clone(), wide_weight.clone(), None, geometry);
+        let v = noise.normal(y.dims(), &device);
+        let wide_v = v.clone().cast(DType::F64);
+        let exact = conv2d_adjoint(wide_v.clone(), wide_weight, geometry, size);
+        let (there, back) = ((y * wide_v).sum(), (wide_x * exact.clone()).sum());
+        let error = (there - back).abs().into_scalar::<f64>();
+        assert!(error < 1e-11, "{geometry:?}: {error:e}");
+        let single = numbers(conv2d_adjoint(v, weight, geometry, size));
+        assert!(difference(&single, &numbers(exact)) < 3e-5, "{geometry:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "what an image [6, 6] becomes")]
+fn an_adjoint_to_an_image_of_another_size_is_refused() {
+    let device = Device::flex();
+    let geometry = Geometry { stride: 2, padding: 1 };
+    let (v, weight) = (Tensor::zeros([1, 1, 2, 3], &device), Tensor::zeros([1, 1, 3, 3], &device));
+    let _ = conv2d_adjoint(v, weight, geometry, [6, 6]);
+}

@@ -21,19 +21,19 @@ mod weight_gradient;
 
 mod images;
 mod parallel;
-mod product;
 mod scratch;
 mod tiles;
 mod tiling;
 mod transform;
-mod transpose;
 mod weights;
 
-use pulp::{Arch, WithSimd};
+use pulp::WithSimd;
 
 use convolve::Convolve;
 use weight_gradient::WeightGradient;
 use weights::Direction;
+
+use crate::simd::{self, Instructions};
 
 /// The sizes of a convolution with 3×3 taps, stride 1 and a border of one zero.
 ///
@@ -48,7 +48,7 @@ pub(crate) struct Shape {
 }
 
 /// What numbers of channels must be multiples of.
-pub(crate) const CHANNELS: usize = transpose::SIDE;
+pub(crate) const CHANNELS: usize = crate::transpose::SIDE;
 
 /// `out = x * weight + bias`: `x` is `[batch, in, height, width]`, `out` `[batch, out, height, width]`.
 ///
@@ -99,17 +99,11 @@ impl Shape {
     }
 }
 
-/// Runs `operation` on the widest vectors that the machine has and that divide both numbers of channels.
+/// Runs `operation` on the widest vectors that are allowed and that divide both numbers of channels.
 fn dispatch<T: WithSimd<Output = ()>>(shape: &Shape, operation: T) {
-    #[cfg(target_arch = "x86_64")]
-    if !(shape.in_channels | shape.out_channels).is_multiple_of(16)
-        && let Some(simd) = pulp::x86::V3::try_new()
-    {
-        return pulp::Simd::vectorize(simd, operation);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = shape;
-    Arch::new().dispatch(operation);
+    let whole = (shape.in_channels | shape.out_channels).is_multiple_of(16);
+    let most = if whole { Instructions::Widest } else { Instructions::Avx2 };
+    simd::arch_within(most).dispatch(operation);
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
 use super::GroupNormOps;
+use crate::profile::span;
 
 /// The step, whose parents are `x`, `gain` and `bias`.
 #[derive(Debug)]
@@ -31,8 +32,9 @@ impl<B: GroupNormOps> Backward<B, 3> for GroupNormSilu {
         let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
         let [node_x, node_gain, node_bias] = ops.parents;
 
-        let (for_x, for_gain, for_bias) =
-            B::group_norm_silu_backward(x, gain, bias, statistics, grad, node_x.is_some());
+        let (for_x, for_gain, for_bias) = span("normalisation gradient", || {
+            B::group_norm_silu_backward(x, gain, bias, statistics, grad, node_x.is_some())
+        });
         if let (Some(node), Some(gradient)) = (node_x, for_x) {
             grads.register::<B>(node.id, gradient);
         }

@@ -4,10 +4,10 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::DType;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{GroupNormOps, plain};
-use crate::{buffer, vector};
+use crate::{buffer, simd, vector};
 
 /// Elements that are summed in single precision before the sum goes on in double.
 const RUN: usize = 2048;
@@ -25,14 +25,14 @@ impl GroupNormOps for Flex {
         }
         let [batch, channels, height, width] = x.shape().dims();
         let (affine, pixels) = (Affine::new(gain, bias), height * width);
-        let per_group = channels / groups;
+        let (per_group, arch) = (channels / groups, simd::arch());
         let mut statistics = vec![0.0; batch * groups * 3];
         if pixels == 0 {
             return (x, buffer::tensor(statistics, [batch, groups, 3]));
         }
         let y = buffer::update_with(x, per_group * pixels, &mut statistics, 3, |i, group, statistics| {
             let (gain, bias) = affine.of(i / groups, i % groups * per_group, per_group);
-            let found = Arch::new().dispatch(Forward { group, gain, bias, pixels, epsilon });
+            let found = arch.dispatch(Forward { group, gain, bias, pixels, epsilon });
             statistics.copy_from_slice(&found);
         });
         (y, buffer::tensor(statistics, [batch, groups, 3]))
@@ -53,7 +53,7 @@ impl GroupNormOps for Flex {
         let (affine, pixels, per_group) = (Affine::new(gain, bias), height * width, channels / groups);
         let (x, statistics) = (buffer::contiguous(x), buffer::contiguous(statistics));
         let (x, statistics) = (x.storage::<f32>(), statistics.storage::<f32>());
-        let length = per_group * pixels;
+        let (length, arch) = (per_group * pixels, simd::arch());
 
         // (Σ g x̂, Σ g) of every image and channel
         let mut sums = vec![[0.0; 2]; batch * channels];
@@ -64,7 +64,7 @@ impl GroupNormOps for Flex {
                 let (gain, bias) = affine.of(i / groups, i % groups * per_group, per_group);
                 let x = &x[i * length..][..length];
                 let statistics = &statistics[3 * i..][..3];
-                Arch::new().dispatch(Backward { x, grad, sums, gain, bias, statistics, pixels, wanted });
+                arch.dispatch(Backward { x, grad, sums, gain, bias, statistics, pixels, wanted });
             })
         };
         let [for_gain, for_bias] = [0, 1].map(|k| {

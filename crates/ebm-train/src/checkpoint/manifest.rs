@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use burn::module::Module;
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::TrainState;
+
 /// The version of the layout.
 const FORMAT: u32 = 1;
 
-/// Step, run, noise and the SHA-256 of every file of a checkpoint.
+/// Step, run, noise, retreats and the SHA-256 of every file of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
@@ -20,16 +23,25 @@ pub(super) struct Manifest {
     pub config_hash: String,
     /// The objective's noise.
     pub noise: Noise,
+    /// How often the run went back; not written while it never did, as before there was such a thing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retreats: u32,
     files: BTreeMap<String, String>,
     /// SHA-256 of this manifest with an empty seal.
     seal: String,
 }
 
 impl Manifest {
-    pub fn new(step: u64, config_hash: &str, noise: &Noise, files: &[(&str, Vec<u8>)]) -> Self {
-        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), sha256(bytes))).collect();
-        let (config_hash, noise) = (config_hash.to_owned(), noise.clone());
-        let open = Self { format: FORMAT, step, config_hash, noise, files, seal: String::new() };
+    pub fn new<M: Module>(state: &TrainState<M>, config_hash: &str, files: &[(&str, Vec<u8>)]) -> Self {
+        let open = Self {
+            format: FORMAT,
+            step: state.step,
+            config_hash: config_hash.to_owned(),
+            noise: state.noise.clone(),
+            retreats: state.retreats,
+            files: files.iter().map(|(name, bytes)| ((*name).to_owned(), sha256(bytes))).collect(),
+            seal: String::new(),
+        };
         Self { seal: sha256(&open.to_bytes()), ..open }
     }
 
@@ -51,12 +63,21 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Whether the checkpoint has a file of this name.
+    pub fn lists(&self, file: &str) -> bool {
+        self.files.contains_key(file)
+    }
+
     /// Whether `bytes` are what was written as `file`, or why not.
     pub fn verify(&self, file: &str, bytes: &[u8]) -> Result<(), String> {
         let expected = self.files.get(file).ok_or("the manifest does not know it")?;
         let found = sha256(bytes);
         if found == *expected { Ok(()) } else { Err(format!("expected sha256 {expected}, found {found}")) }
     }
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -4,9 +4,21 @@
 use burn::tensor::{Device, Tensor};
 use ebm_model::{Architecture, Gaussian, Init, MlpConfig, Network, UNetConfig, weights};
 use ebm_ops::Noise;
-use ebm_train::{BoxError, DenoisingScoreMatching, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting};
+use ebm_train::{
+    BoxError, DenoisingScoreMatching, NoiseLaw, Objective, TrainSettings, TrainState, Trainer, Weighting,
+};
 
-pub type Run = Trainer<Network, DenoisingScoreMatching>;
+pub type Run = Trainer<Network, Denoising>;
+
+/// Denoising score matching of any network that is told the noise level.
+#[derive(Clone, Debug)]
+pub struct Denoising(DenoisingScoreMatching);
+
+impl Objective<Network> for Denoising {
+    fn loss(&mut self, model: &Network, data: Tensor<2>, noise: &mut Noise) -> Tensor<1> {
+        self.0.loss(&model.noisy_score().expect("the networks here are told it"), data, noise)
+    }
+}
 
 pub fn device() -> Device {
     Device::flex()
@@ -29,9 +41,9 @@ pub fn settings(steps: u64) -> TrainSettings {
     TrainSettings { steps, learning_rate: 1e-2, warm_up: 5, ..TrainSettings::default() }
 }
 
-pub fn objective() -> DenoisingScoreMatching {
+pub fn objective() -> Denoising {
     let law = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
-    DenoisingScoreMatching::new(law, Weighting::Edm { sigma_data: 0.5 }).unwrap()
+    Denoising(DenoisingScoreMatching::new(law, Weighting::Edm { sigma_data: 0.5 }).unwrap())
 }
 
 pub fn begin(network: Network, steps: u64) -> Run {

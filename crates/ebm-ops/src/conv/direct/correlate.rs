@@ -1,13 +1,14 @@
 //! A convolution, or its adjoint in the image, as products of windows with weights.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::layout;
 use super::pass::Pass;
 use super::scratch::Scratch;
 use super::tile::Window;
-use super::{Shape, images_per_task, lanes};
+use super::{Shape, images_per_task};
+use crate::simd;
 
 /// Elements of a weight below which a second thread costs more than it brings.
 const GRAIN: usize = 8 * 1024;
@@ -131,7 +132,8 @@ impl Correlation {
         if out.is_empty() {
             return;
         }
-        let lanes = lanes();
+        let arch = simd::arch();
+        let lanes = simd::lanes(arch);
         let dots = self.by_dots(lanes);
         // Filters of a pixel, and of a block of weights.
         let (width, block) =
@@ -151,7 +153,7 @@ impl Correlation {
             let mut pixels = Scratch::take(self.pixels * width);
             let (padded, pixels) = (&mut padded[..], &mut pixels[..]);
             let (packed, start) = (&packed[..], &start[..]);
-            Arch::new().dispatch(Task { correlation: self, images, packed, start, padded, pixels, out });
+            arch.dispatch(Task { correlation: self, images, packed, start, padded, pixels, out });
         });
     }
 
@@ -218,7 +220,7 @@ impl WithSimd for Task<'_> {
         padded.fill(0.0);
         let images = images.chunks_exact(channels * places.len());
         for (image, out) in images.zip(out.chunks_exact_mut(filters * correlation.pixels)) {
-            layout::gather(image, *channels, places, padded);
+            layout::gather(simd, image, *channels, places, padded);
             let mut packed = packed;
             for pass in passes {
                 let (weights, rest) = packed.split_at(pass.taps.len() * channels * start.len());
@@ -229,7 +231,7 @@ impl WithSimd for Task<'_> {
                     pass.run(simd, padded, weights, start, pixels);
                 }
             }
-            layout::scatter(pixels, start.len(), *filters, out);
+            layout::scatter(simd, pixels, start.len(), *filters, out);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Between planes of one channel each and pixels that hold their channels side by side.
 
+use pulp::Simd;
+
 /// Channels, and pixels, that are transposed at a time.
 const SIDE: usize = 8;
 
@@ -8,7 +10,7 @@ const SIDE: usize = 8;
 /// # Panics
 /// If a place is out of bounds.
 #[inline(always)]
-pub(super) fn gather(planes: &[f32], channels: usize, places: &[u32], target: &mut [f32]) {
+pub(super) fn gather<S: Simd>(simd: S, planes: &[f32], channels: usize, places: &[u32], target: &mut [f32]) {
     let pixels = places.len();
     assert_eq!(planes.len(), channels * pixels, "planes of {channels} channels and {pixels} pixels");
     if channels < SIDE || pixels < SIDE {
@@ -21,7 +23,7 @@ pub(super) fn gather(planes: &[f32], channels: usize, places: &[u32], target: &m
     }
     let farthest = places.iter().max().map_or(0, |&place| place as usize);
     assert!(farthest + channels <= target.len(), "a place outside of the target");
-    let (squares, from, to) = (Squares::new(), planes.as_ptr(), target.as_mut_ptr());
+    let (squares, from, to) = (Squares::new(simd), planes.as_ptr(), target.as_mut_ptr());
     each_square(
         channels,
         pixels,
@@ -46,7 +48,7 @@ pub(super) fn gather(planes: &[f32], channels: usize, places: &[u32], target: &m
 /// # Panics
 /// If `pixels` or `planes` is too short.
 #[inline(always)]
-pub(super) fn scatter(source: &[f32], stride: usize, channels: usize, planes: &mut [f32]) {
+pub(super) fn scatter<S: Simd>(simd: S, source: &[f32], stride: usize, channels: usize, planes: &mut [f32]) {
     let pixels = planes.len() / channels;
     assert_eq!(planes.len(), channels * pixels, "planes of {channels} channels and {pixels} pixels");
     assert!(channels <= stride && pixels * stride <= source.len(), "{pixels} pixels, {stride} apart");
@@ -58,7 +60,7 @@ pub(super) fn scatter(source: &[f32], stride: usize, channels: usize, planes: &m
         }
         return;
     }
-    let (squares, from, to) = (Squares::new(), source.as_ptr(), planes.as_mut_ptr());
+    let (squares, from, to) = (Squares::new(simd), source.as_ptr(), planes.as_mut_ptr());
     each_square(
         channels,
         pixels,
@@ -98,11 +100,12 @@ struct Squares {
 }
 
 impl Squares {
+    /// For a kernel on vectors of `S`.
     #[inline(always)]
-    fn new() -> Self {
+    fn new<S: Simd>(_: S) -> Self {
         Self {
             #[cfg(target_arch = "x86_64")]
-            simd: pulp::x86::V3::try_new(),
+            simd: if SIDE <= S::F32_LANES { pulp::x86::V3::try_new() } else { None },
         }
     }
 
@@ -167,22 +170,37 @@ unsafe fn transpose_in_registers(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{self, Instructions};
+
+    struct Check;
+    impl pulp::WithSimd for Check {
+        type Output = ();
+
+        fn with_simd<S: Simd>(self, simd: S) {
+            check(simd);
+        }
+    }
 
     #[test]
     fn gather_puts_each_channel_of_each_pixel_in_its_place_and_scatter_takes_it_back() {
+        simd::arch().dispatch(Check);
+        simd::arch_within(Instructions::Scalar).dispatch(Check);
+    }
+
+    fn check<S: Simd>(simd: S) {
         for (channels, pixels) in [(1, 1), (3, 9), (8, 8), (12, 7), (12, 13), (32, 49), (9, 196)] {
             let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
             let stride = channels + 3;
             let places: Vec<u32> = (0..pixels).map(|p| (p * stride + 2) as u32).collect();
             let mut spread = vec![-1.0; pixels * stride + 2];
-            gather(&planes, channels, &places, &mut spread);
+            gather(simd, &planes, channels, &places, &mut spread);
             for (i, x) in spread.iter().enumerate() {
                 let (p, c) = (i.wrapping_sub(2) / stride, i.wrapping_sub(2) % stride);
                 let expected = if 2 <= i && c < channels { (c * pixels + p) as f32 } else { -1.0 };
                 assert_eq!(*x, expected, "{channels} channels of {pixels} pixels at {i}");
             }
             let mut back = vec![-1.0; planes.len()];
-            scatter(&spread[2..], stride, channels, &mut back);
+            scatter(simd, &spread[2..], stride, channels, &mut back);
             assert_eq!(back, planes);
         }
     }

@@ -1,11 +1,12 @@
 //! The gradient of a weight: windows times gradients, summed over the pixels of a batch.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::outer::{self, Numbers, ROWS};
 use super::scratch::Scratch;
-use super::{Shape, images_per_task, lanes, layout, split};
+use super::{Shape, images_per_task, layout, split};
+use crate::simd;
 
 /// Elements of a result below which a second thread costs more than it brings.
 const GRAIN: usize = 4 * 1024;
@@ -15,7 +16,8 @@ pub(super) fn run(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     if dy.is_empty() || dw.is_empty() {
         return dw.fill(0.0);
     }
-    let plan = Plan::new(shape, lanes());
+    let arch = simd::arch();
+    let plan = Plan::new(shape, simd::lanes(arch));
     let per_task = images_per_task(shape.batch);
     let (image, gradient) = (x.len() / shape.batch, dy.len() / shape.batch);
     let mut sums = Scratch::take(shape.batch.div_ceil(per_task) * plan.sums);
@@ -25,7 +27,7 @@ pub(super) fn run(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         let dy = &dy[images.start * gradient..images.end * gradient];
         let (mut windows, mut gradients) = (Scratch::take(plan.windows), Scratch::take(plan.gradients));
         let (windows, gradients) = (&mut windows[..], &mut gradients[..]);
-        Arch::new().dispatch(Task { plan: &plan, x, dy, windows, gradients, sums });
+        arch.dispatch(Task { plan: &plan, x, dy, windows, gradients, sums });
     });
     plan.collect(&mut sums, dw);
 }
@@ -156,10 +158,10 @@ impl WithSimd for Task<'_> {
         let images = x.chunks_exact(plan.channels * plan.places.len());
         let pixels = plan.sources.len();
         for (x, dy) in images.zip(dy.chunks_exact(plan.filters * pixels)) {
-            layout::gather(x, plan.channels, &plan.places, windows);
+            layout::gather(simd, x, plan.channels, &plan.places, windows);
             for FilterBlock { first, filters, places, .. } in &plan.blocks {
                 let planes = &dy[first * pixels..][..filters * pixels];
-                layout::gather(planes, *filters, places, &mut gradients[first * pixels..]);
+                layout::gather(simd, planes, *filters, places, &mut gradients[first * pixels..]);
             }
             plan.add(simd, windows, gradients, sums);
         }

@@ -5,11 +5,11 @@ use pulp::{NullaryFnOnce, Simd, WithSimd};
 use super::Shape;
 use super::images::Images;
 use super::parallel;
-use super::product::{Left, Right, Size, Sum, product};
 use super::scratch::{self, cut, whole_lines};
 use super::tiles::POINTS;
 use super::tiling::Tiling;
 use super::weights::{self, Direction, Panels};
+use crate::product::{Left, Right, Size, Start, Sum, product};
 
 /// Weights below which a second thread costs more than it saves.
 const FEW_WEIGHTS: usize = 2048;
@@ -149,7 +149,7 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
                             size,
                             Left::Rows { data: left, stride: a.channels },
                             Right { data: right, stride: panels.width },
-                            Sum { data: sum, stride: c.channels, accumulate: false },
+                            Sum { data: sum, stride: c.channels, start: Start::Zero },
                         );
                     }
                 }

@@ -4,7 +4,7 @@ use pulp::Simd;
 
 use super::tiles::{self, Matrices, Pane};
 use super::tiling::{Group, Tiling, View, Window};
-use super::transpose::{self, Planes, SIDE};
+use crate::transpose::{self, Planes, SIDE};
 
 /// Images of one size and number of channels, through windows of one margin.
 pub(super) struct Images<'a> {
@@ -99,7 +99,7 @@ impl<'a> Images<'a> {
         let view = self.window.view(&group.rows);
         self.clear(group, pane);
         for block in self.blocks(group) {
-            self.gather(view, &images[block.plane..], pane);
+            self.gather(simd, view, &images[block.plane..], pane);
             tiles::inputs(simd, shape, pane, line, matrices, block.tile, out);
         }
     }
@@ -118,7 +118,7 @@ impl<'a> Images<'a> {
         let view = self.window.view(&group.rows);
         self.clear(group, pane);
         for block in self.blocks(group) {
-            self.gather(view, &images[block.plane..], pane);
+            self.gather(simd, view, &images[block.plane..], pane);
             tiles::output_gradients(simd, shape, pane, matrices, block.tile, out);
         }
     }
@@ -139,32 +139,32 @@ impl<'a> Images<'a> {
         for block in self.blocks(group) {
             let bias = bias.map(|bias| &bias[block.channel..block.channel + shape.block]);
             tiles::outputs(simd, matrices, block.tile, products, bias, shape, pane);
-            self.scatter(view, pane, &mut images[block.plane..]);
+            self.scatter(simd, view, pane, &mut images[block.plane..]);
         }
     }
 
     /// Copies what a view shows of a block of channels into a pane.
     #[inline(always)]
-    fn gather(&self, view: View, images: &[f32], pane: &mut [f32]) {
+    fn gather<S: Simd>(&self, simd: S, view: View, images: &[f32], pane: &mut [f32]) {
         let (planes, places) = self.check(view, images.len(), pane.len());
         // SAFETY: `check` saw that the last pixel of the last channel lies in both slices, and there is a place
         // for each of the pixels.
         unsafe {
             let (from, to) = (images.as_ptr().add(view.first), pane.as_mut_ptr().add(view.origin));
             let place = |p: usize| *places.get_unchecked(p) as usize;
-            transpose::gather(self.window.block, (from, planes), (to, place));
+            transpose::gather(simd, self.window.block, (from, planes), (to, place));
         }
     }
 
     /// Copies a pane back into the pixels of a block of channels.
     #[inline(always)]
-    fn scatter(&self, view: View, pane: &[f32], images: &mut [f32]) {
+    fn scatter<S: Simd>(&self, simd: S, view: View, pane: &[f32], images: &mut [f32]) {
         let (planes, places) = self.check(view, images.len(), pane.len());
         // SAFETY: as in `gather`.
         unsafe {
             let (from, to) = (pane.as_ptr().add(view.origin), images.as_mut_ptr().add(view.first));
             let place = |p: usize| *places.get_unchecked(p) as usize;
-            transpose::scatter(self.window.block, (from, place), (to, planes));
+            transpose::scatter(simd, self.window.block, (from, place), (to, planes));
         }
     }
 

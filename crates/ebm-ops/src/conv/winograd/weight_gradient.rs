@@ -5,11 +5,11 @@ use pulp::{NullaryFnOnce, Simd, WithSimd};
 use super::Shape;
 use super::images::Images;
 use super::parallel;
-use super::product::{Left, Right, Size, Sum, product};
 use super::scratch::{self, cut, whole_lines};
 use super::tiles::POINTS;
 use super::tiling::Tiling;
 use super::weights::{self, Panels, TAPS};
+use crate::product::{Left, Right, Size, Start, Sum, product};
 
 /// Most parts of a batch that are summed apart. It limits the threads, and not they it: the result is the same
 /// for any number of them.
@@ -106,7 +106,11 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
                             size,
                             Left::Columns { data: left, stride: a.channels },
                             Right { data: right, stride: b.channels },
-                            Sum { data: sum, stride: panels.width, accumulate: 0 < n },
+                            Sum {
+                                data: sum,
+                                stride: panels.width,
+                                start: if n == 0 { Start::Zero } else { Start::Sum },
+                            },
                         );
                     }
                 }

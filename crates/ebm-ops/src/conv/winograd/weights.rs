@@ -5,7 +5,7 @@ use pulp::Simd;
 use super::scratch::LINE;
 use super::tiles::POINTS;
 use super::transform;
-use super::transpose::{self, Planes};
+use crate::transpose::{self, Planes};
 
 /// Taps of a filter.
 pub(super) const TAPS: usize = 9;
@@ -82,13 +82,13 @@ pub(super) fn transform<S: Simd>(
         match direction {
             Direction::Forward => {
                 let planes = Planes { stride: TAPS * inner, pixels: TAPS * inner };
-                transpose::gather(used, (from.add(i * width * TAPS * inner), planes), (to, place));
+                transpose::gather(simd, used, (from.add(i * width * TAPS * inner), planes), (to, place));
             }
             Direction::Adjoint => {
                 let planes = Planes { stride: TAPS, pixels: TAPS };
                 for k in 0..inner {
                     let filters = from.add((k * outer + i * width) * TAPS);
-                    transpose::gather(used, (filters, planes), (to.add(k * TAPS * width), place));
+                    transpose::gather(simd, used, (filters, planes), (to.add(k * TAPS * width), place));
                 }
             }
         }
@@ -143,7 +143,7 @@ pub(super) fn gradient<S: Simd>(
     let place = |tap: usize| tap * width;
     // SAFETY: `taps` holds nine taps of `inner` channels, each of `width` floats, `used` of them in use; `out`
     // holds as many numbers for each of the `used` filters.
-    unsafe { transpose::scatter(used, (taps.as_ptr(), place), (out.as_mut_ptr(), planes)) };
+    unsafe { transpose::scatter(simd, used, (taps.as_ptr(), place), (out.as_mut_ptr(), planes)) };
 }
 
 /// The sum of panel `i` over all parts, in the order in which they lie in memory.

@@ -1,4 +1,4 @@
-//! Matrix products of the sizes that a group of tiles gives: all operands in the first two levels of cache.
+//! Matrix products of small sizes: all operands in the first two levels of cache.
 
 use pulp::Simd;
 
@@ -10,7 +10,7 @@ const VECTORS: usize = 2;
 
 /// The left operand of a product, `rows × depth`.
 #[derive(Clone, Copy)]
-pub(super) enum Left {
+pub(crate) enum Left {
     /// Element `(i, k)` at `i · stride + k`.
     Rows { data: *const f32, stride: usize },
     /// Element `(i, k)` at `k · stride + i`.
@@ -19,43 +19,76 @@ pub(super) enum Left {
 
 /// The right operand, `depth × columns`: element `(k, j)` at `k · stride + j`.
 #[derive(Clone, Copy)]
-pub(super) struct Right {
+pub(crate) struct Right {
     pub data: *const f32,
     pub stride: usize,
 }
 
 /// The result, `rows × columns`: element `(i, j)` at `i · stride + j`.
 #[derive(Clone, Copy)]
-pub(super) struct Sum {
+pub(crate) struct Sum {
     pub data: *mut f32,
     pub stride: usize,
-    /// Whether the product is added to what is there.
-    pub accumulate: bool,
+    /// What the product is added to.
+    pub start: Start,
 }
 
-/// The size of a product; `columns` is a multiple of the lanes.
+/// What a product is added to.
 #[derive(Clone, Copy)]
-pub(super) struct Size {
+pub(crate) enum Start {
+    Zero,
+    /// What is there.
+    Sum,
+    /// This row of `columns` floats, to each row.
+    Row(*const f32),
+}
+
+impl Start {
+    /// The same for the columns from `column` on.
+    ///
+    /// # Safety
+    /// `column` must not exceed the floats of the row.
+    #[inline(always)]
+    unsafe fn at_column(self, column: usize) -> Self {
+        match self {
+            // SAFETY: the caller's.
+            Self::Row(row) => Self::Row(unsafe { row.add(column) }),
+            other => other,
+        }
+    }
+}
+
+/// The size of a product: `rows × depth` times `depth × columns`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
     pub rows: usize,
     pub depth: usize,
     pub columns: usize,
 }
 
-/// `c = a b` or `c += a b`.
+impl Size {
+    /// How many multiplications it takes.
+    pub(crate) fn multiplications(self) -> usize {
+        self.rows.saturating_mul(self.depth).saturating_mul(self.columns)
+    }
+}
+
+/// `c = a b`, `c += a b`, or `c = a b` plus a row.
 ///
 /// Each element is summed in the order of `k`, however the rest is divided.
 ///
 /// # Safety
 /// Every element of the three operands must be in bounds, and `c` must overlap neither `a` nor `b`.
+/// `size.columns` must be a multiple of the lanes.
 #[inline(always)]
-pub(super) unsafe fn product<S: Simd>(simd: S, size: Size, a: Left, b: Right, c: Sum) {
+pub(crate) unsafe fn product<S: Simd>(simd: S, size: Size, a: Left, b: Right, c: Sum) {
     let mut column = 0;
     while column < size.columns {
         let left = size.columns - column;
         // SAFETY: `column + n · lanes ≤ columns`, so the panel is part of the operands.
         unsafe {
             let b = Right { data: b.data.add(column), ..b };
-            let c = Sum { data: c.data.add(column), ..c };
+            let c = Sum { data: c.data.add(column), start: c.start.at_column(column), ..c };
             if VECTORS * S::F32_LANES <= left {
                 panel::<S, VECTORS>(simd, size, a, b, c);
                 column += VECTORS * S::F32_LANES;
@@ -138,10 +171,15 @@ unsafe fn block<S: Simd, const R: usize, const N: usize>(simd: S, depth: usize, 
     // SAFETY: rows below `R`, columns below `N · lanes` and `k` below `depth`; vectors are read and written
     // without any claim on their alignment.
     unsafe {
-        if c.accumulate {
+        let start = match c.start {
+            Start::Zero => None,
+            Start::Sum => Some((c.data.cast_const(), c.stride)),
+            Start::Row(row) => Some((row, 0)),
+        };
+        if let Some((start, stride)) = start {
             for (i, row) in sums.iter_mut().enumerate() {
                 for (j, sum) in row.iter_mut().enumerate() {
-                    *sum = c.data.add(i * c.stride + j * S::F32_LANES).cast::<S::f32s>().read_unaligned();
+                    *sum = start.add(i * stride + j * S::F32_LANES).cast::<S::f32s>().read_unaligned();
                 }
             }
         }
@@ -177,7 +215,7 @@ mod tests {
     struct Check {
         size: Size,
         transposed: bool,
-        accumulate: bool,
+        start: usize,
     }
 
     impl WithSimd for Check {
@@ -196,13 +234,15 @@ mod tests {
                 false => Left::Rows { data: a.as_ptr(), stride: depth },
             };
             let right = Right { data: b.as_ptr(), stride: columns };
-            let sum = Sum { data: c.as_mut_ptr(), stride: columns + 1, accumulate: self.accumulate };
+            let row: Vec<f32> = numbers(columns, 11).collect();
+            let start = [Start::Zero, Start::Sum, Start::Row(row.as_ptr())][self.start];
+            let sum = Sum { data: c.as_mut_ptr(), stride: columns + 1, start };
             // SAFETY: the three vectors have the sizes that the strides and the size say.
             unsafe { product(simd, self.size, left, right, sum) };
             for i in 0..rows {
                 for j in 0..columns {
                     let at = |k: usize| if self.transposed { a[k * rows + i] } else { a[i * depth + k] };
-                    let start = if self.accumulate { before[i * (columns + 1) + j] } else { 0.0 };
+                    let start = [0.0, before[i * (columns + 1) + j], row[j]][self.start];
                     let expected = (0..depth).fold(start, |sum, k| sum + at(k) * b[k * columns + j]);
                     assert_eq!(c[i * (columns + 1) + j], expected, "({i}, {j}) of {rows}x{depth}x{columns}");
                 }
@@ -215,12 +255,11 @@ mod tests {
     fn products_of_every_number_of_rows_are_exact() {
         for rows in 1..=21 {
             for (depth, columns) in [(1, 16), (5, 32), (8, 48)] {
-                for (transposed, accumulate) in [(false, false), (false, true), (true, false), (true, true)] {
-                    Arch::new().dispatch(Check {
-                        size: Size { rows, depth, columns },
-                        transposed,
-                        accumulate,
-                    });
+                for (transposed, start) in
+                    [(false, 0), (false, 1), (false, 2), (true, 0), (true, 1), (true, 2)]
+                {
+                    let size = Size { rows, depth, columns };
+                    Arch::new().dispatch(Check { size, transposed, start });
                 }
             }
         }

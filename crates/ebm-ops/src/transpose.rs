@@ -1,11 +1,13 @@
 //! Between planes of one channel each and pixels that hold their channels side by side.
 
+use pulp::Simd;
+
 /// Channels, and pixels, that are transposed at a time.
-pub(super) const SIDE: usize = 8;
+pub(crate) const SIDE: usize = 8;
 
 /// A block of channels seen as planes: channel `c` of pixel `p` is element `c · stride + p`.
 #[derive(Clone, Copy)]
-pub(super) struct Planes {
+pub(crate) struct Planes {
     pub stride: usize,
     pub pixels: usize,
 }
@@ -15,12 +17,13 @@ pub(super) struct Planes {
 /// # Safety
 /// Every element of both layouts must be in bounds of its pointer, and the two must not overlap.
 #[inline(always)]
-pub(super) unsafe fn gather<F: Fn(usize) -> usize>(
+pub(crate) unsafe fn gather<S: Simd, F: Fn(usize) -> usize>(
+    simd: S,
     channels: usize,
     (source, planes): (*const f32, Planes),
     (target, place): (*mut f32, F),
 ) {
-    let squares = Squares::new();
+    let squares = Squares::new(simd);
     for channel in (0..channels).step_by(SIDE) {
         for first in steps(planes.pixels) {
             // SAFETY: rows are channels `channel..channel + 8` and columns pixels `first..first + n`, within both.
@@ -38,12 +41,13 @@ pub(super) unsafe fn gather<F: Fn(usize) -> usize>(
 /// # Safety
 /// Every element of both layouts must be in bounds of its pointer, and the two must not overlap.
 #[inline(always)]
-pub(super) unsafe fn scatter<F: Fn(usize) -> usize>(
+pub(crate) unsafe fn scatter<S: Simd, F: Fn(usize) -> usize>(
+    simd: S,
     channels: usize,
     (source, place): (*const f32, F),
     (target, planes): (*mut f32, Planes),
 ) {
-    let squares = Squares::new();
+    let squares = Squares::new(simd);
     for channel in (0..channels).step_by(SIDE) {
         for first in steps(planes.pixels) {
             // SAFETY: channels `channel..channel + 8` and pixels `first..first + n` are within both layouts.
@@ -76,11 +80,12 @@ struct Squares {
 }
 
 impl Squares {
+    /// For a kernel on vectors of `S`.
     #[inline(always)]
-    fn new() -> Self {
+    fn new<S: Simd>(_: S) -> Self {
         Self {
             #[cfg(target_arch = "x86_64")]
-            simd: pulp::x86::V3::try_new(),
+            simd: if SIDE <= S::F32_LANES { pulp::x86::V3::try_new() } else { None },
         }
     }
 
@@ -144,9 +149,24 @@ unsafe fn in_registers(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{self, Instructions};
+
+    struct Check;
+    impl pulp::WithSimd for Check {
+        type Output = ();
+
+        fn with_simd<S: Simd>(self, simd: S) {
+            check(simd);
+        }
+    }
 
     #[test]
     fn gather_places_each_channel_of_each_pixel_and_scatter_takes_it_back() {
+        simd::arch().dispatch(Check);
+        simd::arch_within(Instructions::Scalar).dispatch(Check);
+    }
+
+    fn check<S: Simd>(simd: S) {
         for (channels, pixels) in [(8, 1), (16, 7), (8, 8), (24, 13), (16, 64)] {
             let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
             let (mut spread, mut back) = (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
@@ -154,8 +174,8 @@ mod tests {
             let place = |p: usize| (3 * p + 1) * channels;
             // SAFETY: places reach `3 · pixels - 2`, each with `channels` channels; planes are as long as said.
             unsafe {
-                gather(channels, (planes.as_ptr(), from), (spread.as_mut_ptr(), place));
-                scatter(channels, (spread.as_ptr(), place), (back.as_mut_ptr(), from));
+                gather(simd, channels, (planes.as_ptr(), from), (spread.as_mut_ptr(), place));
+                scatter(simd, channels, (spread.as_ptr(), place), (back.as_mut_ptr(), from));
             }
             for (p, pixel) in spread.chunks(channels).enumerate() {
                 for (c, &value) in pixel.iter().enumerate() {

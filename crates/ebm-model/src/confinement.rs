@@ -1,0 +1,97 @@
+//! A bowl that keeps an energy's mass together.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::{Along, Directional, Energy, ModelError, Potential, Score};
+
+/// ½λ‖x‖²: added to a network's energy, it makes exp(−E) integrable wherever the network grows no faster than
+/// linearly downwards.
+///
+/// By itself, with 0 < λ, it is the energy of N(0, I/λ).
+#[derive(Module, Debug)]
+pub struct Confinement {
+    lambda: f64,
+}
+
+impl Confinement {
+    /// The bowl of this λ; zero is no bowl.
+    ///
+    /// # Errors
+    /// [`ModelError::Architecture`] unless `0 ≤ lambda < ∞`.
+    pub fn new(lambda: f64) -> Result<Self, ModelError> {
+        if lambda.is_finite() && 0.0 <= lambda {
+            return Ok(Self { lambda });
+        }
+        let (found, expected) = (lambda.to_string(), "a finite number, zero or more".into());
+        Err(ModelError::Architecture { field: "confinement", found, expected })
+    }
+
+    /// λ.
+    pub fn lambda(&self) -> f64 {
+        self.lambda
+    }
+}
+
+impl Energy for Confinement {
+    fn energy(&self, x: Tensor<2>) -> Tensor<1> {
+        row_sum(x.square()) * (0.5 * self.lambda)
+    }
+}
+
+impl Score for Confinement {
+    fn score(&self, x: Tensor<2>) -> Tensor<2> {
+        x * -self.lambda
+    }
+}
+
+impl Potential for Confinement {}
+
+impl Directional for Confinement {
+    fn along(&self, x: Tensor<2>, v: Tensor<2>) -> Along {
+        Along { slope: row_dot(x, v.clone()) * self.lambda, curvature: row_sum(v.square()) * self.lambda }
+    }
+}
+
+/// The sum of each row, `[batch, dim]` → `[batch]`.
+pub(crate) fn row_sum(x: Tensor<2>) -> Tensor<1> {
+    x.sum_dim(1).squeeze_dim::<1>(1)
+}
+
+/// The inner product of each row of `x` with that of `y`, `[batch]`.
+pub(crate) fn row_dot(x: Tensor<2>, y: Tensor<2>) -> Tensor<1> {
+    row_sum(x * y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gaussian, laws};
+
+    #[test]
+    fn a_bowl_keeps_the_laws_of_a_potential() {
+        let bowl = Confinement::new(0.7).unwrap();
+        laws::potential(&bowl, 3, 1);
+        laws::precision(&bowl, &bowl, 3, 1);
+    }
+
+    #[test]
+    fn a_bowl_is_the_energy_of_a_gaussian() {
+        let law = Gaussian::isotropic(vec![0.0; 3], 1.0 / 0.7).unwrap();
+        let x = laws::points(5, 3, 2);
+        laws::assert_close(
+            Confinement::new(0.7).unwrap().energy(x.clone()),
+            law.energy(x),
+            1e-13,
+            "an energy",
+        );
+    }
+
+    #[test]
+    fn a_hill_is_refused() {
+        for lambda in [-0.1, f64::NAN, f64::INFINITY] {
+            let error = Confinement::new(lambda).unwrap_err().to_string();
+            assert!(error.contains("confinement = "), "{error}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The gradients of the operations, each as one step on the tape.
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::tensor::FloatTensor;
+
+use super::{Activation, ActivationFunctionOps};
+use crate::profile::span;
+
+/// The step of a derivative, whose parent is `x`.
+#[derive(Debug)]
+struct Derivative;
+
+impl<B: ActivationFunctionOps> Backward<B, 1> for Derivative {
+    type State = (NodeId, Activation, usize);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let (x, function, order) = ops.state;
+        let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+            span("activation gradient", || B::activation_backward(x, grad, function, order + 1))
+        });
+    }
+}
+
+/// The step of g σ′(z), whose parents are `z` and `g`.
+#[derive(Debug)]
+struct Pullback;
+
+impl<B: ActivationFunctionOps> Backward<B, 2> for Pullback {
+    type State = (NodeId, NodeId, Activation);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (z, g, function) = ops.state;
+        let z = checkpointer.retrieve_node_output::<FloatTensor<B>>(z);
+        let [node_z, node_g] = ops.parents;
+        let (for_z, for_g) = span("activation gradient", || match &node_z {
+            Some(_) => {
+                let g = checkpointer.retrieve_node_output::<FloatTensor<B>>(g);
+                let (for_z, for_g) = B::activation_pullback_backward(z, g, grad, function);
+                (Some(for_z), for_g)
+            }
+            None => (None, B::activation_backward(z, grad, function, 1)),
+        });
+        if let (Some(node), Some(gradient)) = (node_z, for_z) {
+            grads.register::<B>(node.id, gradient);
+        }
+        if let Some(node) = node_g {
+            grads.register::<B>(node.id, for_g);
+        }
+    }
+}
+
+impl<B: ActivationFunctionOps, C: CheckpointStrategy> ActivationFunctionOps for Autodiff<B, C> {
+    fn activation(x: FloatTensor<Self>, function: Activation, order: usize) -> FloatTensor<Self> {
+        match Derivative.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut step) => {
+                let kept = step.checkpoint(&x);
+                step.finish((kept, function, order), B::activation(x.into_primitive(), function, order))
+            }
+            OpsKind::UnTracked(step) => step.finish(B::activation(x.into_primitive(), function, order)),
+        }
+    }
+
+    fn activation_pullback(
+        z: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        function: Activation,
+    ) -> FloatTensor<Self> {
+        match Pullback.prepare::<C>([z.node(), g.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut step) => {
+                let kept = (step.checkpoint(&z), step.checkpoint(&g), function);
+                let y = B::activation_pullback(z.into_primitive(), g.into_primitive(), function);
+                step.finish(kept, y)
+            }
+            OpsKind::UnTracked(step) => {
+                step.finish(B::activation_pullback(z.into_primitive(), g.into_primitive(), function))
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+use burn::tensor::{DType, Device, TensorData};
+
+use super::*;
+use crate::Noise;
+
+type Function = fn(Tensor<1>) -> Tensor<1>;
+type Formula = fn(f64) -> f64;
+
+const FUNCTIONS: [(Function, Formula, Formula); 3] = [
+    (
+        silu,
+        |x| x / (1.0 + (-x).exp()),
+        |x| {
+            let s = 1.0 / (1.0 + (-x).exp());
+            s * (1.0 + x / (1.0 + x.exp()))
+        },
+    ),
+    (softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), |x| 1.0 / (1.0 + (-x).exp())),
+    (tanh, f64::tanh, |x| {
+        let e = (-2.0 * x.abs()).exp();
+        4.0 * e / (1.0 + e).powi(2)
+    }),
+];
+
+const ALL: [Activation; 3] = [Activation::Silu, Activation::Softplus, Activation::Tanh];
+
+/// The derivative of `order` and the scale of its error: the sum of the sizes of the terms that it is the sum of.
+fn formula(function: Activation, order: usize, x: f64) -> [f64; 2] {
+    let size = if function == Activation::Tanh { 2.0 * x.abs() } else { x.abs() };
+    let e = (-size).exp();
+    let (bell, bend, sign) = (e / (1.0 + e).powi(2), (1.0 - e) / (1.0 + e), x.signum());
+    let s = if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) };
+    match (function, order) {
+        (Activation::Silu, 0) => [x * s, (x * s).abs()],
+        (Activation::Silu, 1) => [s + x * bell, s + size * bell],
+        (Activation::Silu, 2) => [bell * (2.0 - size * bend), bell * (2.0 + size * bend)],
+        (Activation::Silu, 3) => {
+            let (one, two) = (3.0 * bend, size * (1.0 - 6.0 * bell));
+            // 1 - e is rounded before it is multiplied, 1 - 6 b after it may have cancelled
+            [-sign * bell * (one - two), bell * (3.0 + size * (1.0 + 6.0 * bell))]
+        }
+        (Activation::Softplus, 0) => [x.max(0.0) + e.ln_1p(), x.max(0.0) + e.ln_1p()],
+        (Activation::Softplus, 1) => [s, s],
+        (Activation::Softplus, 2) => [bell, bell],
+        (Activation::Softplus, 3) => [-sign * bell * bend, bell],
+        (Activation::Tanh, 0) => [x.tanh(), x.tanh().abs()],
+        (Activation::Tanh, 1) => [4.0 * bell, 4.0 * bell],
+        (Activation::Tanh, 2) => [-8.0 * x.tanh() * bell, 8.0 * x.tanh().abs() * bell],
+        _ => [4.0 * bell * (4.0 - 24.0 * bell), 4.0 * bell * (4.0 + 24.0 * bell)],
+    }
+}
+
+fn numbers(tensor: Tensor<1>) -> Vec<f64> {
+    tensor.cast(DType::F64).into_data().try_to_vec().unwrap()
+}
+
+fn tensor(values: Vec<f32>, dtype: DType) -> Tensor<1> {
+    let n = values.len();
+    Tensor::<1>::from_data(TensorData::new(values, [n]), (&Device::flex(), DType::F32)).cast(dtype)
+}
+
+/// The values, and the derivatives by the tape.
+fn run(function: Function, x: &[f32], dtype: DType) -> [Vec<f64>; 2] {
+    let x = tensor(x.to_vec(), dtype).autodiff().require_grad();
+    let y = function(x.clone());
+    let gradients = y.clone().sum().backward();
+    [numbers(y.inner()), numbers(x.grad(&gradients).unwrap())]
+}
+
+/// A grid over the whole range in which the functions are neither 0 nor x.
+fn grid() -> Vec<f32> {
+    (-87_000..100_000).map(|i| i as f32 * 1e-3).collect()
+}
+
+#[test]
+fn every_value_is_right_to_four_units_in_the_last_place() {
+    for (k, (function, value, _)) in FUNCTIONS.into_iter().enumerate() {
+        let x = grid();
+        let [found, _] = run(function, &x, DType::F32);
+        for (x, found) in x.into_iter().zip(found) {
+            let expected = value(f64::from(x));
+            // exp 1.6 units, and three roundings at the most after it
+            let tolerance = 4.0 * f64::from(f32::EPSILON) * expected.abs();
+            assert!((found - expected).abs() <= tolerance, "function {k} at {x}: {found}, {expected}");
+        }
+    }
+}
+
+#[test]
+fn every_derivative_is_right_to_the_precision_of_its_terms() {
+    for (k, (function, _, slope)) in FUNCTIONS.into_iter().enumerate() {
+        let x = grid();
+        let [_, found] = run(function, &x, DType::F32);
+        for (x, found) in x.into_iter().zip(found) {
+            let x = f64::from(x);
+            let expected = slope(x);
+            // The terms σ and σ x (1 - σ) may cancel, so theirs is the scale of the error.
+            let tolerance = 6.0 * f64::from(f32::EPSILON) * formula(ALL[k], 1, x)[1]
+                // tanh has exp(-2|x|), which loses precision before it ends in zero
+                + 4.0 * f64::from(f32::MIN_POSITIVE);
+            assert!((found - expected).abs() <= tolerance, "function {k} at {x}: {found}, {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_ends_of_the_line_and_nan_are_what_the_limits_say() {
+    let ends = [f32::NEG_INFINITY, -1e30, -300.0, 0.0, 300.0, f32::INFINITY, f32::NAN];
+    let [zero, infinity] = [0.0, f64::INFINITY];
+    let values = [
+        [zero, zero, zero, zero, 300.0, infinity],
+        [zero, zero, zero, 2f64.ln(), 300.0, infinity],
+        [-1.0, -1.0, -1.0, zero, 1.0, 1.0],
+    ];
+    let slopes =
+        [[0.0, 0.0, 0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]];
+    for dtype in [DType::F32, DType::F64] {
+        for (((function, ..), expected), slopes) in FUNCTIONS.into_iter().zip(values).zip(slopes) {
+            let [found, slope] = run(function, &ends, dtype);
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(*found == expected || (found - expected).abs() < 1e-7, "{found}, {expected}");
+            }
+            for (slope, expected) in slope.iter().zip(slopes) {
+                assert!((slope - expected).abs() < 1e-7, "{slope}, {expected}");
+            }
+            assert!(found[6].is_nan() && slope[6].is_nan());
+        }
+    }
+}
+
+#[test]
+fn a_not_a_number_with_any_payload_stays_one() {
+    let nans = [0x7fc0_0001, 0xffff_ffff, 0x7f80_0001, 0xffc0_0000].map(f32::from_bits);
+    for (function, ..) in FUNCTIONS {
+        let [values, slopes] = run(function, &nans.repeat(5), DType::F32);
+        assert!(values.iter().chain(&slopes).all(|value| value.is_nan()));
+    }
+}
+
+#[test]
+fn double_precision_stays_double() {
+    let x = [-30.0, -1.25, 0.5, 20.0];
+    for (function, value, slope) in FUNCTIONS {
+        let [values, slopes] = run(function, &x, DType::F64);
+        for (i, x) in x.map(f64::from).into_iter().enumerate() {
+            assert!((values[i] - value(x)).abs() <= 1e-14 * value(x).abs());
+            assert!((slopes[i] - slope(x)).abs() <= 1e-14);
+        }
+    }
+}
+
+#[test]
+fn any_length_any_stride_and_any_number_of_threads_give_the_same_bits() {
+    for (function, ..) in FUNCTIONS {
+        let x = Noise::seeded(47).normals(99_991);
+        let whole = numbers(function(tensor(x.clone(), DType::F32)));
+        for n in [1, 5, 7, 8, 9, 31, 4096, 4097] {
+            assert_eq!(numbers(function(tensor(x[..n].to_vec(), DType::F32))), whole[..n]);
+        }
+        let strided = tensor(x.clone(), DType::F32).slice(1..99_991).flip([0]);
+        let expected: Vec<f64> = whole[1..].iter().rev().copied().collect();
+        assert_eq!(numbers(function(strided)), expected);
+        for threads in [1, 2, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(|| numbers(function(tensor(x.clone(), DType::F32)))), whole);
+        }
+    }
+}
+
+#[test]
+fn a_tensor_that_is_shared_keeps_its_values() {
+    let x = tensor(vec![-1.0, 0.5, 2.0], DType::F32);
+    silu(x.clone());
+    assert_eq!(numbers(x), [-1.0, 0.5, 2.0]);
+}
+
+/// A derivative, and the one after it by the tape.
+fn derivatives(function: Activation, order: usize, x: &[f32], dtype: DType) -> [Vec<f64>; 2] {
+    let x = tensor(x.to_vec(), dtype).autodiff().require_grad();
+    let y = derivative(x.clone(), function, order);
+    let gradients = y.clone().sum().backward();
+    [numbers(y.inner()), numbers(x.grad(&gradients).unwrap())]
+}
+
+#[test]
+fn derivatives_and_their_derivatives_are_right_to_the_precision_of_their_terms() {
+    let fine: Vec<f32> = (-87_000..87_000).step_by(7).map(|i| i as f32 * 1e-3).collect();
+    let tiny: Vec<f32> = (-30..0).flat_map(|i| [2f32.powi(i), -(2f32.powi(i))]).collect();
+    for function in ALL {
+        // tanh has exp(-2|x|), which is subnormal beyond 43.
+        let reach = if function == Activation::Tanh { 43.0 } else { 87.0 };
+        let x: Vec<f32> = fine.iter().chain(&tiny).copied().filter(|x| x.abs() < reach).collect();
+        for order in 0..=2 {
+            let [found, next] = derivatives(function, order, &x, DType::F32);
+            let [double, double_next] = derivatives(function, order, &x, DType::F64);
+            for (i, x) in x.iter().map(|x| f64::from(*x)).enumerate() {
+                for (order, found, double) in
+                    [(order, found[i], double[i]), (order + 1, next[i], double_next[i])]
+                {
+                    let [expected, scale] = formula(function, order, x);
+                    // Twice for the exponential's 1.6 units, and at most five roundings after it.
+                    let tolerance = 8.0 * f64::from(f32::EPSILON) * scale;
+                    assert!(
+                        (found - expected).abs() <= tolerance,
+                        "{function:?}, {order} at {x}: {found}, {expected}"
+                    );
+                    assert!(
+                        (double - expected).abs() <= 1e-14 * (scale + f64::MIN_POSITIVE),
+                        "{function:?}, {order} at {x} in double precision: {double}, {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn derivatives_end_in_their_limits_and_pass_nan() {
+    let ends = [f32::NEG_INFINITY, -1e30, -300.0, 300.0, 1e30, f32::INFINITY, f32::NAN];
+    for function in ALL {
+        for dtype in [DType::F32, DType::F64] {
+            for order in 1..=2 {
+                let [found, next] = derivatives(function, order, &ends, dtype);
+                let limit = |x: f32| f64::from(order == 1 && function != Activation::Tanh && x > 0.0);
+                for (i, x) in ends[..6].iter().enumerate() {
+                    // What is left at 300 in double precision: 300 exp(-300).
+                    let away = (found[i] - limit(*x)).abs().max(next[i].abs());
+                    assert!(away <= 300.0 * (-300f64).exp(), "{function:?}, {order} at {x}: {away:e}");
+                }
+                assert!(found[6].is_nan() && next[6].is_nan());
+            }
+        }
+    }
+}
+
+/// g σ′(z), and its gradients in z and g with the cotangent `by`.
+fn pulled(function: Activation, [z, g, by]: [Tensor<1>; 3]) -> [Vec<f64>; 3] {
+    let (z, g) = (z.autodiff().require_grad(), g.autodiff().require_grad());
+    let y = pullback(z.clone(), function, g.clone());
+    let gradients = (y.clone() * by.autodiff()).sum().backward();
+    [numbers(y.inner()), numbers(z.grad(&gradients).unwrap()), numbers(g.grad(&gradients).unwrap())]
+}
+
+fn three(n: usize, dtype: DType) -> [Tensor<1>; 3] {
+    ["z", "g", "by"].map(|label| tensor(Noise::seeded(67).derive(label).normals(n), dtype))
+}
+
+#[test]
+fn the_reverse_rule_and_its_gradients_are_products_of_derivatives() {
+    for function in ALL {
+        for n in [1, 5, 17, 4099] {
+            let [z, g, by] = three(n, DType::F64).map(numbers);
+            for (dtype, epsilon) in [(DType::F32, f64::from(f32::EPSILON)), (DType::F64, 1e-15)] {
+                let [y, for_z, for_g] = pulled(function, three(n, dtype));
+                for i in 0..n {
+                    let [[first, scale_1], [second, scale_2]] =
+                        [1, 2].map(|order| formula(function, order, z[i]));
+                    let checks = [
+                        (y[i], g[i] * first, g[i] * scale_1),
+                        (for_z[i], by[i] * g[i] * second, by[i] * g[i] * scale_2),
+                        (for_g[i], by[i] * first, by[i] * scale_1),
+                    ];
+                    for (found, expected, scale) in checks {
+                        // Those of the derivative, and two products more.
+                        let tolerance = 10.0 * epsilon * scale.abs();
+                        assert!((found - expected).abs() <= tolerance, "{function:?}: {found}, {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reverse_rule_reads_strides_and_leaves_what_others_hold() {
+    for function in ALL {
+        let [z, g, by] = three(10_000, DType::F32);
+        let (before_z, before_g) = (numbers(z.clone()), numbers(g.clone()));
+        let whole = pulled(function, [z.clone(), g.clone(), by.clone()]);
+        assert_eq!([numbers(z.clone()), numbers(g.clone())], [before_z, before_g]);
+        let flipped = pulled(function, [z, g, by].map(|tensor| tensor.flip([0])));
+        let back = flipped.map(|numbers| numbers.into_iter().rev().collect::<Vec<_>>());
+        assert_eq!(back, whole);
+        for threads in [1, 2, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert!(pool.install(|| pulled(function, three(10_000, DType::F32))) == whole);
+        }
+    }
+}
+
+#[test]
+fn the_reverse_rule_has_one_gradient_where_one_is_asked_for() {
+    let [z, g, by] = three(100, DType::F32);
+    let whole = pulled(Activation::Silu, three(100, DType::F32));
+    let gradient = |z: &Tensor<1>, g: &Tensor<1>| {
+        let y = pullback(z.clone(), Activation::Silu, g.clone());
+        (y * by.clone().autodiff()).sum().backward()
+    };
+    let (plain_z, plain_g) = (z.autodiff(), g.autodiff());
+    let (leaf_z, leaf_g) = (plain_z.clone().require_grad(), plain_g.clone().require_grad());
+    assert_eq!(numbers(leaf_z.grad(&gradient(&leaf_z, &plain_g)).unwrap()), whole[1]);
+    assert_eq!(numbers(leaf_g.grad(&gradient(&plain_z, &leaf_g)).unwrap()), whole[2]);
+}
+
+#[test]
+#[should_panic(expected = "a derivative of order 0, 1 or 2, found 3")]
+fn a_third_derivative_has_no_gradient_and_is_refused() {
+    derivative(tensor(vec![1.0], DType::F32), Activation::Silu, 3);
+}

@@ -1,0 +1,282 @@
+//! Products of matrices of any size on all threads.
+
+use std::mem::MaybeUninit;
+
+use pulp::{Simd, WithSimd};
+
+use crate::product::{Left, Right, Size, Start, Sum, product};
+use crate::transpose::{self, Planes};
+use crate::{parallel, simd};
+
+/// Columns of the right factor that are copied to lie side by side, a multiple of every number of lanes.
+const PANEL: usize = 32;
+
+/// Rows of them: with the panel's 32 columns 8 KiB, a quarter of a usual first-level cache.
+///
+/// A left factor that is transposed, with a power of two as its number of rows, has no more that fit beside.
+const DEPTH: usize = 64;
+
+/// Rows of the result that one task computes, so that copying a panel costs little beside.
+const ROWS: usize = 128;
+
+/// Multiplications and additions below which a second thread costs more than it brings: where threads wait for
+/// tasks, and where they must be woken.
+const GRAIN: [usize; 2] = [1 << 18, 1 << 20];
+
+/// A factor in row-major order, or its transpose in that order.
+#[derive(Clone, Copy)]
+pub(crate) enum Factor<'a> {
+    Plain(&'a [f32]),
+    Transposed(&'a [f32]),
+}
+
+/// `left` times `right`, plus `row` in every row, in row-major order; and the sums of the columns of `right` to
+/// `sums`, if asked for.
+///
+/// Each element is `row`'s plus the products in the order of `depth`, so it is the same to the bit on any number
+/// of threads; so is each sum.
+///
+/// # Panics
+/// If a slice has another length than `size` says.
+pub(crate) fn multiply(
+    size: Size,
+    left: Factor<'_>,
+    right: Factor<'_>,
+    row: Option<&[f32]>,
+    sums: Option<&mut [f32]>,
+) -> Vec<f32> {
+    let Size { rows, depth, columns } = size;
+    let (Factor::Plain(a) | Factor::Transposed(a), Factor::Plain(b) | Factor::Transposed(b)) = (left, right);
+    assert_eq!([a.len(), b.len()], [rows * depth, depth * columns], "factors of {size:?}");
+    assert!(row.is_none_or(|row| row.len() == columns), "a row of {columns} numbers");
+    assert!(sums.as_ref().is_none_or(|sums| sums.len() == columns), "sums of {columns} columns");
+
+    let mut out: Vec<f32> = Vec::with_capacity(rows * columns);
+    let (out_data, sums) = (Shared(out.as_mut_ptr()), sums.map(|sums| Shared(sums.as_mut_ptr())));
+    let (groups, panels) = (rows.div_ceil(ROWS).max(1), columns.div_ceil(PANEL));
+    let (arch, tasks) = (simd::arch(), groups * panels);
+    let task = |i: usize| {
+        // Neighbours in a group of rows share the left factor in cache.
+        let (group, panel) = (i / panels, i % panels);
+        let first = [group * ROWS, panel * PANEL];
+        let sums = sums.filter(|_| group == 0);
+        arch.dispatch(Task { size, first, left, right, row, out: out_data, sums });
+    };
+    let grain = GRAIN[usize::from(!parallel::ready())];
+    if size.multiplications() < grain {
+        (0..tasks).for_each(task)
+    } else {
+        parallel::run(tasks, task)
+    }
+    // SAFETY: the vector has room for `rows · columns` floats, and the tasks wrote each: they are all pairs of a
+    // group of rows and a panel of columns.
+    unsafe { out.set_len(rows * columns) };
+    out
+}
+
+/// A pointer that tasks share, each of which writes elements of its own.
+#[derive(Clone, Copy)]
+struct Shared(*mut f32);
+
+// SAFETY: no element is written by two tasks, or read by one while another writes it.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+/// The elements of the result from row `first[0]` and column `first[1]` on, `ROWS` by `PANEL` at the most.
+struct Task<'a> {
+    size: Size,
+    first: [usize; 2],
+    left: Factor<'a>,
+    right: Factor<'a>,
+    row: Option<&'a [f32]>,
+    out: Shared,
+    sums: Option<Shared>,
+}
+
+/// On the boundary of a line of cache.
+#[repr(align(64))]
+struct Aligned<const N: usize>([MaybeUninit<f32>; N]);
+
+impl<const N: usize> Aligned<N> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self([MaybeUninit::uninit(); N])
+    }
+
+    #[inline(always)]
+    fn pointer(&mut self) -> *mut f32 {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { size, first: [first_row, first_column], left, right, row, out, sums } = self;
+        let (rows, columns) = (ROWS.min(size.rows - first_row), PANEL.min(size.columns - first_column));
+        // Columns up to a whole number of vectors are computed, those beyond the last one from zeros.
+        let width = columns.next_multiple_of(S::F32_LANES);
+        let (mut panel, mut beside) =
+            (Aligned::<{ DEPTH * PANEL }>::new(), Aligned::<{ ROWS * PANEL }>::new());
+        let (mut added, mut totals) = ([0.0; PANEL], [0.0f32; PANEL]);
+        if let Some(row) = row {
+            added[..columns].copy_from_slice(&row[first_column..][..columns]);
+        }
+        // SAFETY: `first_row + rows ≤ size.rows` and `first_column + columns ≤ size.columns`, so that all below
+        // are within the factors, whose lengths `multiply` has checked, and within the result; its elements are
+        // this task's own.
+        // Of `panel` and `beside` only what was written is read, `width ≤ PANEL` floats in each of `PANEL`.
+        unsafe {
+            let out = out.0.add(first_row * size.columns + first_column);
+            let (target, stride) =
+                if width == columns { (out, size.columns) } else { (beside.pointer(), PANEL) };
+            let start = if row.is_some() { Start::Row(added.as_ptr()) } else { Start::Zero };
+            for k in (0..size.depth.max(1)).step_by(DEPTH) {
+                let depth = DEPTH.min(size.depth - k);
+                copy(simd, right, size, [k, first_column], [depth, columns, width], panel.pointer());
+                if sums.is_some() {
+                    for i in 0..depth {
+                        let row = std::slice::from_raw_parts(panel.pointer().add(i * PANEL), columns);
+                        totals.iter_mut().zip(row).for_each(|(total, x)| *total += x);
+                    }
+                }
+                let left = match left {
+                    Factor::Plain(a) => {
+                        Left::Rows { data: a.as_ptr().add(first_row * size.depth + k), stride: size.depth }
+                    }
+                    Factor::Transposed(a) => {
+                        Left::Columns { data: a.as_ptr().add(k * size.rows + first_row), stride: size.rows }
+                    }
+                };
+                let start = if k == 0 { start } else { Start::Sum };
+                product(
+                    simd,
+                    Size { rows, depth, columns: width },
+                    left,
+                    Right { data: panel.pointer(), stride: PANEL },
+                    Sum { data: target, stride, start },
+                );
+            }
+            if width != columns {
+                for i in 0..rows {
+                    std::ptr::copy_nonoverlapping(target.add(i * PANEL), out.add(i * size.columns), columns);
+                }
+            }
+            if let Some(sums) = sums {
+                std::ptr::copy_nonoverlapping(totals.as_ptr(), sums.0.add(first_column), columns);
+            }
+        }
+    }
+}
+
+/// Copies `depth` rows and `columns` columns of `right` from row `k` and column `j` on to rows of [`PANEL`] floats
+/// at `panel`, with zeros up to `width`.
+///
+/// # Safety
+/// `right` must have `size.depth · size.columns` floats, those rows and columns must be among them, and `panel`
+/// must have room for `depth` rows; `columns ≤ width ≤ PANEL`.
+#[inline(always)]
+unsafe fn copy<S: Simd>(
+    simd: S,
+    right: Factor<'_>,
+    size: Size,
+    [k, j]: [usize; 2],
+    [depth, columns, width]: [usize; 3],
+    panel: *mut f32,
+) {
+    // SAFETY: rows below `depth` and columns below `columns` of both.
+    unsafe {
+        match right {
+            Factor::Plain(b) => {
+                let source = b.as_ptr().add(k * size.columns + j);
+                for i in 0..depth {
+                    let (source, target) = (source.add(i * size.columns), panel.add(i * PANEL));
+                    // A length that the compiler knows is copied in registers.
+                    match columns {
+                        PANEL => std::ptr::copy_nonoverlapping(source, target, PANEL),
+                        _ => std::ptr::copy_nonoverlapping(source, target, columns),
+                    }
+                }
+            }
+            Factor::Transposed(b) => {
+                let source = b.as_ptr().add(j * size.depth + k);
+                let eights = columns / transpose::SIDE * transpose::SIDE;
+                let planes = Planes { stride: size.depth, pixels: depth };
+                transpose::gather(simd, eights, (source, planes), (panel, |i| i * PANEL));
+                for column in eights..columns {
+                    (0..depth)
+                        .for_each(|i| *panel.add(i * PANEL + column) = *source.add(column * size.depth + i));
+                }
+            }
+        }
+        for i in 0..depth {
+            (columns..width).for_each(|column| *panel.add(i * PANEL + column) = 0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{Instructions, with_instructions};
+
+    /// Small integers, so that every sum is exact in any order.
+    fn numbers(n: usize, factor: usize) -> Vec<f32> {
+        (0..n).map(|i| (i * factor % 17) as f32 - 8.0).collect()
+    }
+
+    fn transposed(x: &[f32], columns: usize) -> Vec<f32> {
+        (0..x.len()).map(|i| x[i % (x.len() / columns) * columns + i / (x.len() / columns)]).collect()
+    }
+
+    fn check(size: Size) {
+        let Size { rows, depth, columns } = size;
+        let (a, b, row) = (numbers(rows * depth, 5), numbers(depth * columns, 7), numbers(columns, 11));
+        let (across_a, across_b) = (transposed(&a, depth.max(1)), transposed(&b, columns.max(1)));
+        let lefts = [Factor::Plain(&a), Factor::Transposed(&across_a)];
+        let rights = [Factor::Plain(&b), Factor::Transposed(&across_b)];
+        for left in lefts {
+            for right in rights {
+                for row in [None, Some(&row[..])] {
+                    let mut sums = vec![f32::NAN; columns];
+                    let found = multiply(size, left, right, row, Some(&mut sums));
+                    for j in 0..columns {
+                        let column = |k: usize| b[k * columns + j];
+                        assert_eq!(sums[j], (0..depth).map(column).sum::<f32>(), "column {j} of {size:?}");
+                        for i in 0..rows {
+                            let start = row.map_or(0.0, |row| row[j]);
+                            let expected =
+                                (0..depth).fold(start, |sum, k| sum + a[i * depth + k] * column(k));
+                            assert_eq!(found[i * columns + j], expected, "({i}, {j}) of {size:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_odd_sizes_are_exact_on_any_vectors() {
+        for most in [Instructions::Scalar, Instructions::Avx2, Instructions::Widest] {
+            with_instructions(most, || {
+                for rows in [1, 2, 7, 13, 129] {
+                    for depth in [1, 3, 64, 70] {
+                        for columns in [1, 2, 8, 15, 16, 31, 33, 65] {
+                            check(Size { rows, depth, columns });
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn products_of_nothing_are_the_row_or_nothing() {
+        check(Size { rows: 3, depth: 0, columns: 5 });
+        check(Size { rows: 0, depth: 4, columns: 5 });
+        check(Size { rows: 3, depth: 4, columns: 0 });
+    }
+}

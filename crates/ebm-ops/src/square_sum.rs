@@ -1,0 +1,136 @@
+//! The square of a length, in one pass.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::{Shape, Tensor};
+
+use crate::profile::span;
+
+/// `sum`, `[1]`, plus the squares of all elements of `x`; a plain tensor, whether or not these are tracked by
+/// autodiff.
+///
+/// On the CPU (Flex) in single precision the squares are added within blocks of 4,096 elements in single
+/// precision and from block to block in double, so that the result is the same to the bit on any number of threads.
+///
+/// # Panics
+/// If `sum` is not one number.
+pub fn add_square_sum<const D: usize>(sum: Tensor<1>, x: Tensor<D>) -> Tensor<1> {
+    assert_eq!(sum.dims(), [1], "a sum is one number");
+    let (sum, x) = (sum.inner().into_dispatch(), x.inner().into_dispatch());
+    Tensor::from_dispatch(span("square sum", || Dispatch::add_square_sum(sum, x)))
+}
+
+/// The sum of squares.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda"))
+)]
+pub trait SquareSumOps: Backend {
+    /// `sum` plus the squares of all elements of `x`.
+    fn add_square_sum(sum: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
+        plain::<Self>(sum, x)
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+impl SquareSumOps for burn::backend::NdArray {}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl SquareSumOps for burn::backend::Cube {}
+
+/// What it means, in the operations that every backend has.
+fn plain<B: Backend>(sum: FloatTensor<B>, x: FloatTensor<B>) -> FloatTensor<B> {
+    let squares = B::float_sum(B::float_mul(x.clone(), x));
+    B::float_add(sum, B::float_reshape(squares, Shape::new([1])))
+}
+
+/// The sum in single precision on the processor.
+#[cfg(feature = "flex")]
+mod flex {
+    use burn::backend::{Flex, tensor::FloatTensor};
+    use burn::tensor::DType;
+    use pulp::{Simd, WithSimd};
+    use rayon::prelude::*;
+
+    use super::{SquareSumOps, plain};
+    use crate::buffer::{self, CHUNK, GRAIN};
+    use crate::simd;
+
+    impl SquareSumOps for Flex {
+        fn add_square_sum(sum: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
+            if [&sum, &x].iter().any(|tensor| tensor.dtype() != DType::F32) {
+                return plain::<Self>(sum, x);
+            }
+            let (sum, x, arch) = (buffer::contiguous(sum), buffer::contiguous(x), simd::arch());
+            let (start, x) = (f64::from(sum.storage::<f32>()[0]), x.storage::<f32>());
+            let of = |chunk: &[f32]| f64::from(arch.dispatch(Squares(chunk)));
+            let total = if x.len() <= GRAIN {
+                x.chunks(CHUNK).map(of).fold(start, |sum, part| sum + part)
+            } else {
+                let parts: Vec<f64> = x.par_chunks(CHUNK).with_min_len(GRAIN / CHUNK).map(of).collect();
+                parts.into_iter().fold(start, |sum, part| sum + part)
+            };
+            buffer::tensor(vec![total as f32], [1])
+        }
+    }
+
+    struct Squares<'a>(&'a [f32]);
+
+    impl WithSimd for Squares<'_> {
+        type Output = f32;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> f32 {
+            let (vectors, rest) = S::as_simd_f32s(self.0);
+            let mut sums = [simd.splat_f32s(0.0); 4];
+            let mut quads = vectors.chunks_exact(4);
+            for quad in &mut quads {
+                for (sum, x) in sums.iter_mut().zip(quad) {
+                    *sum = simd.mul_add_f32s(*x, *x, *sum);
+                }
+            }
+            for (sum, x) in sums.iter_mut().zip(quads.remainder()) {
+                *sum = simd.mul_add_f32s(*x, *x, *sum);
+            }
+            let [a, b, c, d] = sums;
+            let total = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
+            simd.reduce_sum_f32s(total) + rest.iter().map(|x| x * x).sum::<f32>()
+        }
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::{DType, Device, TensorData};
+
+    use super::*;
+    use crate::Noise;
+
+    fn tensor(values: Vec<f32>, dtype: DType) -> Tensor<1> {
+        let n = values.len();
+        Tensor::<1>::from_data(TensorData::new(values, [n]), (&Device::flex(), DType::F32)).cast(dtype)
+    }
+
+    fn number(tensor: Tensor<1>) -> f64 {
+        tensor.cast(DType::F64).into_data().try_to_vec().unwrap()[0]
+    }
+
+    #[test]
+    fn every_square_counts_once_on_any_number_of_threads() {
+        for n in [0, 1, 15, 17, 63, 4096, 4097, 100_003] {
+            let values = Noise::seeded(71).normals(n);
+            let expected = 3.0 + values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+            let run = |dtype| number(add_square_sum(tensor(vec![3.0], dtype), tensor(values.clone(), dtype)));
+            let found = run(DType::F32);
+            // A lane adds at most 256 positive numbers, each time rounding by half a unit of the sum.
+            assert!((found - expected).abs() <= 128.0 * f64::from(f32::EPSILON) * expected, "{n}: {found}");
+            assert!((run(DType::F64) - expected).abs() <= 1e-12 * expected);
+            for threads in [1, 2, 8] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                assert_eq!(pool.install(|| run(DType::F32)), found);
+            }
+        }
+    }
+}

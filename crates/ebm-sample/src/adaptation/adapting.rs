@@ -1,0 +1,90 @@
+//! A kernel on its way to its step size and mass.
+
+use super::windows::windows;
+use super::{DualAveraging, RunningVariance, Tunable, WarmUpReport};
+use crate::{Mass, SampleError};
+
+/// What changes during a warm-up.
+pub(super) struct Adapting<K> {
+    kernel: K,
+    target: f64,
+    step_size: DualAveraging,
+    mass: Mass,
+    seen: RunningVariance,
+    /// The step from which draws count for the mass, and those after which it is set.
+    begin: usize,
+    ends: Vec<usize>,
+    step: usize,
+    /// Since the mass was last set.
+    acceptances: Vec<f64>,
+    n_diverged: usize,
+}
+
+impl<K: Tunable> Adapting<K> {
+    /// Before the first of `n_steps` steps in `dim` coordinates.
+    pub(super) fn new(kernel: &K, n_steps: usize, target: f64, dim: usize) -> Result<Self, SampleError> {
+        let (begin, ends) = windows(n_steps).unwrap_or((n_steps, vec![]));
+        Ok(Self {
+            kernel: kernel.clone(),
+            target,
+            step_size: DualAveraging::new(kernel.step_size(), target)?,
+            mass: kernel.mass().clone(),
+            seen: RunningVariance::new(dim),
+            begin,
+            ends,
+            step: 0,
+            acceptances: vec![],
+            n_diverged: 0,
+        })
+    }
+
+    /// The kernel to make the next step with.
+    pub(super) fn trial(&self) -> Result<K, SampleError> {
+        self.kernel.tuned(self.step_size.step_size(), self.mass.clone())
+    }
+
+    /// Whether the positions after the next step count.
+    pub(super) fn is_looking(&self) -> bool {
+        self.begin <= self.step && self.ends.last().is_some_and(|end| self.step < *end)
+    }
+
+    /// Takes account of a step: its mean acceptance, how many proposals diverged, and where the chains are
+    /// if that counts.
+    pub(super) fn observe<'a>(
+        &mut self,
+        acceptance: f64,
+        n_diverged: usize,
+        positions: impl Iterator<Item = &'a [f64]>,
+    ) -> Result<(), SampleError> {
+        if self.is_looking() {
+            positions.for_each(|row| self.seen.add(row));
+        }
+        self.step_size.update(acceptance);
+        self.acceptances.push(acceptance);
+        self.n_diverged += n_diverged;
+        self.step += 1;
+        if self.ends.contains(&self.step) {
+            self.mass = Mass::from_variances(self.seen.shrunk())?;
+            self.seen = RunningVariance::new(self.seen.variances().len());
+            self.step_size = DualAveraging::new(self.step_size.average(), self.target)?;
+            self.acceptances.clear();
+        }
+        Ok(())
+    }
+
+    /// The kernel to stay with, and what happened.
+    pub(super) fn finish(self, n_chains: usize) -> Result<(K, WarmUpReport), SampleError> {
+        let step_size = self.step_size.average();
+        let kernel = self.kernel.tuned(step_size, self.mass.clone())?;
+        let report = WarmUpReport {
+            n_steps: self.step,
+            n_chains,
+            step_size,
+            mass: self.mass,
+            target_acceptance: self.target,
+            acceptance: self.acceptances.iter().sum::<f64>() / self.acceptances.len() as f64,
+            n_diverged: self.n_diverged,
+        };
+        Ok((kernel, report))
+    }
+}

@@ -1,0 +1,280 @@
+//! The steps before the draws that count.
+
+use burn::tensor::Tensor;
+use ebm_ops::Noise;
+use serde::{Deserialize, Serialize};
+
+use super::Tunable;
+use super::adapting::Adapting;
+use crate::slices::{SliceChains, SliceKernel};
+use crate::{Kernel, Mass, MetropolisInfo, SampleError, State};
+
+/// Steps in which step size and mass are adapted to the target, in windows as Stan has them; then both stay.
+///
+/// All chains of the batch share one step size, by their mean acceptance, and one diagonal mass, by the
+/// variances of all their draws in a window, shrunk.
+/// Each step reads the acceptance back from the device, and the positions in windows: this is what makes a
+/// warm-up wait for the device where the chain after it does not.
+///
+/// # Reference
+/// Hoffman and Gelman (2014), *The No-U-Turn sampler*, §3.2; the Stan reference manual, *Automatic parameter tuning*.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Settings")]
+pub struct WarmUp {
+    n_steps: usize,
+    acceptance: Option<f64>,
+}
+
+/// What a warm-up comes to.
+#[derive(Clone, Debug)]
+pub struct Tuned<K, C> {
+    /// The kernel with its last step size and mass.
+    pub kernel: K,
+    /// Where the chains are, to go on from.
+    pub state: State<C>,
+    /// What happened.
+    pub report: WarmUpReport,
+}
+
+/// What happened in a warm-up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmUpReport {
+    /// Steps made.
+    pub n_steps: usize,
+    /// Chains in the batch.
+    pub n_chains: usize,
+    /// The step size that stays.
+    pub step_size: f64,
+    /// The mass that stays.
+    pub mass: Mass,
+    /// The acceptance that was wanted.
+    pub target_acceptance: f64,
+    /// The mean acceptance since the mass was last set.
+    pub acceptance: f64,
+    /// Proposals that diverged, of all chains and steps.
+    pub n_diverged: usize,
+}
+
+impl WarmUp {
+    /// `n_steps` steps, to the acceptance at which the kernel is best; fewer than 20 adapt no mass.
+    ///
+    /// # Errors
+    /// [`SampleError::Count`] if there are no steps.
+    pub fn new(n_steps: usize) -> Result<Self, SampleError> {
+        match n_steps {
+            0 => Err(SampleError::Count { what: "warm-up steps", least: 1, found: 0 }),
+            _ => Ok(Self { n_steps, acceptance: None }),
+        }
+    }
+
+    /// The same steps to this acceptance.
+    ///
+    /// # Errors
+    /// [`SampleError::Acceptance`] unless it is between 0 and 1.
+    pub fn with_acceptance(self, acceptance: f64) -> Result<Self, SampleError> {
+        if 0.0 < acceptance && acceptance < 1.0 {
+            return Ok(Self { acceptance: Some(acceptance), ..self });
+        }
+        Err(SampleError::Acceptance(acceptance))
+    }
+
+    /// Warms chains up that start at `position`, `[chains, dim]`; `kernel` has the first step size and mass.
+    ///
+    /// # Errors
+    /// [`SampleError::Variance`] if the positions are not finite, which they are unless they begin so.
+    pub fn run<M, K>(
+        &self,
+        model: &M,
+        kernel: &K,
+        position: Tensor<2>,
+        noise: &mut Noise,
+    ) -> Result<Tuned<K, K::Memo>, SampleError>
+    where
+        M: ?Sized,
+        K: Tunable + Kernel<M, Info = MetropolisInfo>,
+    {
+        let [n_chains, dim] = position.dims();
+        let mut adapting = self.adapting(kernel, dim)?;
+        let mut state = kernel.init(model, position);
+        for _ in 0..self.n_steps {
+            let (next, info) = adapting.trial()?.step(model, state, noise);
+            state = next;
+            let positions = adapting.is_looking().then(|| numbers(state.position.clone()));
+            let rows = positions.iter().flat_map(|positions| positions.chunks_exact(dim));
+            let n_diverged = numbers(info.diverged.float()).iter().filter(|flag| **flag == 1.0).count();
+            adapting.observe(mean(&numbers(info.acceptance)), n_diverged, rows)?;
+        }
+        let (kernel, report) = adapting.finish(n_chains)?;
+        Ok(Tuned { kernel, state, report })
+    }
+
+    /// Warms chains on plain numbers up, which go on with the kernel that it comes to.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_on_slices<F, K>(
+        &self,
+        mut chains: SliceChains<F, K>,
+    ) -> Result<(SliceChains<F, K>, WarmUpReport), SampleError>
+    where
+        F: Fn(&[f64], &mut [f64]) -> f64 + Sync,
+        K: Tunable + SliceKernel,
+    {
+        let dim = chains.points().first().map_or(0, |point| point.position.len());
+        let mut adapting = self.adapting(chains.kernel(), dim)?;
+        for _ in 0..self.n_steps {
+            chains = chains.with_kernel(adapting.trial()?);
+            let draw = chains.next().expect("a chain does not end");
+            let acceptances: Vec<f64> = draw.steps.iter().map(|step| step.acceptance).collect();
+            let n_diverged = draw.steps.iter().filter(|step| step.diverged).count();
+            adapting.observe(mean(&acceptances), n_diverged, draw.positions.iter().map(Vec::as_slice))?;
+        }
+        let (kernel, report) = adapting.finish(chains.points().len())?;
+        Ok((chains.with_kernel(kernel), report))
+    }
+
+    fn adapting<K: Tunable>(&self, kernel: &K, dim: usize) -> Result<Adapting<K>, SampleError> {
+        Adapting::new(kernel, self.n_steps, self.acceptance.unwrap_or(K::ACCEPTANCE), dim)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    n_steps: usize,
+    acceptance: Option<f64>,
+}
+
+impl TryFrom<Settings> for WarmUp {
+    type Error = SampleError;
+
+    fn try_from(Settings { n_steps, acceptance }: Settings) -> Result<Self, SampleError> {
+        let plain = Self::new(n_steps)?;
+        acceptance.map_or(Ok(plain), |acceptance| plain.with_acceptance(acceptance))
+    }
+}
+
+fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
+    x.into_data().iter::<f64>().collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metropolis::tests::Fenced;
+    use crate::{Evaluated, Hmc, Mala};
+    use burn::tensor::Device;
+    use ebm_model::Gaussian;
+
+    const N_CHAINS: usize = 100;
+
+    fn uneven() -> Gaussian {
+        Gaussian::new(vec![1.0, -1.0], &[vec![100.0, 0.0], vec![0.0, 0.01]]).unwrap()
+    }
+
+    fn warm<K>(kernel: &K) -> Tuned<K, Evaluated>
+    where
+        K: Tunable + Kernel<Gaussian, Memo = Evaluated, Info = MetropolisInfo>,
+    {
+        let start = Noise::seeded(111).normal([N_CHAINS, 2], &Device::flex());
+        WarmUp::new(400).unwrap().run(&uneven(), kernel, start, &mut Noise::seeded(112)).unwrap()
+    }
+
+    /// The mean acceptance of 40 steps of the tuned kernel, its step size times `factor`.
+    fn acceptance<K>(tuned: &Tuned<K, Evaluated>, factor: f64) -> f64
+    where
+        K: Tunable + Kernel<Gaussian, Memo = Evaluated, Info = MetropolisInfo>,
+    {
+        let kernel = tuned.kernel.tuned(factor * tuned.kernel.step_size(), tuned.kernel.mass().clone());
+        let (kernel, target, mut noise) = (kernel.unwrap(), uneven(), Noise::seeded(113));
+        let (mut state, mut total) = (tuned.state.clone(), 0.0);
+        for _ in 0..40 {
+            let (next, info) = kernel.step(&target, state, &mut noise);
+            (state, total) = (next, total + mean(&numbers(info.acceptance)));
+        }
+        total / 40.0
+    }
+
+    fn assert_tuned<K>(tuned: &Tuned<K, Evaluated>)
+    where
+        K: Tunable + Kernel<Gaussian, Memo = Evaluated, Info = MetropolisInfo>,
+    {
+        // the last window has 200 draws of 100 chains; were only one in ten of use, the variance of 2,000
+        // draws would have an error of √(2/2000), 3.2 %
+        let variances = tuned.report.mass.variances().unwrap();
+        for (found, exact) in variances.iter().zip([100.0, 0.01]) {
+            assert!((found / exact - 1.0).abs() < 5.0 * (2f64 / 2000.0).sqrt(), "{found} against {exact}");
+        }
+        // the step that has the target acceptance is within a quarter of the one found
+        let (short, long) = (acceptance(tuned, 0.8), acceptance(tuned, 1.25));
+        assert!(long < K::ACCEPTANCE && K::ACCEPTANCE < short, "{long}, {short}");
+        assert_eq!(tuned.report.step_size, tuned.kernel.step_size());
+        assert_eq!(&tuned.report.mass, tuned.kernel.mass());
+    }
+
+    #[test]
+    fn a_target_of_uneven_variances_gets_its_mass_and_the_wanted_acceptance() {
+        // one leapfrog step: of more the acceptance on a Gaussian rises again where they come full circle
+        assert_tuned(&warm(&Hmc::new(0.01, 1).unwrap()));
+        assert_tuned(&warm(&Mala::new(1e-3).unwrap()));
+    }
+
+    #[test]
+    fn it_is_a_function_of_the_seed_and_can_be_written_down() {
+        let (once, again) = (warm(&Hmc::new(0.01, 5).unwrap()), warm(&Hmc::new(0.01, 5).unwrap()));
+        assert_eq!((&once.kernel, &once.report), (&again.kernel, &again.report));
+        assert_eq!(once.state.position.into_data(), again.state.position.into_data());
+        let text = serde_json::to_string(&once.report).unwrap();
+        let read: WarmUpReport = serde_json::from_str(&text).unwrap();
+        assert!((read.step_size / once.report.step_size - 1.0).abs() < 1e-15);
+        assert_eq!((read.n_steps, read.n_chains), (400, N_CHAINS));
+        let warm_up = WarmUp::new(400).unwrap().with_acceptance(0.9).unwrap();
+        let text = serde_json::to_string(&warm_up).unwrap();
+        assert_eq!(serde_json::from_str::<WarmUp>(&text).unwrap(), warm_up);
+        assert!(serde_json::from_str::<WarmUp>(r#"{"n_steps":0,"acceptance":null}"#).is_err());
+    }
+
+    #[test]
+    fn on_slices_it_comes_to_what_it_comes_to_on_tensors_of_doubles() {
+        let target = Gaussian::new(vec![0.0; 2], &[vec![4.0, 0.0], vec![0.0, 0.25]]).unwrap();
+        let log_density = |x: &[f64], gradient: &mut [f64]| {
+            (gradient[0], gradient[1]) = (-x[0] / 4.0, -x[1] / 0.25);
+            -0.5 * (x[0] * x[0] / 4.0 + x[1] * x[1] / 0.25)
+        };
+        let (kernel, warm_up) = (Hmc::new(0.3, 3).unwrap(), WarmUp::new(30).unwrap());
+        let start = Tensor::zeros([6, 2], (&Device::flex(), burn::tensor::DType::F64));
+        let tuned = warm_up.run(&target, &kernel, start, &mut Noise::seeded(115)).unwrap();
+        let chains = SliceChains::start(log_density, kernel, vec![vec![0.0; 2]; 6], Noise::seeded(115));
+        let (chains, report) = warm_up.run_on_slices(chains).unwrap();
+        let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} against {b}");
+        near(report.step_size, tuned.report.step_size);
+        near(report.acceptance, tuned.report.acceptance);
+        let variances = |report: &WarmUpReport| report.mass.variances().unwrap().to_vec();
+        variances(&report).into_iter().zip(variances(&tuned.report)).for_each(|(a, b)| near(a, b));
+        assert_eq!(chains.kernel().step_size(), report.step_size);
+    }
+
+    #[test]
+    fn where_the_model_has_no_numbers_chains_warm_up_within_and_outside_they_are_an_error() {
+        let model = Fenced { radius: 1.5, energy: f64::NAN, score: f64::NAN };
+        let run = |start: f64| {
+            let start = Tensor::full([20, 2], start, &Device::flex());
+            let warm_up = WarmUp::new(60).unwrap();
+            warm_up.run(&model, &Mala::new(0.5).unwrap(), start, &mut Noise::seeded(114))
+        };
+        let tuned = run(0.1).unwrap();
+        assert!(0 < tuned.report.n_diverged && tuned.report.step_size.is_finite());
+        assert!(matches!(run(f64::NAN), Err(SampleError::Variance { index: 0, .. })));
+    }
+
+    #[test]
+    fn no_steps_and_no_acceptance_are_refused() {
+        assert!(WarmUp::new(0).is_err());
+        assert!(WarmUp::new(10).unwrap().with_acceptance(1.0).is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! Langevin dynamics from high noise to low, exact at each level.
+
+use burn::tensor::{Device, Tensor};
+use ebm_model::NoisyPotential;
+use ebm_ops::Noise;
+
+use crate::descent::descend;
+use crate::level::{self, Level};
+use crate::{Mala, NoiseLadder, SampleError};
+
+/// [`AnnealedLangevin`](crate::AnnealedLangevin) with the Metropolis test of [`Mala`]: at each level σ of the
+/// ladder, a few steps of size η = r σ² that leave p_σ invariant, and at the end the mean of the clean point.
+///
+/// The test needs the energy at each level, up to a constant of the level.
+/// What is left of bias is that of the few steps, not of their size.
+///
+/// # Reference
+/// Song and Ermon (2019), *Generative modeling by estimating gradients of the data distribution*,
+/// algorithm 1; the test for energies by level is from Du et al. (2023), *Reduce, reuse, recycle:
+/// compositional generation with energy-based diffusion models and MCMC*.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnnealedMala {
+    ladder: NoiseLadder,
+    steps_per_level: usize,
+    step_ratio: f64,
+}
+
+impl AnnealedMala {
+    /// `step_ratio` is r = η/σ².
+    ///
+    /// # Errors
+    /// [`SampleError`] unless there is a step a level and `0 < step_ratio < ∞`.
+    pub fn new(ladder: NoiseLadder, steps_per_level: usize, step_ratio: f64) -> Result<Self, SampleError> {
+        if steps_per_level == 0 {
+            return Err(SampleError::Count { what: "steps per level", least: 1, found: 0 });
+        }
+        Mala::new(step_ratio)?;
+        Ok(Self { ladder, steps_per_level, step_ratio })
+    }
+
+    /// The noise levels.
+    pub fn ladder(&self) -> &NoiseLadder {
+        &self.ladder
+    }
+
+    /// N(0, σ₁²I), `[n, dim]`, on `device`.
+    pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
+        level::start(self.ladder.top(), n, dim, noise, device)
+    }
+
+    /// The descent from `start`, `[samples, dim]`: an item for each level of the ladder when its steps are
+    /// done, then one for the denoised samples.
+    pub fn descend<M: NoisyPotential + ?Sized>(
+        &self,
+        model: &M,
+        start: Tensor<2>,
+        noise: Noise,
+    ) -> impl Iterator<Item = Level> {
+        let kernel_at =
+            |sigma: f64| Mala::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive");
+        descend(&self.ladder, self.steps_per_level, kernel_at, model, start, noise)
+    }
+
+    /// The denoised samples at the end of the descent, `[samples, dim]`.
+    pub fn run<M: NoisyPotential + ?Sized>(&self, model: &M, start: Tensor<2>, noise: Noise) -> Tensor<2> {
+        self.descend(model, start, noise).last().expect("a ladder has a level").position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AnnealedLangevin;
+    use crate::level::tests::{column, mean_and_variance};
+    use ebm_model::{Gaussian, GaussianMixture, NoisyScore};
+
+    /// A mixture as an energy at every level.
+    struct Blurred(GaussianMixture);
+
+    impl NoisyScore for Blurred {
+        fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+            self.0.score_at(x, sigma)
+        }
+    }
+
+    impl NoisyPotential for Blurred {
+        fn energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
+            -self.0.log_density_at(x, sigma)
+        }
+    }
+
+    #[test]
+    fn on_a_gaussian_every_level_has_its_variance_which_without_the_test_it_has_not() {
+        let (n, noise) = (40_000, Noise::seeded(71));
+        let law = Gaussian::isotropic(vec![2.0], 0.5).unwrap();
+        let target = Blurred(GaussianMixture::new(vec![1.0], vec![law.clone()]).unwrap());
+        // levels high enough for 40 steps to forget the level before: (1 − 0.4 σ²/(σ² + ½))⁸⁰ < 1e-15
+        let ladder = NoiseLadder::new(vec![5.0, 4.0, 3.0]).unwrap();
+        let start = || law.smoothed(5.0).sample(n, &mut noise.derive("start"), &Device::flex());
+        let worst = |levels: &mut dyn Iterator<Item = Level>| {
+            let error = |level: Level| {
+                let exact = 0.5 + level.sigma * level.sigma;
+                let (_, found) = mean_and_variance(&column(level.position, 0));
+                (found - exact).abs() / (exact * (2.0 / n as f64).sqrt())
+            };
+            levels.take(3).map(error).fold(0.0, f64::max)
+        };
+        let exact = AnnealedMala::new(ladder.clone(), 40, 0.4).unwrap();
+        let found = worst(&mut exact.descend(&target, start(), noise.derive("chain")));
+        let plain = AnnealedLangevin::new(ladder, 40, 0.4).unwrap();
+        let biased = worst(&mut plain.descend(&target, start(), noise.derive("chain")));
+        assert!(found < 5.0 && 5.0 < biased, "{found} and {biased} standard errors");
+    }
+
+    #[test]
+    fn the_end_is_the_mean_of_the_clean_point_and_no_steps_are_refused() {
+        let law = Gaussian::isotropic(vec![2.0], 0.5).unwrap();
+        let target = Blurred(GaussianMixture::new(vec![1.0], vec![law]).unwrap());
+        let sampler = AnnealedMala::new(NoiseLadder::geometric(5.0, 0.1, 3).unwrap(), 2, 0.1).unwrap();
+        let noise = Noise::seeded(72);
+        let start = sampler.start(10, 1, &mut noise.derive("start"), &Device::flex());
+        let levels: Vec<Level> = sampler.descend(&target, start, noise.derive("chain")).collect();
+        assert_eq!(levels.len(), 4);
+        let denoised = target.at(0.1).denoise(levels[2].position.clone());
+        assert_eq!(levels[3].position.clone().into_data(), denoised.into_data());
+        assert!(AnnealedMala::new(NoiseLadder::geometric(5.0, 0.1, 3).unwrap(), 0, 0.1).is_err());
+    }
+}

@@ -1,0 +1,212 @@
+//! Replicas at rising temperatures that change places.
+
+use burn::tensor::Tensor;
+use ebm_model::{Potential, Tempered};
+use ebm_ops::Noise;
+
+use crate::at_temperature::Temperature;
+use crate::evaluated::Evaluated;
+use crate::metropolis::uniform_like;
+use crate::{Kernel, MetropolisInfo, SampleError, State};
+
+/// One replica a temperature 1 = T₁ < T₂ < …, each moved by its own kernel on exp(−E/T), after which
+/// neighbours change places with probability min(1, exp((1/T_i − 1/T_j)(E_i − E_j))): at odd steps the pairs
+/// (1, 2), (3, 4), …, at even steps the pairs between.
+///
+/// Hot replicas cross barriers and hand on what they find; the law of the cold one, which is the chain's
+/// position, is exp(−E). Every row of the batch has its own replicas, which begin where it begins.
+///
+/// # Reference
+/// Geyer (1991), *Markov chain Monte Carlo maximum likelihood*; the order of the pairs is that of Okabe,
+/// Kawata, Okamoto and Mikami (2001), *Replica-exchange Monte Carlo method for the isobaric–isothermal
+/// ensemble*.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParallelTempering<K> {
+    rungs: Vec<(Temperature, K)>,
+}
+
+impl<K> ParallelTempering<K> {
+    /// Temperatures and their kernels; hot ones can take longer steps.
+    ///
+    /// # Errors
+    /// [`SampleError`] unless there are two or more, the first at 1, each hotter than the one before.
+    pub fn new(rungs: Vec<(f64, K)>) -> Result<Self, SampleError> {
+        if rungs.len() < 2 {
+            return Err(SampleError::Count { what: "temperatures", least: 2, found: rungs.len() });
+        }
+        let mut before = None;
+        let mut checked = Vec::with_capacity(rungs.len());
+        for (index, (found, kernel)) in rungs.into_iter().enumerate() {
+            let rises = before.map_or(found == 1.0, |before| before < found);
+            if !(found.is_finite() && rises) {
+                let expected = before.map_or("1".into(), |before: f64| format!("more than {before}"));
+                return Err(SampleError::Rung { index, expected, found });
+            }
+            before = Some(found);
+            checked.push((Temperature::new(found)?, kernel));
+        }
+        Ok(Self { rungs: checked })
+    }
+
+    /// T₁, T₂, ….
+    pub fn temperatures(&self) -> Vec<f64> {
+        self.rungs.iter().map(|(temperature, _)| temperature.value()).collect()
+    }
+}
+
+/// What parallel tempering keeps beside the position of the cold replicas.
+#[derive(Clone, Debug)]
+pub struct Replicas {
+    /// E/T and its score of the cold replicas, where T = 1.
+    pub cold: Evaluated,
+    /// The others, from the second temperature on, with E/T and its score.
+    pub hot: Vec<State<Evaluated>>,
+    n_steps: usize,
+}
+
+/// What the replicas did.
+#[derive(Clone, Debug)]
+pub struct ParallelTemperingInfo {
+    /// The step at each temperature; energies are E/T.
+    pub steps: Vec<MetropolisInfo>,
+    /// For each pair that was tried, the index of its colder temperature and the probability with which it
+    /// changed places, `[chains]`.
+    pub swaps: Vec<(usize, Tensor<1>)>,
+}
+
+impl<M, K> Kernel<M> for ParallelTempering<K>
+where
+    M: Potential + ?Sized,
+    K: for<'a> Kernel<Tempered<&'a M>, Memo = Evaluated, Info = MetropolisInfo>,
+{
+    type Memo = Replicas;
+    type Info = ParallelTemperingInfo;
+
+    fn init(&self, model: &M, position: Tensor<2>) -> State<Replicas> {
+        let begin =
+            |(temperature, kernel): &(Temperature, K)| kernel.init(&temperature.of(model), position.clone());
+        gather(self.rungs.iter().map(begin).collect(), 0)
+    }
+
+    fn step(
+        &self,
+        model: &M,
+        state: State<Replicas>,
+        noise: &mut Noise,
+    ) -> (State<Replicas>, ParallelTemperingInfo) {
+        let Replicas { cold, hot, n_steps } = state.memo;
+        let replicas = std::iter::once(State { position: state.position, memo: cold }).chain(hot);
+        let move_one = |((temperature, kernel), replica): (&(Temperature, K), State<Evaluated>)| {
+            kernel.step(&temperature.of(model), replica, noise)
+        };
+        let (mut replicas, steps): (Vec<_>, Vec<_>) = self.rungs.iter().zip(replicas).map(move_one).unzip();
+
+        let temperatures = self.temperatures();
+        let pairs = (n_steps % 2..replicas.len() - 1).step_by(2);
+        let swaps = pairs.map(|i| {
+            let pair = [temperatures[i], temperatures[i + 1]];
+            let (left, right) = replicas.split_at_mut(i + 1);
+            (i, swap(&mut left[i], &mut right[0], pair, noise))
+        });
+        let swaps = swaps.collect();
+        (gather(replicas, n_steps + 1), ParallelTemperingInfo { steps, swaps })
+    }
+}
+
+/// The replicas as the state of a chain whose position is that of the first.
+fn gather(replicas: Vec<State<Evaluated>>, n_steps: usize) -> State<Replicas> {
+    let mut replicas = replicas.into_iter();
+    let State { position, memo: cold } = replicas.next().expect("there are two temperatures or more");
+    State { position, memo: Replicas { cold, hot: replicas.collect(), n_steps } }
+}
+
+/// Lets two replicas change places, row by row, and tells the probability, `[chains]`.
+fn swap(
+    a: &mut State<Evaluated>,
+    b: &mut State<Evaluated>,
+    [hot_a, hot_b]: [f64; 2],
+    noise: &mut Noise,
+) -> Tensor<1> {
+    let energy_a = a.memo.energy.clone() * hot_a;
+    let energy_b = b.memo.energy.clone() * hot_b;
+    let exponent = (energy_a - energy_b) * (1.0 / hot_a - 1.0 / hot_b);
+    let unsound = exponent.clone().is_nan();
+    let acceptance = exponent.exp().clamp_max(1.0).mask_fill(unsound, 0.0);
+    let accepted = uniform_like(&acceptance, noise).lower(acceptance.clone());
+    let (to_a, to_b) = (at_other(b.clone(), hot_b / hot_a), at_other(a.clone(), hot_a / hot_b));
+    *a = a.clone().mask_where(accepted.clone(), to_a);
+    *b = b.clone().mask_where(accepted, to_b);
+    acceptance
+}
+
+/// A replica at another temperature, `ratio` the old over the new one.
+fn at_other(replica: State<Evaluated>, ratio: f64) -> State<Evaluated> {
+    let Evaluated { energy, score } = replica.memo;
+    State { position: replica.position, memo: Evaluated { energy: energy * ratio, score: score * ratio } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::tests::column;
+    use crate::{Chain, Mala};
+    use burn::tensor::Device;
+    use ebm_model::{Gaussian, GaussianMixture};
+
+    fn ladder(temperatures: &[f64], step_size: f64) -> ParallelTempering<Mala> {
+        let rung = |&temperature: &f64| (temperature, Mala::new(step_size * temperature).unwrap());
+        ParallelTempering::new(temperatures.iter().map(rung).collect()).unwrap()
+    }
+
+    #[test]
+    fn two_modes_far_apart_get_their_weights_which_without_replicas_they_do_not() {
+        let n = 2_000;
+        let mode = |mean: f64| Gaussian::isotropic(vec![mean, 0.0], 0.25).unwrap();
+        let target = GaussianMixture::new(vec![0.3, 0.7], vec![mode(-3.0), mode(3.0)]).unwrap();
+        let start = || Tensor::full([n, 2], -3.0, &Device::flex());
+        let share =
+            |position: Tensor<2>| column(position, 0).iter().filter(|x| 0.0 < **x).count() as f64 / n as f64;
+        let tempering = ladder(&[1.0, 3.0, 9.0, 27.0], 0.2);
+        let found =
+            share(Chain::start(&target, tempering, start(), Noise::seeded(61)).nth(199).unwrap().position);
+        let alone = Mala::new(0.2).unwrap();
+        let stuck =
+            share(Chain::start(&target, alone, start(), Noise::seeded(61)).nth(199).unwrap().position);
+        let standard_error = (0.3f64 * 0.7 / n as f64).sqrt();
+        assert!((found - 0.7).abs() < 5.0 * standard_error, "{found}");
+        assert!(stuck < 0.01, "{stuck}");
+    }
+
+    #[test]
+    fn what_replicas_know_of_themselves_is_what_the_model_says() {
+        let target = Gaussian::new(vec![1.0, 0.0], &[vec![2.0, 0.5], vec![0.5, 1.0]]).unwrap();
+        let (kernel, mut noise) = (ladder(&[1.0, 2.0, 4.0], 0.3), Noise::seeded(62));
+        let start = Noise::seeded(63).normal([50, 2], &Device::flex());
+        let mut state = kernel.init(&target, start);
+        let mut tried = vec![];
+        for _ in 0..4 {
+            let (next, info) = kernel.step(&target, state, &mut noise);
+            tried.extend(info.swaps.iter().map(|(i, _)| *i));
+            state = next;
+        }
+        assert_eq!(tried, [0, 1, 0, 1]);
+        let cold = State { position: state.position, memo: state.memo.cold };
+        for (replica, temperature) in std::iter::once(cold).chain(state.memo.hot).zip([1.0, 2.0, 4.0]) {
+            let (energy, score) = target.energy_and_score(replica.position);
+            let gap = (energy / temperature - replica.memo.energy).abs().max().into_scalar::<f32>();
+            let turn = (score / temperature - replica.memo.score).abs().max().into_scalar::<f32>();
+            assert!(gap < 1e-5 && turn < 1e-5, "at {temperature}: {gap}, {turn}");
+        }
+    }
+
+    #[test]
+    fn temperatures_that_do_not_rise_from_one_are_refused_by_their_place() {
+        let error = |temperatures: &[f64]| {
+            ParallelTempering::new(temperatures.iter().map(|t| (*t, ())).collect()).unwrap_err().to_string()
+        };
+        assert_eq!(error(&[1.0, 3.0, 2.0]), "temperature 2: expected more than 3, found 2");
+        assert_eq!(error(&[2.0, 3.0]), "temperature 0: expected 1, found 2");
+        assert_eq!(error(&[1.0]), "temperatures: expected at least 2, found 1");
+        assert_eq!(error(&[1.0, f64::INFINITY]), "temperature 1: expected more than 1, found inf");
+    }
+}

@@ -1,0 +1,130 @@
+//! Steps down the noise, each corrected where it lands.
+
+use burn::tensor::{Device, Tensor};
+use ebm_model::NoisyScore;
+use ebm_ops::Noise;
+
+use crate::level::{self, Level};
+use crate::reverse_diffusion::predict;
+use crate::{Chain, Langevin, NoiseLadder, SampleError};
+
+/// [`ReverseDiffusion`](crate::ReverseDiffusion), and at each level σ it reaches a few Langevin steps of size
+/// η = r σ², which pull the law of the positions back to p_σ.
+///
+/// The paper sets η by the norms of noise and score, 2 (r‖z‖/‖s‖)², which is about 2 r² σ² where noise
+/// prevails; here η depends on the level only, so that samples do not depend on each other.
+/// L + n (L − 1) network passes for L levels and n corrections at each.
+///
+/// # Reference
+/// Song, Sohl-Dickstein, Kingma, Kumar, Ermon and Poole (2021), *Score-based generative modeling through
+/// stochastic differential equations*, algorithm 2.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PredictorCorrector {
+    ladder: NoiseLadder,
+    corrections: usize,
+    step_ratio: f64,
+}
+
+impl PredictorCorrector {
+    /// `corrections` steps at each level; `step_ratio` is r = η/σ².
+    ///
+    /// # Errors
+    /// [`SampleError`] unless there is a correction and `0 < step_ratio < ∞`.
+    pub fn new(ladder: NoiseLadder, corrections: usize, step_ratio: f64) -> Result<Self, SampleError> {
+        if corrections == 0 {
+            return Err(SampleError::Count { what: "corrections", least: 1, found: 0 });
+        }
+        Langevin::new(step_ratio)?;
+        Ok(Self { ladder, corrections, step_ratio })
+    }
+
+    /// The noise levels.
+    pub fn ladder(&self) -> &NoiseLadder {
+        &self.ladder
+    }
+
+    /// N(0, σ₁²I), `[n, dim]`, on `device`.
+    pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
+        level::start(self.ladder.top(), n, dim, noise, device)
+    }
+
+    /// The descent from `start`, `[samples, dim]`: an item for each level when its corrections are done, the
+    /// last one at 0, where there are none.
+    pub fn descend<M: NoisyScore + ?Sized>(
+        &self,
+        model: &M,
+        start: Tensor<2>,
+        mut noise: Noise,
+    ) -> impl Iterator<Item = Level> {
+        let levels = self.ladder.levels();
+        let below = levels[1..].iter().copied().chain([0.0]);
+        let mut position = start;
+        levels.iter().copied().zip(below).map(move |(from, to)| {
+            position = predict(model, position.clone(), from, to, &mut noise);
+            if 0.0 < to {
+                position = self.correct(model, position.clone(), to, &mut noise);
+            }
+            Level { sigma: to, position: position.clone() }
+        })
+    }
+
+    /// The samples at the end of the descent, `[samples, dim]`.
+    pub fn run<M: NoisyScore + ?Sized>(&self, model: &M, start: Tensor<2>, noise: Noise) -> Tensor<2> {
+        self.descend(model, start, noise).last().expect("a ladder has a level").position
+    }
+
+    fn correct<M: NoisyScore + ?Sized>(
+        &self,
+        model: &M,
+        x: Tensor<2>,
+        sigma: f64,
+        noise: &mut Noise,
+    ) -> Tensor<2> {
+        let at_noise = model.at(sigma);
+        let kernel = Langevin::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive");
+        let mut chain = Chain::start(&at_noise, kernel, x, noise.clone());
+        let corrected = chain.nth(self.corrections - 1).expect("a chain does not end").position;
+        *noise = chain.into_noise();
+        corrected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reverse_diffusion::tests::assert_level;
+    use ebm_model::Gaussian;
+
+    #[test]
+    fn on_a_gaussian_mean_and_variance_are_the_known_ones_at_every_level() {
+        let (n, mean, variance, ratio) = (40_000, 2.0, 0.49, 0.2);
+        let target = Gaussian::isotropic(vec![mean], variance).unwrap();
+        let ladder = NoiseLadder::geometric(10.0, 0.1, 12).unwrap();
+        let sampler = PredictorCorrector::new(ladder, 2, ratio).unwrap();
+        let noise = Noise::seeded(82);
+        let start = sampler.start(n, 1, &mut noise.derive("start"), &Device::flex());
+        let (mut m, mut v, mut from) = (0.0, 100.0, 10.0f64);
+        let levels: Vec<Level> = sampler.descend(&target, start, noise.derive("chain")).collect();
+        assert_eq!(levels.len(), 12);
+        for level in levels {
+            let (before, now) = (variance + from.powi(2), variance + level.sigma.powi(2));
+            let lost = before - now;
+            let keep = 1.0 - lost / before;
+            let fresh = if level.sigma == 0.0 { 0.0 } else { lost };
+            (m, v, from) = (mean + keep * (m - mean), keep * keep * v + fresh, level.sigma);
+            if 0.0 < level.sigma {
+                let eta = ratio * level.sigma.powi(2);
+                let (a, fixed) = ((1.0 - eta / now).powi(2), now / (1.0 - eta / (2.0 * now)));
+                (m, v) = (mean + a * (m - mean), fixed + a * a * (v - fixed));
+            }
+            assert_level(level, m, v);
+        }
+    }
+
+    #[test]
+    fn no_corrections_are_refused() {
+        let ladder = NoiseLadder::geometric(10.0, 0.1, 12).unwrap();
+        assert!(PredictorCorrector::new(ladder.clone(), 0, 0.1).is_err());
+        assert!(PredictorCorrector::new(ladder, 1, f64::NAN).is_err());
+    }
+}

@@ -1,0 +1,260 @@
+//! A run that goes wrong is seen, never kept, and can be taken up again.
+
+#[path = "common/bowl.rs"]
+mod bowl;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use bowl::Bowl;
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+use ebm_model::Energy;
+use ebm_ops::Noise;
+use ebm_sample::{Langevin, Mala};
+use ebm_train::{
+    BoxError, BufferSettings, Checkpoints, ContrastSettings, ContrastiveDivergence, Divergence, Event, Every,
+    Finish, Objective, PersistentContrastiveDivergence, Restart, TrainError, TrainSettings, TrainState,
+    Trainer,
+};
+
+type Persistent = PersistentContrastiveDivergence<Langevin>;
+
+const STEPS: u64 = 60;
+const RATE: f64 = 4.0;
+
+fn quiet<M>(_: &Event<'_, M>) -> Result<ControlFlow<()>, BoxError> {
+    Ok(ControlFlow::Continue(()))
+}
+
+fn checkpoints(folder: &Path) -> Checkpoints {
+    Checkpoints::new(folder.to_owned(), "hash".into(), 100)
+}
+
+fn batches(step: u64) -> Result<Tensor<2>, BoxError> {
+    Ok(Noise::seeded(2).child(step).normal([64, 2], &Device::flex()))
+}
+
+fn settings() -> TrainSettings {
+    let schedule = TrainSettings { steps: STEPS, warm_up: 0, floor: 1.0, ..TrainSettings::default() };
+    // Far too high for precisions of one: some step makes one negative, or steeper than the sampler bears.
+    TrainSettings { learning_rate: RATE, ..schedule }
+}
+
+fn objective() -> Persistent {
+    let contrast = ContrastSettings { sampler_steps: 10, gap_bound: 5.0, ..ContrastSettings::default() };
+    let restart = Restart::Normal { deviation: 1.0 };
+    let chains = BufferSettings { capacity: 128, restart_share: 0.1, restart };
+    PersistentContrastiveDivergence::new(Langevin::new(0.3).unwrap(), contrast, chains).unwrap()
+}
+
+fn model() -> Bowl {
+    Bowl::new(&[0.8, 1.2])
+}
+
+fn begin() -> Trainer<Bowl, Persistent> {
+    Trainer::new(TrainState::new(model(), Noise::seeded(1)), objective(), settings()).unwrap()
+}
+
+/// The first step at which the energies are apart, by reading them at every step.
+fn first_wrong_step() -> u64 {
+    let mut first = None;
+    let mut look = |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
+        let gap = event.health.unwrap().read().energy_gap;
+        if first.is_none() && (!gap.is_finite() || 5.0 < gap.abs()) {
+            first = Some(event.state.step());
+        }
+        Ok(ControlFlow::Continue(()))
+    };
+    let error = begin().run(batches, &mut look).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+    first.unwrap()
+}
+
+#[test]
+fn energies_that_come_apart_end_the_run_at_the_next_look_with_the_step_they_did() {
+    let first = first_wrong_step();
+    assert!(!first.is_multiple_of(20), "{first} is where the trainer looks anyway");
+    let mut run = begin();
+    match run.run(batches, &mut quiet).unwrap_err() {
+        TrainError::Diverged { step, reason: Divergence::EnergyGap { gap, bound } } => {
+            assert_eq!((step, bound), (first, 5.0));
+            assert!(5.0 < gap.abs(), "{gap}");
+        }
+        error => panic!("{error}"),
+    }
+    assert_eq!(run.state().step(), first.next_multiple_of(20));
+}
+
+#[test]
+fn no_checkpoint_is_of_a_run_that_has_diverged() {
+    let (first, folder) = (first_wrong_step(), tempfile::tempdir().unwrap());
+    let checkpoints = checkpoints(folder.path());
+    let keep = checkpoints.clone();
+    let mut save = move |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
+        keep.save(event.state)?;
+        Ok(ControlFlow::Continue(()))
+    };
+    let error = begin().run(batches, &mut save).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { step, .. } if step == first), "{error}");
+    assert_eq!(checkpoints.latest(&model()).unwrap().state.step(), first - 1);
+
+    // also if it has come right again since: the trainer does not look before step 20
+    let mut run = begin();
+    let mut stop = |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
+        let past = first < event.state.step();
+        Ok(if past { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    };
+    assert_eq!(run.run(batches, &mut stop).unwrap(), Finish::Stopped);
+    assert!(matches!(checkpoints.save(run.state()), Err(TrainError::Diverged { .. })));
+}
+
+#[test]
+fn a_run_that_diverges_goes_on_from_its_last_checkpoint_until_it_is_slow_enough() {
+    let ends = |folder: &Path| {
+        let checkpoints = checkpoints(folder);
+        let keep = checkpoints.clone();
+        let save = move |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
+            keep.save(event.state)?;
+            Ok(ControlFlow::Continue(()))
+        };
+        let mut observer = Every { steps: 10, observer: save };
+        let mut run = begin();
+        checkpoints.save(run.state()).unwrap();
+        let mut rates = Vec::new();
+        while let Err(error) = run.run(batches, &mut observer) {
+            assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+            let restored = checkpoints.latest(&model()).unwrap();
+            let state = restored.state.retreat(run.state());
+            rates.push(state.learning_rate(&settings(), state.step()));
+            assert!(rates.len() < 20, "it goes back for ever");
+            run = Trainer::new(state, objective(), settings()).unwrap();
+        }
+        let retreats = checkpoints.latest(&model()).unwrap().state.retreats();
+        (rates, retreats, run.state().model().precision())
+    };
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (rates, retreats, precision) = ends(folders[0].path());
+    assert!(!rates.is_empty() && retreats as usize == rates.len());
+    for (i, rate) in rates.iter().enumerate() {
+        // also where it diverged twice from one checkpoint, which knows of neither time
+        assert_eq!(*rate, RATE * 0.5f64.powi(i as i32 + 1), "{rates:?}");
+    }
+    assert!(precision.iter().all(|lambda| 0.0 < *lambda), "{precision:?}");
+    assert_eq!(ends(folders[1].path()), (rates, retreats, precision), "it is a function of the seed");
+}
+
+#[test]
+fn a_finite_loss_does_not_hide_weights_that_are_no_numbers() {
+    #[derive(Module, Debug)]
+    struct Root {
+        weight: Param<Tensor<1>>,
+    }
+    struct RootLoss;
+    impl Objective<Root> for RootLoss {
+        fn loss(&mut self, model: &Root, _: Tensor<2>, _: &mut Noise) -> Tensor<1> {
+            // zero, and its slope there is ∞ · 0
+            (model.weight.val() * 0.0).sqrt().sum()
+        }
+    }
+    let weight = Param::from_tensor(Tensor::ones([3], &Device::flex()));
+    let state = TrainState::new(Root { weight }, Noise::seeded(1));
+    let mut run = Trainer::new(state, RootLoss, settings()).unwrap();
+    run.step(batches(0).unwrap()).unwrap();
+    assert_eq!(run.state().loss(), 0.0);
+    let folder = tempfile::tempdir().unwrap();
+    match checkpoints(folder.path()).save(run.state()) {
+        Err(TrainError::Diverged { step: 1, reason: Divergence::State { tensor } }) => {
+            assert_eq!(tensor, "weight");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn health_is_what_the_sampler_did() {
+    let (model, data) = (model().train(), batches(0).unwrap());
+    let k = ContrastSettings { sampler_steps: 3, ..ContrastSettings::default() };
+    let mut objective = ContrastiveDivergence::new(Langevin::new(0.1).unwrap(), k).unwrap();
+    assert!(Objective::<Bowl>::health(&objective).is_none());
+    let loss = objective.loss(&model, data.clone(), &mut Noise::seeded(5)).into_scalar::<f64>();
+    let health = Objective::<Bowl>::health(&objective).unwrap().read();
+    let energy = model.valid().energy(data.clone()).mean().into_scalar::<f64>();
+    assert!((health.data_energy - energy).abs() < 1e-6 * energy, "{health:?}");
+    assert!((health.energy_gap - loss).abs() < 1e-6, "{health:?} and loss {loss}");
+    assert!(0.1 < health.score_norm.unwrap() && health.acceptance.is_none() && health.mean_age.is_none());
+
+    let mut objective = ContrastiveDivergence::new(Mala::new(0.5).unwrap(), k).unwrap();
+    objective.loss(&model, data.clone(), &mut Noise::seeded(5));
+    let acceptance = Objective::<Bowl>::health(&objective).unwrap().read().acceptance.unwrap();
+    assert!(0.5 < acceptance && acceptance < 0.99, "{acceptance}");
+
+    // 128 chains, 64 of them a step: after one step half are 10 steps old, and no chain is older than it can be
+    let mut objective = self::objective();
+    let mut noise = Noise::seeded(6);
+    objective.loss(&model, data.clone(), &mut noise);
+    let health = Objective::<Bowl>::health(&objective).unwrap().read();
+    assert_eq!((health.mean_age, health.oldest), (Some(5.0), Some(10.0)), "{health:?}");
+    let mut restarts = vec![health.restarts.unwrap()];
+    for _ in 0..99 {
+        objective.loss(&model, data.clone(), &mut noise);
+        restarts.push(Objective::<Bowl>::health(&objective).unwrap().read().restarts.unwrap());
+    }
+    let share = restarts.iter().sum::<f64>() / 100.0;
+    assert!((share - 0.1).abs() < 5.0 * (0.09f64 / 6400.0).sqrt(), "{share}");
+    // A chain's visits since it began are geometric with mean 1/0.1, at 10 steps each; visits are random too,
+    // and neither moves the mean of 100. Chains are independent, and their ages' deviation is about their mean.
+    let age = Objective::<Bowl>::health(&objective).unwrap().read().mean_age.unwrap();
+    assert!((age - 100.0).abs() < 5.0 * 100.0 / 128f64.sqrt(), "{age}");
+}
+
+#[test]
+fn what_a_checkpoint_says_of_a_plain_run_is_what_it_always_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let k = ContrastSettings { sampler_steps: 1, ..ContrastSettings::default() };
+    let plain = ContrastiveDivergence::new(Langevin::new(0.1).unwrap(), k).unwrap();
+    let calm = TrainSettings { learning_rate: 1e-3, ..settings() };
+    let mut run =
+        Trainer::new(TrainState::new(model(), Noise::seeded(1)), plain.clone(), calm.clone()).unwrap();
+    run.step(batches(0).unwrap()).unwrap();
+    let path = checkpoints(folder.path()).save(run.state()).unwrap();
+    let mut names: Vec<_> =
+        fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["manifest.json", "optimizer.safetensors", "weights.safetensors"]);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(path.join("manifest.json")).unwrap()).unwrap();
+    let mut keys: Vec<_> = manifest.as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    assert_eq!(keys, ["config_hash", "files", "format", "noise", "seal", "step"]);
+
+    // and an objective that wants more of it says so
+    let state = checkpoints(folder.path()).latest(&model()).unwrap().state;
+    assert_eq!(state.retreats(), 0);
+    let error = Trainer::new(state, objective(), settings()).unwrap_err().to_string();
+    assert!(error.contains("positions of the replay buffer are missing"), "{error}");
+}
+
+#[test]
+fn a_memory_that_does_not_fit_is_refused_by_what_is_wrong_with_it() {
+    let mut run = begin();
+    run.step(batches(0).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    checkpoints(folder.path()).save(run.state()).unwrap();
+    let state = || checkpoints(folder.path()).latest(&model()).unwrap().state;
+
+    let contrast = ContrastSettings::default();
+    let chains = BufferSettings { capacity: 64, ..BufferSettings::default() };
+    let langevin = Langevin::new(0.3).unwrap();
+    let smaller = PersistentContrastiveDivergence::new(langevin, contrast, chains).unwrap();
+    let error = Trainer::new(state(), smaller, settings()).unwrap_err().to_string();
+    assert!(error.contains("positions are of 128 chains, expected 64"), "{error}");
+
+    let plain = ContrastiveDivergence::new(langevin, contrast).unwrap();
+    let error = Trainer::new(state(), plain, settings()).unwrap_err();
+    assert!(matches!(error, TrainError::Memory { .. }), "{error}");
+    assert!(error.to_string().contains("ages is unknown; positions is unknown"), "{error}");
+    assert!(Trainer::new(state(), objective(), settings()).is_ok());
+}
