@@ -49,7 +49,7 @@ impl Start {
     /// # Safety
     /// `column` must not exceed the floats of the row.
     #[inline(always)]
-    unsafe fn at_column(self, column: usize) -> Self {
+    unsafe fn skip(self, column: usize) -> Self {
         match self {
             // SAFETY: the caller's.
             Self::Row(row) => Self::Row(unsafe { row.add(column) }),
@@ -88,7 +88,7 @@ pub(crate) unsafe fn product<S: Simd>(simd: S, size: Size, a: Left, b: Right, c:
         // SAFETY: `column + n · lanes ≤ columns`, so the panel is part of the operands.
         unsafe {
             let b = Right { data: b.data.add(column), ..b };
-            let c = Sum { data: c.data.add(column), start: c.start.at_column(column), ..c };
+            let c = Sum { data: c.data.add(column), start: c.start.skip(column), ..c };
             if VECTORS * S::F32_LANES <= left {
                 panel::<S, VECTORS>(simd, size, a, b, c);
                 column += VECTORS * S::F32_LANES;

@@ -3,7 +3,7 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_ops::Noise;
-use ebm_ops::activation::{silu, softplus};
+use ebm_ops::activation::{Activation, derivative, pullback, silu, softplus};
 use ebm_ops::adam::{AdamStep, Moments};
 use ebm_ops::conv::{Algorithm, Geometry, conv_transpose2d, conv2d, with_algorithm};
 use ebm_ops::group_norm::group_norm_silu;
@@ -65,7 +65,12 @@ fn elementwise_kernels_are_the_same_to_the_bit() {
         let adam = [parameter, moments.first, moments.second, moments.average];
         let leaf = leaf("leaf", [7, 601]);
         let gradients = (silu(leaf.clone()) * softplus(leaf.clone())).sum().backward();
-        let slopes = numbers(leaf.grad(&gradients).unwrap());
+        let mut slopes = numbers(leaf.grad(&gradients).unwrap());
+        for function in [Activation::Silu, Activation::Softplus, Activation::Tanh] {
+            let bent = pullback(leaf.clone(), function, derivative(leaf.clone(), function, 2));
+            slopes.extend(numbers(bent.clone().inner()));
+            slopes.extend(numbers(leaf.grad(&bent.sum().backward()).unwrap()));
+        }
         let all = [y.inner(), z].into_iter().chain(adam).map(numbers);
         all.chain([slopes]).collect::<Vec<_>>()
     });
