@@ -41,6 +41,8 @@ fn main() -> Result<()> {
         Some("scalar") => Instructions::Scalar,
         Some(other) => bail!("{other}: expected avx2, scalar, or nothing"),
     };
+    // as the program itself begins
+    ebm_ops::join_threads();
     with_instructions(most, answer)
 }
 
