@@ -6,6 +6,7 @@
 //! matrix product and a large copy reach on this machine now.
 
 mod convolution;
+mod dense;
 mod elementwise;
 mod floor;
 mod normalisation;
@@ -26,6 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BATCH: usize = 64;
 
 fn main() {
+    ebm_ops::join_threads();
     let criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
@@ -35,6 +37,7 @@ fn main() {
     convolution::bench(&mut criterion);
     normalisation::bench(&mut criterion);
     elementwise::bench(&mut criterion);
+    dense::bench(&mut criterion);
     criterion.final_summary();
 }
 

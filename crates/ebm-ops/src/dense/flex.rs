@@ -10,6 +10,9 @@ use crate::buffer;
 use crate::matrix::{Factor, multiply};
 use crate::product::Size;
 
+/// Multiplications from which on Burn's product, which copies both factors to lie as they are read, is faster.
+const LARGE: usize = 1 << 28;
+
 impl DenseOps for Flex {
     fn dense(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
         dense(x, weight, None)
@@ -24,55 +27,63 @@ impl DenseOps for Flex {
     }
 
     fn dense_pullback(g: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        if !single([&g, &weight]) {
+        let ([rows, depth], [columns, _]) = (g.shape().dims(), weight.shape().dims());
+        let size = Size { rows, depth, columns };
+        if !ours(size, [&g, &weight]) {
             return plain::pullback::<Self>(g, weight);
         }
-        let ([rows, depth], [columns, _]) = (g.shape().dims(), weight.shape().dims());
         let (g, weight) = (buffer::contiguous(g), buffer::contiguous(weight));
         let (g, weight) = (Factor::Plain(g.storage()), Factor::Transposed(weight.storage()));
-        buffer::tensor(multiply(Size { rows, depth, columns }, g, weight, None, None), [rows, columns])
+        buffer::tensor(multiply(size, g, weight, None, None), [rows, columns])
     }
 
     fn dense_weight_grad(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
-        if !single([&x, &g]) {
+        let size = weight_size(&x, &g);
+        if !ours(size, [&x, &g]) {
             return plain::weight_grad::<Self>(x, g);
         }
-        weight_grad(x, g, None)
+        weight_grad(size, x, g, None)
     }
 
     fn dense_weight_and_bias_grad(
         x: FloatTensor<Self>,
         g: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        if !single([&x, &g]) {
+        let size = weight_size(&x, &g);
+        if !ours(size, [&x, &g]) {
             return (plain::weight_grad::<Self>(x, g.clone()), plain::column_sums::<Self>(g));
         }
-        let [_, columns] = g.shape().dims();
-        let mut sums = vec![0.0; columns];
-        let weight = weight_grad(x, g, Some(&mut sums));
-        (weight, buffer::tensor(sums, [columns]))
+        let mut sums = vec![0.0; size.columns];
+        let weight = weight_grad(size, x, g, Some(&mut sums));
+        (weight, buffer::tensor(sums, [size.columns]))
     }
 }
 
 fn dense(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>) -> FlexTensor {
-    if !single([&x, &weight].into_iter().chain(&bias)) {
+    let ([rows, depth], [_, columns]) = (x.shape().dims(), weight.shape().dims());
+    let size = Size { rows, depth, columns };
+    if !ours(size, [&x, &weight].into_iter().chain(&bias)) {
         return plain::dense::<Flex>(x, weight, bias);
     }
-    let ([rows, depth], [_, columns]) = (x.shape().dims(), weight.shape().dims());
     let (x, weight, bias) = (buffer::contiguous(x), buffer::contiguous(weight), bias.map(buffer::contiguous));
     let (x, weight) = (Factor::Plain(x.storage()), Factor::Plain(weight.storage()));
     let row = bias.as_ref().map(|bias| bias.storage());
-    buffer::tensor(multiply(Size { rows, depth, columns }, x, weight, row, None), [rows, columns])
+    buffer::tensor(multiply(size, x, weight, row, None), [rows, columns])
 }
 
-fn weight_grad(x: FlexTensor, g: FlexTensor, sums: Option<&mut [f32]>) -> FlexTensor {
+/// The product xᵀ g.
+fn weight_size(x: &FlexTensor, g: &FlexTensor) -> Size {
     let ([depth, rows], [_, columns]) = (x.shape().dims(), g.shape().dims());
+    Size { rows, depth, columns }
+}
+
+fn weight_grad(size: Size, x: FlexTensor, g: FlexTensor, sums: Option<&mut [f32]>) -> FlexTensor {
     let (x, g) = (buffer::contiguous(x), buffer::contiguous(g));
     let (x, g) = (Factor::Transposed(x.storage()), Factor::Plain(g.storage()));
-    buffer::tensor(multiply(Size { rows, depth, columns }, x, g, None, sums), [rows, columns])
+    buffer::tensor(multiply(size, x, g, None, sums), [size.rows, size.columns])
 }
 
-/// Whether all are of single precision.
-fn single<'a>(tensors: impl IntoIterator<Item = &'a FlexTensor>) -> bool {
-    tensors.into_iter().all(|tensor| tensor.dtype() == DType::F32)
+/// Whether the kernel here is the one for a product: of single precision, and not large.
+fn ours<'a>(size: Size, tensors: impl IntoIterator<Item = &'a FlexTensor>) -> bool {
+    size.multiplications() < LARGE && tensors.into_iter().all(|tensor| tensor.dtype() == DType::F32)
 }
