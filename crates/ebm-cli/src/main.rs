@@ -28,7 +28,7 @@ mod target;
 mod train;
 mod usage;
 
-use std::process::ExitCode;
+use std::io::Write;
 
 use anyhow::Result;
 use clap::Parser;
@@ -41,19 +41,20 @@ use crate::usage::Usage;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
+fn main() -> ! {
     let arguments = Arguments::parse();
     #[cfg(feature = "flex")]
     ebm_ops::join_threads();
     let result = instructions::instructions()
         .and_then(|most| ebm_ops::simd::with_instructions(most, || run(arguments)));
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 })
-        }
-    }
+    let code = result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }
+    });
+    // A failure to flush has nobody left to be told.
+    let _ = std::io::stdout().flush();
+    // At once: a software Vulkan driver's exit handlers crash on its own threads if those are still at work.
+    signal_hook::low_level::exit(code.into())
 }
 
 fn run(arguments: Arguments) -> Result<u8> {

@@ -156,13 +156,23 @@ fn model_files_that_are_not_whole_or_not_ours_are_refused() {
     let mut other = whole.clone();
     other[place + key.len() - 1] = b'9';
     fs::write(at.join("other.safetensors"), other).unwrap();
-    refused(at, &["sample", "cut.safetensors"], 1, "cut.safetensors cannot be used");
-    refused(at, &["sample", "noise.safetensors"], 1, "noise.safetensors cannot be used");
-    refused(at, &["sample", "other.safetensors"], 1, "the weights do not fit the network");
+    refused(at, &["sample", "cut.safetensors", "--backend", "flex"], 1, "cut.safetensors cannot be used");
+    refused(at, &["sample", "noise.safetensors", "--backend", "flex"], 1, "noise.safetensors cannot be used");
+    refused(
+        at,
+        &["sample", "other.safetensors", "--backend", "flex"],
+        1,
+        "the weights do not fit the network",
+    );
     refused(at, &["inspect", "cut.safetensors"], 1, "cut.safetensors cannot be used");
-    refused(at, &["sample", "run", "--out", "a.jpg"], 2, "the extension must be");
-    refused(at, &["sample", "run", "--n", "0"], 2, "--n 0");
-    refused(at, &["sample", "run", "--set", "heun.speed=1"], 2, "there is no key heun.speed");
+    refused(at, &["sample", "run", "--backend", "flex", "--out", "a.jpg"], 2, "the extension must be");
+    refused(at, &["sample", "run", "--backend", "flex", "--n", "0"], 2, "--n 0");
+    refused(
+        at,
+        &["sample", "run", "--backend", "flex", "--set", "heun.speed=1"],
+        2,
+        "there is no key heun.speed",
+    );
     refused(at, &["train", "rings", "--out", "run"], 2, "run holds a run already");
     assert!(!at.join("samples.png").exists() && !at.join("a.jpg").exists());
 }

@@ -11,7 +11,7 @@ use ebm_model::weights::{self, NamedTensors};
 use ebm_model::{Network, NoisyScore};
 use ebm_ops::Noise;
 use ebm_sample::{Chain, Langevin};
-use ebm_train::{TrainState, Trainer};
+use ebm_train::{AdamSettings, TrainSettings, TrainState, Trainer};
 
 /// The greatest difference relative to the greatest entry that is let pass.
 const TOLERANCE: f32 = 1e-4;
@@ -39,8 +39,12 @@ fn network(device: &Device) -> Network {
 
 fn ask(device: &Device) -> Answers {
     let data = Noise::seeded(3).normal([16, 64], device) * 0.5;
-    let mut trainer =
-        Trainer::new(TrainState::new(network(device), Noise::seeded(2)), objective(), settings(10)).unwrap();
+    // Adam's first step is the sign of the gradient where that is large beside ε: then an entry that is all but
+    // rounding decides between two steps. With ε of the gradient's own size the step shows the gradient itself.
+    let adam = AdamSettings { epsilon: 1e-2, ..AdamSettings::default() };
+    let settings = TrainSettings { adam, ..settings(10) };
+    let state = TrainState::new(network(device), Noise::seeded(2));
+    let mut trainer = Trainer::new(state, objective(), settings).unwrap();
     trainer.step(data).unwrap();
     let network = network(device);
     let start = Noise::seeded(4).normal([16, 64], device);
