@@ -5,17 +5,15 @@ mod journal;
 mod parts;
 mod pictures;
 mod progress;
+mod run;
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
 use burn::module::Module;
 use ebm_model::Network;
-use ebm_train::{
-    BoxError, Checkpoints, Event, Every, Finish, Observer, Observers, Restored, TrainError, TrainState,
-};
+use ebm_train::{Checkpoints, Finish, Restored, TrainState};
 use serde_json::json;
 
 use crate::backend::Backend;
@@ -27,8 +25,7 @@ use crate::say;
 use interrupt::Interrupt;
 use journal::Journal;
 use parts::Parts;
-use pictures::Pictures;
-use progress::Progress;
+use run::Run;
 
 /// What the command line asks for.
 pub struct Request {
@@ -75,40 +72,8 @@ pub fn train(request: &Request, backend: Backend) -> Result<u8> {
     say(&format!("run {}: {parameters} parameters, {} steps", folder.path().display(), config.train.steps));
 
     let (began, interrupt) = (Instant::now(), Interrupt::listen()?);
-    let mut observers = observers(&parts, &folder, &checkpoints, journal, interrupt.clone(), done_before);
-    let mut batches = parts.batches.clone();
-    let mut trainer = parts.trainer(state)?;
-    let finish = loop {
-        let finish = trainer.run(|step| Ok(batches.batch(step, &parts.device)?), &mut observers);
-        let diverged = match finish {
-            Err(error @ TrainError::Diverged { .. })
-                if trainer.state().retreats() < config.record.retreats =>
-            {
-                error
-            }
-            finish => break finish?,
-        };
-        let state = retreat(&parts, &checkpoints, trainer.state())?;
-        let line = json!({
-            "event": "retreat",
-            "step": state.step(),
-            "reason": diverged.to_string(),
-            "retreats": state.retreats(),
-            "learning_rate": state.learning_rate(&config.train, state.step()),
-        });
-        Journal::open(&folder.journal(), state.step(), json)?.write(&line)?;
-        say(&format!("{diverged}; going on from step {} with half of the learning rate", state.step()));
-        observers = self::observers(
-            &parts,
-            &folder,
-            &checkpoints,
-            Journal::open(&folder.journal(), state.step(), json)?,
-            interrupt.clone(),
-            state.step(),
-        );
-        trainer = parts.trainer(state)?;
-    };
-    drop(observers);
+    let run = Run { parts: &parts, folder: &folder, checkpoints: &checkpoints, interrupt: &interrupt, json };
+    let (trainer, finish) = run.to_the_end(state, journal)?;
 
     let state = trainer.state();
     if finish == Finish::Stopped {
@@ -125,61 +90,6 @@ pub fn train(request: &Request, backend: Backend) -> Result<u8> {
     let rows = (state.step() - done_before) * config.batch_size as u64;
     report(&folder, json, state, began.elapsed().as_secs_f64(), rows);
     Ok(0)
-}
-
-/// Who watches the run, in the order in which they are asked: what is told, what is kept, what is drawn.
-fn observers<'a>(
-    parts: &Parts,
-    folder: &RunFolder,
-    checkpoints: &'a Checkpoints,
-    journal: Journal,
-    interrupt: Interrupt,
-    done_before: u64,
-) -> Observers<'a, Network> {
-    let record = &parts.config.record;
-    let progress = Progress::new(parts.config.train.steps, done_before);
-    let pictures = Pictures {
-        run: folder.clone(),
-        sampler: parts.sampler.clone(),
-        content: parts.content.clone(),
-        shape: [record.picture_samples, parts.config.model.dim()],
-        noise: parts.noise.derive("pictures"),
-        sigma: parts.config.sample.heun.bottom,
-        device: parts.device.clone(),
-        background: parts.background.clone(),
-        bar: progress.bar(),
-    };
-    let checkpoint = |event: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> {
-        checkpoints.save(event.state)?;
-        Ok(ControlFlow::Continue(()))
-    };
-    let mut observers: Vec<Box<dyn Observer<Network> + 'a>> = vec![
-        Box::new(progress),
-        Box::new(Every { steps: record.journal_every, observer: journal }),
-        Box::new(Every { steps: record.checkpoint_every, observer: checkpoint }),
-    ];
-    if 0 < record.picture_samples {
-        observers.push(Box::new(Every { steps: record.picture_every, observer: pictures }));
-    }
-    observers.push(Box::new(interrupt));
-    Observers(observers)
-}
-
-/// The last healthy state, from the last checkpoint or from the beginning, made to go on more carefully than
-/// `diverged` did; on disk too, so that a run that is killed does not diverge again.
-fn retreat(
-    parts: &Parts,
-    checkpoints: &Checkpoints,
-    diverged: &TrainState<Network>,
-) -> Result<TrainState<Network>> {
-    let healthy = match checkpoints.latest(&parts.network) {
-        Ok(restored) => restored.state,
-        Err(TrainError::NoCheckpoint { .. }) => parts.beginning(),
-        Err(error) => return Err(error.into()),
-    };
-    let state = healthy.retreat(diverged);
-    checkpoints.save(&state)?;
-    Ok(state)
 }
 
 /// The state of the last checkpoint that is whole; later ones that are not are told of.
