@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::features;
-use crate::program::{become_it, cargo, program};
+use crate::program::{become_it, cargo, program, workspace};
 
 /// Runs the tests of the whole workspace in release, with these backends besides flex.
 ///
@@ -41,6 +41,22 @@ pub fn lint(backends: &str) -> Result<ExitCode, String> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the samplers' certificate with NUTS; the whole of it is written to the documentation.
+///
+/// # Errors
+/// Cargo cannot be started.
+pub fn certificate(mut arguments: Vec<OsString>) -> Result<ExitCode, String> {
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if !has("--quick") && !has("--out") {
+        arguments.push("--out".into());
+        arguments.push(workspace().join("docs").join("certificate.md").into());
+    }
+    let mut program = cargo("run");
+    program.args(["--release", "--package", "ebm-sample", "--features", "nuts", "--example", "certificate"]);
+    program.arg("--").args(arguments);
+    become_it(program)
 }
 
 fn with_features(mut cargo: Command, backends: &str) -> Result<Command, String> {

@@ -1,8 +1,11 @@
-//! The workspace's own commands: `cargo xtask train …` builds `ebm` in release and runs it; also test and lint.
+//! The workspace's own commands: `cargo xtask train …` builds `ebm` in release and runs it; also test, lint and
+//! the samplers' certificate.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod checks;
+mod crash;
+mod faults;
 mod features;
 mod program;
 
@@ -48,6 +51,14 @@ enum Verb {
     Bench(Passed),
     /// Run the tests of the workspace.
     Test(Checked),
+    /// Measure every sampler against exact answers and write the table to docs/certificate.md.
+    ///
+    /// Builds with the feature `nuts`, which compiles Burn a second time. `--quick` measures less and writes nothing;
+    /// `--seed N` takes other random numbers, `--out FILE` another file.
+    #[command(disable_help_flag = true)]
+    Certificate(Passed),
+    /// Kill training at random instants, or let its writes fail, and see that nothing is lost.
+    Crash(crash::Crash),
     /// Check format, lints and, with cargo-deny, licences and advisories.
     Lint(Checked),
 }
@@ -74,7 +85,9 @@ fn main() -> ExitCode {
     let result = match Call::parse().verb {
         None => Call::command().print_help().map(|()| ExitCode::SUCCESS).map_err(|e| e.to_string()),
         Some(Verb::Test(Checked { features, arguments })) => checks::test(&features, &arguments),
+        Some(Verb::Crash(asked)) => crash::crash(&asked),
         Some(Verb::Lint(Checked { features, .. })) => checks::lint(&features),
+        Some(Verb::Certificate(Passed { arguments })) => checks::certificate(arguments),
         // Taken as they came: clap would swallow a `--`.
         Some(_) => program::run(&verb, std::env::args_os().skip(2).collect()),
     };

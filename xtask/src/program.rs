@@ -28,7 +28,7 @@ pub fn run(verb: &str, given: Vec<OsString>) -> Result<ExitCode, String> {
 /// What cargo told this program about itself is not passed on: build scripts that heed it would run again each time.
 pub fn cargo(verb: &str) -> Command {
     let mut cargo = Command::new(program());
-    cargo.arg(verb).arg("--manifest-path").arg(manifest());
+    cargo.arg(verb).arg("--manifest-path").arg(workspace().join("Cargo.toml"));
     for (name, _) in std::env::vars_os() {
         let is_ours = |prefix: &str| name.to_str().is_some_and(|name| name.starts_with(prefix));
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_NAME", "CARGO_CRATE_NAME"].into_iter().any(is_ours) {
@@ -65,9 +65,9 @@ pub fn become_it(mut command: Command) -> Result<ExitCode, String> {
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
-/// The workspace's manifest, where this program was built unless cargo says otherwise.
+/// The workspace's folder, where this program was built unless cargo says otherwise.
 #[expect(clippy::disallowed_methods, reason = "cargo tells the programs that it runs so where they lie")]
-fn manifest() -> PathBuf {
+pub fn workspace() -> PathBuf {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    PathBuf::from(here).join("..").join("Cargo.toml")
+    PathBuf::from(here).join("..")
 }

@@ -14,7 +14,7 @@ use crate::run_folder::RunFolder;
 use crate::sampler::SamplerName;
 use crate::target::{self, KernelName, Target};
 use crate::usage::usage;
-use crate::{energy, eval, presets, sample, train};
+use crate::{agreement, energy, eval, presets, sample, train};
 
 /// Energy-based models: train them, draw from them.
 #[derive(Debug, Parser)]
@@ -81,6 +81,9 @@ pub struct TrainArguments {
     /// Steps between checkpoints.
     #[arg(long)]
     checkpoint_every: Option<u64>,
+    /// What is done with a step whose loss or gradient is not finite: the run ends, or the step is left out.
+    #[arg(long, value_parser = ["stop", "skip"])]
+    on_nonfinite: Option<String>,
     /// Any other value of the configuration, for instance train.learning_rate=1e-3; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -114,6 +117,7 @@ impl TrainArguments {
             }
             let folder = RunFolder::open(&path)?;
             let config = Config::resolve(&folder.config().to_string_lossy(), &Overrides::default())?;
+            agreement::with_checkpoint(&folder, &config.model, &self.backend.device()?)?;
             return Ok(train::Request { config, out: None, resume: Some(folder), json });
         }
         let mut config = Config::resolve(&self.preset, &self.overrides())?;
@@ -133,6 +137,7 @@ impl TrainArguments {
             self.batch_size.map(|value| format!("batch_size={value}")),
             self.seed.map(|value| format!("seed={value}")),
             self.checkpoint_every.map(|value| format!("record.checkpoint_every={value}")),
+            self.on_nonfinite.as_ref().map(|value| format!("train.on_nonfinite={value}")),
         ];
         Overrides { set: flags.into_iter().flatten().chain(self.set.iter().cloned()).collect() }
     }
@@ -164,13 +169,13 @@ pub struct SampleArguments {
     /// The sampler, if not the one that the model was trained with.
     #[arg(long, value_enum)]
     sampler: Option<SamplerName>,
-    /// A number of a sampler, for instance langevin.levels=100; may be repeated.
+    /// A number of a sampler or kernel, for instance langevin.levels=100; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Instead of a run: chains on a closed-form energy.
     #[arg(long, value_enum, help_heading = "Chains")]
     target: Option<Target>,
-    /// How the chains move.
+    /// How the chains move, or the draws come down from high noise.
     #[arg(long, value_enum, default_value_t = KernelName::Langevin, requires = "target", help_heading = "Chains")]
     kernel: KernelName,
     /// Size of a step: η of x + η s + √(2η) z, or ε of a leapfrog or underdamped step.
@@ -185,16 +190,20 @@ pub struct SampleArguments {
     /// Draws kept of each chain.
     #[arg(long, default_value_t = 1000, requires = "target", help_heading = "Chains")]
     draws: usize,
-    /// Draws thrown away at first.
-    #[arg(long, default_value_t = 500, requires = "target", help_heading = "Chains")]
-    burn_in: usize,
-    /// Adapt step size and mass during the burn-in, for mala and hmc.
+    /// Draws thrown away at first [default: 500].
+    #[arg(long, requires = "target", help_heading = "Chains")]
+    burn_in: Option<usize>,
+    /// Adapt step size and mass during the burn-in, for mala and hmc; for preconditioned-langevin, its variances.
     #[arg(long, requires = "target", help_heading = "Chains")]
     adapt: bool,
-    /// One draw of so many is kept.
-    #[arg(long, default_value_t = 1, requires = "target", help_heading = "Chains")]
-    thin: usize,
-    /// Where the samples go: .png, .gif (the way from noise), .npy or .safetensors.
+    /// One draw of so many is kept [default: 1].
+    #[arg(long, requires = "target", help_heading = "Chains")]
+    thin: Option<usize>,
+    /// A picture of the chains: traces, ranks and autocorrelations.
+    #[arg(long, value_name = "FILE.png", requires = "target", help_heading = "Chains")]
+    plots: Option<PathBuf>,
+    /// Where the samples go: .png, .gif (the way from noise), .npy, .safetensors, .csv (rows, or chain, draw and
+    /// the draw), or, of chains, .zarr as ArviZ reads it.
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     /// Where tensors live.
@@ -227,6 +236,7 @@ impl SampleArguments {
             burn_in,
             adapt,
             thin,
+            plots,
             ..
         } = self;
         match (self.target, self.run) {
@@ -236,6 +246,7 @@ impl SampleArguments {
                     kernel,
                     step_size,
                     leapfrog,
+                    set,
                     chains,
                     draws,
                     burn_in,
@@ -243,6 +254,7 @@ impl SampleArguments {
                     thin,
                     seed,
                     out,
+                    plots,
                     json,
                 };
                 target::sample(&request, &device)

@@ -2,7 +2,7 @@
 
 mod profile;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 use burn::module::Module;
@@ -14,6 +14,7 @@ use ebm_train::{DenoisingScoreMatching, NoiseLaw, TrainSettings, TrainState, Tra
 use serde::Serialize;
 
 use crate::backend::Backend;
+use crate::bounds;
 use crate::objective::Loss;
 use crate::usage::usage;
 
@@ -21,6 +22,9 @@ use crate::usage::usage;
 const WARM_UP: usize = 3;
 /// Runs of which the median counts.
 const RUNS: usize = 15;
+/// As many as must be, where a network is so large that those do not fit into the time.
+const FEWEST: usize = 3;
+const TIME: Duration = Duration::from_secs(6);
 
 /// `ebm bench`.
 #[derive(Debug, Args)]
@@ -60,6 +64,7 @@ impl BenchArguments {
     /// If there is no such network, or it cannot be trained on the backend.
     pub fn run(&self) -> Result<()> {
         ensure!(0 < self.batch_size, usage(anyhow!("--batch-size 0: expected at least 1")));
+        bounds::batch("--batch-size", &[self.batch_size, 28 * 28])?;
         let subject = Subject::new(self.batch_size, self.width, &self.backend.device()?)?;
         if self.profile {
             let found = subject.profile()?;
@@ -123,8 +128,11 @@ impl Subject {
 
     /// Images a second of a run over one batch; each run is waited for.
     fn rate(&self, mut run: impl FnMut() -> Result<()>) -> Result<f64> {
-        let mut seconds = Vec::with_capacity(RUNS);
+        let (mut seconds, start) = (Vec::new(), Instant::now());
         for i in 0..WARM_UP + RUNS {
+            if FEWEST <= seconds.len() && TIME < start.elapsed() {
+                break;
+            }
             let began = Instant::now();
             run()?;
             self.wait()?;
@@ -133,7 +141,7 @@ impl Subject {
             }
         }
         seconds.sort_by(f64::total_cmp);
-        Ok((self.images.dims()[0] as f64 / seconds[RUNS / 2] * 10.0).round() / 10.0)
+        Ok((self.images.dims()[0] as f64 / seconds[seconds.len() / 2] * 10.0).round() / 10.0)
     }
 
     fn wait(&self) -> Result<()> {

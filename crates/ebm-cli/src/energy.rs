@@ -10,10 +10,9 @@ use ebm_eval::auroc;
 use ebm_model::{Energy, Network, NoisyScore};
 use serde_json::json;
 
-use crate::model_file::ModelCard;
 use crate::output::atomic;
 use crate::rows::Rows;
-use crate::sample::model_path;
+use crate::sample::model;
 use crate::usage::usage;
 
 /// What the command line asks for.
@@ -44,7 +43,7 @@ pub fn energy(request: &Request, device: &Device) -> Result<()> {
         !request.json || out.is_some(),
         usage(anyhow!("--json prints the summary on standard output; name a file for the table by --out"))
     );
-    let (card, network) = ModelCard::load(&model_path(&request.run)?, device)?;
+    let (card, network) = model(&request.run, device)?;
     let sigma = request.sigma.unwrap_or(card.sample.heun.bottom);
     let number = of(&network, sigma)?;
     let read = |path| Rows::read(path, *split, &card.content, card.architecture.dim());

@@ -12,11 +12,12 @@ use ebm_eval::{
 use ebm_ops::Noise;
 use serde_json::json;
 
+use crate::bounds;
 use crate::config::{Config, Overrides, assign_to};
 use crate::model_file::{Content, ModelCard};
 use crate::rows::Rows;
 use crate::run_folder::RunFolder;
-use crate::sample::model_path;
+use crate::sample::model;
 use crate::sampler::SamplerName;
 use crate::usage::usage;
 
@@ -55,11 +56,12 @@ pub struct Request {
 pub fn eval(request: &Request, device: &Device) -> Result<()> {
     let Request { n, seed, .. } = request;
     ensure!(2 <= *n, usage(anyhow!("--n {n}: expected at least 2")));
-    let (card, network) = ModelCard::load(&model_path(&request.run)?, device)?;
+    let (card, network) = model(&request.run, device)?;
     let config = assign_to(&card.sample, &request.set).map_err(usage)?;
     let name = request.sampler.unwrap_or(config.sampler);
     let sampler = config.build(name, &network).map_err(usage)?;
     let dim = card.architecture.dim();
+    bounds::samples("--n", &[2, *n, dim])?;
 
     let noise = Noise::seeded(*seed);
     let data = held_out(request, &card, &noise)?.tensor(device);

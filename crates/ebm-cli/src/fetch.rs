@@ -14,7 +14,10 @@ use clap::builder::PossibleValuesParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::download::Downloader;
-use self::manifest::{Dataset, Download, Manifest};
+pub(crate) use self::manifest::Manifest;
+use self::manifest::{Dataset, Download};
+#[cfg(test)]
+pub(crate) use self::unpack::accept;
 
 /// The names that `ebm fetch` knows.
 pub const DATASETS: [&str; 3] = ["mnist", "fashion-mnist", "cifar10"];

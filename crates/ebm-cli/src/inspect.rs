@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use anyhow::Result;
+use ebm_model::weights;
 use serde_json::{Value, json};
 
 use crate::config::{Config, Overrides};
 use crate::model_file::ModelCard;
 use crate::run_folder::RunFolder;
+
+/// Most bytes of a journal whose last line is looked for.
+const MAX_JOURNAL: u64 = 1 << 28;
 
 /// Prints what is at `path`.
 ///
@@ -47,13 +51,16 @@ fn run(folder: &RunFolder) -> Result<Value> {
         names.sort();
         names.into_iter().map(|(_, name)| name).collect()
     };
-    let journal = std::fs::read_to_string(folder.journal()).unwrap_or_default();
-    let last = journal.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
+    let journal = weights::read_file(&folder.journal(), MAX_JOURNAL).unwrap_or_default();
+    let last = String::from_utf8_lossy(&journal)
+        .lines()
+        .rev()
+        .find_map(|line| serde_json::from_str::<Value>(line).ok());
     let samples = folder.path().join("samples");
     Ok(without_nulls(json!({
         "run": folder.path(),
         "name": config.name,
-        "config_hash": config.hash()?,
+        "config_hash": folder.hash()?,
         "steps": config.train.steps,
         "last": last,
         "checkpoints": names(&folder.checkpoints(), "step-"),

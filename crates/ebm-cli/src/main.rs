@@ -5,9 +5,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person is what it is for")]
 #![recursion_limit = "256"]
 
+mod agreement;
 mod arguments;
 mod backend;
 mod bench;
+mod bounds;
 mod config;
 mod energy;
 mod eval;
@@ -15,8 +17,11 @@ mod fetch;
 mod inspect;
 mod instructions;
 mod landscape;
+mod lock;
 mod model_file;
 mod models;
+#[cfg(test)]
+mod mutations;
 mod objective;
 mod output;
 mod presets;
@@ -48,7 +53,7 @@ fn main() -> ! {
     let result = instructions::instructions()
         .and_then(|most| ebm_ops::simd::with_instructions(most, || run(arguments)));
     let code = result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        say(&format!("error: {error:#}"));
         if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }
     });
     // A failure to flush has nobody left to be told.
@@ -86,6 +91,8 @@ fn run(arguments: Arguments) -> Result<u8> {
 }
 
 /// A line for the person who waits, beside standard output's results.
+///
+/// A standard error that cannot be written to is no reason to stop.
 fn say(line: &str) {
-    eprintln!("{line}");
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use ebm_data::{Standardize, to_pixel};
-use ebm_model::{Architecture, Init, Network, weights};
+use ebm_model::{Architecture, Init, Input, Network, weights};
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,9 @@ use crate::sampler::SampleConfig;
 
 /// The version of what is stored beside the weights.
 const FORMAT: u32 = 1;
+
+/// Most bytes of a model file.
+const MAX_BYTES: u64 = 1 << 33;
 
 /// What a model file says about its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,6 +110,24 @@ impl ModelCard {
         Self { format: FORMAT, name, step, architecture, content, sample }
     }
 
+    /// Whether what a sample is agrees with what the network gives.
+    fn check(&self) -> Result<()> {
+        let found = match (&self.content, self.architecture.input()) {
+            (&Content::Image { channels, height, width }, input) => {
+                ensure!(
+                    input == Input::Image { channels, height, width },
+                    "its samples are images of {channels}×{height}×{width}, its network is for {input:?}"
+                );
+                return Ok(());
+            }
+            (_, Input::Image { .. }) => bail!("its samples are rows of a table, its network is for images"),
+            (Content::Row { standardize: None }, _) => return Ok(()),
+            (Content::Row { standardize: Some(units) }, Input::Row { dim }) => (units.dim(), dim),
+        };
+        ensure!(found.0 == found.1, "its samples have {} columns, its network {}", found.0, found.1);
+        Ok(())
+    }
+
     /// Writes the network and this card, whole or not at all.
     ///
     /// # Errors
@@ -122,7 +143,8 @@ impl ModelCard {
     /// If the file cannot be read or is no model file of this program.
     pub fn read(path: &Path) -> Result<(Self, weights::NamedTensors)> {
         let failed = || format!("{} cannot be used", path.display());
-        let bytes = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+        let bytes = weights::read_file(path, MAX_BYTES);
+        let bytes = bytes.with_context(|| format!("could not read {}", path.display()))?;
         let (tensors, text) = weights::from_bytes(&bytes).with_context(failed)?;
         if text.is_empty() {
             return Err(anyhow!("it says nothing about its network: no `ebm train` wrote it"))
@@ -132,6 +154,7 @@ impl ModelCard {
         if card.format != FORMAT {
             bail!("{} has format {}, this program reads {FORMAT}", path.display(), card.format);
         }
+        card.check().with_context(failed)?;
         Ok((card, tensors))
     }
 
@@ -142,6 +165,9 @@ impl ModelCard {
     pub fn load(path: &Path, device: &Device) -> Result<(Self, Network)> {
         let (card, tensors) = Self::read(path)?;
         let failed = || format!("{} cannot be used", path.display());
+        // Nothing is built before the weights are known to fit: the card is as little to be trusted as the file.
+        let shapes = card.architecture.shapes(device).with_context(failed)?;
+        weights::check(&shapes, &tensors).with_context(failed)?;
         let network = card.architecture.build(&Init::new(Noise::seeded(0), device)).with_context(failed)?;
         let network = weights::apply(network, tensors).with_context(failed)?;
         Ok((card, network))

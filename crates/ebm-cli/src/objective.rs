@@ -108,6 +108,20 @@ impl ObjectiveConfig {
         Ok(table)
     }
 
+    /// Whether the negatives come from a sampler, which may lose its way: a run that diverges then goes back and on
+    /// with smaller steps, and its loss does not say how good the model is.
+    pub fn is_contrastive(&self) -> bool {
+        matches!(self, Self::ContrastiveDivergence { .. } | Self::PersistentContrastiveDivergence { .. })
+    }
+
+    /// Numbers that the loss remembers from step to step, in `dim` dimensions.
+    pub fn remembers(&self, dim: usize) -> usize {
+        match self {
+            Self::PersistentContrastiveDivergence { chains, .. } => chains.capacity * (dim + 1),
+            _ => 0,
+        }
+    }
+
     /// The loss, if `network` is of the kind that it trains; `sampler_scale` shrinks the steps of its sampler, and
     /// `sample` gives rows of the data, for what is fitted to them.
     ///
@@ -227,6 +241,12 @@ impl Objective<Network> for Loss {
             Self::NoiseContrastive(loss) => Objective::<ebm_model::EnergyNetwork>::recall(loss, memory),
             _ if memory.is_empty() => Ok(()),
             _ => Err("this objective remembers nothing".into()),
+        }
+    }
+
+    fn forget(&mut self) {
+        if let Self::Persistent(loss) = self {
+            Objective::<ebm_model::EnergyNetwork>::forget(loss);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Files of samples: pictures, films, arrays and tensors, each one whole or absent.
 
 pub mod atomic;
-mod digits;
+mod csv;
 pub mod film;
 pub mod format;
 pub mod grid;
@@ -11,6 +11,10 @@ pub mod picture;
 pub mod safetensors;
 pub mod samples;
 pub mod scatter;
+mod text;
+mod ticks;
+pub mod traces;
+mod zarr;
 
 use std::path::Path;
 
@@ -21,8 +25,9 @@ pub use self::format::Format;
 pub use self::grid::Grid;
 pub use self::landscape::Landscape;
 pub use self::picture::Picture;
-pub use self::samples::{Samples, Shape};
+pub use self::samples::{Samples, Shape, Statistic, StatisticValues};
 pub use self::scatter::{Scatter, Window};
+pub use self::traces::Traces;
 
 /// Writes `samples` to `path` in the format that its extension names, creating the folder if need be.
 ///
@@ -33,12 +38,22 @@ pub use self::scatter::{Scatter, Window};
 pub fn write(path: &Path, samples: &Samples) -> Result<()> {
     let format = Format::of(path)?;
     format.check(samples.shape())?;
+    if format == Format::Zarr {
+        return atomic::write_folder(path, |folder| zarr::write(samples, folder));
+    }
     atomic::write(path, |out| match format {
         Format::Png => Ok(out.write_all(&picture(samples)?.png()?)?),
         Format::Gif => film(samples)?.encode(out),
         Format::Npy => npy::encode(&samples.shape().dims(), samples.values(), out),
         Format::Safetensors => safetensors::encode(&samples.shape().dims(), samples.values(), out),
+        Format::Csv => csv::encode(samples, out),
+        Format::Zarr => unreachable!("it is a folder"),
     })
+}
+
+/// The name of coordinate `i` in tables and pictures.
+pub fn parameter(i: usize) -> String {
+    format!("x{i}")
 }
 
 /// The samples as one picture: a grid of images, or points in the plane.

@@ -1,10 +1,14 @@
 //! Where a run keeps its files.
 
 use std::fs;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use sha2::{Digest, Sha256};
 
+use crate::lock::Lock;
+use crate::output::atomic;
 use crate::usage::usage;
 
 /// The folder of one run.
@@ -12,29 +16,64 @@ use crate::usage::usage;
 pub struct RunFolder(PathBuf);
 
 impl RunFolder {
-    /// Makes the folder of a new run: `out`, or the first free `runs/NAME-N`.
+    /// Makes and takes the folder of a new run: `out`, or the first free `runs/NAME-N`.
     ///
     /// # Errors
-    /// If it holds a run already or cannot be made or written to.
-    pub fn create(out: Option<&Path>, name: &str) -> Result<Self> {
-        let folder = match out {
+    /// If it holds a run already, is another trainer's, or cannot be made or written to.
+    pub fn create(out: Option<&Path>, name: &str) -> Result<(Self, Lock)> {
+        let run = Self(match out {
             Some(out) => out.to_owned(),
-            None => {
-                let candidate = |n: u32| Path::new("runs").join(format!("{name}-{n}"));
-                (1..).map(candidate).find(|path| !path.exists()).context("no free name in runs")?
-            }
-        };
-        let run = Self(folder);
-        if run.config().exists() {
-            let path = run.0.display();
-            bail!(usage(anyhow!(
-                "{path} holds a run already; `--resume {path}` goes on with it, another --out keeps it"
-            )));
+            None => free(Path::new("runs"), name)?,
+        });
+        run.vacant()?;
+        fs::create_dir_all(&run.0).with_context(|| unwritable(&run.0))?;
+        let lock = run.take()?;
+        // Another one may have been here in between.
+        run.vacant()?;
+        Ok((run, lock))
+    }
+
+    /// Takes the folder for a trainer, and clears away what a dead one was about to write.
+    ///
+    /// # Errors
+    /// If another trainer has it, or it cannot be written to.
+    pub fn take(&self) -> Result<Lock> {
+        let lock = Lock::take(&self.0)?;
+        for folder in [self.0.clone(), self.samples()] {
+            atomic::clear(&folder).with_context(|| unwritable(&folder))?;
         }
-        let made =
-            fs::create_dir_all(&run.0).and_then(|()| tempfile::NamedTempFile::new_in(&run.0).map(drop));
-        made.with_context(|| format!("could not write to the folder {}", run.0.display()))?;
-        Ok(run)
+        Ok(lock)
+    }
+
+    /// Finds out, by doing it, whether `bytes` can be written here.
+    ///
+    /// # Errors
+    /// If they cannot.
+    pub fn probe(&self, bytes: u64) -> Result<()> {
+        static BLOCK: [u8; 1 << 16] = [0; 1 << 16];
+        let write = || -> Result<()> {
+            // Dropped without being committed, it is removed.
+            let mut draft = atomic::Draft::of(&self.0.join("room"))?;
+            for _ in 0..bytes.div_ceil(BLOCK.len() as u64) {
+                draft.write_all(&BLOCK)?;
+            }
+            draft.sync()
+        };
+        write().with_context(|| {
+            format!("could not write the {bytes} bytes of a checkpoint to {}", self.0.display())
+        })
+    }
+
+    /// # Errors
+    /// If there is a run in the folder.
+    fn vacant(&self) -> Result<()> {
+        if !self.config().exists() {
+            return Ok(());
+        }
+        let path = self.0.display();
+        bail!(usage(anyhow!(
+            "{path} holds a run already; `--resume {path}` goes on with it, another --out keeps it"
+        )));
     }
 
     /// The folder of a run that exists.
@@ -59,6 +98,19 @@ impl RunFolder {
         self.0.join("config.toml")
     }
 
+    /// SHA-256 of the configuration, as it is written: what its checkpoints are known by.
+    ///
+    /// Of the text, so that a program which knows more settings, each with what it was before there was such a
+    /// thing, goes on with the run.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn hash(&self) -> Result<String> {
+        let path = self.config();
+        let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// What happened, a line of JSON each.
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal.jsonl")
@@ -69,13 +121,37 @@ impl RunFolder {
         self.0.join("checkpoints")
     }
 
+    /// Folder of the pictures.
+    pub fn samples(&self) -> PathBuf {
+        self.0.join("samples")
+    }
+
     /// The picture of samples after `step` steps.
     pub fn picture(&self, step: u64) -> PathBuf {
-        self.0.join("samples").join(format!("step-{step}.png"))
+        self.samples().join(format!("step-{step}.png"))
     }
 
     /// The trained network.
     pub fn model(&self) -> PathBuf {
         self.0.join("model.safetensors")
     }
+}
+
+/// The first `folder/NAME-N` that was not there, and is there now: of two programs that look for one, each gets its
+/// own.
+fn free(folder: &Path, name: &str) -> Result<PathBuf> {
+    fs::create_dir_all(folder).with_context(|| unwritable(folder))?;
+    for n in 1u32.. {
+        let path = folder.join(format!("{name}-{n}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| unwritable(&path)),
+        }
+    }
+    bail!("no free name in {}", folder.display())
+}
+
+fn unwritable(folder: &Path) -> String {
+    format!("could not write to the folder {}", folder.display())
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
 use burn::tensor::Device;
+use ebm_model::Network;
 use ebm_ops::Noise;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -16,6 +17,7 @@ use crate::output::{self, Format, Shape};
 use crate::run_folder::RunFolder;
 use crate::sampler::{SampleConfig, SamplerName};
 use crate::usage::usage;
+use crate::{agreement, bounds};
 
 /// What the command line asks for.
 pub struct Request {
@@ -39,13 +41,26 @@ pub struct Request {
 ///
 /// # Errors
 /// A wrong use of the command line if there is none.
-pub fn model_path(run: &Path) -> Result<PathBuf> {
+fn model_path(run: &Path) -> Result<PathBuf> {
     if run.is_file() {
         return Ok(run.to_owned());
     }
     let path = RunFolder::open(run)?.model();
     ensure!(path.is_file(), usage(anyhow!("{} is not here yet: the run is not done", path.display())));
     Ok(path)
+}
+
+/// The card and the network of a run's folder or of a model file.
+///
+/// # Errors
+/// Those of [`model_path`], [`ModelCard::load`], and [`agreement::with_model`].
+pub fn model(run: &Path, device: &Device) -> Result<(ModelCard, Network)> {
+    let path = model_path(run)?;
+    if run.is_dir() {
+        let (card, _) = ModelCard::read(&path)?;
+        agreement::with_model(&RunFolder::open(run)?, &card)?;
+    }
+    ModelCard::load(&path, device)
 }
 
 /// Draws samples and writes them.
@@ -56,11 +71,12 @@ pub fn sample(request: &Request, device: &Device) -> Result<()> {
     let Request { n, seed, out, .. } = request;
     ensure!(0 < *n, usage(anyhow!("--n 0: expected at least 1")));
     let format = Format::of(out).map_err(usage)?;
-    let (card, network) = ModelCard::load(&model_path(&request.run)?, device)?;
+    let (card, network) = model(&request.run, device)?;
     let config: SampleConfig = assign_to(&card.sample, &request.set).map_err(usage)?;
     let name = request.sampler.unwrap_or(config.sampler);
     let sampler = config.build(name, &network).map_err(usage)?;
     let dim = card.architecture.dim();
+    bounds::samples("--n", &[*n, dim, if format.is_film() { sampler.n_levels() } else { 1 }])?;
     format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
 
     let began = Instant::now();
@@ -75,7 +91,7 @@ pub fn sample(request: &Request, device: &Device) -> Result<()> {
         Format::Png | Format::Gif => {
             landscape::under(samples, &network, config.heun.bottom, &card.content, device)?
         }
-        Format::Npy | Format::Safetensors => samples,
+        Format::Npy | Format::Safetensors | Format::Csv | Format::Zarr => samples,
     };
     output::write(out, &samples)?;
 

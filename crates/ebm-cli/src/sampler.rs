@@ -1,12 +1,15 @@
 //! Samplers by name, and samples drawn with them.
 
+use std::ops::ControlFlow;
+
 use anyhow::{Result, anyhow, bail};
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
-use ebm_model::{EnergyNetwork, Network, NoisyNetwork, Scaled, Tempered, Unconditional};
+use ebm_model::{EnergyNetwork, Network, NoisyNetwork, Tempered, Unconditional};
 use ebm_ops::Noise;
 use ebm_sample::{
-    AnnealedLangevin, Chain, Hmc, Kernel, Langevin, Level, Mala, NoiseLadder, ProbabilityFlow, StochasticHeun,
+    AnnealedLangevin, Chain, Hmc, Kernel, Langevin, Level, Mala, NoiseLadder, ParallelTempering,
+    ProbabilityFlow, SampleError, StochasticHeun,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +37,8 @@ pub enum SamplerName {
     Mala,
     /// Hamiltonian Monte Carlo, for energies.
     Hmc,
+    /// Replicas of mala at rising temperatures, for energies.
+    ParallelTempering,
 }
 
 /// How samples are drawn: which sampler, and the numbers of each.
@@ -67,6 +72,16 @@ pub struct LangevinConfig {
     pub step_ratio: f64,
 }
 
+impl LangevinConfig {
+    /// Its levels.
+    ///
+    /// # Errors
+    /// If they do not go down.
+    pub fn ladder(&self) -> Result<NoiseLadder> {
+        Ok(NoiseLadder::geometric(self.top, self.bottom, self.levels)?)
+    }
+}
+
 /// The numbers of the probability flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeunConfig {
@@ -78,6 +93,16 @@ pub struct HeunConfig {
     pub levels: usize,
     /// How much fresh noise [`SamplerName::StochasticHeun`] brings in.
     pub churn: f64,
+}
+
+impl HeunConfig {
+    /// Its levels.
+    ///
+    /// # Errors
+    /// If they do not go down.
+    pub fn ladder(&self) -> Result<NoiseLadder> {
+        Ok(NoiseLadder::karras(self.top, self.bottom, 7.0, self.levels)?)
+    }
 }
 
 /// The numbers of a chain that runs on one energy or score.
@@ -92,11 +117,13 @@ pub struct ChainConfig {
     pub steps: usize,
     /// Leapfrog steps of one step of [`SamplerName::Hmc`].
     pub leapfrog: usize,
+    /// Temperatures of [`SamplerName::ParallelTempering`], from 1 upwards.
+    pub temperatures: Vec<f64>,
 }
 
 impl Default for ChainConfig {
     fn default() -> Self {
-        Self { start: 1.0, step_size: 0.01, steps: 500, leapfrog: 10 }
+        Self { start: 1.0, step_size: 0.01, steps: 500, leapfrog: 10, temperatures: vec![1.0, 2.0, 4.0, 8.0] }
     }
 }
 
@@ -121,6 +148,7 @@ enum Mover {
     Langevin(Langevin),
     Mala(Mala),
     Hmc(Hmc),
+    ParallelTempering(ParallelTempering<Mala>),
 }
 
 impl SampleConfig {
@@ -143,20 +171,15 @@ impl SampleConfig {
     fn annealed(&self, name: SamplerName) -> Result<Method> {
         Ok(match name {
             SamplerName::Langevin => {
-                let LangevinConfig { top, bottom, levels, steps_per_level, step_ratio } = self.langevin;
-                let ladder = NoiseLadder::geometric(top, bottom, levels)?;
+                let LangevinConfig { steps_per_level, step_ratio, .. } = self.langevin;
+                let ladder = self.langevin.ladder()?;
                 Method::Langevin(AnnealedLangevin::new(ladder, steps_per_level, step_ratio)?)
             }
-            SamplerName::Heun => {
-                let HeunConfig { top, bottom, levels, .. } = self.heun;
-                Method::Heun(ProbabilityFlow::edm(top, bottom, levels)?)
-            }
+            SamplerName::Heun => Method::Heun(ProbabilityFlow::new(self.heun.ladder()?)),
             SamplerName::StochasticHeun => {
-                let HeunConfig { top, bottom, levels, churn } = self.heun;
-                let flow = ProbabilityFlow::edm(top, bottom, levels)?;
-                Method::StochasticHeun(StochasticHeun::new(flow.ladder().clone(), churn)?)
+                Method::StochasticHeun(StochasticHeun::new(self.heun.ladder()?, self.heun.churn)?)
             }
-            SamplerName::Mala | SamplerName::Hmc => {
+            SamplerName::Mala | SamplerName::Hmc | SamplerName::ParallelTempering => {
                 bail!("the network is told the noise level; for it: langevin, heun, stochastic-heun")
             }
         })
@@ -169,13 +192,17 @@ impl SampleConfig {
         if let Some((field, found)) = numbers.into_iter().find(|(_, n)| !(n.is_finite() && 0.0 < *n)) {
             bail!("sample.chain.{field} = {found}, expected a positive number");
         }
-        let known = if network.energy().is_some() { "langevin, mala, hmc" } else { "langevin" };
+        let known =
+            if network.energy().is_some() { "langevin, mala, hmc, parallel-tempering" } else { "langevin" };
         let unfit = || anyhow!("the network is told no noise level; for it: {known}");
         let mover = match name {
             SamplerName::Langevin => Mover::Langevin(Langevin::new(config.step_size)?),
             SamplerName::Mala if network.energy().is_some() => Mover::Mala(Mala::new(config.step_size)?),
             SamplerName::Hmc if network.energy().is_some() => {
                 Mover::Hmc(Hmc::new((2.0 * config.step_size).sqrt(), config.leapfrog)?)
+            }
+            SamplerName::ParallelTempering if network.energy().is_some() => {
+                Mover::ParallelTempering(replicas(config.step_size, &config.temperatures)?)
             }
             _ => return Err(unfit()),
         };
@@ -218,6 +245,27 @@ impl Sampler {
         keep_film: bool,
         mut tick: impl FnMut(usize),
     ) -> Result<Drawn> {
+        let go_on = |together| {
+            tick(together);
+            ControlFlow::Continue(())
+        };
+        let drawn = self.draw_while(network, [n, dim], noise, device, keep_film, go_on)?;
+        Ok(drawn.expect("nobody ends it"))
+    }
+
+    /// As [`draw`](Self::draw), or nothing if `tick` ends it on the way.
+    ///
+    /// # Errors
+    /// If a sample is not finite.
+    pub fn draw_while(
+        &self,
+        network: &Network,
+        [n, dim]: [usize; 2],
+        noise: &Noise,
+        device: &Device,
+        keep_film: bool,
+        mut tick: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Drawn>> {
         let target = self.target(network);
         let group = if matches!(self.method, Method::Chain { .. }) { CHAINS_TOGETHER } else { TOGETHER };
         let mut drawn = Drawn { values: Vec::with_capacity(n * dim), film: Vec::new() };
@@ -226,7 +274,9 @@ impl Sampler {
             let noise = noise.child(chunk as u64);
             let mut end = Vec::new();
             for (i, level) in self.way(&target, [together, dim], &noise, device).enumerate() {
-                tick(together);
+                if tick(together).is_break() {
+                    return Ok(None);
+                }
                 let is_last = i + 1 == self.n_levels();
                 if keep_film && !is_last {
                     let values = host(level.position)?;
@@ -244,7 +294,7 @@ impl Sampler {
             Some(at) => {
                 bail!("sample {} is not finite: the steps are too large, or the model is broken", at / dim)
             }
-            None => Ok(drawn),
+            None => Ok(Some(drawn)),
         }
     }
 
@@ -253,10 +303,10 @@ impl Sampler {
             return Target::Noisy(Tempered::new(model, self.temperature));
         }
         if let Some(model) = network.energy() {
-            return Target::Energy(Scaled::new(model, 1.0 / self.temperature));
+            return Target::Energy(Tempered::new(model, self.temperature));
         }
         let model = network.unconditional().expect("a network without noise levels is a score or an energy");
-        Target::Score(Scaled::new(model, 1.0 / self.temperature))
+        Target::Score(Tempered::new(model, self.temperature))
     }
 
     /// The positions on the way, each time there is something to see.
@@ -293,6 +343,9 @@ impl Sampler {
                         config.stretches(Chain::start(model, kernel.clone(), start, noise))
                     }
                     Mover::Hmc(kernel) => config.stretches(Chain::start(model, kernel.clone(), start, noise)),
+                    Mover::ParallelTempering(kernel) => {
+                        config.stretches(Chain::start(model, kernel.clone(), start, noise))
+                    }
                 }
             }
             _ => unreachable!("a sampler is built for its network"),
@@ -300,11 +353,21 @@ impl Sampler {
     }
 }
 
+/// Replicas of mala at these temperatures, with steps of η at the first and longer ones as they are hotter.
+///
+/// # Errors
+/// If the step is none, or the temperatures do not rise from 1.
+pub fn replicas(step_size: f64, temperatures: &[f64]) -> Result<ParallelTempering<Mala>> {
+    let rung = |&temperature: &f64| Ok((temperature, Mala::new(step_size * temperature)?));
+    let rungs = temperatures.iter().map(rung).collect::<Result<_, SampleError>>()?;
+    Ok(ParallelTempering::new(rungs)?)
+}
+
 /// What is drawn from: the network at the sampler's temperature.
 enum Target<'a> {
     Noisy(Tempered<NoisyNetwork<'a>>),
-    Score(Scaled<Unconditional<'a>>),
-    Energy(Scaled<&'a EnergyNetwork>),
+    Score(Tempered<Unconditional<'a>>),
+    Energy(Tempered<&'a EnergyNetwork>),
 }
 
 impl ChainConfig {

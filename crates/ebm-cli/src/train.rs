@@ -7,13 +7,14 @@ mod pictures;
 mod progress;
 mod run;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use burn::module::Module;
 use ebm_model::Network;
-use ebm_train::{Checkpoints, Finish, Restored, TrainState};
+use ebm_train::{Checkpoints, Finish, Restored, TrainError, TrainState};
 use serde_json::json;
 
 use crate::backend::Backend;
@@ -47,21 +48,22 @@ pub fn train(request: &Request, backend: Backend) -> Result<u8> {
     let parts = Parts::of(&request.config, backend)?;
     let (config, json) = (&parts.config, request.json);
     // The folder is made last, so that a run that cannot begin leaves none.
-    let folder = match &request.resume {
-        Some(folder) => folder.clone(),
+    let (folder, _lock) = match &request.resume {
+        Some(folder) => (folder.clone(), folder.take()?),
         None => RunFolder::create(request.out.as_deref(), &config.name)?,
     };
-    let checkpoints = Checkpoints::new(folder.checkpoints(), config.hash()?, config.record.keep_checkpoints);
-    let state = match &request.resume {
-        Some(_) => restore(&checkpoints, &parts.network)?,
-        None => {
-            let text = config.to_toml()?;
-            output::atomic::write(&folder.config(), |out| Ok(out.write_all(text.as_bytes())?))?;
-            parts.beginning()
-        }
-    };
+    folder.probe(parts.checkpoint_bytes())?;
+    if request.resume.is_none() {
+        let text = config.to_toml()?;
+        output::atomic::write(&folder.config(), |out| Ok(out.write_all(text.as_bytes())?))?;
+    }
+    let best = if config.objective.is_contrastive() { 0 } else { config.record.keep_best };
+    let checkpoints = Checkpoints::new(folder.checkpoints(), folder.hash()?, config.record.keep_checkpoints);
+    let checkpoints = checkpoints.with_best(best);
+    checkpoints.recover()?;
+    let state = if request.resume.is_some() { restore(&checkpoints, &parts)? } else { parts.beginning() };
     let (done_before, parameters) = (state.step(), state.model().num_params());
-    let mut journal = Journal::open(&folder.journal(), done_before, json)?;
+    let mut journal = Journal::open(&folder.journal(), done_before, config.record.journal_every, json)?;
     journal.write(&json!({
         "event": if request.resume.is_some() { "resumed" } else { "began" },
         "step": done_before,
@@ -81,20 +83,27 @@ pub fn train(request: &Request, backend: Backend) -> Result<u8> {
         let (step, run) = (state.step(), folder.path().display());
         let line = json!({"event": "stopped", "step": step, "checkpoint": path, "run": folder.path()});
         let kept = format!("stopped after {step} steps, all of them kept in {}", path.display());
-        summary(json, &line, &format!("{kept}; `cargo xtask train --resume {run}` goes on"));
+        summary(json, &line, &format!("{kept}; `cargo xtask train --resume {run}` goes on"))?;
         return Ok(interrupt.exit_code().unwrap_or(1));
     }
     let (content, sample) = (parts.content.clone(), config.sample.clone());
     let card = ModelCard::new(config.name.clone(), state.step(), config.model.clone(), content, sample);
     card.save(&state.average(), &folder.model())?;
     let rows = (state.step() - done_before) * config.batch_size as u64;
-    report(&folder, json, state, began.elapsed().as_secs_f64(), rows);
+    report(&folder, json, state, began.elapsed().as_secs_f64(), rows)?;
     Ok(0)
 }
 
-/// The state of the last checkpoint that is whole; later ones that are not are told of.
-fn restore(checkpoints: &Checkpoints, network: &Network) -> Result<TrainState<Network>> {
-    let Restored { state, path, refused } = checkpoints.latest(network)?;
+/// The state of the last checkpoint that is whole; later ones that are not are told of. A run that had come to none
+/// begins: it is the same run.
+fn restore(checkpoints: &Checkpoints, parts: &Parts) -> Result<TrainState<Network>> {
+    let Restored { state, path, refused } = match checkpoints.latest(&parts.network) {
+        Err(TrainError::NoCheckpoint { refused, .. }) if refused.is_empty() => {
+            say("there is no checkpoint yet: beginning");
+            return Ok(parts.beginning());
+        }
+        found => found?,
+    };
     for reason in refused {
         say(&format!("not used: {reason}"));
     }
@@ -102,13 +111,20 @@ fn restore(checkpoints: &Checkpoints, network: &Network) -> Result<TrainState<Ne
     Ok(state)
 }
 
-fn report(folder: &RunFolder, json: bool, state: &TrainState<Network>, seconds: f64, rows: u64) {
+fn report(
+    folder: &RunFolder,
+    json: bool,
+    state: &TrainState<Network>,
+    seconds: f64,
+    rows: u64,
+) -> Result<()> {
     let (run, loss, step) = (folder.path().display(), state.loss(), state.step());
     let picture = Some(folder.picture(step)).filter(|path| path.exists());
     let line = json!({
         "event": "done",
         "step": step,
         "loss": loss,
+        "skipped": state.skipped(),
         "seconds": seconds,
         "rows_per_second": rows as f64 / seconds,
         "run": folder.path(),
@@ -118,17 +134,18 @@ fn report(folder: &RunFolder, json: bool, state: &TrainState<Network>, seconds: 
     let model = folder.model();
     let mut text =
         format!("done: {step} steps in {seconds:.0} s, running loss {loss:.4}\nmodel: {}\n", model.display());
+    if 0 < state.skipped() {
+        text += &format!("skipped: {} steps, see {}\n", state.skipped(), folder.journal().display());
+    }
     if let Some(picture) = picture {
         text += &format!("samples: {}\n", picture.display());
     }
     text += &format!("more of them: cargo xtask sample {run} --n 100 --out more.png");
-    summary(json, &line, &text);
+    summary(json, &line, &text)
 }
 
-fn summary(json: bool, line: &serde_json::Value, text: &str) {
-    if json {
-        println!("{line}");
-    } else {
-        println!("{text}");
-    }
+fn summary(json: bool, line: &serde_json::Value, text: &str) -> Result<()> {
+    let mut out = std::io::stdout();
+    let written = if json { writeln!(out, "{line}") } else { writeln!(out, "{text}") };
+    written.context("could not write to standard output")
 }

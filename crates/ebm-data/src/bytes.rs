@@ -11,18 +11,60 @@ use crate::DataError;
 /// Most bytes that are read from one file, after decompression.
 pub(crate) const MAX_BYTES: u64 = 1 << 32;
 
+/// Bytes that any gzip file may become.
+const UNPACKED: u64 = 64 << 20;
+
+/// Bytes that it may become besides, for each of its own: MNIST's become five, a bomb's a thousand.
+const SWELLING: u64 = 64;
+
 /// The content of a file, decompressed if it is gzip, whatever its name.
+///
+/// A gzip stream may become 64 MiB and 64 times its file; a byte more is an error where it is read.
 pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>, DataError> {
     let metadata = std::fs::metadata(file).map_err(|source| DataError::io(file, source))?;
     if !metadata.is_file() {
         let found = if metadata.is_dir() { "a folder" } else { "a device or pipe" };
         return Err(DataError::Unsupported { file: file.into(), found: found.into(), expected: "a file" });
     }
-    let mut reader = BufReader::new(File::open(file).map_err(|source| DataError::io(file, source))?);
+    let reader = BufReader::new(File::open(file).map_err(|source| DataError::io(file, source))?);
+    decompressed(reader, metadata.len()).map_err(|source| DataError::io(file, source))
+}
+
+/// The content of `packed`, which is `length` bytes long, decompressed if it is gzip.
+pub(crate) fn decompressed<'a>(packed: impl Read + 'a, length: u64) -> io::Result<Box<dyn Read + 'a>> {
+    let mut packed = packed;
     let mut magic = [0; 2];
-    let found = read_up_to(&mut reader, &mut magic).map_err(|source| DataError::io(file, source))?;
-    let whole = BufReader::new(io::Cursor::new(magic).take(found as u64).chain(reader));
-    if magic == [0x1f, 0x8b] { Ok(Box::new(MultiGzDecoder::new(whole))) } else { Ok(Box::new(whole)) }
+    let found = read_up_to(&mut packed, &mut magic)?;
+    let whole = BufReader::new(io::Cursor::new(magic).take(found as u64).chain(packed));
+    if magic != [0x1f, 0x8b] {
+        return Ok(Box::new(whole));
+    }
+    let limit = UNPACKED + SWELLING.saturating_mul(length);
+    Ok(Box::new(Trusted { content: MultiGzDecoder::new(whole), left: limit, limit, length }))
+}
+
+/// A stream that fails where it becomes longer than it is trusted to be.
+struct Trusted<R> {
+    content: R,
+    left: u64,
+    limit: u64,
+    /// Of the packed file.
+    length: u64,
+}
+
+impl<R: Read> Read for Trusted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.content.read(buffer)? as u64;
+        self.left = self.left.checked_sub(n).ok_or_else(|| {
+            let (limit, length) = (self.limit, self.length);
+            let problem = format!(
+                "{length} bytes of gzip become more than the {limit} that are taken from so few; if that is \
+                 right, `gunzip` it first"
+            );
+            io::Error::new(io::ErrorKind::FileTooLarge, problem)
+        })?;
+        Ok(n as usize)
+    }
 }
 
 /// `expected` bytes and then the end; the memory grows with what is there, not with what is expected.
@@ -68,6 +110,7 @@ pub(crate) fn read_start(reader: &mut impl Read, buffer: &mut [u8], file: &Path)
 fn broken(error: io::Error, expected: u64, found: u64, file: &Path) -> DataError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => DataError::Truncated { file: file.into(), expected, found },
+        io::ErrorKind::FileTooLarge => DataError::malformed(file, error.to_string()),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
             DataError::malformed(file, format!("the gzip stream is damaged: {error}"))
         }
@@ -95,4 +138,45 @@ pub(crate) fn find(root: &Path, folders: &[&str], names: &[&str]) -> Option<Path
         .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
         .flat_map(|file| [file.clone(), file.with_added_extension("gz")])
         .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    #[test]
+    fn a_gzip_bomb_stops_at_the_cap_that_follows_from_its_own_size() {
+        let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+        for _ in 0..128 {
+            bomb.write_all(&vec![0; 1 << 20]).unwrap();
+        }
+        let bomb = bomb.finish().unwrap();
+        let cap = UNPACKED + SWELLING * bomb.len() as u64;
+        assert!(cap < 128 << 20, "a bomb of {} bytes shows nothing", bomb.len());
+        let file = Path::new("bomb.gz");
+        let mut content = decompressed(&bomb[..], bomb.len() as u64).unwrap();
+        let error = read_exactly(&mut content, 128 << 20, file).unwrap_err();
+        assert!(matches!(error, DataError::Malformed { .. }), "{error}");
+        assert!(error.to_string().contains(&cap.to_string()), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_named_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.csv");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let link = folder.path().join("zero.npy");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        for path in [&pipe, &link] {
+            let error = open(path).err().expect("it is no file").to_string();
+            assert!(error.contains("a device or pipe"), "{error}");
+        }
+        let error = open(folder.path()).err().expect("it is no file").to_string();
+        assert!(error.contains("a folder"), "{error}");
+    }
 }

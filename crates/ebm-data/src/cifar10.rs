@@ -1,19 +1,17 @@
 //! CIFAR-10 in its binary version.
 
+mod records;
+
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, ImageSet, ImageShape, Split, bytes};
+use records::{CLASSES, RECORD, records};
 
-/// Bytes of a record: the label, then the red, the green and the blue plane.
-const RECORD: usize = 1 + 3 * 32 * 32;
+use crate::{DataError, ImageSet, ImageShape, Split, bytes};
 
 /// Most records of one file; the authors' have 10,000.
 const MAX_RECORDS: usize = 1_000_000;
 
 const FOLDERS: [&str; 3] = ["", "cifar-10-batches-bin", "cifar10"];
-
-const CLASSES: [&str; 10] =
-    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// Photographs of ten classes of things, 50,000 for training and 10,000 for testing, 3×32×32.
 ///
@@ -33,7 +31,9 @@ impl Cifar10 {
         for name in names(split) {
             let file = find(folder, name)
                 .ok_or_else(|| DataError::Missing { file: folder.join(name), dataset: "cifar10" })?;
-            append(&file, &mut pixels, &mut labels)?;
+            let content =
+                bytes::read_at_most(&mut bytes::open(&file)?, (MAX_RECORDS * RECORD) as u64, &file)?;
+            records(&content, &file, &mut pixels, &mut labels)?;
         }
         let shape = ImageShape { channels: 3, height: 32, width: 32 };
         Ok(ImageSet::new(shape, pixels, Some(labels), CLASSES.map(String::from).to_vec()))
@@ -60,32 +60,6 @@ fn names(split: Split) -> &'static [&'static str] {
 
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     bytes::find(folder, &FOLDERS, &[name])
-}
-
-fn append(file: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<(), DataError> {
-    let content = bytes::read_at_most(&mut bytes::open(file)?, (MAX_RECORDS * RECORD) as u64, file)?;
-    if content.is_empty() {
-        return Err(DataError::Empty { path: file.into(), expected: "records" });
-    }
-    let whole = content.len().next_multiple_of(RECORD);
-    if content.len() < whole {
-        return Err(DataError::Truncated {
-            file: file.into(),
-            expected: whole as u64,
-            found: content.len() as u64,
-        });
-    }
-    for (i, record) in content.chunks_exact(RECORD).enumerate() {
-        if CLASSES.len() <= usize::from(record[0]) {
-            return Err(DataError::malformed(
-                file,
-                format!("record {i} has label {}, expected 0 to 9", record[0]),
-            ));
-        }
-        labels.push(u32::from(record[0]));
-        pixels.extend(&record[1..]);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

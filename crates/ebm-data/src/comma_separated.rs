@@ -5,7 +5,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
-use crate::table::Rows;
+use crate::rows::Rows;
 use crate::{DataError, bytes};
 
 /// Most fields of a row.

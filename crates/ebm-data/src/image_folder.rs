@@ -1,26 +1,22 @@
 //! Folders of pictures.
 
+mod picture;
+
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 
-use image::{ColorType, DynamicImage, ImageFormat, ImageReader, Limits};
 use rayon::prelude::*;
 
 use crate::{DataError, ImageSet, ImageShape, Split, bytes};
-
-/// Most rows, and most columns, of a picture.
-const MAX_SIDE: u32 = 16_384;
-
-/// Most memory that decoding one picture may take, and most bytes of its file.
-const MAX_BYTES: u64 = 256 << 20;
+use picture::{MAX_BYTES, picture};
 
 /// Most bytes of all pictures together.
 const MAX_TOTAL: usize = 64 << 30;
 
-/// Pictures that are decoded before the next ones are begun.
+/// Pictures that are decoded before the next ones are begun, and most bytes of them.
 const BLOCK: usize = 4096;
+const BLOCK_BYTES: usize = 256 << 20;
 
 /// A folder of PNG and JPEG pictures, all of one shape.
 ///
@@ -50,21 +46,13 @@ impl ImageFolder {
     /// first: the first that fails is named.
     pub fn read(&self, split: Split) -> Result<ImageSet, DataError> {
         let Listing { files, labels, classes } = self.list(split)?;
-        let mut pixels = Vec::new();
-        let mut first: Option<ImageShape> = None;
-        for block in files.chunks(BLOCK) {
-            let decoded: Vec<_> = block.par_iter().map(|file| decode(file)).collect();
-            for (file, picture) in block.iter().zip(decoded) {
-                let (found, values) = picture?;
-                let expected = *first.get_or_insert(found);
-                if found != expected {
-                    return Err(DataError::ImageSize {
-                        file: file.clone(),
-                        found,
-                        first: files[0].clone(),
-                        expected,
-                    });
-                }
+        let Some((first, rest)) = files.split_first() else { return Err(self.empty()) };
+        let (shape, mut pixels) = read(first, None)?;
+        // Pictures of another shape are not decoded, so a block takes no more memory than it is known to need.
+        for block in rest.chunks((BLOCK_BYTES / shape.dim()).clamp(1, BLOCK)) {
+            let decoded: Vec<_> = block.par_iter().map(|file| read(file, Some((first, shape)))).collect();
+            for picture in decoded {
+                let (_, values) = picture?;
                 if MAX_TOTAL - values.len() < pixels.len() {
                     let found = format!("more than {MAX_TOTAL} bytes of pictures");
                     return Err(DataError::Unsupported { file: self.root.clone(), found, expected: "fewer" });
@@ -72,7 +60,6 @@ impl ImageFolder {
                 pixels.extend(values);
             }
         }
-        let shape = first.ok_or_else(|| self.empty())?;
         Ok(ImageSet::new(shape, pixels, labels, classes))
     }
 
@@ -183,69 +170,11 @@ fn name(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The shape of a picture and its bytes, channel by channel.
-fn decode(file: &Path) -> Result<(ImageShape, Vec<u8>), DataError> {
+/// The picture in a file, if it has the shape of the first.
+fn read(file: &Path, first: Option<(&PathBuf, ImageShape)>) -> Result<(ImageShape, Vec<u8>), DataError> {
     let content = fs::File::open(file).map_err(|source| DataError::io(file, source))?;
-    let content = bytes::read_at_most(&mut BufReader::new(content), MAX_BYTES, file)?;
-    let mut reader = ImageReader::new(Cursor::new(&content))
-        .with_guessed_format()
-        .map_err(|source| DataError::io(file, source))?;
-    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
-        return Err(DataError::magic(file, "a PNG or JPEG picture", &content));
-    }
-    if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(&content) {
-        return Err(DataError::malformed(
-            file,
-            "the JPEG stream is cut: expected an end marker, found the file's end",
-        ));
-    }
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_BYTES);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(|source| DataError::Image { file: file.into(), source })?;
-    let (height, width) = (picture.height() as usize, picture.width() as usize);
-    let (channels, bytes) = opaque(picture, file)?;
-    Ok((ImageShape { channels, height, width }, planes(bytes, channels)))
-}
-
-/// Whether an end marker follows the last start of a scan: decoders make up what is missing from a file that is cut.
-///
-/// Neither marker occurs within the coded data, and that of a thumbnail comes before the picture's scans.
-fn is_whole_jpeg(content: &[u8]) -> bool {
-    let last = |marker: [u8; 2]| content.windows(2).rposition(|pair| pair == marker);
-    last([0xff, 0xd9]).is_some_and(|end| last([0xff, 0xda]).is_some_and(|scan| scan < end))
-}
-
-/// The channels of a picture without alpha, and its bytes pixel by pixel.
-fn opaque(picture: DynamicImage, file: &Path) -> Result<(usize, Vec<u8>), DataError> {
-    let unsupported = |found: String| {
-        let expected = "grey or colour of 8 bits, opaque";
-        Err(DataError::Unsupported { file: file.into(), found, expected })
-    };
-    let without_alpha = |bytes: Vec<u8>, channels: usize| {
-        if bytes.chunks_exact(channels + 1).any(|pixel| pixel[channels] != 255) {
-            return unsupported("a picture with transparent pixels".into());
-        }
-        let rest = bytes.chunks_exact(channels + 1).flat_map(|pixel| &pixel[..channels]).copied().collect();
-        Ok((channels, rest))
-    };
-    match picture.color() {
-        ColorType::L8 => Ok((1, picture.into_bytes())),
-        ColorType::Rgb8 => Ok((3, picture.into_bytes())),
-        ColorType::La8 => without_alpha(picture.into_bytes(), 1),
-        ColorType::Rgba8 => without_alpha(picture.into_bytes(), 3),
-        other => unsupported(format!("a picture of {} bits a pixel", other.bits_per_pixel())),
-    }
-}
-
-/// From pixel by pixel to channel by channel.
-fn planes(bytes: Vec<u8>, channels: usize) -> Vec<u8> {
-    if channels == 1 {
-        return bytes;
-    }
-    (0..channels).flat_map(|channel| bytes.iter().skip(channel).step_by(channels)).copied().collect()
+    let content = bytes::read_at_most(&mut std::io::BufReader::new(content), MAX_BYTES, file)?;
+    picture(&content, file, first.map(|(first, shape)| (first.as_path(), shape)))
 }
 
 #[cfg(test)]

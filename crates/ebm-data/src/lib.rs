@@ -46,6 +46,7 @@ mod mnist;
 
 mod comma_separated;
 mod npy;
+mod rows;
 mod table;
 
 mod bytes;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::table::Rows;
+use crate::rows::Rows;
 use crate::{DataError, bytes};
 
 /// Most bytes of a header; NumPy writes about a hundred.

@@ -58,6 +58,9 @@ impl DataSpec {
                 return Err(DataError::Unsupported { file: path.into(), found, expected });
             }
             DatasetName::Table
+        } else if !metadata.is_dir() {
+            let found = "a device or pipe".into();
+            return Err(DataError::Unsupported { file: path.into(), found, expected: "a file or a folder" });
         } else if has_images(Mnist::DIGITS) && !speaks_of_fashion(path) {
             DatasetName::Mnist
         } else if has_images(Mnist::FASHION) {
@@ -230,6 +233,8 @@ mod tests {
         make("e/cat/1.jpg", &[]);
         assert_eq!(found(&folder.path().join("e")), DatasetName::Folder);
         assert!(matches!(DataSpec::detect(&folder.path().join("f")), Err(DataError::NotFound { .. })));
+        #[cfg(unix)]
+        assert!(matches!(DataSpec::detect(Path::new("/dev/zero")), Err(DataError::Unsupported { .. })));
         assert!(matches!(DataSpec::detect(&make("x.zip", b"")), Err(DataError::Unsupported { .. })));
     }
 }

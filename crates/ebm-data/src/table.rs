@@ -4,18 +4,11 @@ use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
 
+use crate::rows::Rows;
 use crate::{DataError, Point, Split, Standardize, bytes, comma_separated, npy};
 
 /// Endings of the files that are read, in the order in which a folder is searched.
 const ENDINGS: [&str; 3] = ["npy", "csv", "tsv"];
-
-/// Rows of a file, before they are checked.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Rows {
-    pub(crate) dim: usize,
-    /// Row after row.
-    pub(crate) values: Vec<f64>,
-}
 
 /// A table of finite numbers in memory, a point a row.
 ///

@@ -1,11 +1,20 @@
 //! Which network a file holds, in words that can be stored beside its weights.
 
+use std::collections::BTreeMap;
+
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ConvEnergy, ConvEnergyConfig, EnergyNetwork, Init, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig, MlpScore,
-    MlpScoreConfig, ModelError, Network, NoisyEnergy, Preconditioned, UNet, UNetConfig,
+    MlpScoreConfig, ModelError, Network, NoisyEnergy, Preconditioned, UNet, UNetConfig, weights,
 };
+
+/// Most numbers in all parameters of a network together: four gibibytes, and with an optimiser four times that.
+const MAX_PARAMETERS: u128 = 1 << 30;
+
+/// Most numbers in a position.
+const MAX_DIM: u128 = 1 << 26;
 
 /// A network's shape: everything needed to build it but its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,8 +85,36 @@ impl Architecture {
     /// A new network with weights drawn by `init`.
     ///
     /// # Errors
-    /// [`ModelError::Architecture`], naming the field that no network can have.
+    /// As [`shapes`](Self::shapes).
     pub fn build(&self, init: &Init) -> Result<Network, ModelError> {
+        self.shapes(init.device())?;
+        self.network(init)
+    }
+
+    /// The shapes of the network's parameters by their paths; no memory is taken for the parameters.
+    ///
+    /// # Errors
+    /// [`ModelError::Architecture`], naming the field that no network can have, or what is too large.
+    pub fn shapes(&self, device: &Device) -> Result<BTreeMap<String, Vec<usize>>, ModelError> {
+        let network = self.network(&Init::plan(device))?;
+        let product =
+            |sizes: &[usize]| sizes.iter().fold(1u128, |product, &size| product.saturating_mul(size as u128));
+        let dim = match self.input() {
+            Input::Image { channels, height, width } => product(&[channels, height, width]),
+            Input::Row { dim } => dim as u128,
+        };
+        let shapes = weights::shapes(&network);
+        let parameters = shapes.values().fold(0u128, |sum, shape| sum.saturating_add(product(shape)));
+        for (field, found, most) in [("dim", dim, MAX_DIM), ("parameters", parameters, MAX_PARAMETERS)] {
+            if most < found {
+                let (found, expected) = (found.to_string(), format!("at most {most}"));
+                return Err(ModelError::Architecture { field, found, expected });
+            }
+        }
+        Ok(shapes)
+    }
+
+    fn network(&self, init: &Init) -> Result<Network, ModelError> {
         Ok(match self {
             Self::Unet { sigma_data, network } => {
                 let sigma_data = deviation(*sigma_data)?;
@@ -149,4 +186,50 @@ fn deviation(sigma_data: f64) -> Result<f64, ModelError> {
     }
     let (found, expected) = (sigma_data.to_string(), "a positive, finite number".into());
     Err(ModelError::Architecture { field: "sigma_data", found, expected })
+}
+
+#[cfg(test)]
+mod tests {
+    use ebm_ops::Noise;
+
+    use super::*;
+
+    fn of(text: &str) -> Architecture {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_shapes_of_a_plan_are_those_of_the_network() {
+        let device = Device::flex();
+        let unet = Architecture::Unet { sigma_data: 0.5, network: UNetConfig::reference() };
+        let conv = r#"{"kind":"conv-energy","channels":1,"height":8,"width":8,"widths":[4,8],"blocks":[1,1],
+            "activation":"silu","downsampling":"mean-pool","confinement":0.01}"#;
+        let score = r#"{"kind":"mlp-score","dim":3,"hidden":[5,7],"activation":"silu"}"#;
+        let mlp =
+            r#"{"kind":"mlp","sigma_data":1.0,"dim":2,"hidden":9,"layers":2,"embedding":4,"frequencies":3}"#;
+        for architecture in [unet, of(conv), of(score), of(mlp)] {
+            let network = architecture.build(&Init::new(Noise::seeded(1), &device)).unwrap();
+            assert_eq!(architecture.shapes(&device).unwrap(), weights::shapes(&network), "{architecture:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_beyond_all_memory_is_refused_before_any_is_taken() {
+        let wide = of(r#"{"kind":"mlp","sigma_data":1.0,"dim":2,"hidden":65536,"layers":3,"embedding":64,
+            "frequencies":16}"#);
+        let sizes = |side: usize, width: usize| {
+            of(&format!(
+                r#"{{"kind":"conv-energy","channels":65536,"height":{side},"width":{side},"widths":[{width}],
+                "blocks":[64],"activation":"silu","downsampling":"stride","confinement":0.01}}"#
+            ))
+        };
+        for (architecture, part) in [
+            (wide, "parameters = "),
+            (sizes(1, 65_536), "parameters = "),
+            (sizes(65_536, 1), "dim = 281474976710656"),
+        ] {
+            let error = architecture.build(&Init::new(Noise::seeded(1), &Device::flex())).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
 }

@@ -21,6 +21,11 @@ pub struct Gaussian {
     mean: Vec<f64>,
     #[module(skip)]
     covariance: Eigen,
+    /// −Σ⁻¹ and Q diag(λ)^(−½), by rows: what scores and energies are products with.
+    #[module(skip)]
+    minus_precision: Vec<f64>,
+    #[module(skip)]
+    whitening: Vec<f64>,
 }
 
 impl Gaussian {
@@ -57,8 +62,21 @@ impl Gaussian {
         let covariance = eigen(covariance)?;
         match covariance.values.iter().find(|&&value| value <= 0.0) {
             Some(value) => law("covariance matrix", "positive eigenvalues", value.to_string()),
-            None => Ok(Self { mean, covariance }),
+            None => Ok(Self::of(mean, covariance)),
         }
+    }
+
+    fn of(mean: Vec<f64>, covariance: Eigen) -> Self {
+        let n = mean.len();
+        let row = |i: usize| &covariance.vectors[i * n..(i + 1) * n];
+        let entry = |i: usize, j: usize| {
+            let products = row(i).iter().zip(row(j)).zip(&covariance.values);
+            -products.map(|((a, b), value)| a * b / value).sum::<f64>()
+        };
+        let places = (0..n).flat_map(|i| (0..n).map(move |j| (i, j)));
+        let minus_precision = places.clone().map(|(i, j)| entry(i, j)).collect();
+        let whitening = places.map(|(i, k)| row(i)[k] / covariance.values[k].sqrt()).collect();
+        Self { mean, covariance, minus_precision, whitening }
     }
 
     /// How many coordinates a point has.
@@ -81,7 +99,7 @@ impl Gaussian {
     pub fn smoothed(&self, sigma: f64) -> Self {
         let values = self.covariance.values.iter().map(|value| value + sigma * sigma).collect();
         let vectors = self.covariance.vectors.clone();
-        Self { mean: self.mean.clone(), covariance: Eigen { values, vectors } }
+        Self::of(self.mean.clone(), Eigen { values, vectors })
     }
 
     /// `n` independent draws, `[n, dim]`: μ + Q √λ z.
@@ -99,6 +117,12 @@ impl Gaussian {
 
     /// The coordinates of `x − μ` along the eigenvectors, `[batch, dim]`.
     fn along_axes(&self, x: Tensor<2>) -> Tensor<2> {
+        let vectors = self.vectors(&x);
+        self.centred(x).matmul(vectors)
+    }
+
+    /// x − μ.
+    fn centred(&self, x: Tensor<2>) -> Tensor<2> {
         assert_eq!(
             x.dims()[1],
             self.dim(),
@@ -106,12 +130,19 @@ impl Gaussian {
             self.dim(),
             x.dims()
         );
-        let (mean, vectors) = (self.row(&self.mean, &x), self.vectors(&x));
-        (x - mean).matmul(vectors)
+        if self.mean.iter().all(|mean| *mean == 0.0) {
+            return x;
+        }
+        let mean = self.row(&self.mean, &x);
+        x - mean
     }
 
     fn vectors<const D: usize>(&self, x: &Tensor<D>) -> Tensor<2> {
-        beside(&self.covariance.vectors, [self.dim(), self.dim()], x)
+        self.square(&self.covariance.vectors, x)
+    }
+
+    fn square<const D: usize>(&self, values: &[f64], x: &Tensor<D>) -> Tensor<2> {
+        beside(values, [self.dim(), self.dim()], x)
     }
 
     fn row<const D: usize>(&self, values: &[f64], x: &Tensor<D>) -> Tensor<2> {
@@ -134,19 +165,26 @@ impl Gaussian {
 
 impl Energy for Gaussian {
     fn energy(&self, x: Tensor<2>) -> Tensor<1> {
-        let variances = self.row(&self.covariance.values, &x);
-        (self.along_axes(x).square() / variances * 0.5).sum_dim(1).squeeze_dim::<1>(1)
+        let whitening = self.square(&self.whitening, &x);
+        half_square(self.centred(x).matmul(whitening))
     }
 }
 
 impl Score for Gaussian {
     fn score(&self, x: Tensor<2>) -> Tensor<2> {
-        let (variances, vectors) = (self.row(&self.covariance.values, &x), self.vectors(&x));
-        (self.along_axes(x) / variances).neg().matmul(vectors.transpose())
+        let minus_precision = self.square(&self.minus_precision, &x);
+        self.centred(x).matmul(minus_precision)
     }
 }
 
-impl Potential for Gaussian {}
+impl Potential for Gaussian {
+    /// Along the eigenvectors once for both.
+    fn energy_and_score(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
+        let whitening = self.square(&self.whitening, &x);
+        let white = self.centred(x).matmul(whitening.clone());
+        (half_square(white.clone()), white.neg().matmul(whitening.transpose()))
+    }
+}
 
 impl NoisyScore for Gaussian {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
@@ -178,6 +216,11 @@ impl NoisyDirectional for Gaussian {
         let v = v.matmul(self.vectors(&x));
         along(self.along_axes(x), v, variances)
     }
+}
+
+/// ½‖x‖², row by row.
+fn half_square(x: Tensor<2>) -> Tensor<1> {
+    row_sum(x.square()) * 0.5
 }
 
 /// By the coordinates of x − μ and v along the eigenvectors.

@@ -1,6 +1,6 @@
 //! First weights, drawn by name.
 
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use ebm_ops::Noise;
 
@@ -13,40 +13,66 @@ use ebm_ops::Noise;
 pub struct Init<'a> {
     noise: Noise,
     device: &'a Device,
+    /// Whether weights have a shape and no memory.
+    is_plan: bool,
 }
 
 impl<'a> Init<'a> {
     /// Weights drawn from `noise`, on `device`.
     pub fn new(noise: Noise, device: &'a Device) -> Self {
-        Self { noise, device }
+        Self { noise, device, is_plan: false }
+    }
+
+    /// Weights of which only the shapes are to be asked: they take no memory, however large.
+    pub(crate) fn plan(device: &'a Device) -> Self {
+        Self { noise: Noise::seeded(0), device, is_plan: true }
+    }
+
+    /// Where the weights are.
+    pub(crate) fn device(&self) -> &'a Device {
+        self.device
     }
 
     /// The drawing of a part of the network.
     pub fn part(&self, name: &str) -> Self {
-        Self { noise: self.noise.derive(name), device: self.device }
+        Self { noise: self.noise.derive(name), ..*self }
     }
 
     /// The drawing of part number `index`.
     pub fn nth(&self, index: usize) -> Self {
-        Self { noise: self.noise.child(index as u64), device: self.device }
+        Self { noise: self.noise.child(index as u64), ..*self }
     }
 
     /// Uniform on ±1/√`fan_in`, the law that PyTorch gives the weights and biases of linear and
     /// convolution layers.
     pub fn uniform<const D: usize>(&self, name: &str, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
         let bound = 1.0 / (fan_in as f64).sqrt();
-        let unit = self.noise.derive(name).uniform(shape, self.device);
-        Param::from_tensor(unit * (2.0 * bound) - bound)
+        self.parameter(shape, || {
+            let unit = self.noise.derive(name).uniform(shape, self.device);
+            unit * (2.0 * bound) - bound
+        })
     }
 
     /// Zeros.
     pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
-        Param::from_tensor(Tensor::zeros(shape, self.device))
+        self.parameter(shape, || Tensor::zeros(shape, self.device))
     }
 
     /// Ones.
     pub fn ones<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
-        Param::from_tensor(Tensor::ones(shape, self.device))
+        self.parameter(shape, || Tensor::ones(shape, self.device))
+    }
+
+    fn parameter<const D: usize>(
+        &self,
+        shape: [usize; D],
+        value: impl FnOnce() -> Tensor<D>,
+    ) -> Param<Tensor<D>> {
+        if !self.is_plan {
+            return Param::from_tensor(value());
+        }
+        let none = |_: &Device, _| unreachable!("the weights of a plan are not to be used");
+        Param::uninitialized(ParamId::new(), none, self.device.clone(), true, shape.into())
     }
 
     /// Numbers that are part of the network and are never trained.

@@ -3,20 +3,19 @@
 //! Names are the paths of the parameters in the network, joined by dots.
 //! A file is loaded whole or not at all, and what does not fit is listed.
 
+mod file;
+mod format;
+
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
+
+pub use file::read_file;
+use format::{METADATA_KEY, Parsed, parse};
 
 use crate::ModelError;
-
-/// A header longer than this, in bytes, is not ours.
-const MAX_HEADER: u64 = 1 << 20;
-/// As is one with more tensors than this.
-const MAX_TENSORS: usize = 10_000;
-/// The one key of the file's metadata. One, because their order in the file is not fixed.
-const METADATA_KEY: &str = "ebm";
 
 /// Named tensors of 32-bit floats in memory, by name.
 pub type NamedTensors = BTreeMap<String, TensorData>;
@@ -33,10 +32,7 @@ pub fn collect<M: Module>(module: &M) -> NamedTensors {
 /// # Errors
 /// [`ModelError::Mismatch`] lists every name that is missing or too many and every shape that differs.
 pub fn apply<M: Module>(module: M, tensors: NamedTensors) -> Result<M, ModelError> {
-    let differences = differences(&shapes(&module), &tensors);
-    if !differences.is_empty() {
-        return Err(ModelError::Mismatch(differences));
-    }
+    check(&shapes(&module), &tensors)?;
     Ok(module.map(&mut Replace { path: ParameterPath::default(), tensors }))
 }
 
@@ -75,42 +71,14 @@ pub fn to_bytes(tensors: &NamedTensors, metadata: &str) -> Result<Vec<u8>, Model
 ///
 /// # Errors
 /// [`ModelError::Format`] if the bytes are not a whole safetensors file of 32-bit floats within the limits
-/// (a header of 1 MiB, 10,000 tensors).
+/// (a header of 1 MiB, 10,000 tensors, 8 dimensions).
 pub fn from_bytes(bytes: &[u8]) -> Result<(NamedTensors, String), ModelError> {
-    let format = |error: &dyn std::fmt::Display| ModelError::Format(error.to_string());
-    let length = bytes.first_chunk::<8>().map(|length| u64::from_le_bytes(*length));
-    match length {
-        None => {
-            return Err(ModelError::Format(format!(
-                "it has {} bytes, a header's length alone has 8",
-                bytes.len()
-            )));
-        }
-        Some(length) if MAX_HEADER < length => {
-            return Err(ModelError::Format(format!(
-                "its header claims {length} bytes, at most {MAX_HEADER} are read"
-            )));
-        }
-        Some(_) => {}
-    }
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| format(&error))?;
-    let text = header.metadata().as_ref().and_then(|map| map.get(METADATA_KEY)).cloned().unwrap_or_default();
-    let file = SafeTensors::deserialize(bytes).map_err(|error| format(&error))?;
-    if MAX_TENSORS < file.len() {
-        return Err(ModelError::Format(format!(
-            "it has {} tensors, at most {MAX_TENSORS} are read",
-            file.len()
-        )));
-    }
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.iter() {
-        if view.dtype() != Dtype::F32 {
-            return Err(ModelError::Format(format!("{name} is of type {:?}, expected F32", view.dtype())));
-        }
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        tensors.insert(name.to_owned(), TensorData::new(values.collect::<Vec<_>>(), view.shape().to_vec()));
-    }
-    Ok((tensors, text))
+    let Parsed { tensors, text } = parse(bytes).map_err(ModelError::Format)?;
+    let tensors = tensors.into_iter().map(|(name, tensor)| {
+        let values = tensor.bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word));
+        (name, TensorData::new(values.collect::<Vec<_>>(), tensor.shape))
+    });
+    Ok((tensors.collect(), text))
 }
 
 /// The shapes of the parameters of a network by their paths.
@@ -120,7 +88,11 @@ pub fn shapes<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
     visitor.found
 }
 
-fn differences(wanted: &BTreeMap<String, Vec<usize>>, found: &NamedTensors) -> Vec<String> {
+/// Whether `found` are tensors of the names and shapes `wanted`, no fewer and no more.
+///
+/// # Errors
+/// [`ModelError::Mismatch`] lists every name that is missing or unknown and every shape that differs.
+pub fn check(wanted: &BTreeMap<String, Vec<usize>>, found: &NamedTensors) -> Result<(), ModelError> {
     let missing = wanted.iter().filter_map(|(name, shape)| match found.get(name) {
         None => Some(format!("{name} {shape:?} is missing")),
         Some(data) if data.shape().as_slice() != shape.as_slice() => {
@@ -128,9 +100,10 @@ fn differences(wanted: &BTreeMap<String, Vec<usize>>, found: &NamedTensors) -> V
         }
         Some(_) => None,
     });
-    let surplus =
-        found.keys().filter(|name| !wanted.contains_key(*name)).map(|name| format!("{name} is unknown"));
-    missing.chain(surplus).collect()
+    let surplus = found.iter().filter(|(name, _)| !wanted.contains_key(*name));
+    let surplus = surplus.map(|(name, data)| format!("{name} {:?} is unknown", data.shape().as_slice()));
+    let differences: Vec<String> = missing.chain(surplus).collect();
+    if differences.is_empty() { Ok(()) } else { Err(ModelError::Mismatch(differences)) }
 }
 
 /// Where in a network a visitor is, for visitors that go by the names of parameters.
@@ -268,7 +241,7 @@ mod tests {
         for part in [
             "network.input.bias [9] is missing",
             "network.hidden.0.weight has shape [8, 8], expected [9, 9]",
-            "extra is unknown",
+            "extra [8] is unknown",
         ] {
             assert!(error.contains(part), "{part} is not in: {error}");
         }

@@ -70,6 +70,27 @@ pub fn pullback<const D: usize>(z: Tensor<D>, function: Activation, g: Tensor<D>
     Tensor::from_dispatch(span("activation pullback", || Dispatch::activation_pullback(z, g, function)))
 }
 
+/// σ″(z) ż² + σ′(z) z̈, elementwise: the second derivative of σ along a line on which z has the derivatives `slope` ż
+/// and `curvature` z̈; differentiable, once, in all three.
+///
+/// # Panics
+/// If the shapes differ.
+///
+/// # Reference
+/// Faà di Bruno's formula to second order, as in Griewank and Walther (2008), *Evaluating derivatives*, §13.2.
+pub fn curvature<const D: usize>(
+    z: Tensor<D>,
+    function: Activation,
+    slope: Tensor<D>,
+    curvature: Tensor<D>,
+) -> Tensor<D> {
+    assert_eq!(z.dims(), slope.dims(), "z and its slope have one shape");
+    assert_eq!(z.dims(), curvature.dims(), "z and its curvature have one shape");
+    let [z, slope, curvature] = [z, slope, curvature].map(Tensor::into_dispatch);
+    let curved = || Dispatch::activation_curvature(z, slope, curvature, function);
+    Tensor::from_dispatch(span("activation curvature", curved))
+}
+
 /// A smooth function applied to every element, its derivatives, and what they are multiplied by.
 #[backend_extension(
     Autodiff,
@@ -110,6 +131,27 @@ pub trait ActivationFunctionOps: Backend {
         function: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         plain::pullback_backward::<Self>(z, g, grad, function)
+    }
+
+    /// σ″(`z`) `slope`² + σ′(`z`) `curvature`.
+    fn activation_curvature(
+        z: FloatTensor<Self>,
+        slope: FloatTensor<Self>,
+        curvature: FloatTensor<Self>,
+        function: Activation,
+    ) -> FloatTensor<Self> {
+        plain::curvature::<Self>(z, slope, curvature, function)
+    }
+
+    /// The gradients of `z`, `slope` and `curvature`, given `grad`, that of the curvature; not on the tape.
+    fn activation_curvature_backward(
+        z: FloatTensor<Self>,
+        slope: FloatTensor<Self>,
+        curvature: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        function: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        plain::curvature_backward::<Self>(z, slope, curvature, grad, function)
     }
 }
 

@@ -41,11 +41,7 @@ pub(crate) fn update_with<T: Send>(
     let mut x = contiguous(x);
     let chunks = x.layout().num_elements().div_ceil(length);
     assert_eq!(side.len().div_ceil(share), chunks, "one chunk beside for each chunk of the tensor");
-    let grain = if parallel::ready() { READY } else { GRAIN };
-    let grain = (grain / length).max(1);
-    if grain < chunks {
-        parallel::stay_awake();
-    }
+    let grain = grain(chunks, length);
     if let Some(values) = x.try_storage_mut::<f32>() {
         let chunks = values.par_chunks_mut(length).zip(side.par_chunks_mut(share));
         chunks.enumerate().with_min_len(grain).for_each(|(i, (chunk, side))| kernel(i, chunk, side));
@@ -62,6 +58,29 @@ pub(crate) fn update_with<T: Send>(
     // the chunks of both cover both, and the assertion above says that `side` does not end the loop early.
     unsafe { values.set_len(source.len()) };
     tensor(values, x.layout().shape().clone())
+}
+
+/// Runs `kernel(i, chunk i of side)` for every chunk of `share` places, which takes as long as `length` elements of
+/// an elementwise operation, on all threads.
+pub(crate) fn fill<T: Send>(
+    side: &mut [T],
+    share: usize,
+    length: usize,
+    kernel: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let grain = grain(side.len().div_ceil(share), length);
+    let chunks = side.par_chunks_mut(share).enumerate().with_min_len(grain);
+    chunks.for_each(|(i, chunk)| kernel(i, chunk));
+}
+
+/// How many chunks of `length` elements a thread takes at once, where there are `chunks`.
+fn grain(chunks: usize, length: usize) -> usize {
+    let grain = if parallel::ready() { READY } else { GRAIN };
+    let grain = (grain / length).max(1);
+    if grain < chunks {
+        parallel::stay_awake();
+    }
+    grain
 }
 
 /// [`update_with`] in chunks of [`CHUNK`] elements and nothing beside them.

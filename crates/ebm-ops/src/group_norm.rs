@@ -58,7 +58,8 @@ pub fn group_norm_silu(
 /// y = SiLU(gain · x̂ + bias), x̂ being `x` normalised by groups, and its adjoint.
 ///
 /// `gain` and `bias` are `[rows, channels]`, where `rows` is the batch, or 1 for a map that all images share.
-/// `statistics` are `[batch, groups, 3]`: the mean as a sum of two numbers, and the inverse standard deviation.
+/// `statistics` are `[batch, groups, 3]`: the mean as a sum of two numbers, the first of which the sums were made
+/// about, and the inverse standard deviation.
 #[backend_extension(
     Autodiff,
     Flex: cfg(feature = "flex"),

@@ -103,8 +103,10 @@ mod flex {
 
     use super::{LangevinOps, plain};
     use crate::buffer::{self, CHUNK};
+    use crate::elementwise::{self, Elementwise};
+    use crate::lanes::Lanes;
     use crate::stream::{Fill, Normals};
-    use crate::{Noise, simd, vector};
+    use crate::{Noise, simd};
 
     /// Elements whose noise is made before it is used: 4 KiB, a multiple of what the vectors of blocks give at once.
     const TILE: usize = 1024;
@@ -142,13 +144,26 @@ mod flex {
         first: usize,
     }
 
+    /// x + drift · s + diffusion · z
+    struct Move {
+        drift: f32,
+        diffusion: f32,
+    }
+
+    impl Elementwise<1, 2> for Move {
+        #[inline(always)]
+        fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [s, z]: [L::Floats; 2]) -> [L::Floats; 1] {
+            let (drift, diffusion) = (lanes.all(self.drift), lanes.all(self.diffusion));
+            [lanes.mul_add(z, diffusion, lanes.mul_add(s, drift, x))]
+        }
+    }
+
     impl WithSimd for Step<'_> {
         type Output = ();
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
             let Self { x, score, drift, diffusion, key, draw, mut first } = self;
-            let (drift, diffusion) = (simd.splat_f32s(drift), simd.splat_f32s(diffusion));
             let mut z = [MaybeUninit::uninit(); TILE];
             for (x, score) in x.chunks_mut(TILE).zip(score.chunks(TILE)) {
                 let z = &mut z[..x.len()];
@@ -156,13 +171,7 @@ mod flex {
                 first += TILE;
                 // SAFETY: `Fill` writes every place of the slice that it is given.
                 let z: &[f32] = unsafe { z.assume_init_ref() };
-                vector::update(
-                    simd,
-                    x,
-                    [score, z],
-                    #[inline(always)]
-                    |x, [s, z]| simd.mul_add_f32s(z, diffusion, simd.mul_add_f32s(s, drift, x)),
-                );
+                elementwise::update(simd, [x], [score, z], &Move { drift, diffusion });
             }
         }
     }

@@ -15,8 +15,13 @@ pub mod conv;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod cube;
 pub mod dense;
+mod device;
+#[cfg(feature = "flex")]
+mod elementwise;
 pub mod group_norm;
+mod lanes;
 pub mod langevin;
+pub mod leapfrog;
 #[cfg(feature = "flex")]
 mod matrix;
 mod noise;
@@ -34,6 +39,7 @@ mod stream;
 mod transpose;
 mod vector;
 
+pub use device::reading_waits;
 pub use noise::Noise;
 #[cfg(feature = "flex")]
 pub use parallel::join_threads;

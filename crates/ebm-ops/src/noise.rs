@@ -175,14 +175,19 @@ impl Noise {
     ) -> Vec<T> {
         let (key, [low, high]) = (self.key, split(self.advance()));
         let mut out = vec![T::default(); n];
-        out.par_chunks_mut(CHUNK).enumerate().for_each(|(task, chunk)| {
+        let fill = |(task, chunk): (usize, &mut [T])| {
             let first = (task * CHUNK / 4) as u64;
             for (block, four) in (first..).zip(chunk.chunks_mut(4)) {
                 let [b0, b1] = split(block);
                 let values = element(philox4x32([b0, b1, low, high], key));
                 four.copy_from_slice(&values[..four.len()]);
             }
-        });
+        };
+        if n <= CHUNK {
+            out.chunks_mut(CHUNK).enumerate().for_each(fill);
+        } else {
+            out.par_chunks_mut(CHUNK).enumerate().for_each(fill);
+        }
         out
     }
 }

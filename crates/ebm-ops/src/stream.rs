@@ -125,9 +125,16 @@ impl Law for Normals {
 pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number> {
     let (mut numbers, arch) = (Vec::with_capacity(n), simd::arch());
     profile::span("noise", || {
-        numbers.spare_capacity_mut()[..n].par_chunks_mut(CHUNK).enumerate().for_each(|(task, out)| {
+        let places = &mut numbers.spare_capacity_mut()[..n];
+        let fill = |(task, out): (usize, &mut [MaybeUninit<L::Number>])| {
             arch.dispatch(Fill::<L> { key, draw, first: task * CHUNK, out });
-        });
+        };
+        // To hand one task to another thread takes longer than many a task.
+        if n <= CHUNK {
+            places.chunks_mut(CHUNK).enumerate().for_each(fill);
+        } else {
+            places.par_chunks_mut(CHUNK).enumerate().for_each(fill);
+        }
     });
     // SAFETY: there is room for n numbers, the chunks cover the first n places, and `Fill` writes every place
     // of the slice that it is given.

@@ -4,8 +4,9 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::NoisyScore;
 use ebm_ops::Noise;
 
-use crate::descent::descend;
-use crate::level::{self, Level};
+use crate::descent::{descend, end};
+use crate::level::Level;
+use crate::level_steps::LevelSteps;
 use crate::{Langevin, NoiseLadder, SampleError};
 
 /// At each level σ of the ladder, a few Langevin steps of size η = r σ², and at the end the mean of the
@@ -20,8 +21,7 @@ use crate::{Langevin, NoiseLadder, SampleError};
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnnealedLangevin {
     ladder: NoiseLadder,
-    steps_per_level: usize,
-    step_ratio: f64,
+    steps: LevelSteps,
 }
 
 impl AnnealedLangevin {
@@ -30,11 +30,7 @@ impl AnnealedLangevin {
     /// # Errors
     /// [`SampleError`] unless there is a step a level and `0 < step_ratio < ∞`.
     pub fn new(ladder: NoiseLadder, steps_per_level: usize, step_ratio: f64) -> Result<Self, SampleError> {
-        if steps_per_level == 0 {
-            return Err(SampleError::Count { what: "steps per level", least: 1, found: 0 });
-        }
-        Langevin::new(step_ratio)?;
-        Ok(Self { ladder, steps_per_level, step_ratio })
+        Ok(Self { ladder, steps: LevelSteps::new("steps per level", steps_per_level, step_ratio)? })
     }
 
     /// The noise levels.
@@ -44,7 +40,7 @@ impl AnnealedLangevin {
 
     /// N(0, σ₁²I), `[n, dim]`, on `device`.
     pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
-        level::start(self.ladder.top(), n, dim, noise, device)
+        self.ladder.start(n, dim, noise, device)
     }
 
     /// The descent from `start`, `[samples, dim]`: an item for each level of the ladder when its steps are
@@ -55,15 +51,13 @@ impl AnnealedLangevin {
         start: Tensor<2>,
         noise: Noise,
     ) -> impl Iterator<Item = Level> {
-        let kernel_at = |sigma: f64| {
-            Langevin::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive")
-        };
-        descend(&self.ladder, self.steps_per_level, kernel_at, model, start, noise)
+        let kernel = |step_size| Langevin::new(step_size).expect("levels and ratio are positive");
+        descend(&self.ladder, self.steps, kernel, model, start, noise)
     }
 
     /// The denoised samples at the end of the descent, `[samples, dim]`.
     pub fn run<M: NoisyScore + ?Sized>(&self, model: &M, start: Tensor<2>, noise: Noise) -> Tensor<2> {
-        self.descend(model, start, noise).last().expect("a ladder has a level").position
+        end(self.descend(model, start, noise))
     }
 }
 

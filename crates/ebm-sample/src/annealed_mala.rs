@@ -4,8 +4,9 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::NoisyPotential;
 use ebm_ops::Noise;
 
-use crate::descent::descend;
-use crate::level::{self, Level};
+use crate::descent::{descend, end};
+use crate::level::Level;
+use crate::level_steps::LevelSteps;
 use crate::{Mala, NoiseLadder, SampleError};
 
 /// [`AnnealedLangevin`](crate::AnnealedLangevin) with the Metropolis test of [`Mala`]: at each level σ of the
@@ -21,8 +22,7 @@ use crate::{Mala, NoiseLadder, SampleError};
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnnealedMala {
     ladder: NoiseLadder,
-    steps_per_level: usize,
-    step_ratio: f64,
+    steps: LevelSteps,
 }
 
 impl AnnealedMala {
@@ -31,11 +31,7 @@ impl AnnealedMala {
     /// # Errors
     /// [`SampleError`] unless there is a step a level and `0 < step_ratio < ∞`.
     pub fn new(ladder: NoiseLadder, steps_per_level: usize, step_ratio: f64) -> Result<Self, SampleError> {
-        if steps_per_level == 0 {
-            return Err(SampleError::Count { what: "steps per level", least: 1, found: 0 });
-        }
-        Mala::new(step_ratio)?;
-        Ok(Self { ladder, steps_per_level, step_ratio })
+        Ok(Self { ladder, steps: LevelSteps::new("steps per level", steps_per_level, step_ratio)? })
     }
 
     /// The noise levels.
@@ -45,7 +41,7 @@ impl AnnealedMala {
 
     /// N(0, σ₁²I), `[n, dim]`, on `device`.
     pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
-        level::start(self.ladder.top(), n, dim, noise, device)
+        self.ladder.start(n, dim, noise, device)
     }
 
     /// The descent from `start`, `[samples, dim]`: an item for each level of the ladder when its steps are
@@ -56,14 +52,13 @@ impl AnnealedMala {
         start: Tensor<2>,
         noise: Noise,
     ) -> impl Iterator<Item = Level> {
-        let kernel_at =
-            |sigma: f64| Mala::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive");
-        descend(&self.ladder, self.steps_per_level, kernel_at, model, start, noise)
+        let kernel = |step_size| Mala::new(step_size).expect("levels and ratio are positive");
+        descend(&self.ladder, self.steps, kernel, model, start, noise)
     }
 
     /// The denoised samples at the end of the descent, `[samples, dim]`.
     pub fn run<M: NoisyPotential + ?Sized>(&self, model: &M, start: Tensor<2>, noise: Noise) -> Tensor<2> {
-        self.descend(model, start, noise).last().expect("a ladder has a level").position
+        end(self.descend(model, start, noise))
     }
 }
 

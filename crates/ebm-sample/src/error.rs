@@ -39,6 +39,16 @@ pub enum SampleError {
         /// The number given.
         found: usize,
     },
+    /// A number of steps or levels that is too large.
+    #[error("{what}: expected at most {most}, found {found}")]
+    TooMany {
+        /// What is counted.
+        what: &'static str,
+        /// The largest number that is taken.
+        most: usize,
+        /// The number given.
+        found: usize,
+    },
     /// A variance that is none.
     #[error("variance {index}: expected a positive, finite number, found {found}")]
     Variance {
@@ -64,5 +74,14 @@ pub enum SampleError {
         before: f64,
         /// The level.
         sigma: f64,
+    },
+    /// A chain of the No-U-Turn sampler that could not begin, or not go on.
+    #[cfg(feature = "nuts")]
+    #[error("chain {chain} could not go on from where it starts")]
+    Start {
+        /// Its place in the batch, from 0.
+        chain: usize,
+        /// What `nuts-rs` says about it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

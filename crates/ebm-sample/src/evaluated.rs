@@ -2,6 +2,7 @@
 
 use burn::tensor::{Bool, Tensor};
 use ebm_model::Potential;
+use ebm_ops::leapfrog::choose_rows;
 
 use crate::State;
 
@@ -23,19 +24,14 @@ pub(crate) fn evaluate<M: Potential + ?Sized>(model: &M, position: Tensor<2>) ->
 impl State<Evaluated> {
     /// `other` in the rows of `mask`, `[chains]`, this one in the rest.
     pub(crate) fn mask_where(self, mask: Tensor<1, Bool>, other: Self) -> Self {
-        let rows = mask.clone().unsqueeze_dim::<2>(1).expand(self.position.dims());
+        let options = (&self.position.device().inner(), self.position.dtype());
+        let rows = Tensor::<1>::zeros(mask.dims(), options).mask_fill(mask.clone(), 1.0);
         State {
-            position: self.position.mask_where(rows.clone(), other.position),
+            position: choose_rows(rows.clone(), self.position, other.position),
             memo: Evaluated {
                 energy: self.memo.energy.mask_where(mask, other.memo.energy),
-                score: self.memo.score.mask_where(rows, other.memo.score),
+                score: choose_rows(rows, self.memo.score, other.memo.score),
             },
         }
-    }
-
-    /// The rows in which position, energy and score are numbers and not infinite, `[chains]`.
-    pub(crate) fn is_finite(&self) -> Tensor<1, Bool> {
-        let rows = (self.position.clone() + self.memo.score.clone()).sum_dim(1).squeeze_dim::<1>(1);
-        (rows + self.memo.energy.clone()).is_finite()
     }
 }

@@ -6,8 +6,7 @@ use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
 use crate::evaluated::{Evaluated, evaluate};
-use crate::mass::Scale;
-use crate::metropolis::decide;
+use crate::leapfrog::Leapfrog;
 use crate::{Kernel, Langevin, Mass, MetropolisInfo, SampleError, State};
 
 /// A momentum p ~ N(0, M), L leapfrog steps of size ε along the energy H(x, p) = E(x) + ½ pᵀM⁻¹p, and a
@@ -61,27 +60,8 @@ impl Hmc {
         &self.mass
     }
 
-    /// Where L leapfrog steps lead, and the momentum there; momenta are r = M^(−½)p ~ N(0, I).
-    fn leapfrog<M: Potential + ?Sized>(
-        &self,
-        model: &M,
-        state: &State<Evaluated>,
-        momentum: Tensor<2>,
-        scale: &Scale,
-    ) -> (State<Evaluated>, Tensor<2>) {
-        let epsilon = self.step_size;
-        let kick = |r: Tensor<2>, score: Tensor<2>, time: f64| r + scale.apply(score) * time;
-        let drift = |x: Tensor<2>, r: Tensor<2>| x + scale.apply(r) * epsilon;
-
-        let mut x = state.position.clone();
-        let mut r = kick(momentum, state.memo.score.clone(), 0.5 * epsilon);
-        for _ in 1..self.n_leapfrog {
-            x = drift(x, r.clone());
-            r = kick(r, model.score(x.clone()), epsilon);
-        }
-        let end = evaluate(model, drift(x, r.clone()));
-        let r = kick(r, end.memo.score.clone(), 0.5 * epsilon);
-        (end, r)
+    fn leapfrog(&self) -> Leapfrog<'_> {
+        Leapfrog { step_size: self.step_size, n: self.n_leapfrog, mass: &self.mass }
     }
 }
 
@@ -115,14 +95,7 @@ impl<M: Potential + ?Sized> Kernel<M> for Hmc {
         state: State<Evaluated>,
         noise: &mut Noise,
     ) -> (State<Evaluated>, MetropolisInfo) {
-        let scale = self.mass.scale(&state.position);
-        let before = noise.normal_like(&state.position);
-        let (proposal, after) = self.leapfrog(model, &state, before.clone(), &scale);
-
-        // ½‖r′‖² − ½‖r‖² by its factors, which loses no digits
-        let kinetic = ((after.clone() - before.clone()) * (after + before) * 0.5).sum_dim(1);
-        let potential = proposal.memo.energy.clone() - state.memo.energy.clone();
-        decide(state, proposal, potential + kinetic.squeeze_dim::<1>(1), noise)
+        self.leapfrog().tested(model, state, noise)
     }
 }
 
@@ -142,8 +115,8 @@ mod tests {
         for n_leapfrog in [1, 2, 7, 40] {
             let kernel = Hmc::new(epsilon, n_leapfrog).unwrap();
             let state = kernel.init(&target, x.clone());
-            let (end, r) =
-                kernel.leapfrog(&target, &state, noise.clone().normal_like(&x), &kernel.mass.scale(&x));
+            let (momentum_tensor, scale) = (noise.clone().normal_like(&x), kernel.mass.scale(&x));
+            let (end, r) = kernel.leapfrog().lead(&target, &state, momentum_tensor, &scale);
             let (_, info) = kernel.step(&target, state, &mut noise.clone());
 
             let square = (epsilon / sigma).powi(2);

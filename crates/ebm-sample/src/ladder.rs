@@ -1,6 +1,12 @@
 //! Noise levels from high to low.
 
+use burn::tensor::{Device, Tensor};
+use ebm_ops::Noise;
+
 use crate::SampleError;
+
+/// Most levels that are laid out at once.
+const MAX_LEVELS: usize = 1_000_000;
 
 /// Noise levels σ₁ > σ₂ > … > σ_L > 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +41,7 @@ impl NoiseLadder {
     /// Song and Ermon (2019), *Generative modeling by estimating gradients of the data distribution*, §4.
     ///
     /// # Errors
-    /// As [`new`](Self::new), or with fewer than two levels.
+    /// As [`new`](Self::new), or with fewer than two levels or more than a million.
     pub fn geometric(top: f64, bottom: f64, n: usize) -> Result<Self, SampleError> {
         Self::between(n, |fraction| top * (bottom / top).powf(fraction))
     }
@@ -46,7 +52,7 @@ impl NoiseLadder {
     /// Karras et al. (2022), *Elucidating the design space of diffusion-based generative models*, eq. 5.
     ///
     /// # Errors
-    /// As [`new`](Self::new), or with fewer than two levels.
+    /// As [`new`](Self::new), or with fewer than two levels or more than a million.
     pub fn karras(top: f64, bottom: f64, rho: f64, n: usize) -> Result<Self, SampleError> {
         let (from, to) = (top.powf(1.0 / rho), bottom.powf(1.0 / rho));
         Self::between(n, |fraction| (from + fraction * (to - from)).powf(rho))
@@ -55,6 +61,9 @@ impl NoiseLadder {
     fn between(n: usize, level: impl Fn(f64) -> f64) -> Result<Self, SampleError> {
         if n < 2 {
             return Err(SampleError::Count { what: "noise levels", least: 2, found: n });
+        }
+        if MAX_LEVELS < n {
+            return Err(SampleError::TooMany { what: "noise levels", most: MAX_LEVELS, found: n });
         }
         Self::new((0..n).map(|i| level(i as f64 / (n - 1) as f64)).collect())
     }
@@ -67,6 +76,17 @@ impl NoiseLadder {
     /// The highest level.
     pub fn top(&self) -> f64 {
         self.levels[0]
+    }
+
+    /// N(0, σ₁²I), where every descent starts, `[n, dim]`, on `device`.
+    pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
+        noise.normal([n, dim], device) * self.top()
+    }
+
+    /// Each level with the one below it, the last one with 0.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (f64, f64)> {
+        let below = self.levels[1..].iter().copied().chain([0.0]);
+        self.levels.iter().copied().zip(below)
     }
 }
 
@@ -102,5 +122,7 @@ mod tests {
         assert!(NoiseLadder::geometric(1.0, 2.0, 5).is_err());
         assert!(NoiseLadder::geometric(1.0, 0.0, 5).is_err());
         assert!(NoiseLadder::geometric(1.0, 0.5, 1).is_err());
+        let error = NoiseLadder::geometric(1.0, 0.5, usize::MAX).unwrap_err().to_string();
+        assert_eq!(error, format!("noise levels: expected at most 1000000, found {}", usize::MAX));
     }
 }

@@ -1,7 +1,6 @@
 //! Where an annealed sampler is on its way down.
 
-use burn::tensor::{Device, Tensor};
-use ebm_ops::Noise;
+use burn::tensor::Tensor;
 
 /// The positions when a noise level has been done.
 #[derive(Clone, Debug)]
@@ -10,11 +9,6 @@ pub struct Level {
     pub sigma: f64,
     /// One row a sample, `[samples, dim]`.
     pub position: Tensor<2>,
-}
-
-/// N(0, σ²I), where every annealed sampler starts, `[n, dim]`.
-pub(crate) fn start(sigma: f64, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
-    noise.normal([n, dim], device) * sigma
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod langevin;
 
 mod evaluated;
 mod hmc;
+mod leapfrog;
 mod mala;
 mod mass;
 mod metropolis;
@@ -29,6 +30,7 @@ mod annealed_mala;
 mod descent;
 mod ladder;
 mod level;
+mod level_steps;
 mod predictor_corrector;
 mod probability_flow;
 mod reverse_diffusion;
@@ -36,6 +38,8 @@ mod stochastic_heun;
 
 mod adaptation;
 pub mod diagnostics;
+#[cfg(feature = "nuts")]
+mod nuts;
 pub mod slices;
 
 mod error;
@@ -59,6 +63,8 @@ pub use level::Level;
 pub use mala::Mala;
 pub use mass::Mass;
 pub use metropolis::MetropolisInfo;
+#[cfg(feature = "nuts")]
+pub use nuts::{Nuts, NutsRun};
 pub use parallel_tempering::{ParallelTempering, ParallelTemperingInfo, Replicas};
 pub use preconditioned_langevin::PreconditionedLangevin;
 pub use predictor_corrector::PredictorCorrector;

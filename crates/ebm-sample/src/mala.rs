@@ -6,7 +6,7 @@ use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
 use crate::evaluated::{Evaluated, evaluate};
-use crate::metropolis::decide;
+use crate::leapfrog::Leapfrog;
 use crate::{Kernel, Langevin, Mass, MetropolisInfo, SampleError, State};
 
 /// The Metropolis-adjusted Langevin algorithm: y = x + η M⁻¹s(x) + √(2η) M^(−½) z is taken with probability
@@ -79,18 +79,9 @@ impl<M: Potential + ?Sized> Kernel<M> for Mala {
         state: State<Evaluated>,
         noise: &mut Noise,
     ) -> (State<Evaluated>, MetropolisInfo) {
-        let (x, eta, scale) = (state.position.clone(), self.step_size, self.mass.scale(&state.position));
-        let z = noise.normal_like(&x);
-        let drift = scale.apply(state.memo.score.clone());
-        let y = x + scale.apply(drift.clone() * eta + z.clone() * (2.0 * eta).sqrt());
-        let proposal = evaluate(model, y);
-
-        // The way back would have needed the noise −(z + w), so that log q(y|x) − log q(x|y) = wᵀ(z + w/2);
-        // the two squares themselves would lose digits.
-        let w = (drift + scale.apply(proposal.memo.score.clone())) * (0.5 * eta).sqrt();
-        let kinetic = (w.clone() * (z + w * 0.5)).sum_dim(1).squeeze_dim::<1>(1);
-        let energy_error = proposal.memo.energy.clone() - state.memo.energy.clone() + kinetic;
-        decide(state, proposal, energy_error, noise)
+        // One leapfrog step of time √(2η) is the proposal, and its energy error the log ratio.
+        let step_size = (2.0 * self.step_size).sqrt();
+        Leapfrog { step_size, n: 1, mass: &self.mass }.tested(model, state, noise)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::SampleError;
 #[serde(try_from = "Option<Vec<f64>>", into = "Option<Vec<f64>>")]
 pub struct Mass {
     variances: Option<Vec<f64>>,
+    roots: Option<Vec<f64>>,
 }
 
 impl Mass {
@@ -34,7 +35,10 @@ impl Mass {
         }
         match variances.iter().position(|v| !(v.is_finite() && 0.0 < *v)) {
             Some(index) => Err(SampleError::Variance { index, found: variances[index] }),
-            None => Ok(Self { variances: Some(variances) }),
+            None => {
+                let roots = Some(variances.iter().map(|v| v.sqrt()).collect());
+                Ok(Self { variances: Some(variances), roots })
+            }
         }
     }
 
@@ -43,14 +47,14 @@ impl Mass {
         self.variances.as_deref()
     }
 
-    /// The diagonal of M^(−½) in `dim` coordinates.
+    /// The diagonal of M^(−½) in `dim` coordinates, unless M = I.
     ///
     /// # Panics
     /// If the mass has another number of them.
-    pub(crate) fn roots(&self, dim: usize) -> Vec<f64> {
-        let Some(variances) = &self.variances else { return vec![1.0; dim] };
-        assert_eq!(variances.len(), dim, "a mass has an entry for each of the {dim} coordinates");
-        variances.iter().map(|v| v.sqrt()).collect()
+    pub(crate) fn roots(&self, dim: usize) -> Option<&[f64]> {
+        let roots = self.roots.as_deref()?;
+        assert_eq!(roots.len(), dim, "a mass has an entry for each of the {dim} coordinates");
+        Some(roots)
     }
 
     /// M^(−½) beside `x`.
@@ -58,16 +62,13 @@ impl Mass {
     /// # Panics
     /// If `x` has another number of coordinates.
     pub(crate) fn scale(&self, x: &Tensor<2>) -> Scale {
-        if self.variances.is_none() {
-            return Scale(None);
-        }
         let [_, dim] = x.dims();
         let options = (&x.device().inner(), x.dtype());
-        let roots = self.roots(dim);
+        let Some(roots) = self.roots(dim) else { return Scale(None) };
         Scale(Some(match x.dtype() {
-            DType::F64 => Tensor::from_data(TensorData::new(roots, [1, dim]), options),
+            DType::F64 => Tensor::from_data(TensorData::new(roots.to_vec(), [1, dim]), options),
             _ => {
-                let roots: Vec<f32> = roots.into_iter().map(|root| root as f32).collect();
+                let roots: Vec<f32> = roots.iter().map(|&root| root as f32).collect();
                 Tensor::from_data(TensorData::new(roots, [1, dim]), options)
             }
         }))

@@ -25,7 +25,8 @@ pub struct MetropolisInfo {
     pub energy: Tensor<1>,
 }
 
-/// `proposal` with probability min(1, exp(−energy error)), else `state`, row by row.
+/// `proposal` with probability min(1, exp(−energy error)), else `state`, row by row; the error is that of
+/// the energies and of `kinetic`, `[chains]`.
 ///
 /// # Reference
 /// Metropolis, Rosenbluth, Rosenbluth, Teller and Teller (1953), *Equation of state calculations by fast
@@ -33,10 +34,12 @@ pub struct MetropolisInfo {
 pub(crate) fn decide(
     state: State<Evaluated>,
     proposal: State<Evaluated>,
-    energy_error: Tensor<1>,
+    kinetic: Tensor<1>,
     noise: &mut Noise,
 ) -> (State<Evaluated>, MetropolisInfo) {
-    let unsound = proposal.is_finite().bool_not().bool_or(energy_error.clone().is_nan());
+    let energy_error = proposal.memo.energy.clone() - state.memo.energy.clone() + kinetic;
+    // A position or score that is not finite makes the kinetic energy infinite or NaN.
+    let unsound = proposal.memo.energy.clone().is_finite().bool_not().bool_or(energy_error.clone().is_nan());
     let ratio = energy_error.clone().neg().exp();
     let acceptance = ratio.clamp_max(1.0).mask_fill(unsound.clone(), 0.0);
     let accepted = uniform_like(&acceptance, noise).lower(acceptance.clone());

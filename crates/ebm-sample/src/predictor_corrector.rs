@@ -4,7 +4,9 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::NoisyScore;
 use ebm_ops::Noise;
 
-use crate::level::{self, Level};
+use crate::descent::{end, fall};
+use crate::level::Level;
+use crate::level_steps::LevelSteps;
 use crate::reverse_diffusion::predict;
 use crate::{Chain, Langevin, NoiseLadder, SampleError};
 
@@ -21,8 +23,7 @@ use crate::{Chain, Langevin, NoiseLadder, SampleError};
 #[derive(Clone, Debug, PartialEq)]
 pub struct PredictorCorrector {
     ladder: NoiseLadder,
-    corrections: usize,
-    step_ratio: f64,
+    corrections: LevelSteps,
 }
 
 impl PredictorCorrector {
@@ -31,11 +32,7 @@ impl PredictorCorrector {
     /// # Errors
     /// [`SampleError`] unless there is a correction and `0 < step_ratio < ∞`.
     pub fn new(ladder: NoiseLadder, corrections: usize, step_ratio: f64) -> Result<Self, SampleError> {
-        if corrections == 0 {
-            return Err(SampleError::Count { what: "corrections", least: 1, found: 0 });
-        }
-        Langevin::new(step_ratio)?;
-        Ok(Self { ladder, corrections, step_ratio })
+        Ok(Self { ladder, corrections: LevelSteps::new("corrections", corrections, step_ratio)? })
     }
 
     /// The noise levels.
@@ -45,7 +42,7 @@ impl PredictorCorrector {
 
     /// N(0, σ₁²I), `[n, dim]`, on `device`.
     pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
-        level::start(self.ladder.top(), n, dim, noise, device)
+        self.ladder.start(n, dim, noise, device)
     }
 
     /// The descent from `start`, `[samples, dim]`: an item for each level when its corrections are done, the
@@ -56,21 +53,15 @@ impl PredictorCorrector {
         start: Tensor<2>,
         mut noise: Noise,
     ) -> impl Iterator<Item = Level> {
-        let levels = self.ladder.levels();
-        let below = levels[1..].iter().copied().chain([0.0]);
-        let mut position = start;
-        levels.iter().copied().zip(below).map(move |(from, to)| {
-            position = predict(model, position.clone(), from, to, &mut noise);
-            if 0.0 < to {
-                position = self.correct(model, position.clone(), to, &mut noise);
-            }
-            Level { sigma: to, position: position.clone() }
+        fall(&self.ladder, start, move |x, from, to| {
+            let predicted = predict(model, x, from, to, &mut noise);
+            if to == 0.0 { predicted } else { self.correct(model, predicted, to, &mut noise) }
         })
     }
 
     /// The samples at the end of the descent, `[samples, dim]`.
     pub fn run<M: NoisyScore + ?Sized>(&self, model: &M, start: Tensor<2>, noise: Noise) -> Tensor<2> {
-        self.descend(model, start, noise).last().expect("a ladder has a level").position
+        end(self.descend(model, start, noise))
     }
 
     fn correct<M: NoisyScore + ?Sized>(
@@ -81,9 +72,9 @@ impl PredictorCorrector {
         noise: &mut Noise,
     ) -> Tensor<2> {
         let at_noise = model.at(sigma);
-        let kernel = Langevin::new(self.step_ratio * sigma * sigma).expect("levels and ratio are positive");
+        let kernel = Langevin::new(self.corrections.step_size(sigma)).expect("levels and ratio are positive");
         let mut chain = Chain::start(&at_noise, kernel, x, noise.clone());
-        let corrected = chain.nth(self.corrections - 1).expect("a chain does not end").position;
+        let corrected = chain.nth(self.corrections.count() - 1).expect("a chain does not end").position;
         *noise = chain.into_noise();
         corrected
     }

@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::{NoisyScore, Score};
 use ebm_ops::Noise;
 
-use crate::level::{self, Level};
+use crate::descent::{end, fall};
+use crate::level::Level;
 use crate::{NoiseLadder, SampleError};
 
 /// dx/dσ = −σ s(x, σ), solved by Heun's method down a ladder and by one Euler step from the last level to 0.
@@ -41,7 +42,7 @@ impl ProbabilityFlow {
 
     /// N(0, σ₁²I), `[n, dim]`, on `device`.
     pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
-        level::start(self.ladder.top(), n, dim, noise, device)
+        self.ladder.start(n, dim, noise, device)
     }
 
     /// The descent from `start`, `[samples, dim]`: an item for each level reached, the last one at 0.
@@ -50,18 +51,12 @@ impl ProbabilityFlow {
         model: &M,
         start: Tensor<2>,
     ) -> impl Iterator<Item = Level> {
-        let levels = self.ladder.levels();
-        let below = levels[1..].iter().copied().chain([0.0]);
-        let mut position = start;
-        levels.iter().copied().zip(below).map(move |(from, to)| {
-            position = heun(model, position.clone(), from, to);
-            Level { sigma: to, position: position.clone() }
-        })
+        fall(&self.ladder, start, move |x, from, to| heun(model, x, from, to))
     }
 
     /// The samples at the end of the descent, `[samples, dim]`.
     pub fn run<M: NoisyScore + ?Sized>(&self, model: &M, start: Tensor<2>) -> Tensor<2> {
-        self.descend(model, start).last().expect("a ladder has a level").position
+        end(self.descend(model, start))
     }
 }
 

@@ -5,7 +5,8 @@ use ebm_model::{NoisyScore, Score};
 use ebm_ops::Noise;
 
 use crate::NoiseLadder;
-use crate::level::{self, Level};
+use crate::descent::{end, fall};
+use crate::level::Level;
 
 /// From each level σ of the ladder to the next, σ′: x + (σ² − σ′²) s(x, σ) + √(σ² − σ′²) z, and from the last
 /// level to 0 without the noise; Euler and Maruyama's method for the reverse of dx = √(dσ²/dt) dW.
@@ -33,7 +34,7 @@ impl ReverseDiffusion {
 
     /// N(0, σ₁²I), `[n, dim]`, on `device`.
     pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
-        level::start(self.ladder.top(), n, dim, noise, device)
+        self.ladder.start(n, dim, noise, device)
     }
 
     /// The descent from `start`, `[samples, dim]`: an item for each level reached, the last one at 0.
@@ -43,18 +44,12 @@ impl ReverseDiffusion {
         start: Tensor<2>,
         mut noise: Noise,
     ) -> impl Iterator<Item = Level> {
-        let levels = self.ladder.levels();
-        let below = levels[1..].iter().copied().chain([0.0]);
-        let mut position = start;
-        levels.iter().copied().zip(below).map(move |(from, to)| {
-            position = predict(model, position.clone(), from, to, &mut noise);
-            Level { sigma: to, position: position.clone() }
-        })
+        fall(&self.ladder, start, move |x, from, to| predict(model, x, from, to, &mut noise))
     }
 
     /// The samples at the end of the descent, `[samples, dim]`.
     pub fn run<M: NoisyScore + ?Sized>(&self, model: &M, start: Tensor<2>, noise: Noise) -> Tensor<2> {
-        self.descend(model, start, noise).last().expect("a ladder has a level").position
+        end(self.descend(model, start, noise))
     }
 }
 

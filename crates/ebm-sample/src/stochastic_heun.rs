@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::NoisyScore;
 use ebm_ops::Noise;
 
-use crate::level::{self, Level};
+use crate::descent::{end, fall};
+use crate::level::Level;
 use crate::probability_flow::heun;
 use crate::{NoiseLadder, SampleError};
 
@@ -41,7 +42,7 @@ impl StochasticHeun {
 
     /// N(0, σ₁²I), `[n, dim]`, on `device`.
     pub fn start(&self, n: usize, dim: usize, noise: &mut Noise, device: &Device) -> Tensor<2> {
-        level::start(self.ladder.top(), n, dim, noise, device)
+        self.ladder.start(n, dim, noise, device)
     }
 
     /// The descent from `start`, `[samples, dim]`: an item for each level reached, the last one at 0.
@@ -51,25 +52,20 @@ impl StochasticHeun {
         start: Tensor<2>,
         mut noise: Noise,
     ) -> impl Iterator<Item = Level> {
-        let levels = self.ladder.levels();
-        let below = levels[1..].iter().copied().chain([0.0]);
-        let gamma = (self.churn / levels.len() as f64).min(std::f64::consts::SQRT_2 - 1.0);
-        let mut position = start;
-        levels.iter().copied().zip(below).map(move |(from, to)| {
+        let gamma = (self.churn / self.ladder.levels().len() as f64).min(std::f64::consts::SQRT_2 - 1.0);
+        fall(&self.ladder, start, move |mut x, from, to| {
             let raised = from * (1.0 + gamma);
-            let mut x = position.clone();
             if 0.0 < gamma {
                 let z = noise.normal_like(&x);
                 x = x + z * (raised * raised - from * from).sqrt();
             }
-            position = heun(model, x, raised, to);
-            Level { sigma: to, position: position.clone() }
+            heun(model, x, raised, to)
         })
     }
 
     /// The samples at the end of the descent, `[samples, dim]`.
     pub fn run<M: NoisyScore + ?Sized>(&self, model: &M, start: Tensor<2>, noise: Noise) -> Tensor<2> {
-        self.descend(model, start, noise).last().expect("a ladder has a level").position
+        end(self.descend(model, start, noise))
     }
 }
 

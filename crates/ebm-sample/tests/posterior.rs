@@ -1,104 +1,152 @@
-//! A real posterior against its exact moments, where the reference files are at hand.
+//! Posteriors of the reference folder, where it is at hand: their log densities at known points, and kernels on
+//! them against exact moments.
 
-use std::path::{Path, PathBuf};
+#[path = "../examples/certificate/moments.rs"]
+mod moments;
+#[path = "../examples/posteriors/mod.rs"]
+mod posteriors;
 
-use ebm_ops::Noise;
-use ebm_sample::diagnostics::{ess_mean, mcse_mean, r_hat};
-use ebm_sample::{Hmc, WarmUp, slices::SliceChains};
-use serde_json::Value;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use ebm_model::Potential;
+use ebm_sample::slices::SliceEnergy;
 
-/// The folder of reference posteriors beside the workspace or above it.
-#[allow(clippy::print_stderr, reason = "a test that was not made says so")]
-fn reference() -> Option<PathBuf> {
-    let folder = |above: &Path| above.join("shared/reference/posteriordb");
-    let found = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(folder).find(|path| path.is_dir());
-    if found.is_none() {
-        eprintln!("skipped: no shared/reference/posteriordb beside the workspace");
-    }
-    found
+use moments::{Length, Method};
+use posteriors::{Posterior, Reference, steepened};
+
+/// The log density above that of the first point, and the gradient, at each position.
+fn evaluate(posterior: &dyn Posterior, positions: &[Vec<f64>]) -> Vec<(f64, Vec<f64>)> {
+    let at = |x: &Vec<f64>| {
+        let mut gradient = vec![0.0; x.len()];
+        (posterior.log_density(x, &mut gradient), gradient)
+    };
+    let mut points: Vec<_> = positions.iter().map(at).collect();
+    let first = points[0].0;
+    points.iter_mut().for_each(|point| point.0 -= first);
+    points
 }
 
-fn json(path: PathBuf) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+/// The same by the model on tensors of this type; the log densities as they are.
+fn evaluate_on_tensors(
+    posterior: &dyn Posterior,
+    positions: &[Vec<f64>],
+    dtype: DType,
+) -> Vec<(f64, Vec<f64>)> {
+    let (n, dim) = (positions.len(), posterior.dim());
+    let data = TensorData::new(positions.concat(), [n, dim]).convert_dtype(dtype);
+    let model = SliceEnergy::new(steepened(posterior, 1.0));
+    let (energy, score) = model.energy_and_score(Tensor::from_data(data, (&Device::flex(), dtype)));
+    assert_eq!((energy.dtype(), score.dtype()), (dtype, dtype));
+    let energy: Vec<f64> = energy.into_data().iter::<f64>().collect();
+    let score: Vec<f64> = score.into_data().iter::<f64>().collect();
+    energy.into_iter().zip(score.chunks_exact(dim)).map(|(energy, score)| (-energy, score.to_vec())).collect()
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+fn assert_near(found: f64, expected: f64, tolerance: f64, what: &str) {
+    let error = (found - expected).abs() / (1.0 + expected.abs());
+    assert!(error <= tolerance, "{what}: {found} against {expected}, off by {error:e}");
 }
 
-/// Rubin's eight schools: y_j ~ N(θ_j, σ_j), θ_j = μ + τ z_j, z_j ~ N(0, 1), μ ~ N(0, 5), τ half-Cauchy with
-/// scale 5; the coordinates are z_1 … z_8, μ and log τ.
-struct EightSchools {
-    y: Vec<f64>,
-    sigma: Vec<f64>,
-}
-
-impl EightSchools {
-    fn log_density(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
-        let (z, mu, tau) = (&x[..8], x[8], x[9].exp());
-        let ratio = (tau / 5.0).powi(2);
-        let mut value = -mu * mu / 50.0 - ratio.ln_1p() + x[9];
-        (gradient[8], gradient[9]) = (-mu / 25.0, 1.0 - 2.0 * ratio / (1.0 + ratio));
-        for j in 0..8 {
-            let residual = (self.y[j] - mu - tau * z[j]) / self.sigma[j];
-            let pull = residual / self.sigma[j];
-            value -= 0.5 * (residual * residual + z[j] * z[j]);
-            gradient[j] = pull * tau - z[j];
-            gradient[8] += pull;
-            gradient[9] += pull * tau * z[j];
+#[test]
+fn log_densities_and_gradients_are_those_of_the_reference() {
+    let Some(reference) = Reference::find() else { return };
+    let mut n_compared = 0;
+    for posterior in posteriors::all(&reference) {
+        let fixtures = reference.fixtures(posterior.name());
+        if fixtures.is_empty() {
+            continue;
         }
-        value
+        let positions: Vec<Vec<f64>> = fixtures.iter().map(|fixture| fixture.position.clone()).collect();
+        let found = evaluate(&*posterior, &positions);
+        let doubles = evaluate_on_tensors(&*posterior, &positions, DType::F64);
+        for ((fixture, (value, gradient)), on_tensors) in fixtures.iter().zip(&found).zip(&doubles) {
+            let value_on_tensors = on_tensors.0 - doubles[0].0;
+            for value in [*value, value_on_tensors] {
+                assert_near(value, fixture.above_first, 1e-9, posterior.name());
+            }
+            for gradient in [gradient, &on_tensors.1] {
+                assert_eq!(gradient.len(), fixture.gradient.len());
+                for (found, expected) in gradient.iter().zip(&fixture.gradient) {
+                    assert_near(*found, *expected, 1e-8, posterior.name());
+                }
+            }
+            n_compared += 1;
+        }
     }
+    assert_eq!(n_compared, 11 * 16);
+}
 
-    /// θ_1 … θ_8, μ and τ.
-    fn constrained(x: &[f64]) -> Vec<f64> {
-        let (mu, tau) = (x[8], x[9].exp());
-        x[..8].iter().map(|z| mu + tau * z).chain([mu, tau]).collect()
+#[test]
+fn in_single_precision_they_are_as_near_as_the_point_is() {
+    let Some(reference) = Reference::find() else { return };
+    let as_single = |x: &Vec<f64>| x.iter().map(|x| f64::from(*x as f32)).collect::<Vec<f64>>();
+    for posterior in posteriors::all(&reference) {
+        let fixtures = reference.fixtures(posterior.name());
+        let positions: Vec<Vec<f64>> = fixtures.iter().map(|fixture| fixture.position.clone()).collect();
+        if fixtures.is_empty() {
+            continue;
+        }
+        let found = evaluate_on_tensors(&*posterior, &positions, DType::F32);
+        let rounded: Vec<Vec<f64>> = positions.iter().map(as_single).collect();
+        let first = found[0].0;
+        for ((fixture, at), (value, gradient)) in fixtures.iter().zip(&rounded).zip(&found) {
+            // the function at the very point, rounded
+            let mut exact = vec![0.0; posterior.dim()];
+            assert_near(*value, posterior.log_density(at, &mut exact), 1e-7, posterior.name());
+            for (found, exact) in gradient.iter().zip(&exact) {
+                assert_near(*found, *exact, 1e-7, posterior.name());
+            }
+            // and the reference, whose gradient is carried to where single precision has the point
+            let off = (value - first - fixture.above_first).abs() / (1.0 + value.abs());
+            assert!(off <= 1e-5, "{}: the log density is off by {off:e}", posterior.name());
+            let mut before = vec![0.0; posterior.dim()];
+            posterior.log_density(&fixture.position, &mut before);
+            for (i, found) in gradient.iter().enumerate() {
+                assert_near(*found, fixture.gradient[i] + exact[i] - before[i], 1e-4, posterior.name());
+            }
+        }
     }
 }
 
 #[test]
-fn a_warm_chain_on_the_eight_schools_has_their_exact_means() {
-    let Some(folder) = reference() else { return };
-    let data = json(folder.join("data/eight_schools.json"));
-    let schools = EightSchools { y: numbers(&data["y"]), sigma: numbers(&data["sigma"]) };
-    let name = "eight_schools-eight_schools_noncentered.json";
-
-    // the density is that of the reference, value and gradient
-    let points = json(folder.join("logp").join(name));
-    let mut first = None;
-    for point in points["points"].as_array().unwrap() {
-        let mut gradient = [0.0; 10];
-        let value = schools.log_density(&numbers(&point["unconstrained"]), &mut gradient);
-        let first = *first.get_or_insert(value);
-        let expected = point["lp_minus_lp0"].as_f64().unwrap();
-        assert!((value - first - expected).abs() < 1e-10, "{} against {expected}", value - first);
-        for (found, expected) in gradient.iter().zip(numbers(&point["grad"])) {
-            assert!((found - expected).abs() < 1e-10, "{found} against {expected}");
+fn gradients_without_a_reference_are_differences() {
+    let Some(reference) = Reference::find() else { return };
+    for name in ["german_credit", "tfp-eight_schools"] {
+        let posterior = posteriors::named(&reference, name).unwrap();
+        let x = ebm_ops::Noise::seeded(133).normals_f64(posterior.dim());
+        let (mut gradient, mut unused) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        posterior.log_density(&x, &mut gradient);
+        for i in 0..x.len() {
+            let mut beside = |step: f64| {
+                let mut x = x.clone();
+                x[i] += step;
+                posterior.log_density(&x, &mut unused)
+            };
+            // of the fourth order: an error of h⁴ and of a rounding of 10³ over h
+            let h = 1e-3;
+            let slope = (8.0 * (beside(h) - beside(-h)) - (beside(2.0 * h) - beside(-2.0 * h))) / (12.0 * h);
+            assert_near(gradient[i], slope, 1e-8, name);
         }
     }
+}
 
-    let exact = numbers(&json(folder.join("summary").join(name))["exact"]["mean"]);
-    let (n_chains, noise) = (8, Noise::seeded(131));
-    let starts = (0..n_chains).map(|c| noise.derive("start").child(c).normals_f64(10)).collect();
-    let density = |x: &[f64], gradient: &mut [f64]| schools.log_density(x, gradient);
-    let chains = SliceChains::start(density, Hmc::new(0.1, 8).unwrap(), starts, noise.derive("chains"));
-    let (chains, report) = WarmUp::new(500).unwrap().run_on_slices(chains).unwrap();
-    assert!((0.6..0.95).contains(&report.acceptance), "{report:?}");
-
-    let mut draws = vec![vec![vec![]; n_chains as usize]; 10];
-    for draw in chains.take(4000) {
-        for (chain, position) in draw.positions.iter().enumerate() {
-            for (i, x) in EightSchools::constrained(position).into_iter().enumerate() {
-                draws[i][chain].push(x);
-            }
-        }
-    }
-    for (i, (chains, exact)) in draws.iter().zip(exact).enumerate() {
-        let total = (n_chains * 4000) as f64;
-        let mean = chains.iter().flatten().sum::<f64>() / total;
-        let z = (mean - exact) / mcse_mean(chains);
-        assert!(z.abs() < 5.0, "{i}: {mean} against {exact}, {z} standard errors");
-        assert!(r_hat(chains) < 1.01 && 1000.0 < ess_mean(chains), "{i}: {} draws", ess_mean(chains));
+#[test]
+fn warm_chains_have_the_exact_moments_of_posteriors() {
+    let Some(reference) = Reference::find() else { return };
+    for (name, method, thinning) in [
+        ("eight_schools-eight_schools_noncentered", Method::Hmc(3), 1),
+        ("kidiq-kidscore_momiq", Method::Hmc(20), 1),
+        ("earnings-earn_height", Method::Hmc(40), 1),
+        ("mesquite-logmesquite_logvolume", Method::Mala, 5),
+        ("sblri-blr", Method::Mala, 5),
+        #[cfg(feature = "nuts")]
+        ("arK-arK", Method::Nuts, 1),
+    ] {
+        let posterior = posteriors::named(&reference, name).unwrap();
+        let length = Length { n_chains: 16, n_warm_up: 1000, n_draws: 1000, thinning, acceptance: None };
+        let run = |factor: f64| moments::run(&*posterior, &reference, method, length, factor, 131);
+        let outcome = run(1.0);
+        assert!(outcome.holds(), "{name} by {method:?}: {outcome:?}");
+        let control = run(1.5);
+        assert!(5.0 < control.worst_z, "{name} by {method:?}, steeper by half: {control:?}");
     }
 }

@@ -3,12 +3,14 @@
 //! A checkpoint is a folder `step-N` with `weights.safetensors`, `optimizer.safetensors`, if the objective
 //! remembers something `objective.safetensors`, and `manifest.json`, which names the run, the step, the
 //! noise, the retreats, and the SHA-256 of the other files and of itself. It is written beside, flushed, and
-//! renamed as one.
+//! renamed as one. The last few stay, and the best: those with the least running loss.
 //!
 //! No checkpoint is of a run that has diverged, whatever observer asks for it: [`Checkpoints::save`] itself
 //! asks the state whether every step so far was sound, and looks at every number that it is about to write.
 
 mod folder;
+#[cfg(test)]
+mod forged;
 mod manifest;
 
 use std::path::{Path, PathBuf};
@@ -17,14 +19,18 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_model::weights::{self, NamedTensors};
 
+use crate::nonfinite::unsound;
+use crate::state::Skips;
 use crate::{Divergence, Memory, Optimizer, TrainError, TrainState};
-use folder::{read, write_folder};
+use folder::{read, recover, remove_folder, write_folder};
 use manifest::Manifest;
 
 const WEIGHTS: &str = "weights.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const OBJECTIVE: &str = "objective.safetensors";
 const MANIFEST: &str = "manifest.json";
+/// Steps after which a running loss is an average, of about as many: before, it is the luck of the first batch.
+const AVERAGED: u64 = 50;
 /// The running loss among the tensors of the optimiser.
 const LOSS: &str = "loss";
 
@@ -34,6 +40,7 @@ pub struct Checkpoints {
     folder: PathBuf,
     config_hash: String,
     keep: usize,
+    keep_best: usize,
 }
 
 /// What was found on disk.
@@ -51,23 +58,35 @@ impl Checkpoints {
     /// Checkpoints in `folder`, of the run whose configuration has the hash `config_hash`; the last `keep`
     /// stay, at least one.
     pub fn new(folder: PathBuf, config_hash: String, keep: usize) -> Self {
-        Self { folder, config_hash, keep: keep.max(1) }
+        Self { folder, config_hash, keep: keep.max(1), keep_best: 0 }
     }
 
-    /// Writes `step-N` and removes what is older than the last few; the path of what was written.
+    /// Besides the last few, the `n` of all with the least running loss stay, from step 50 on.
+    ///
+    /// Of use where the loss is something that falls, which that of contrastive divergence is not.
+    pub fn with_best(self, n: usize) -> Self {
+        Self { keep_best: n, ..self }
+    }
+
+    /// Writes `step-N` and removes what is older than the last few and not among the best; the path of what was
+    /// written.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] if a step was not sound or a number is not finite, [`TrainError::Io`] if the
+    /// [`TrainError::Diverged`] if a step was not sound, a number is not finite, or a weight has no finite square; [`TrainError::Io`] if the
     /// disk refuses; earlier checkpoints are then untouched.
     pub fn save<M: Module>(&self, state: &TrainState<M>) -> Result<PathBuf, TrainError> {
         state.check()?;
         let model = state.model().valid();
+        let model_weights = weights::collect(&model);
+        if let Some(reason) = unsound(&model_weights, state.last_rate) {
+            return Err(TrainError::Diverged { step: state.step, reason });
+        }
         let mut optimizer = state.optimizer.to_tensors(&model);
         if let Some(running) = &state.running {
             optimizer.insert(LOSS.into(), running.clone().into_data());
         }
         let memory = state.memory.iter().map(|(name, rows)| (name.clone(), floats(rows.clone())));
-        let mut parts = vec![(WEIGHTS, weights::collect(&model)), (OPTIMIZER, optimizer)];
+        let mut parts = vec![(WEIGHTS, model_weights), (OPTIMIZER, optimizer)];
         if !state.memory.is_empty() {
             parts.push((OBJECTIVE, memory.collect()));
         }
@@ -87,6 +106,15 @@ impl Checkpoints {
         Ok(path)
     }
 
+    /// Ends what a process that died while it wrote or removed a checkpoint had begun: nothing half-written
+    /// stays, and nothing whole is lost. For whoever alone writes into this folder.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] if the folder cannot be read or changed.
+    pub fn recover(&self) -> Result<(), TrainError> {
+        recover(&self.folder)
+    }
+
     /// The state of the latest checkpoint that is whole and of this run; `model` gives the network its shape
     /// and device.
     ///
@@ -94,8 +122,25 @@ impl Checkpoints {
     /// [`TrainError::NoCheckpoint`] with the reason for each checkpoint that was there,
     /// [`TrainError::Io`] if the folder cannot be read.
     pub fn latest<M: Module>(&self, model: &M) -> Result<Restored<M>, TrainError> {
+        self.first_of(self.steps()?.into_iter().rev(), model)
+    }
+
+    /// The same for the one with the least running loss.
+    ///
+    /// # Errors
+    /// As [`latest`](Self::latest).
+    pub fn best<M: Module>(&self, model: &M) -> Result<Restored<M>, TrainError> {
+        self.first_of(self.ranked(&self.steps()?).into_iter(), model)
+    }
+
+    /// The first of these steps whose checkpoint can be used.
+    fn first_of<M: Module>(
+        &self,
+        steps: impl Iterator<Item = u64>,
+        model: &M,
+    ) -> Result<Restored<M>, TrainError> {
         let mut refused = Vec::new();
-        for step in self.steps()?.into_iter().rev() {
+        for step in steps {
             let path = self.folder.join(name(step));
             match self.load(&path, model) {
                 Ok(state) => return Ok(Restored { state, path, refused }),
@@ -106,8 +151,7 @@ impl Checkpoints {
     }
 
     fn load<M: Module>(&self, path: &Path, model: &M) -> Result<TrainState<M>, TrainError> {
-        let manifest = Manifest::from_bytes(&read(&path.join(MANIFEST))?)
-            .map_err(|reason| self.broken_at(&path.join(MANIFEST), reason))?;
+        let manifest = self.manifest(path)?;
         if path.file_name().is_none_or(|found| found != name(manifest.step).as_str()) {
             return Err(self.broken_at(path, format!("its manifest is of step {}", manifest.step)));
         }
@@ -127,14 +171,39 @@ impl Checkpoints {
         let device = model.devices().into_iter().next().map(|device| device.inner());
         let device = device.ok_or_else(|| self.broken_at(path, "a network without parameters".into()))?;
         let mut memory = tensors(OPTIMIZER)?;
-        let running = memory.remove(LOSS).map(|data| Tensor::from_data(data, &device));
+        let running = memory.remove(LOSS);
+        if let Some(shape) = running.as_ref().map(|data| data.shape()).filter(|shape| shape.as_slice() != [1])
+        {
+            let reason = format!("{LOSS} has shape {:?}, expected [1]", shape.as_slice());
+            return Err(self.broken_at(&path.join(OPTIMIZER), reason));
+        }
+        let running = running.map(|data| Tensor::from_data(data, &device));
         let optimizer = Optimizer::from_tensors(&model, memory)
             .map_err(|reason| self.broken_at(&path.join(OPTIMIZER), reason))?;
         let memory = if manifest.lists(OBJECTIVE) { tensors(OBJECTIVE)? } else { NamedTensors::new() };
         let memory = rows(memory, &device).map_err(|reason| self.broken_at(&path.join(OBJECTIVE), reason))?;
         let mut state = TrainState::restore(model, optimizer, manifest.step, manifest.noise);
         (state.running, state.memory, state.retreats) = (running, memory, manifest.retreats);
+        state.skips = Skips { total: manifest.skipped, in_a_row: manifest.skipped_in_a_row, last: None };
         Ok(state)
+    }
+
+    fn manifest(&self, checkpoint: &Path) -> Result<Manifest, TrainError> {
+        let path = checkpoint.join(MANIFEST);
+        Manifest::from_bytes(&read(&path)?).map_err(|reason| self.broken_at(&path, reason))
+    }
+
+    /// Those of `steps` whose manifest tells a loss that is an average, the least one first; of equals the later
+    /// one.
+    fn ranked(&self, steps: &[u64]) -> Vec<u64> {
+        let loss = |step: &u64| {
+            let manifest = self.manifest(&self.folder.join(name(*step))).ok()?;
+            let averaged = manifest.skipped + AVERAGED <= manifest.step;
+            manifest.loss.filter(|_| averaged).map(|loss| (loss, *step))
+        };
+        let mut ranked: Vec<(f32, u64)> = steps.iter().filter_map(loss).collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+        ranked.into_iter().map(|(_, step)| step).collect()
     }
 
     /// The steps of the checkpoints in the folder, in order; none if there is no folder.
@@ -150,12 +219,14 @@ impl Checkpoints {
         Ok(steps)
     }
 
-    /// Removes all but the last few checkpoints up to `step`. What cannot be removed does no harm.
+    /// Removes all but the last few checkpoints up to `step`, and the best. What cannot be removed does no harm.
     fn forget(&self, step: u64) {
         let steps: Vec<u64> =
             self.steps().unwrap_or_default().into_iter().filter(|&other| other <= step).collect();
-        for old in &steps[..steps.len().saturating_sub(self.keep)] {
-            let _ = std::fs::remove_dir_all(self.folder.join(name(*old)));
+        let older = &steps[..steps.len().saturating_sub(self.keep)];
+        let best = if older.is_empty() || self.keep_best == 0 { Vec::new() } else { self.ranked(&steps) };
+        for old in older.iter().filter(|old| !best.iter().take(self.keep_best).any(|best| best == *old)) {
+            let _ = remove_folder(&self.folder, &name(*old));
         }
     }
 

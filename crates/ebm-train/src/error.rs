@@ -20,11 +20,25 @@ pub enum TrainError {
         expected: &'static str,
     },
     /// The run is no longer one that learns.
-    #[error("training diverged at step {step}: {reason}; a smaller learning rate may help")]
+    #[error("training diverged at step {step}: {reason}")]
     Diverged {
         /// The first step at which something was wrong, from 1.
         step: u64,
         /// What it was.
+        reason: Divergence,
+    },
+    /// Too many steps in a row that had to be skipped.
+    #[error(
+        "{skipped} steps in a row were skipped up to step {step}, {limit} are allowed; the last one: {reason}"
+    )]
+    Skipped {
+        /// Steps in a row.
+        skipped: u64,
+        /// How many there may be.
+        limit: u64,
+        /// The last of them, from 1.
+        step: u64,
+        /// What was wrong with it.
         reason: Divergence,
     },
     /// What a state remembers of its objective is not what this objective goes on from.
@@ -85,18 +99,66 @@ pub enum TrainError {
     },
 }
 
-/// What shows that a run has diverged.
+/// What shows that a run has diverged, or that a step must be skipped.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Divergence {
+    /// A learning rate with which no step can be done in 32 bits.
+    #[error("the learning rate was {rate:e}")]
+    LearningRate {
+        /// The learning rate.
+        rate: f64,
+    },
+    /// Data that are no numbers.
+    #[error("the batch holds {value} in row {row}, column {column}, both counted from 0")]
+    Batch {
+        /// The row of the batch.
+        row: usize,
+        /// The column.
+        column: usize,
+        /// What is there.
+        value: f64,
+    },
+    /// A weight that is not finite, or whose square is not.
+    #[error("{parameter} had come to {value:e} at a learning rate of {rate:e}; a smaller one may help")]
+    Weight {
+        /// The parameter's name.
+        parameter: String,
+        /// The weight.
+        value: f64,
+        /// The learning rate of the step.
+        rate: f64,
+    },
+    /// Chains that have left the numbers.
+    #[error("the mean energy of the chains was {energy}; a smaller step of the sampler may help")]
+    Chains {
+        /// The mean energy.
+        energy: f64,
+    },
+    /// A gradient that is not finite, or whose square is not.
+    #[error("the gradient of {parameter} came to {value:e}; a smaller learning rate may help")]
+    Gradient {
+        /// The parameter's name.
+        parameter: String,
+        /// The number in it.
+        value: f64,
+    },
+    /// The same where it is known of all parameters together only.
+    #[error("the gradient's length was {length:e}; a smaller learning rate may help")]
+    GradientLength {
+        /// The length.
+        length: f64,
+    },
     /// A loss that is no finite number.
-    #[error("the loss was {loss}")]
+    #[error("the loss was {loss}; a smaller learning rate may help")]
     Loss {
         /// The loss.
         loss: f64,
     },
     /// Energies of data and negatives that have come apart, or are no numbers.
-    #[error("the mean energy of the data less that of the negatives was {gap}, expected within ±{bound}")]
+    #[error(
+        "the mean energy of the data less that of the negatives was {gap}, expected within ±{bound}; a smaller learning rate may help"
+    )]
     EnergyGap {
         /// The difference, in nats.
         gap: f64,

@@ -17,11 +17,18 @@
 //!
 //! All of them take first-order autodiff: no loss differentiates by the position.
 //!
-//! # When a run diverges
-//! Every step is watched on the device, and looked at every twenty steps, at the last, and before a
-//! checkpoint is written. A loss that is no number, or energies that have come apart, end the run with
-//! [`TrainError::Diverged`], and no checkpoint is ever of such a state. [`TrainState::retreat`] makes the last
-//! one a state to go on from, with half of the learning rate.
+//! # When numbers go wrong
+//! A loss or gradient that is not finite never reaches a parameter, a moment or an average where the processor
+//! computes: [`OnNonfinite`] says whether the step then ends the run with [`TrainError::Diverged`] or is left out,
+//! and [`Divergence`] names the step and the first place: batch, weight, chains, loss, or gradient of which
+//! parameter. A GPU, which must not be waited for, is asked every twenty steps, unless steps are to be skipped.
+//!
+//! Energies of data and negatives that have come apart are finite and wrong all the same: contrastive
+//! divergence is watched on the device, and looked at every twenty steps, at the last, and before a checkpoint is
+//! written. [`TrainState::retreat`] makes the last checkpoint a state to go on from, with half of the learning
+//! rate. Skipping does not replace that: what is skipped is what is not finite.
+//!
+//! No checkpoint is ever of a state that has diverged.
 #![forbid(unsafe_code)]
 
 mod trainer;
@@ -47,6 +54,7 @@ mod noise_contrastive;
 mod self_normalized;
 
 mod health;
+mod nonfinite;
 mod observer;
 mod optimizer;
 mod schedule;
@@ -70,6 +78,7 @@ pub use implicit::ImplicitScoreMatching;
 pub use negative_sampler::{NegativeSampler, SamplerReport};
 pub use noise_contrastive::NoiseContrastiveEstimation;
 pub use noise_law::NoiseLaw;
+pub use nonfinite::OnNonfinite;
 pub use objective::{Memory, Objective};
 pub use observer::{Event, Every, Observer, Observers};
 pub use optimizer::{AdamSettings, Optimizer};

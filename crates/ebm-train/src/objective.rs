@@ -35,6 +35,9 @@ pub trait Objective<M> {
         if memory.is_empty() { Ok(()) } else { Err(unknown(memory.keys()).join("; ")) }
     }
 
+    /// Becomes again what it was before its first loss: what remembers something has to say how.
+    fn forget(&mut self) {}
+
     /// How its sampler did in the last loss, if it has one.
     fn health(&self) -> Option<&Health> {
         None
@@ -52,6 +55,10 @@ impl<M, O: Objective<M> + ?Sized> Objective<M> for Box<O> {
 
     fn recall(&mut self, memory: Memory) -> Result<(), String> {
         (**self).recall(memory)
+    }
+
+    fn forget(&mut self) {
+        (**self).forget();
     }
 
     fn health(&self) -> Option<&Health> {

@@ -47,8 +47,16 @@ impl Optimizer {
         take.found
     }
 
-    /// The model after one step along `gradients`, whose length over all parameters is first brought down
-    /// to `clip_norm`.
+    /// The squares of all gradients together, `[1]`: not finite if one of their numbers is not, or if it is too
+    /// large to be squared. None if there is no gradient.
+    pub fn square_norm(gradients: &BTreeMap<String, Tensor<1>>) -> Option<Tensor<1>> {
+        let first = gradients.values().next()?;
+        let zero = Tensor::zeros([1], (&first.device(), first.dtype()));
+        Some(gradients.values().fold(zero, |sum, gradient| add_square_sum(sum, gradient.clone())))
+    }
+
+    /// The model after one step along `gradients`, whose length over all parameters, the root of
+    /// `square_norm`, is first brought down to `clip_norm`.
     ///
     /// # Reference
     /// Pascanu, Mikolov and Bengio (2013), *On the difficulty of training recurrent neural networks*, §3.2,
@@ -57,14 +65,12 @@ impl Optimizer {
         &mut self,
         model: M,
         gradients: BTreeMap<String, Tensor<1>>,
+        square_norm: Tensor<1>,
         clip_norm: f64,
         step: AdamStep,
     ) -> M {
-        let Some(first) = gradients.values().next() else { return model };
-        let zero = Tensor::zeros([1], (&first.device(), first.dtype()));
-        let square = gradients.values().fold(zero, |sum, gradient| add_square_sum(sum, gradient.clone()));
         // The factor stays on the device: reading it would stall a GPU once a step.
-        let factor = ((square.sqrt() + 1e-6).recip() * clip_norm).clamp_max(1.0);
+        let factor = ((square_norm.sqrt() + 1e-6).recip() * clip_norm).clamp_max(1.0);
         let (path, moments) = (ParameterPath::default(), &mut self.moments);
         model.map(&mut Update { path, moments, gradients, factor, step })
     }

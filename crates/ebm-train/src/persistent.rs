@@ -130,6 +130,10 @@ impl<M: Module + Energy, K: NegativeSampler<M>> Objective<M> for PersistentContr
         Ok(())
     }
 
+    fn forget(&mut self) {
+        self.buffer = None;
+    }
+
     fn health(&self) -> Option<&Health> {
         self.health.as_ref()
     }

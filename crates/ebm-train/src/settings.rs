@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AdamSettings, Schedule, TrainError};
+use crate::{AdamSettings, OnNonfinite, Schedule, TrainError};
 
 /// How a run goes; any value of it that [`validate`](Self::validate) lets pass can be trained with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub struct TrainSettings {
     pub clip_norm: f64,
     /// The decay of the averaged weights is the lesser of this and (1 + n)/(10 + n) after n steps.
     pub average_decay: f64,
+    /// What is done with a step whose loss or gradient is not finite.
+    pub on_nonfinite: OnNonfinite,
+    /// Steps in a row that may be skipped; one more ends the run.
+    pub skip_limit: u64,
     /// Adam's own numbers.
     pub adam: AdamSettings,
 }
@@ -34,6 +38,8 @@ impl Default for TrainSettings {
             floor: 0.01,
             clip_norm: 1.0,
             average_decay: 0.999,
+            on_nonfinite: OnNonfinite::Stop,
+            skip_limit: 10,
             adam: AdamSettings::default(),
         }
     }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use ebm_model::weights;
 use ebm_ops::Noise;
 
-use crate::watch::Watch;
+use crate::watch::{Watch, Watched};
 use crate::{Divergence, Health, Memory, Optimizer, TrainError, TrainSettings};
 
 /// How much of the running loss stays when a new loss comes in.
@@ -22,7 +22,21 @@ pub struct TrainState<M> {
     pub(crate) noise: Noise,
     pub(crate) memory: Memory,
     pub(crate) retreats: u32,
+    pub(crate) skips: Skips,
+    /// The learning rate of the last step that this process did, for whoever wonders where weights went.
+    pub(crate) last_rate: f64,
     watch: Watch,
+}
+
+/// Steps that were left out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Skips {
+    /// All of them.
+    pub total: u64,
+    /// Those since the last step that was not.
+    pub in_a_row: u64,
+    /// Why the last step was one of them, if it was and this process has seen it.
+    pub last: Option<Divergence>,
 }
 
 impl<M: Module> TrainState<M> {
@@ -63,6 +77,16 @@ impl<M: Module> TrainState<M> {
         self.retreats
     }
 
+    /// How many of the steps were skipped because a number was not finite.
+    pub fn skipped(&self) -> u64 {
+        self.skips.total
+    }
+
+    /// Why the last step was skipped, if it was.
+    pub fn skip_reason(&self) -> Option<&Divergence> {
+        self.skips.last.as_ref()
+    }
+
     /// The learning rate of the step with this number, counted from 0: the schedule's, halved by each retreat.
     pub fn learning_rate(&self, settings: &TrainSettings, step: u64) -> f64 {
         settings.schedule().at(step) * 0.5f64.powf(f64::from(self.retreats))
@@ -77,8 +101,8 @@ impl<M: Module> TrainState<M> {
         Self { retreats: self.retreats.max(diverged.retreats) + 1, ..self }
     }
 
-    /// Whether every step since the beginning, or since the checkpoint, was sound: its loss a number, the
-    /// energies of data and negatives within their bound. Waits for the device.
+    /// Whether every step since the beginning, or since the checkpoint, was sound or skipped: its loss and
+    /// gradient finite, the energies of data and negatives within their bound. Waits for the device.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] with the first step that was not.
@@ -102,18 +126,54 @@ impl<M: Module> TrainState<M> {
 
     /// The state of a tracked model at `step`, without running loss, memory, and retreats.
     pub(crate) fn restore(model: M, optimizer: Optimizer, step: u64, noise: Noise) -> Self {
-        let (memory, watch) = (Memory::new(), Watch::default());
-        Self { model: Some(model), optimizer, step, running: None, noise, memory, retreats: 0, watch }
+        let (memory, skips, watch) = (Memory::new(), Skips::default(), Watch::default());
+        let (running, retreats, last_rate) = (None, 0, f64::NAN);
+        Self {
+            model: Some(model),
+            optimizer,
+            step,
+            running,
+            noise,
+            memory,
+            retreats,
+            skips,
+            last_rate,
+            watch,
+        }
     }
 
-    /// Counts a step that had this loss and this sampler.
-    pub(crate) fn record(&mut self, loss: Tensor<1>, health: Option<&Health>) {
+    /// Counts a step that had this loss and this sampler, and this gradient's square if nobody has looked at
+    /// them yet.
+    pub(crate) fn record(
+        &mut self,
+        loss: Tensor<1>,
+        health: Option<&Health>,
+        not_looked_at: Option<Tensor<1>>,
+    ) {
         let loss = loss.inner();
         self.step += 1;
-        self.watch.look(self.step, loss.clone(), health);
+        let gap = health.map(|health| (Watched::Gap(health.gap_bound), health.gap()));
+        let rest = not_looked_at.map(|square| [(Watched::Loss, loss.clone()), (Watched::SquareNorm, square)]);
+        self.watch.look(self.step, gap.into_iter().chain(rest.into_iter().flatten()).collect());
+        (self.skips.in_a_row, self.skips.last) = (0, None);
         self.running = Some(match self.running.take() {
             None => loss,
             Some(running) => running * LOSS_DECAY + loss * (1.0 - LOSS_DECAY),
         });
+    }
+
+    /// Counts a step that was left out for this reason, and takes back what the objective remembered before it.
+    pub(crate) fn skip(&mut self, noise: Noise, memory: Memory, reason: Divergence) {
+        self.step += 1;
+        (self.noise, self.memory) = (noise, memory);
+        self.skips =
+            Skips { total: self.skips.total + 1, in_a_row: self.skips.in_a_row + 1, last: Some(reason) };
+    }
+
+    /// The error that the next step would have been: nothing of this state is kept any more.
+    pub(crate) fn diverged(&mut self, reason: Divergence) -> TrainError {
+        let step = self.step + 1;
+        self.watch.tell(step, reason.clone());
+        TrainError::Diverged { step, reason }
     }
 }

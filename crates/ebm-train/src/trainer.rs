@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use ebm_ops::Noise;
 use ebm_ops::adam::AdamStep;
 
-use crate::{BoxError, Event, Objective, Observer, Optimizer, TrainError, TrainSettings, TrainState};
+use crate::nonfinite::Attempt;
+use crate::{
+    BoxError, Divergence, Event, Memory, Objective, Observer, OnNonfinite, Optimizer, TrainError,
+    TrainSettings, TrainState,
+};
 
 /// Every so many steps it is read, which waits for the device, whether all of them were sound.
 const CHECK_EVERY: u64 = 20;
@@ -36,7 +41,8 @@ impl<M: Module, O: Objective<M>> Trainer<M, O> {
     /// objective cannot go on from what the state remembers of it.
     pub fn new(state: TrainState<M>, mut objective: O, settings: TrainSettings) -> Result<Self, TrainError> {
         settings.validate()?;
-        if 0 < state.step {
+        // Steps that were skipped have left it nothing to remember.
+        if state.skips.total < state.step {
             objective.recall(state.memory.clone()).map_err(|reason| TrainError::Memory { reason })?;
         }
         Ok(Self { state, objective, settings })
@@ -78,34 +84,73 @@ impl<M: Module, O: Objective<M>> Trainer<M, O> {
     /// One step on one batch, `[batch, dim]`.
     ///
     /// # Errors
-    /// [`TrainError::NoGradient`] if the loss depends on no parameter.
+    /// [`TrainError::NoGradient`] if the loss depends on no parameter; [`TrainError::Diverged`] if loss or
+    /// gradient are not finite and this is known at once; [`TrainError::Skipped`] if too many steps in a row are
+    /// to be left out.
     pub fn step(&mut self, data: Tensor<2>) -> Result<(), TrainError> {
         let (state, settings, objective) = (&mut self.state, &self.settings, &mut self.objective);
+        let skip = settings.on_nonfinite == OnNonfinite::Skip;
+        // A GPU is not made to wait at every step for what is looked at every twenty.
+        let look = skip || !ebm_ops::reading_waits(&data.device());
+        let before = if skip { state.memory.clone() } else { Memory::new() };
         // Nobody else holds the objective's memory now, so that it can be changed in place.
         state.memory.clear();
         let mut noise = state.noise.clone();
-        let loss = objective.loss(state.model(), data, &mut noise);
+        let loss = objective.loss(state.model(), data.clone(), &mut noise);
         state.memory = objective.memory();
         let gradients = if loss.is_tracked() {
             Optimizer::gradients(state.model(), loss.backward())
         } else {
             BTreeMap::new()
         };
-        if gradients.is_empty() {
+        let Some(square_norm) = Optimizer::square_norm(&gradients) else {
             return Err(TrainError::NoGradient { step: state.step });
+        };
+        // Adam and the average know only of the steps that were not skipped.
+        let done = state.step - state.skips.total;
+        let rate = state.learning_rate(settings, state.step);
+        if look {
+            let attempt = Attempt {
+                data: &data,
+                model: state.model(),
+                health: objective.health(),
+                loss: &loss,
+                gradients: &gradients,
+                square_norm: &square_norm,
+                step_size: rate / (1.0 - settings.adam.decays[0].powf(done as f64 + 1.0)),
+                rate,
+            };
+            if let Some(reason) = attempt.wrong() {
+                // If energies had come apart before, that is where it began, and nothing to be skipped.
+                state.check()?;
+                return if skip { self.skip(noise, before, reason) } else { Err(state.diverged(reason)) };
+            }
         }
-        let n = state.step as f64;
+        let n = done as f64;
         let update = AdamStep {
-            step: state.step + 1,
-            learning_rate: state.learning_rate(settings, state.step),
+            step: done + 1,
+            learning_rate: rate,
             decays: settings.adam.decays,
             epsilon: settings.adam.epsilon,
             gradient_scale: 1.0,
             average_decay: settings.average_decay.min((1.0 + n) / (10.0 + n)),
         };
-        state.update(|optimizer, model| optimizer.step(model, gradients, settings.clip_norm, update));
-        state.noise = noise;
-        state.record(loss, objective.health());
+        let (norm, clip) = (square_norm.clone(), settings.clip_norm);
+        state.update(|optimizer, model| optimizer.step(model, gradients, norm, clip, update));
+        (state.noise, state.last_rate) = (noise, rate);
+        state.record(loss, objective.health(), (!look).then_some(square_norm));
         Ok(())
+    }
+
+    /// Leaves a step out: all is as before it but its number and its noise.
+    fn skip(&mut self, noise: Noise, before: Memory, reason: Divergence) -> Result<(), TrainError> {
+        self.objective.forget();
+        if !before.is_empty() {
+            let back = self.objective.recall(before.clone());
+            back.map_err(|reason| TrainError::Memory { reason })?;
+        }
+        self.state.skip(noise, before, reason.clone());
+        let (skipped, limit, step) = (self.state.skips.in_a_row, self.settings.skip_limit, self.state.step);
+        if skipped <= limit { Ok(()) } else { Err(TrainError::Skipped { skipped, limit, step, reason }) }
     }
 }

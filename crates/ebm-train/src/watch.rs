@@ -1,71 +1,158 @@
 //! An eye on every step that costs no reading.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 
-use crate::{Divergence, Health};
+use crate::Divergence;
 
-/// The greatest size of a loss: any finite number of 32 bits.
-const FINITE: f64 = f32::MAX as f64;
 /// The step of what has not happened; every true step is smaller, and exact in 32 bits below 2²⁴.
 const NEVER: f64 = 1e30;
 
-/// Sees on the device, at every step, whether the loss is a number and the energies stay together.
+/// Sees on the device, at every step, whether some numbers stay within their bounds.
 ///
 /// What it saw is read only when somebody asks, and names the first step that was wrong, even if it has
 /// come right since.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
-    loss: Option<Alarm>,
-    gap: Option<(Alarm, f64)>,
+    alarm: Option<Alarm>,
+    /// What is known on the host.
+    known: Option<(u64, Divergence)>,
 }
 
-/// The first step at which a number was out of its bounds, and that number, `[1]` each.
+/// A number of a step that is watched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Watched {
+    /// The mean energy of the data less that of the negatives, and how far it may be from 0.
+    Gap(f64),
+    /// The loss.
+    Loss,
+    /// The square of the gradient's length.
+    SquareNorm,
+}
+
+/// For each number that is watched, `[n]`, the first step at which it was out of its bounds, and what it was.
 #[derive(Clone, Debug)]
 struct Alarm {
+    watched: Vec<Watched>,
+    bounds: Tensor<1>,
     step: Tensor<1>,
     value: Tensor<1>,
 }
 
 impl Watch {
-    /// Looks at the loss, `[1]`, and at the sampler of `step`.
-    pub fn look(&mut self, step: u64, loss: Tensor<1>, health: Option<&Health>) {
-        self.loss = Some(Alarm::after(self.loss.take(), step, loss, FINITE));
-        if let Some(health) = health {
-            let before = self.gap.take().map(|(alarm, _)| alarm);
-            let alarm = Alarm::after(before, step, health.gap(), health.gap_bound);
-            self.gap = Some((alarm, health.gap_bound));
-        }
+    /// Looks at the numbers of `step`, `[1]` each: the cause before what it causes.
+    pub fn look(&mut self, step: u64, numbers: Vec<(Watched, Tensor<1>)>) {
+        let Some((_, first)) = numbers.first() else { return };
+        let (device, dtype) = (first.device(), first.dtype());
+        let (watched, values): (Vec<_>, Vec<_>) = numbers.into_iter().unzip();
+        let values = Tensor::cat(values.into_iter().map(|value| value.cast(dtype)).collect(), 0);
+        let before = self.alarm.take();
+        let before = match before {
+            Some(alarm) if alarm.watched == watched => alarm,
+            other => {
+                // Another objective: what was seen of the one before is kept.
+                self.known = self.known.take().or_else(|| other?.read());
+                let n = [watched.len()];
+                let bounds: Vec<f64> = watched.iter().map(Watched::bound).collect();
+                let bounds = Tensor::from_data(TensorData::new(bounds, n), (&device, dtype));
+                let full = |number: f64| Tensor::full(n, number, (&device, dtype));
+                Alarm { watched, bounds, step: full(NEVER), value: full(0.0) }
+            }
+        };
+        self.alarm = Some(before.after(step, values));
+    }
+
+    /// Takes to heart what was found on the host.
+    pub fn tell(&mut self, step: u64, reason: Divergence) {
+        self.known.get_or_insert((step, reason));
     }
 
     /// The first step that was wrong, and what was wrong with it; waits for the device.
     pub fn alarm(&self) -> Option<(u64, Divergence)> {
-        let loss = self.loss.as_ref().and_then(Alarm::read);
-        let loss = loss.map(|(step, loss)| (step, Divergence::Loss { loss }));
-        let gap = self.gap.as_ref().and_then(|(alarm, bound)| {
-            let (step, gap) = alarm.read()?;
-            Some((step, Divergence::EnergyGap { gap, bound: *bound }))
-        });
-        // The gap is the cause where both are of one step.
-        [gap, loss].into_iter().flatten().min_by_key(|(step, _)| *step)
+        let seen = self.alarm.as_ref().and_then(Alarm::read);
+        [seen, self.known.clone()].into_iter().flatten().min_by_key(|(step, _)| *step)
+    }
+}
+
+impl Watched {
+    fn bound(&self) -> f64 {
+        // The greatest size of anything else: any finite number of 32 bits.
+        if let Self::Gap(bound) = *self { bound } else { f64::from(f32::MAX) }
+    }
+
+    fn divergence(&self, value: f64) -> Divergence {
+        match *self {
+            Self::Gap(bound) => Divergence::EnergyGap { gap: value, bound },
+            Self::Loss => Divergence::Loss { loss: value },
+            Self::SquareNorm => Divergence::GradientLength { length: value.sqrt() },
+        }
     }
 }
 
 impl Alarm {
-    /// The alarm after `value` has been seen; what is no number is out of all bounds.
-    fn after(before: Option<Self>, step: u64, value: Tensor<1>, bound: f64) -> Self {
-        let full = |number: f64| Tensor::full([1], number, (&value.device(), value.dtype()));
-        let Self { step: first, value: wrong } =
-            before.unwrap_or_else(|| Self { step: full(NEVER), value: full(0.0) });
-        let sound = value.clone().is_nan().bool_not().bool_and(value.clone().abs().lower_equal_elem(bound));
-        let now = full(step as f64).mask_fill(sound, NEVER);
-        let sooner = now.clone().lower(first.clone());
-        Self { step: first.min_pair(now), value: wrong.mask_where(sooner, value) }
+    /// The alarm after `values`, `[n]`, have been seen; what is no number is out of all bounds.
+    fn after(self, step: u64, values: Tensor<1>) -> Self {
+        let number = values.clone().is_nan().bool_not();
+        let sound = number.bool_and(values.clone().abs().lower_equal(self.bounds.clone()));
+        let now = self.step.full_like(step as f64).mask_fill(sound, NEVER);
+        let sooner = now.clone().lower(self.step.clone());
+        Self { step: self.step.min_pair(now), value: self.value.mask_where(sooner, values), ..self }
     }
 
-    fn read(&self) -> Option<(u64, f64)> {
+    fn read(&self) -> Option<(u64, Divergence)> {
         let data = Tensor::cat(vec![self.step.clone(), self.value.clone()], 0).into_data();
-        let mut numbers = data.iter::<f64>();
-        let (step, value) = (numbers.next()?, numbers.next()?);
-        (step < NEVER / 2.0).then_some((step as u64, value))
+        let numbers: Vec<f64> = data.iter::<f64>().collect();
+        let (steps, values) = numbers.split_at(self.watched.len());
+        let seen = self.watched.iter().zip(steps.iter().zip(values));
+        // Of one step, the first is the cause.
+        let (watched, (step, value)) =
+            seen.filter(|(_, (step, _))| **step < NEVER / 2.0).min_by(|a, b| a.1.0.total_cmp(b.1.0))?;
+        Some((*step as u64, watched.divergence(*value)))
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// What is seen of steps with these gaps, losses and squares, the gap within ±5.
+    fn seen(steps: &[[f32; 3]]) -> Option<(u64, Divergence)> {
+        let mut watch = Watch::default();
+        for (step, numbers) in (1..).zip(steps) {
+            let [gap, loss, square] = numbers.map(|number| Tensor::from_data([number], &Device::flex()));
+            let numbers = [(Watched::Gap(5.0), gap), (Watched::Loss, loss), (Watched::SquareNorm, square)];
+            watch.look(step, numbers.into());
+        }
+        watch.alarm()
+    }
+
+    #[test]
+    fn the_first_step_that_was_wrong_is_named_with_its_first_cause() {
+        const SOUND: [f32; 3] = [-5.0, -3e38, 4.0];
+        assert_eq!(seen(&[SOUND; 4]), None);
+        let (step, reason) = seen(&[SOUND, [0.0, 1.0, f32::INFINITY], [9.0, 1.0, 1.0], SOUND]).unwrap();
+        assert_eq!((step, reason), (2, Divergence::GradientLength { length: f64::INFINITY }));
+        let (step, reason) = seen(&[SOUND, SOUND, [f32::NAN, f32::NAN, f32::NAN], [9.0; 3]]).unwrap();
+        assert!(step == 3 && matches!(reason, Divergence::EnergyGap { gap, bound: 5.0 } if gap.is_nan()));
+        assert_eq!(
+            seen(&[[0.0, f32::NEG_INFINITY, 1.0]]).unwrap().1,
+            Divergence::Loss { loss: f64::NEG_INFINITY }
+        );
+    }
+
+    #[test]
+    fn what_was_seen_of_another_objective_and_what_the_host_found_is_kept() {
+        let number = |number: f32| Tensor::from_data([number], &Device::flex());
+        let mut watch = Watch::default();
+        watch.look(1, vec![(Watched::Loss, number(f32::NAN))]);
+        watch.look(2, vec![(Watched::Gap(1.0), number(2.0)), (Watched::Loss, number(0.0))]);
+        assert_eq!(watch.alarm().unwrap().0, 1);
+
+        let mut watch = Watch::default();
+        watch.look(1, vec![(Watched::Loss, number(1.0))]);
+        watch.tell(2, Divergence::LearningRate { rate: 1e39 });
+        watch.tell(3, Divergence::LearningRate { rate: 1e40 });
+        assert_eq!(watch.alarm(), Some((2, Divergence::LearningRate { rate: 1e39 })));
     }
 }

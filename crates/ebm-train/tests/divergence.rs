@@ -84,7 +84,8 @@ fn energies_that_come_apart_end_the_run_at_the_next_look_with_the_step_they_did(
         }
         error => panic!("{error}"),
     }
-    assert_eq!(run.state().step(), first.next_multiple_of(20));
+    // the next look is that of step 20, if there is a number left until then
+    assert!((first..=first.next_multiple_of(20)).contains(&run.state().step()), "{}", run.state().step());
 }
 
 #[test]
@@ -146,7 +147,7 @@ fn a_run_that_diverges_goes_on_from_its_last_checkpoint_until_it_is_slow_enough(
 }
 
 #[test]
-fn a_finite_loss_does_not_hide_weights_that_are_no_numbers() {
+fn a_finite_loss_does_not_hide_a_gradient_that_is_no_number() {
     #[derive(Module, Debug)]
     struct Root {
         weight: Param<Tensor<1>>,
@@ -161,15 +162,19 @@ fn a_finite_loss_does_not_hide_weights_that_are_no_numbers() {
     let weight = Param::from_tensor(Tensor::ones([3], &Device::flex()));
     let state = TrainState::new(Root { weight }, Noise::seeded(1));
     let mut run = Trainer::new(state, RootLoss, settings()).unwrap();
-    run.step(batches(0).unwrap()).unwrap();
-    assert_eq!(run.state().loss(), 0.0);
-    let folder = tempfile::tempdir().unwrap();
-    match checkpoints(folder.path()).save(run.state()) {
-        Err(TrainError::Diverged { step: 1, reason: Divergence::State { tensor } }) => {
-            assert_eq!(tensor, "weight");
+    match run.step(batches(0).unwrap()) {
+        Err(TrainError::Diverged { step: 1, reason: Divergence::Gradient { parameter, value } }) => {
+            assert!(parameter == "weight" && value.is_nan(), "{parameter}: {value}");
         }
         other => panic!("{other:?}"),
     }
+    // the weight is what it was, and all the same nobody can keep what comes after
+    assert_eq!(run.state().model().weight.val().into_data().iter::<f64>().collect::<Vec<_>>(), [1.0; 3]);
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        checkpoints(folder.path()).save(run.state()),
+        Err(TrainError::Diverged { step: 1, .. })
+    ));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -228,7 +233,7 @@ fn what_a_checkpoint_says_of_a_plain_run_is_what_it_always_said() {
         serde_json::from_slice(&fs::read(path.join("manifest.json")).unwrap()).unwrap();
     let mut keys: Vec<_> = manifest.as_object().unwrap().keys().cloned().collect();
     keys.sort();
-    assert_eq!(keys, ["config_hash", "files", "format", "noise", "seal", "step"]);
+    assert_eq!(keys, ["config_hash", "files", "format", "loss", "noise", "seal", "step"]);
 
     // and an objective that wants more of it says so
     let state = checkpoints(folder.path()).latest(&model()).unwrap().state;

@@ -50,6 +50,60 @@ fn a_run_resumed_at_every_step_ends_in_the_same_bytes() {
     assert!(bits(&run) == bits(&whole), "the weights differ");
 }
 
+#[test]
+fn ten_resumes_one_after_another_from_any_step_on_end_in_the_same_bytes() {
+    const CHAINED: u64 = 10;
+    let steps = STEPS + CHAINED;
+    let mut whole = begin(mlp(), steps);
+    whole.run(batches(2), &mut quiet).unwrap();
+    for first in 1..=STEPS {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = checkpoints(folder.path());
+        let mut run = begin(mlp(), steps);
+        for stop in first..first + CHAINED {
+            let mut until = |event: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> {
+                let there = event.state.step() == stop;
+                Ok(if there { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            };
+            run.run(batches(2), &mut until).unwrap();
+            checkpoints.save(run.state()).unwrap();
+            let state = checkpoints.latest(&mlp()).unwrap().state;
+            assert_eq!(state.step(), stop);
+            run = Trainer::new(state, objective(), settings(steps)).unwrap();
+        }
+        run.run(batches(2), &mut quiet).unwrap();
+        assert!(bits(&run) == bits(&whole), "ten resumes from step {first} on");
+        assert_eq!(run.state().loss().to_bits(), whole.state().loss().to_bits());
+    }
+}
+
+#[test]
+fn a_run_resumed_with_another_number_of_threads_each_time_ends_in_the_same_bytes() {
+    const MOST: usize = 8;
+    let network = || unet(&device());
+    let whole = in_threads(1, || {
+        let mut run = begin(network(), MOST as u64);
+        run.run(batches(64), &mut quiet).unwrap();
+        bits(&run)
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoints(folder.path());
+    checkpoints.save(begin(network(), MOST as u64).state()).unwrap();
+    let mut last = Vec::new();
+    for threads in 1..=MOST {
+        last = in_threads(threads, || {
+            let state = checkpoints.latest(&network()).unwrap().state;
+            let mut run = Trainer::new(state, objective(), settings(MOST as u64)).unwrap();
+            let mut stop =
+                |_: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Break(())) };
+            run.run(batches(64), &mut stop).unwrap();
+            checkpoints.save(run.state()).unwrap();
+            bits(&run)
+        });
+    }
+    assert!(last == whole, "one to eight threads in turn and one alone differ");
+}
+
 type Persistent = PersistentContrastiveDivergence<Langevin>;
 
 /// Eight of forty chains a step, some of which begin anew.
@@ -94,11 +148,14 @@ fn a_run_with_a_replay_buffer_resumed_at_every_step_ends_in_the_same_bytes() {
     assert_eq!(buffers.len(), STEPS as usize, "the buffer changes at every step");
 }
 
+fn in_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
 #[test]
 fn threads_do_not_change_a_bit() {
     let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
+        in_threads(threads, || {
             let mut run = begin(unet(&device()), 4);
             run.run(batches(64), &mut quiet).unwrap();
             bits(&run)
@@ -173,9 +230,13 @@ fn a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoints() {
         Ok(if step == 21 { batch * f64::NAN } else { batch })
     };
     let error = run.run(poisoned, &mut quiet).unwrap_err();
-    // batch 21 is that of step 22, and the trainer looks at step 40
-    assert!(matches!(error, TrainError::Diverged { step: 22, reason: Divergence::Loss { .. } }), "{error}");
-    assert_eq!(run.state().step(), 40);
+    // batch 21 is that of step 22
+    let first = Divergence::Batch { row: 0, column: 0, value: f64::NAN }.to_string();
+    match error {
+        TrainError::Diverged { step, reason } => assert_eq!((step, reason.to_string()), (22, first)),
+        error => panic!("{error}"),
+    }
+    assert_eq!(run.state().step(), 21);
     assert!(checkpoints.save(run.state()).is_err());
     assert_eq!(checkpoints.latest(&mlp()).unwrap().state.step(), 0);
 }

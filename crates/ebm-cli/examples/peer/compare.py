@@ -2,7 +2,7 @@
 """Our times beside PyTorch's, in one run: blocks of theirs and of ours alternate, and a ratio above 1 is in our favour.
 
   cargo build --release -p ebm-cli --bin ebm --example peer
-  python3 crates/ebm-cli/examples/peer/compare.py [--only TEXT] [--mnist DIR]
+  python3 crates/ebm-cli/examples/peer/compare.py [--only TEXT] [--mnist DIR] [--growth]
 
 Needs PyTorch and numpy. Both sides use as many threads. glibc gives large freed blocks back to the kernel, and
 PyTorch's operations then pay for their pages anew; so this program starts itself again with an allocator that keeps
@@ -40,6 +40,7 @@ def arguments():
     parser.add_argument("--programs", type=Path, default=Path(target) / "release", help="where ebm lies")
     parser.add_argument("--mnist", type=Path, help="the folder of MNIST's files, for the row `memory`")
     parser.add_argument("--instructions", choices=["avx2", "scalar"], help="what our kernels may use at most")
+    parser.add_argument("--growth", action="store_true", help="the network also in other sizes, ten minutes")
     parser.add_argument("--untuned", action="store_true", help="leave PyTorch's allocator alone")
     return parser.parse_args()
 
@@ -126,44 +127,59 @@ def operations(options):
             report(name, pairs)
 
 
-def reference(options):
-    """The reference network: PyTorch's in this process, ours by `ebm bench`."""
-    names = {"train": "reference training step, batch 64", "score": "reference score, batch 64"}
-    if not any(wanted(options, name) for name in names.values()):
+def network(options, batch, width, rounds, names):
+    """A network of the reference's kind: PyTorch's in this process, ours by `ebm bench`."""
+    if not any(wanted(options, name) for name in names):
         return
     import torch
 
     import networks
 
     torch.set_num_threads(options.threads)
-    model, optimiser = networks.reference()
-    y, sigma = torch.rand(64, 784) * 2 - 1, torch.ones(64)
+    model, optimiser = networks.reference(width)
+    y, sigma = torch.rand(batch, 784) * 2 - 1, torch.ones(batch)
 
     def score():
         with torch.no_grad():
             model(y, sigma)
 
-    def median_of_fifteen(function):
-        times = []
-        for _ in range(18):
+    def median(function):
+        """Of fifteen calls after three, or of as many as fit into six seconds, but three."""
+        times, began = [], time.perf_counter()
+        while len(times) < 6 or len(times) < 18 and time.perf_counter() - began < 6:
             call = time.perf_counter()
             function()
             times.append(time.perf_counter() - call)
         return statistics.median(times[3:])
 
     def theirs():
-        step = median_of_fifteen(lambda: networks.reference_step(model, optimiser, y))
-        return step, median_of_fifteen(score)
+        step = median(lambda: networks.reference_step(model, optimiser, y))
+        return step, median(score)
 
     def ours():
         command = [options.programs / "ebm", "bench", "--json", "--backend", "flex"]
+        command += ["--batch-size", str(batch), "--width", str(width)]
         output = subprocess.run(command, check=True, capture_output=True, env=plain_environment(options)).stdout
         speed = json.loads(output)
-        return 64 / speed["train_images_per_second"], 64 / speed["score_images_per_second"]
+        return batch / speed["train_images_per_second"], batch / speed["score_images_per_second"]
 
-    pairs = paired(theirs, ours, options.rounds)
-    for i, name in enumerate(names.values()):
+    pairs = paired(theirs, ours, rounds)
+    for i, name in enumerate(names):
         report(name, [(theirs[i], ours[i]) for theirs, ours in pairs], "ms", 1e3)
+
+
+def reference(options):
+    """The reference network itself."""
+    names = ["reference training step, batch 64", "reference score, batch 64"]
+    network(options, 64, 32, options.rounds, names)
+
+
+def growth(options):
+    """The same at other sizes of batch and of network."""
+    for width in (32, 64, 128) if options.growth else ():
+        for batch in (16, 64, 256):
+            size = f"batch {batch}, width {width}"
+            network(options, batch, width, min(3, options.rounds), [f"training step, {size}", f"score, {size}"])
 
 
 def run(command, options, folder):
@@ -225,6 +241,7 @@ def main():
         first_sample(options, Path(folder))
         memory(options, Path(folder))
     reference(options)
+    growth(options)
     operations(options)
 
 

@@ -114,9 +114,9 @@ class PlaneScore(nn.Sequential):
         )
 
 
-def reference():
-    """The reference network, and its optimiser."""
-    model = Preconditioned(UNet(), sigma_data=0.5)
+def reference(width=32):
+    """The reference network, or one of another width, and its optimiser."""
+    model = Preconditioned(UNet(width), sigma_data=0.5)
     return model, torch.optim.Adam(model.parameters(), lr=1e-3)
 
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, anyhow};
 use indicatif::ProgressBar;
@@ -17,7 +17,12 @@ pub struct Downloader {
     agent: Agent,
     attempts: u32,
     pause: Duration,
+    /// How long a download may be slower than [`LEAST_PACE`].
+    grace: Duration,
 }
+
+/// Bytes a second, on average, below which a download is given up: each byte may be on time and the whole never.
+const LEAST_PACE: f64 = 1024.0;
 
 /// Why an attempt failed, and whether another may do better.
 struct Failure {
@@ -39,14 +44,24 @@ impl Downloader {
             tls = tls.root_certs(root_certificates(Path::new(&path))?);
         }
         let config = patient().tls_config(tls.build());
-        Ok(Self { agent: config.build().new_agent(), attempts: 3, pause: Duration::from_secs(1) })
+        Ok(Self {
+            agent: config.build().new_agent(),
+            attempts: 3,
+            pause: Duration::from_secs(1),
+            grace: Duration::from_secs(60),
+        })
     }
 
     /// A client for a server on this computer: no proxy, no pause.
     #[cfg(test)]
     pub fn for_tests() -> Self {
         let config = patient().proxy(None).timeout_per_read(Some(Duration::from_secs(5)));
-        Self { agent: config.build().new_agent(), attempts: 3, pause: Duration::ZERO }
+        Self {
+            agent: config.build().new_agent(),
+            attempts: 3,
+            pause: Duration::ZERO,
+            grace: Duration::from_millis(300),
+        }
     }
 
     /// Downloads `url` into a scratch file in `folder`, which disappears when dropped.
@@ -92,7 +107,8 @@ impl Downloader {
         bar.set_length(announced.unwrap_or(limit));
         let scratch = tempfile::Builder::new().prefix(".download-").tempfile_in(folder);
         let mut scratch = scratch.map_err(|e| Failure::lasting(e.into()))?;
-        let received = receive(&mut body.as_reader().take(limit.saturating_add(1)), &mut scratch, bar)?;
+        let mut body = body.as_reader().take(limit.saturating_add(1));
+        let received = self.receive(&mut body, &mut scratch, bar)?;
         if received > limit {
             return Err(Failure::lasting(anyhow!("more than the {limit} bytes expected")));
         }
@@ -100,6 +116,31 @@ impl Downloader {
             return Err(Failure::passing(anyhow!("{received} bytes of {length} came")));
         }
         rewound(scratch).map_err(Failure::lasting)
+    }
+
+    fn receive(
+        &self,
+        body: &mut dyn Read,
+        scratch: &mut NamedTempFile,
+        bar: &ProgressBar,
+    ) -> Result<u64, Failure> {
+        let (began, mut buffer, mut received) = (Instant::now(), vec![0; 1 << 16], 0);
+        loop {
+            let n = body
+                .read(&mut buffer)
+                .map_err(|e| Failure::passing(Error::from(e).context("the connection broke")))?;
+            if n == 0 {
+                return Ok(received);
+            }
+            scratch.write_all(&buffer[..n]).map_err(|e| Failure::lasting(e.into()))?;
+            received += n as u64;
+            bar.set_position(received);
+            let late = began.elapsed().saturating_sub(self.grace).as_secs_f64();
+            if (received as f64) < LEAST_PACE * late {
+                let seconds = began.elapsed().as_secs();
+                return Err(Failure::passing(anyhow!("too slow: {received} bytes came in {seconds} s")));
+            }
+        }
     }
 }
 
@@ -119,7 +160,18 @@ impl Failure {
             ureq::Error::Protocol(_) => true,
             _ => false,
         };
-        Self { error: error.into(), may_pass }
+        let hint = match &error {
+            ureq::Error::StatusCode(407) => {
+                Some("a proxy asks for a login, as in HTTPS_PROXY=http://NAME:PASSWORD@HOST")
+            }
+            ureq::Error::StatusCode(401 | 403) => Some("the server or a proxy before it refuses"),
+            ureq::Error::StatusCode(502..=504) => {
+                Some("the server cannot be reached by its proxy, or is busy")
+            }
+            _ => None,
+        };
+        let error = Error::from(error);
+        Self { error: hint.map_or_else(|| anyhow!("{error}"), |hint| anyhow!("{error}: {hint}")), may_pass }
     }
 }
 
@@ -146,22 +198,6 @@ fn root_certificates(path: &Path) -> Result<RootCerts> {
         .collect();
     anyhow::ensure!(!certificates.is_empty(), "SSL_CERT_FILE {} has no certificate", path.display());
     Ok(RootCerts::new_with_certs(&certificates))
-}
-
-fn receive(body: &mut dyn Read, scratch: &mut NamedTempFile, bar: &ProgressBar) -> Result<u64, Failure> {
-    let mut buffer = vec![0; 1 << 16];
-    let mut received = 0;
-    loop {
-        let n = body
-            .read(&mut buffer)
-            .map_err(|e| Failure::passing(Error::from(e).context("the connection broke")))?;
-        if n == 0 {
-            return Ok(received);
-        }
-        scratch.write_all(&buffer[..n]).map_err(|e| Failure::lasting(e.into()))?;
-        received += n as u64;
-        bar.set_position(received);
-    }
 }
 
 fn rewound(scratch: NamedTempFile) -> Result<NamedTempFile> {

@@ -372,3 +372,84 @@ fn the_second_address_is_asked_when_the_first_fails() {
     };
     assert!(download(&[wrong, closed, good]).0.is_ok());
 }
+
+/// Sends a byte now and then of a file that never ends.
+fn dribble() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/digits.gz", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut request = [0; 1024];
+                let _ = std::io::Read::read(&mut stream, &mut request);
+                let mut answered =
+                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n").is_ok();
+                while answered {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    answered = stream.write_all(&[7]).is_ok();
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn a_server_whose_every_byte_is_on_time_and_whose_file_is_not_is_given_up() {
+    let began = std::time::Instant::now();
+    let (result, left) = download(&[dribble()]);
+    let message = format!("{:#}", result.unwrap_err());
+    assert!(message.contains("too slow") && left.is_empty(), "{message}");
+    // The whole would take 800 seconds, and three times that with every attempt.
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_a_proxy_answers_is_named_for_what_it_is() {
+    let page = b"<html><h1>Bad Gateway</h1></html>";
+    let html = format!("Content-Type: text/html\r\nContent-Length: {}\r\n", page.len());
+    for (status, why, asked) in [
+        ("407 Proxy Authentication Required", "a proxy asks for a login", 1),
+        ("403 Forbidden", "refuses", 1),
+        ("502 Bad Gateway", "cannot be reached by its proxy", 3),
+        ("503 Service Unavailable", "is busy", 3),
+        ("504 Gateway Timeout", "cannot be reached by its proxy", 3),
+        ("200 OK", "is a login or proxy between?", 1),
+    ] {
+        let (url, served) = serve(vec![answer(status, &html, page)]);
+        let (result, left) = download(&[url]);
+        let message = format!("{:#}", result.unwrap_err());
+        let code = status.split(' ').next().filter(|code| *code != "200").unwrap_or_default();
+        assert!(message.contains(why) && message.contains(code) && left.is_empty(), "{message}");
+        assert_eq!(served.load(Ordering::SeqCst), asked, "{status}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_where_a_file_belongs_is_replaced_and_never_followed() {
+    let (root, from, to) = folders();
+    std::fs::create_dir(&to).unwrap();
+    let outside = root.path().join("outside");
+    std::fs::write(&outside, "not to be touched").unwrap();
+    std::os::unix::fs::symlink(&outside, to.join("digits")).unwrap();
+    std::fs::write(from.join("digits.gz"), gzip(&digits())).unwrap();
+    let dataset = right(&["http://127.0.0.1:1/digits.gz".into()]);
+    fetch(&dataset, &Source::Folder(from), &to).unwrap();
+    assert_eq!(std::fs::read(&outside).unwrap(), b"not to be touched");
+    assert!(!to.join("digits").is_symlink());
+    assert_eq!(std::fs::read(to.join("digits")).unwrap(), digits());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_where_a_file_belongs_is_replaced_and_not_waited_for() {
+    let (_root, from, to) = folders();
+    std::fs::create_dir(&to).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(to.join("digits")).status().unwrap().success());
+    std::fs::write(from.join("digits.gz"), gzip(&digits())).unwrap();
+    let dataset = right(&["http://127.0.0.1:1/digits.gz".into()]);
+    fetch(&dataset, &Source::Folder(from), &to).unwrap();
+    assert_eq!(std::fs::read(to.join("digits")).unwrap(), digits());
+}

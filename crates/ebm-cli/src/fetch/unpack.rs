@@ -38,6 +38,10 @@ pub fn accept(packed: &File, origin: &str, download: &Download, folder: &Path) -
 /// Whether the file at `path` has the size and the hash that it should have.
 pub fn is_right(path: &Path, file: &Content) -> bool {
     let right = || -> io::Result<bool> {
+        // A pipe would be waited for.
+        if !std::fs::metadata(path)?.is_file() {
+            return Ok(false);
+        }
         let mut opened = File::open(path)?;
         let same_size = opened.metadata()?.len() == file.bytes;
         Ok(same_size && copy(&mut opened, &mut io::sink(), file.bytes)?.1 == file.sha256)

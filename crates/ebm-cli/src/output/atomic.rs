@@ -1,11 +1,14 @@
 //! A file that is complete or absent: written beside its place, flushed, synced, renamed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
+
+/// What the names of files begin with that are being written.
+const PREFIX: &str = ".draft-";
 
 /// A file being written beside its final place; dropped without [`Draft::commit`], it is removed.
 pub struct Draft {
@@ -23,7 +26,7 @@ impl Draft {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("could not make the folder {}", folder.display()))?;
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".draft-");
+        builder.prefix(PREFIX);
         // A scratch file is private to its owner by default, and its mode survives the renaming.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -31,6 +34,15 @@ impl Draft {
             .tempfile_in(folder)
             .with_context(|| format!("could not write in {}", folder.display()))?;
         Ok(Self { file: BufWriter::with_capacity(1 << 16, file), path: path.to_owned() })
+    }
+
+    /// Has what was written so far reach the disk.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn sync(&mut self) -> Result<()> {
+        self.file.flush()?;
+        Ok(self.file.get_ref().as_file().sync_all()?)
     }
 
     /// Makes the file appear under its name, safe from a loss of power.
@@ -65,6 +77,52 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Re
     let mut draft = Draft::of(path)?;
     fill(&mut draft)?;
     draft.commit()
+}
+
+/// Makes the folder `path` of what `fill` puts into an empty one, in place of one that is there, or leaves everything
+/// as it was.
+///
+/// # Errors
+/// Those of `fill`, and those of the file system.
+pub fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let beside = folder_of(path);
+    fs::create_dir_all(beside).with_context(|| format!("could not make the folder {}", beside.display()))?;
+    let draft = tempfile::Builder::new().prefix(PREFIX).tempdir_in(beside);
+    let draft = draft.with_context(|| format!("could not write in {}", beside.display()))?;
+    let (new, old) = (draft.path().join("new"), draft.path().join("old"));
+    let failed = || format!("could not write {}", path.display());
+    fs::create_dir(&new).with_context(failed)?;
+    fill(&new)?;
+    if path.exists() {
+        fs::rename(path, &old).with_context(failed)?;
+    }
+    fs::rename(&new, path).with_context(failed)?;
+    sync_folder(beside).with_context(failed)
+}
+
+/// Removes from `folder`, if there is one, what a process that died was writing; for whoever alone writes there.
+///
+/// # Errors
+/// Those of the file system.
+pub fn clear(folder: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if !entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX)) {
+            continue;
+        }
+        // A link is removed, and not what it leads to.
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -131,6 +189,35 @@ mod tests {
 
         assert_eq!(names(folder.path()), ["taken"]);
         assert!(path.is_dir());
+    }
+
+    #[test]
+    fn a_folder_takes_the_place_of_the_one_before_or_leaves_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/a.zarr");
+        write_folder(&path, |new| Ok(std::fs::write(new.join("one"), b"1")?)).unwrap();
+        write_folder(&path, |new| Ok(std::fs::write(new.join("two"), b"2")?)).unwrap();
+        assert_eq!(names(&path), ["two"]);
+        assert!(write_folder(&path, |_| anyhow::bail!("the disk is full")).is_err());
+        assert_eq!(
+            (names(&path), names(path.parent().unwrap())),
+            (vec!["two".into()], vec!["a.zarr".into()])
+        );
+    }
+
+    #[test]
+    fn what_a_dead_process_was_writing_is_cleared_away_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write(&path, |out| Ok(out.write_all(b"whole")?)).unwrap();
+        std::mem::forget(Draft::of(&path).unwrap());
+        std::fs::create_dir_all(folder.path().join(".draft-folder/half")).unwrap();
+        assert_eq!(names(folder.path()).len(), 3);
+
+        clear(folder.path()).unwrap();
+
+        assert_eq!(names(folder.path()), ["a.txt"]);
+        clear(&folder.path().join("none")).unwrap();
     }
 
     #[cfg(unix)]

@@ -27,6 +27,24 @@ impl Shape {
     }
 }
 
+/// What is known of each draw of chains beside its place, `[chain, draw]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statistic {
+    /// As ArviZ calls it.
+    pub name: &'static str,
+    /// One a draw.
+    pub values: StatisticValues,
+}
+
+/// The values of a [`Statistic`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum StatisticValues {
+    /// Which may be infinite or none.
+    Numbers(Vec<f32>),
+    /// Whether it is so.
+    Flags(Vec<bool>),
+}
+
 /// Samples in memory, with what a picture of them may show besides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
@@ -35,6 +53,7 @@ pub struct Samples {
     film: Vec<Vec<f32>>,
     background: Vec<f32>,
     landscape: Option<Landscape>,
+    statistics: Vec<Statistic>,
 }
 
 impl Samples {
@@ -68,7 +87,14 @@ impl Samples {
         if values.is_empty() || expected != Some(values.len()) {
             bail!("samples of shape {dims:?} do not fit {} numbers", values.len());
         }
-        Ok(Self { shape, values, film: Vec::new(), background: Vec::new(), landscape: None })
+        Ok(Self {
+            shape,
+            values,
+            film: Vec::new(),
+            background: Vec::new(),
+            landscape: None,
+            statistics: Vec::new(),
+        })
     }
 
     /// The way to the samples, frame by frame, each of the samples' own shape: what a `.gif` shows before them.
@@ -99,6 +125,30 @@ impl Samples {
     pub fn on(mut self, landscape: Landscape) -> Self {
         self.landscape = Some(landscape);
         self
+    }
+
+    /// The same draws of chains with what is known of each.
+    ///
+    /// # Errors
+    /// If they are no draws of chains, or a statistic has not one value for each.
+    pub fn with_statistics(mut self, statistics: Vec<Statistic>) -> Result<Self> {
+        let Shape::Chains { chains, draws, .. } = self.shape else { bail!("statistics are of chains") };
+        for Statistic { name, values } in &statistics {
+            let n = match values {
+                StatisticValues::Numbers(values) => values.len(),
+                StatisticValues::Flags(values) => values.len(),
+            };
+            if n != chains * draws {
+                bail!("{n} values of {name} for {} draws", chains * draws);
+            }
+        }
+        self.statistics = statistics;
+        Ok(self)
+    }
+
+    /// What is known of each draw; empty if nothing is.
+    pub fn statistics(&self) -> &[Statistic] {
+        &self.statistics
     }
 
     /// What a row is.
@@ -144,6 +194,15 @@ mod tests {
         assert_eq!(Shape::Images { n: 5, channels: 1, height: 3, width: 2 }.dims(), [5, 3, 2]);
         assert_eq!(Shape::Images { n: 5, channels: 3, height: 4, width: 2 }.dims(), [5, 3, 4, 2]);
         assert_eq!(Shape::Chains { chains: 1, draws: 2, dim: 3 }.dims(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn statistics_are_of_chains_and_one_a_draw() {
+        let flags = |n| vec![Statistic { name: "diverging", values: StatisticValues::Flags(vec![true; n]) }];
+        let chains = Samples::chains(vec![0.0; 12], [2, 3, 2]).unwrap();
+        assert_eq!(chains.clone().with_statistics(flags(6)).unwrap().statistics(), flags(6));
+        assert!(chains.with_statistics(flags(5)).is_err());
+        assert!(Samples::table(vec![0.0; 12], [6, 2]).unwrap().with_statistics(flags(6)).is_err());
     }
 
     #[test]

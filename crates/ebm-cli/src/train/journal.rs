@@ -13,17 +13,21 @@ use serde_json::{Value, json};
 /// The journal of a run, and standard output where lines of JSON are wanted there too.
 pub struct Journal {
     file: File,
+    /// Bytes of whole lines.
+    length: u64,
     echo: bool,
+    /// Steps between lines of progress; 0 leaves only the last one.
+    every: u64,
     began: Instant,
 }
 
 impl Journal {
     /// Opens the journal at `path` to go on after `step`: later lines, which a killed run may have left, are
-    /// dropped, as is a last line that was cut.
+    /// dropped, as is a last line that was cut. It tells of the progress every `every` steps.
     ///
     /// # Errors
     /// If the file cannot be read or written.
-    pub fn open(path: &Path, step: u64, echo: bool) -> Result<Self> {
+    pub fn open(path: &Path, step: u64, every: u64, echo: bool) -> Result<Self> {
         let failed = || format!("could not open {}", path.display());
         let mut file = OpenOptions::new()
             .read(true)
@@ -34,21 +38,32 @@ impl Journal {
             .with_context(failed)?;
         let mut text = String::new();
         file.read_to_string(&mut text).with_context(failed)?;
-        file.set_len(kept(&text, step) as u64).with_context(failed)?;
-        file.seek(SeekFrom::End(0)).with_context(failed)?;
-        Ok(Self { file, echo, began: Instant::now() })
+        let length = kept(&text, step) as u64;
+        file.set_len(length).with_context(failed)?;
+        file.seek(SeekFrom::Start(length)).with_context(failed)?;
+        Ok(Self { file, length, echo, every, began: Instant::now() })
     }
 
-    /// Adds one line.
+    /// Adds one line, whole or not at all.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn write(&mut self, line: &Value) -> std::io::Result<()> {
-        self.file.write_all(format!("{line}\n").as_bytes())?;
-        if self.echo {
-            println!("{line}");
+        let text = format!("{line}\n");
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
+            let _ = self.file.set_len(self.length);
+            return Err(std::io::Error::new(
+                error.kind(),
+                format!("could not write to the journal: {error}"),
+            ));
         }
-        Ok(())
+        self.length += text.len() as u64;
+        if self.echo { std::io::stdout().write_all(text.as_bytes()) } else { Ok(()) }
+    }
+
+    /// Whether it is the step to tell of the progress.
+    fn is_time<M>(&self, event: &Event<'_, M>, step: u64) -> bool {
+        event.is_last() || (self.every != 0 && step.is_multiple_of(self.every))
     }
 }
 
@@ -67,9 +82,18 @@ fn kept(text: &str, step: u64) -> usize {
 
 impl<M: burn::module::Module> Observer<M> for Journal {
     fn observe(&mut self, event: &Event<'_, M>) -> Result<ControlFlow<()>, BoxError> {
+        let step = event.state.step();
+        if let Some(reason) = event.state.skip_reason() {
+            let skipped = event.state.skipped();
+            let reason = reason.to_string();
+            self.write(&json!({"event": "skipped", "step": step, "reason": reason, "skipped": skipped}))?;
+        }
+        if !self.is_time(event, step) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let mut line = json!({
             "event": "progress",
-            "step": event.state.step(),
+            "step": step,
             "loss": event.state.loss(),
             "learning_rate": event.learning_rate(),
             "seconds": self.began.elapsed().as_secs_f64(),

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
+use burn::module::Module;
 use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
 use ebm_model::{Architecture, Init, Input, Network};
@@ -11,6 +12,7 @@ use ebm_ops::Noise;
 use ebm_train::{TrainState, Trainer};
 
 use crate::backend::Backend;
+use crate::bounds;
 use crate::config::Config;
 use crate::model_file::Content;
 use crate::objective::Loss;
@@ -52,6 +54,7 @@ impl Parts {
         let data = Arc::new(Data::open(&config.data, &noise.derive("data"))?);
         let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
         let content = content(&config.model, &data).map_err(usage)?;
+        bounds::run(&config)?;
         let background = background(&data, &content, &noise)?;
         let device = backend.device()?;
         let network = config.model.build(&Init::new(noise.derive("init"), &device)).map_err(usage)?;
@@ -65,6 +68,13 @@ impl Parts {
     /// The state before the first step.
     pub fn beginning(&self) -> TrainState<Network> {
         TrainState::new(self.network.clone(), self.noise.derive("objective"))
+    }
+
+    /// About as many bytes as a checkpoint has: weights, two moments and the average, and what the loss remembers.
+    pub fn checkpoint_bytes(&self) -> u64 {
+        let numbers =
+            4 * self.network.num_params() + self.config.objective.remembers(self.config.model.dim());
+        4 * numbers as u64
     }
 
     /// The trainer that goes on at `state`.

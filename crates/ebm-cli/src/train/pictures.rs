@@ -13,6 +13,7 @@ use crate::model_file::Content;
 use crate::output::{self, Format};
 use crate::run_folder::RunFolder;
 use crate::sampler::Sampler;
+use crate::train::interrupt::Interrupt;
 
 /// Draws a few samples with the averaged weights, always from the same noise, so that one sees the same
 /// pictures grow better.
@@ -35,12 +36,16 @@ pub struct Pictures {
     pub background: Vec<f32>,
     /// Where the path is told.
     pub bar: ProgressBar,
+    /// What a picture that is not done yet is given up for.
+    pub interrupt: Interrupt,
 }
 
 impl Observer<Network> for Pictures {
     fn observe(&mut self, event: &Event<'_, Network>) -> Result<ControlFlow<()>, BoxError> {
         let network = event.state.average();
-        let drawn = self.sampler.draw(&network, self.shape, &self.noise, &self.device, false, |_| {})?;
+        let flow = |_| self.interrupt.flow();
+        let drawn = self.sampler.draw_while(&network, self.shape, &self.noise, &self.device, false, flow)?;
+        let Some(drawn) = drawn else { return Ok(ControlFlow::Break(())) };
         let samples = self.content.samples(drawn.values, self.shape[0])?.over(self.background.clone())?;
         let samples = landscape::under(samples, &network, self.sigma, &self.content, &self.device)?;
         if Format::Png.check(samples.shape()).is_ok() {

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ebm_model::Network;
 use ebm_train::{
-    BoxError, Checkpoints, Event, Every, Finish, Observer, Observers, TrainError, TrainState, Trainer,
+    BoxError, Checkpoints, Divergence, Event, Every, Finish, Observer, Observers, TrainError, TrainState,
+    Trainer,
 };
 use serde_json::json;
 
@@ -28,11 +29,11 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Trains from `state` until the last step or a signal; a run that diverges goes back to its last healthy
-    /// state, so often as the configuration allows.
+    /// Trains from `state` until the last step or a signal; a run of contrastive divergence that diverges goes back
+    /// to its last healthy state, so often as the configuration allows.
     ///
     /// # Errors
-    /// Whatever keeps a step from being done or recorded, a divergence too many among it.
+    /// Whatever keeps a step from being done or recorded, a divergence among it.
     pub fn to_the_end(
         &self,
         state: TrainState<Network>,
@@ -43,17 +44,18 @@ impl<'a> Run<'a> {
         let mut observers = self.observers(journal, state.step());
         let mut trainer = parts.trainer(state)?;
         loop {
-            let diverged = match trainer.run(|step| Ok(batches.batch(step, &parts.device)?), &mut observers) {
+            let error = match trainer.run(|step| Ok(batches.batch(step, &parts.device)?), &mut observers) {
                 Ok(finish) => return Ok((trainer, finish)),
-                Err(error @ TrainError::Diverged { .. }) => error,
-                Err(error) => return Err(error.into()),
+                Err(error) => error,
             };
-            if parts.config.record.retreats <= trainer.state().retreats() {
-                return Err(diverged.into());
+            if !self.may_retreat(&error, trainer.state().retreats()) {
+                return Err(error).with_context(|| self.what_is_left());
             }
+            let diverged = error;
             let state = self.retreat(trainer.state())?;
             // What the journal says after that step did not come to be.
-            let mut journal = Journal::open(&folder.journal(), state.step(), json)?;
+            let every = parts.config.record.journal_every;
+            let mut journal = Journal::open(&folder.journal(), state.step(), every, json)?;
             journal.write(&json!({
                 "event": "retreat",
                 "step": state.step(),
@@ -64,6 +66,23 @@ impl<'a> Run<'a> {
             say(&format!("{diverged}; going on from step {} with half of the learning rate", state.step()));
             observers = self.observers(journal, state.step());
             trainer = parts.trainer(state)?;
+        }
+    }
+
+    /// Whether smaller steps may keep this from happening: of the model's or of the sampler's, not of what the data
+    /// are.
+    fn may_retreat(&self, error: &TrainError, retreats: u32) -> bool {
+        let config = &self.parts.config;
+        let of_the_model = matches!(error, TrainError::Diverged { reason, .. }
+            if !matches!(reason, Divergence::Batch { .. } | Divergence::LearningRate { .. }));
+        of_the_model && config.objective.is_contrastive() && retreats < config.record.retreats
+    }
+
+    /// Where a run that cannot go on has come to, in a line.
+    fn what_is_left(&self) -> String {
+        match self.checkpoints.latest(&self.parts.network) {
+            Ok(restored) => format!("the run ends; its last checkpoint is {}", restored.path.display()),
+            Err(_) => "the run ends without a checkpoint".into(),
         }
     }
 
@@ -96,6 +115,7 @@ impl<'a> Run<'a> {
             device: parts.device.clone(),
             background: parts.background.clone(),
             bar: progress.bar(),
+            interrupt: interrupt.clone(),
         };
         let checkpoint = |event: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> {
             checkpoints.save(event.state)?;
@@ -103,7 +123,7 @@ impl<'a> Run<'a> {
         };
         let mut observers: Vec<Box<dyn Observer<Network> + 'a>> = vec![
             Box::new(progress),
-            Box::new(Every { steps: record.journal_every, observer: journal }),
+            Box::new(journal),
             Box::new(Every { steps: record.checkpoint_every, observer: checkpoint }),
         ];
         if 0 < record.picture_samples {

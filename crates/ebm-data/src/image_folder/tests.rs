@@ -1,5 +1,5 @@
 use burn_dataset::Dataset;
-use image::{GrayImage, Luma, LumaA, Rgb, RgbImage, Rgba};
+use image::{GrayImage, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
@@ -55,6 +55,7 @@ fn colour_becomes_planes_and_opaque_alpha_is_dropped() {
     assert_eq!(set.pixels(0), [0, 1, 10, 11, 20, 21]);
     assert_eq!(set.pixels(1), [7, 7, 8, 8, 9, 9]);
 
+    let folder = tempdir().unwrap();
     image::GrayAlphaImage::from_pixel(2, 1, LumaA([7, 254])).save(folder.path().join("3.png")).unwrap();
     let error = read(&folder, Split::Train).unwrap_err().to_string();
     assert!(error.contains("3.png") && error.contains("transparent"), "{error}");
@@ -134,4 +135,39 @@ fn a_link_out_of_the_folder_is_not_followed() {
     let set = read(&folder, Split::Train).unwrap();
     assert_eq!((set.len(), set.classes()), (2, &["a".to_string()][..]));
     assert!((0..2).all(|i| set.pixels(i)[0] == 1));
+}
+
+/// The checksum of a PNG chunk.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(
+            crc ^ u32::from(byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
+        )
+    })
+}
+
+#[test]
+fn a_picture_that_claims_more_than_its_bytes_can_hold_is_refused_by_its_header() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("x.png");
+    GrayImage::new(40, 40).save(&file).unwrap();
+    let mut png = fs::read(&file).unwrap();
+    png[16..20].copy_from_slice(&16_000u32.to_be_bytes());
+    png[20..24].copy_from_slice(&16_000u32.to_be_bytes());
+    let crc = crc(&png[12..29]).to_be_bytes();
+    png[29..33].copy_from_slice(&crc);
+    fs::write(&file, &png).unwrap();
+    let error = read(&folder, Split::Train).unwrap_err().to_string();
+    assert!(error.contains("claims 16000×16000 pixels"), "{error}");
+
+    fs::remove_file(&file).unwrap();
+    let file = folder.path().join("x.jpg");
+    RgbImage::new(32, 32).save_with_format(&file, ImageFormat::Jpeg).unwrap();
+    let mut jpeg = fs::read(&file).unwrap();
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame of a baseline picture");
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0x1f, 0xff, 0x1f, 0xff]);
+    fs::write(&file, &jpeg).unwrap();
+    let error = read(&folder, Split::Train).unwrap_err().to_string();
+    assert!(error.contains("claims 8191×8191 pixels"), "{error}");
 }

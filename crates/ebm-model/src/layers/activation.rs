@@ -3,7 +3,7 @@
 use std::fmt;
 
 use burn::tensor::Tensor;
-use ebm_ops::activation::{Activation as Function, derivative, pullback};
+use ebm_ops::activation::{Activation as Function, curvature as curved, derivative, pullback};
 use serde::{Deserialize, Serialize};
 
 use crate::{Jet, Layer};
@@ -63,11 +63,10 @@ impl<const D: usize> Layer<D> for Activation {
 
     fn push(&self, jet: Jet<D>) -> Jet<D> {
         let Jet { value: z, slope, curvature } = jet;
-        let bent = derivative(z.clone(), self.function(), 2) * slope.clone().square();
         Jet {
             value: self.value(z.clone()),
-            slope: pullback(z.clone(), self.function(), slope),
-            curvature: bent + pullback(z, self.function(), curvature),
+            slope: pullback(z.clone(), self.function(), slope.clone()),
+            curvature: curved(z, self.function(), slope, curvature),
         }
     }
 

@@ -55,6 +55,27 @@ impl<B: ActivationFunctionOps> Backward<B, 2> for Pullback {
     }
 }
 
+/// The step of σ″(z) ż² + σ′(z) z̈, whose parents are z, ż and z̈.
+#[derive(Debug)]
+struct Curvature;
+
+impl<B: ActivationFunctionOps> Backward<B, 3> for Curvature {
+    type State = ([NodeId; 3], Activation);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (kept, function) = ops.state;
+        let [z, slope, curvature] = kept.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
+        let gradients = || B::activation_curvature_backward(z, slope, curvature, grad, function);
+        let (for_z, for_slope, for_curvature) = span("activation gradient", gradients);
+        for (node, gradient) in ops.parents.into_iter().zip([for_z, for_slope, for_curvature]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
 impl<B: ActivationFunctionOps, C: CheckpointStrategy> ActivationFunctionOps for Autodiff<B, C> {
     fn activation(x: FloatTensor<Self>, function: Activation, order: usize) -> FloatTensor<Self> {
         match Derivative.prepare::<C>([x.node()]).compute_bound().stateful() {
@@ -80,6 +101,28 @@ impl<B: ActivationFunctionOps, C: CheckpointStrategy> ActivationFunctionOps for 
             OpsKind::UnTracked(step) => {
                 step.finish(B::activation_pullback(z.into_primitive(), g.into_primitive(), function))
             }
+        }
+    }
+
+    fn activation_curvature(
+        z: FloatTensor<Self>,
+        slope: FloatTensor<Self>,
+        curvature: FloatTensor<Self>,
+        function: Activation,
+    ) -> FloatTensor<Self> {
+        let tracked = [z, slope, curvature];
+        let nodes = tracked.each_ref().map(|tensor| tensor.node());
+        let step = Curvature.prepare::<C>(nodes).compute_bound().stateful();
+        let value = |tracked: [FloatTensor<Self>; 3]| {
+            let [z, slope, curvature] = tracked.map(|tensor| tensor.into_primitive());
+            B::activation_curvature(z, slope, curvature, function)
+        };
+        match step {
+            OpsKind::Tracked(mut step) => {
+                let kept = tracked.each_ref().map(|tensor| step.checkpoint(tensor));
+                step.finish((kept, function), value(tracked))
+            }
+            OpsKind::UnTracked(step) => step.finish(value(tracked)),
         }
     }
 }

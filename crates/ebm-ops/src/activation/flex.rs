@@ -1,5 +1,6 @@
 //! The operations on the CPU in single precision.
 
+use burn::backend::flex::FlexTensor;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Flex, tensor::FloatTensor};
 use burn::tensor::DType;
@@ -7,6 +8,8 @@ use pulp::{Simd, WithSimd};
 
 use super::{Activation, ActivationFunctionOps, plain};
 use crate::buffer::{self, CHUNK};
+use crate::elementwise::{self, Elementwise};
+use crate::lanes::Lanes;
 use crate::{simd, vector};
 
 impl ActivationFunctionOps for Flex {
@@ -44,36 +47,109 @@ impl ActivationFunctionOps for Flex {
         if [&z, &g, &grad].iter().any(|tensor| tensor.dtype() != DType::F32) {
             return plain::pullback_backward::<Self>(z, g, grad, function);
         }
-        let (z, g, arch) = (buffer::contiguous(z), buffer::contiguous(g), simd::arch());
-        let (shape, z, g) = (z.layout().shape().clone(), z.storage::<f32>(), g.storage::<f32>());
-        let mut for_z = Vec::with_capacity(z.len());
-        let side = &mut for_z.spare_capacity_mut()[..z.len()];
-        let for_g = buffer::update_with(grad, CHUNK, side, CHUNK, |i, grad, bent| {
-            let (z, g) = (&z[i * CHUNK..][..grad.len()], &g[i * CHUNK..][..grad.len()]);
-            let bent = bent.write_copy_of_slice(g);
-            arch.dispatch(Pair { z, bent, grad, function });
+        let arch = simd::arch();
+        let (for_g, [for_z]) = beside(grad, z, [g], |grad, z, [g]| {
+            arch.dispatch(Rule { values: [g, grad], others: [z], function });
         });
-        // SAFETY: the chunks of `side` cover it, and each was written.
-        unsafe { for_z.set_len(z.len()) };
-        (buffer::tensor(for_z, shape), for_g)
+        (for_z, for_g)
+    }
+
+    fn activation_curvature(
+        z: FloatTensor<Self>,
+        slope: FloatTensor<Self>,
+        curvature: FloatTensor<Self>,
+        function: Activation,
+    ) -> FloatTensor<Self> {
+        if [&z, &slope, &curvature].iter().any(|tensor| tensor.dtype() != DType::F32) {
+            return plain::curvature::<Self>(z, slope, curvature, function);
+        }
+        let (z, slope, arch) = (buffer::contiguous(z), buffer::contiguous(slope), simd::arch());
+        let (z, slope) = (z.storage::<f32>(), slope.storage::<f32>());
+        buffer::update(curvature, |i, curvature| {
+            let others = [z, slope].map(|whole| &whole[i * CHUNK..][..curvature.len()]);
+            arch.dispatch(Rule { values: [curvature], others, function });
+        })
+    }
+
+    fn activation_curvature_backward(
+        z: FloatTensor<Self>,
+        slope: FloatTensor<Self>,
+        curvature: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        function: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        if [&z, &slope, &curvature, &grad].iter().any(|tensor| tensor.dtype() != DType::F32) {
+            return plain::curvature_backward::<Self>(z, slope, curvature, grad, function);
+        }
+        let arch = simd::arch();
+        let arguments = [curvature, slope];
+        let (for_curvature, [for_z, for_slope]) =
+            beside(grad, z, arguments, |grad, z, [curvature, slope]| {
+                arch.dispatch(Rule { values: [curvature, slope, grad], others: [z], function });
+            });
+        (for_z, for_slope, for_curvature)
     }
 }
 
-/// Calls the closure with the derivative of a function on lanes.
+/// Runs `kernel` on chunks of `grad`, of `z`, and of copies of `arguments`, and returns the first and the last as
+/// they are then.
+fn beside<const N: usize>(
+    grad: FlexTensor,
+    z: FlexTensor,
+    arguments: [FlexTensor; N],
+    kernel: impl Fn(&mut [f32], &[f32], [&mut [f32]; N]) + Sync,
+) -> (FlexTensor, [FlexTensor; N]) {
+    let (z, arguments) = (buffer::contiguous(z), arguments.map(buffer::contiguous));
+    let (shape, z) = (z.layout().shape().clone(), z.storage::<f32>());
+    let n = z.len();
+    let mut results = [(); N].map(|()| Vec::with_capacity(n));
+    let mut rests = results.each_mut().map(|result| result.spare_capacity_mut()[..n].chunks_mut(CHUNK));
+    let mut side: Vec<_> = (0..n.div_ceil(CHUNK))
+        .map(|_| rests.each_mut().map(|rest| rest.next().expect("as many chunks as there are of z")))
+        .collect();
+    let grad = buffer::update_with(grad, CHUNK, &mut side, 1, |i, grad, side| {
+        let here = i * CHUNK..i * CHUNK + grad.len();
+        let mut arguments = arguments.iter();
+        let copies = side[0].each_mut().map(|place| {
+            let argument = arguments.next().expect("one for each result");
+            place.write_copy_of_slice(&argument.storage::<f32>()[here.clone()])
+        });
+        kernel(grad, &z[here], copies);
+    });
+    let results = results.map(|mut result| {
+        // SAFETY: the chunks of `side` cover its first n places, and each was written.
+        unsafe { result.set_len(n) };
+        buffer::tensor(result, shape.clone())
+    });
+    (grad, results)
+}
+
+/// A function of one number.
+trait Function {
+    fn of<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats;
+}
+
+/// Carries out the work with a derivative of an activation as the type `F`.
 macro_rules! with_derivative {
-    ($function:expr, $order:expr, |$derivative:ident| $work:expr) => {
+    ($function:expr, $order:expr, $F:ident => $work:expr) => {
         with_derivative!(
-            $function, $order, $derivative, $work,
+            $function, $order, $F, $work,
             (Silu, 0, silu), (Silu, 1, silu_slope), (Silu, 2, silu_second), (Silu, 3, silu_third),
             (Softplus, 0, softplus), (Softplus, 1, logistic), (Softplus, 2, bell), (Softplus, 3, bell_slope),
             (Tanh, 0, tanh), (Tanh, 1, tanh_slope), (Tanh, 2, tanh_second), (Tanh, 3, tanh_third)
         )
     };
-    ($function:expr, $order:expr, $derivative:ident, $work:expr,
+    ($function:expr, $order:expr, $F:ident, $work:expr,
      $(($name:ident, $number:literal, $lanes:ident)),*) => {
         match ($function, $order) {
             $((Activation::$name, $number) => {
-                let $derivative = vector::$lanes::<S>;
+                struct $F;
+                impl Function for $F {
+                    #[inline(always)]
+                    fn of<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
+                        vector::$lanes(lanes, x)
+                    }
+                }
                 $work
             })*
             (function, order) => unreachable!("a derivative of {function:?} of order {order}"),
@@ -94,13 +170,17 @@ impl WithSimd for Values<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { values, function, order } = self;
-        with_derivative!(function, order, |derivative| vector::update(
-            simd,
-            values,
-            [],
-            #[inline(always)]
-            |x, _| derivative(simd, x),
-        ));
+        with_derivative!(function, order, F => elementwise::update(simd, [values], [], &Image(F)));
+    }
+}
+
+/// The image under a function.
+struct Image<F>(F);
+
+impl<F: Function> Elementwise<1, 0> for Image<F> {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
+        [F::of(lanes, x)]
     }
 }
 
@@ -118,80 +198,103 @@ impl WithSimd for Products<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { x, grad, function, order } = self;
-        with_derivative!(function, order, |derivative| vector::update(
-            simd,
-            grad,
-            [x],
-            #[inline(always)]
-            |grad, [x]| simd.mul_f32s(grad, derivative(simd, x)),
-        ));
+        with_derivative!(function, order, F => elementwise::update(simd, [grad], [x], &TimesImage(F)));
     }
 }
 
-/// Replaces g, in `bent`, by `grad` g σ″(z), and `grad` by `grad` σ′(z).
-struct Pair<'a> {
-    z: &'a [f32],
-    bent: &'a mut [f32],
-    grad: &'a mut [f32],
+/// A number times the image of the one beside it.
+struct TimesImage<F>(F);
+
+impl<F: Function> Elementwise<1, 1> for TimesImage<F> {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [grad]: [L::Floats; 1], [x]: [L::Floats; 1]) -> [L::Floats; 1] {
+        [lanes.mul(grad, F::of(lanes, x))]
+    }
+}
+
+/// A rule that needs several derivatives of a function at `z`, the first of the others.
+struct Rule<'a, const M: usize, const N: usize> {
+    values: [&'a mut [f32]; M],
+    others: [&'a [f32]; N],
     function: Activation,
 }
 
-impl WithSimd for Pair<'_> {
+impl<const M: usize, const N: usize> WithSimd for Rule<'_, M, N>
+where
+    Derivatives<Silu>: Elementwise<M, N>,
+    Derivatives<Softplus>: Elementwise<M, N>,
+    Derivatives<Tanh>: Elementwise<M, N>,
+{
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { z, bent, grad, function } = self;
+        let Self { values, others, function } = self;
         match function {
-            Activation::Silu => pair(
-                simd,
-                z,
-                bent,
-                grad,
-                #[inline(always)]
-                |z| [vector::silu_slope(simd, z), vector::silu_second(simd, z)],
-            ),
-            Activation::Softplus => pair(
-                simd,
-                z,
-                bent,
-                grad,
-                #[inline(always)]
-                |z| [vector::logistic(simd, z), vector::bell(simd, z)],
-            ),
-            Activation::Tanh => pair(
-                simd,
-                z,
-                bent,
-                grad,
-                #[inline(always)]
-                |z| [vector::tanh_slope(simd, z), vector::tanh_second(simd, z)],
-            ),
+            Activation::Silu => elementwise::update(simd, values, others, &Derivatives(Silu)),
+            Activation::Softplus => elementwise::update(simd, values, others, &Derivatives(Softplus)),
+            Activation::Tanh => elementwise::update(simd, values, others, &Derivatives(Tanh)),
         }
     }
 }
 
-/// [`Pair`] for the first and the second of `derivatives`.
-#[inline(always)]
-fn pair<S: Simd>(
-    simd: S,
-    z: &[f32],
-    bent: &mut [f32],
-    grad: &mut [f32],
-    derivatives: impl Fn(S::f32s) -> [S::f32s; 2],
-) {
-    let (zs, z) = S::as_simd_f32s(z);
-    let (bents, bent) = S::as_mut_simd_f32s(bent);
-    let (grads, grad) = S::as_mut_simd_f32s(grad);
-    for ((z, bent), grad) in zs.iter().zip(bents).zip(grads) {
-        let [first, second] = derivatives(*z);
-        *bent = simd.mul_f32s(simd.mul_f32s(*grad, *bent), second);
-        *grad = simd.mul_f32s(*grad, first);
+/// σ′, σ″ and σ‴. They share their exponential, and what a rule does not use is not computed.
+trait Smooth {
+    fn derivatives<L: Lanes>(lanes: L, z: L::Floats) -> [L::Floats; 3];
+}
+
+macro_rules! smooth {
+    ($($name:ident: $first:ident, $second:ident, $third:ident;)*) => {
+        $(struct $name;
+
+        impl Smooth for $name {
+            #[inline(always)]
+            fn derivatives<L: Lanes>(lanes: L, z: L::Floats) -> [L::Floats; 3] {
+                [vector::$first(lanes, z), vector::$second(lanes, z), vector::$third(lanes, z)]
+            }
+        })*
+    };
+}
+
+smooth! {
+    Silu: silu_slope, silu_second, silu_third;
+    Softplus: logistic, bell, bell_slope;
+    Tanh: tanh_slope, tanh_second, tanh_third;
+}
+
+/// The rules, by what they are given.
+struct Derivatives<F>(F);
+
+/// The reverse rule's gradients: g and the gradient of g σ′(z) become those of z and of g.
+impl<F: Smooth> Elementwise<2, 1> for Derivatives<F> {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [g, grad]: [L::Floats; 2], [z]: [L::Floats; 1]) -> [L::Floats; 2] {
+        let [first, second, _] = F::derivatives(lanes, z);
+        [lanes.mul(lanes.mul(grad, g), second), lanes.mul(grad, first)]
     }
-    if !z.is_empty() {
-        let [first, second] = derivatives(simd.partial_load_f32s(z));
-        let (old_bent, old_grad) = (simd.partial_load_f32s(bent), simd.partial_load_f32s(grad));
-        simd.partial_store_f32s(bent, simd.mul_f32s(simd.mul_f32s(old_grad, old_bent), second));
-        simd.partial_store_f32s(grad, simd.mul_f32s(old_grad, first));
+}
+
+/// The curvature: σ″(z) slope² + σ′(z) curvature.
+impl<F: Smooth> Elementwise<1, 2> for Derivatives<F> {
+    #[inline(always)]
+    fn at<L: Lanes>(
+        &self,
+        lanes: L,
+        [curvature]: [L::Floats; 1],
+        [z, slope]: [L::Floats; 2],
+    ) -> [L::Floats; 1] {
+        let [first, second, _] = F::derivatives(lanes, z);
+        [lanes.mul_add(lanes.mul(second, slope), slope, lanes.mul(first, curvature))]
+    }
+}
+
+/// Its gradients: curvature, slope and the gradient of the result become those of z, slope and curvature.
+impl<F: Smooth> Elementwise<3, 1> for Derivatives<F> {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, x: [L::Floats; 3], [z]: [L::Floats; 1]) -> [L::Floats; 3] {
+        let ([curvature, slope, grad], [first, second, third]) = (x, F::derivatives(lanes, z));
+        let bent = lanes.mul_add(lanes.mul(third, slope), slope, lanes.mul(second, curvature));
+        let twice = lanes.add(slope, slope);
+        [lanes.mul(grad, bent), lanes.mul(lanes.mul(grad, second), twice), lanes.mul(grad, first)]
     }
 }

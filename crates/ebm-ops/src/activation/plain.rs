@@ -71,6 +71,33 @@ pub(super) fn pullback_backward<B: Backend>(
     (B::float_mul(B::float_mul(grad.clone(), g), second), B::float_mul(grad, first))
 }
 
+/// σ″(z) slope² + σ′(z) curvature.
+pub(super) fn curvature<B: Backend>(
+    z: FloatTensor<B>,
+    slope: FloatTensor<B>,
+    curvature: FloatTensor<B>,
+    function: Activation,
+) -> FloatTensor<B> {
+    let [first, second] = [1, 2].map(|order| derivative::<B>(z.clone(), function, order));
+    let bent = B::float_mul(second, B::float_mul(slope.clone(), slope));
+    B::float_add(bent, B::float_mul(first, curvature))
+}
+
+/// `grad` (σ‴(z) slope² + σ″(z) curvature), 2 `grad` σ″(z) slope and `grad` σ′(z).
+pub(super) fn curvature_backward<B: Backend>(
+    z: FloatTensor<B>,
+    slope: FloatTensor<B>,
+    curvature: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    function: Activation,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let [first, second, third] = [1, 2, 3].map(|order| derivative::<B>(z.clone(), function, order));
+    let bent = B::float_mul(third, B::float_mul(slope.clone(), slope.clone()));
+    let bent = B::float_add(bent, B::float_mul(second.clone(), curvature));
+    let along = times::<B>(B::float_mul(second, slope), 2.0);
+    (B::float_mul(grad.clone(), bent), B::float_mul(grad.clone(), along), B::float_mul(grad, first))
+}
+
 /// |x|, though at most [`SATURATED`], s(1 - s) and 2s - 1.
 struct Bell<F> {
     size: F,

@@ -302,6 +302,69 @@ fn the_reverse_rule_has_one_gradient_where_one_is_asked_for() {
     assert_eq!(numbers(leaf_g.grad(&gradient(&plain_z, &leaf_g)).unwrap()), whole[2]);
 }
 
+/// σ″(z) ż² + σ′(z) z̈, and its gradients in all three with the cotangent `by`.
+fn curved(function: Activation, [z, slope, bent, by]: [Tensor<1>; 4]) -> [Vec<f64>; 4] {
+    let leaves = [z, slope, bent].map(|tensor| tensor.autodiff().require_grad());
+    let [z, slope, bent] = leaves.clone();
+    let y = curvature(z, function, slope, bent);
+    let gradients = (y.clone() * by.autodiff()).sum().backward();
+    let [for_z, for_slope, for_bent] = leaves.map(|leaf| numbers(leaf.grad(&gradients).unwrap()));
+    [numbers(y.inner()), for_z, for_slope, for_bent]
+}
+
+fn four(n: usize, dtype: DType) -> [Tensor<1>; 4] {
+    ["z", "slope", "bent", "by"].map(|label| tensor(Noise::seeded(71).derive(label).normals(n), dtype))
+}
+
+#[test]
+fn the_curvature_and_its_gradients_are_sums_of_products_of_derivatives() {
+    for function in ALL {
+        for n in [1, 5, 17, 4099] {
+            let [z, slope, bent, by] = four(n, DType::F64).map(numbers);
+            for (dtype, epsilon) in [(DType::F32, f64::from(f32::EPSILON)), (DType::F64, 1e-15)] {
+                let [y, for_z, for_slope, for_bent] = curved(function, four(n, dtype));
+                for i in 0..n {
+                    let [[first, scale_1], [second, scale_2], [third, scale_3]] =
+                        [1, 2, 3].map(|order| formula(function, order, z[i]));
+                    let (square, by) = (slope[i] * slope[i], by[i]);
+                    let checks = [
+                        (y[i], second * square + first * bent[i], scale_2 * square + scale_1 * bent[i].abs()),
+                        (
+                            for_z[i],
+                            by * (third * square + second * bent[i]),
+                            by * (scale_3 * square + scale_2 * bent[i].abs()),
+                        ),
+                        (for_slope[i], 2.0 * by * second * slope[i], 2.0 * by * scale_2 * slope[i]),
+                        (for_bent[i], by * first, by * scale_1),
+                    ];
+                    for (found, expected, scale) in checks {
+                        // Those of the derivative, three products and a sum more.
+                        let tolerance = 12.0 * epsilon * scale.abs();
+                        assert!((found - expected).abs() <= tolerance, "{function:?}: {found}, {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_curvature_reads_strides_leaves_what_others_hold_and_does_not_depend_on_threads() {
+    for function in ALL {
+        let arguments = four(10_000, DType::F32);
+        let before = arguments.clone().map(numbers);
+        let whole = curved(function, arguments.clone());
+        assert_eq!(arguments.clone().map(numbers), before);
+        let flipped = curved(function, arguments.map(|tensor| tensor.flip([0])));
+        let back = flipped.map(|numbers| numbers.into_iter().rev().collect::<Vec<_>>());
+        assert_eq!(back, whole);
+        for threads in [1, 2, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert!(pool.install(|| curved(function, four(10_000, DType::F32))) == whole);
+        }
+    }
+}
+
 #[test]
 #[should_panic(expected = "a derivative of order 0, 1 or 2, found 3")]
 fn a_third_derivative_has_no_gradient_and_is_refused() {

@@ -7,10 +7,15 @@ use burn::tensor::DType;
 use pulp::{Simd, WithSimd};
 
 use super::{GroupNormOps, plain};
+use crate::elementwise::{self, Elementwise};
+use crate::lanes::Lanes;
 use crate::{buffer, simd, vector};
 
 /// Elements that are summed in single precision before the sum goes on in double.
 const RUN: usize = 2048;
+
+/// Deviations from the mean beyond which a number is no centre for sums of squares.
+const FAR: f64 = 2.0;
 
 impl GroupNormOps for Flex {
     fn group_norm_silu(
@@ -67,13 +72,15 @@ impl GroupNormOps for Flex {
                 arch.dispatch(Backward { x, grad, sums, gain, bias, statistics, pixels, wanted });
             })
         };
-        let [for_gain, for_bias] = [0, 1].map(|k| {
-            let mut total = vec![0.0; affine.rows * channels];
-            for (i, sum) in sums.iter().enumerate() {
-                total[i % (affine.rows * channels)] += sum[k];
+        let maps = affine.rows * channels;
+        let mut totals = [vec![0.0; maps], vec![0.0; maps]];
+        for image in sums.chunks_exact(maps) {
+            for (i, sum) in image.iter().enumerate() {
+                totals[0][i] += sum[0];
+                totals[1][i] += sum[1];
             }
-            buffer::tensor(total, [affine.rows, channels])
-        });
+        }
+        let [for_gain, for_bias] = totals.map(|total| buffer::tensor(total, [affine.rows, channels]));
         (wanted.then_some(for_x), for_gain, for_bias)
     }
 }
@@ -120,34 +127,89 @@ impl WithSimd for Forward<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { group, gain, bias, pixels, epsilon } = self;
         let n = group.len() as f64;
-        let mean = (moments(simd, group, 0.0)[0] / n) as f32;
-        // Rounding moved the mean; the sums about it tell by how much, and the difference matters where the
-        // mean is large beside the deviation.
-        let [remainder, square] = moments(simd, group, mean).map(|sum| sum / n);
+        // About an element of the group the sums lose nothing, unless it lies far out: then once more, about what
+        // was found to be the mean.
+        let mut about = group[0];
+        let mut found = moments(simd, group, about).map(|sum| sum / n);
+        if FAR * FAR * (found[1] - found[0] * found[0]) < found[0] * found[0] {
+            about += found[0] as f32;
+            found = moments(simd, group, about).map(|sum| sum / n);
+        }
+        let [remainder, square] = found;
         let inverse = 1.0 / (square - remainder * remainder + epsilon).sqrt();
-        let statistics = [mean, remainder as f32, inverse as f32];
+        let statistics = [about, remainder as f32, inverse as f32];
 
-        let mean = simd.splat_f32s(mean);
-        for (channel, (gain, bias)) in group.chunks_exact_mut(pixels).zip(gain.iter().zip(bias)) {
-            let [slope, level] = line(*gain, *bias, statistics);
-            let (slope, level) = (simd.splat_f32s(slope), simd.splat_f32s(level));
-            vector::update(
-                simd,
-                channel,
-                [],
-                #[inline(always)]
-                |x, _| vector::silu(simd, simd.mul_add_f32s(simd.sub_f32s(x, mean), slope, level)),
-            );
+        // The affine map by channels, then SiLU over several: its vectors do not end with every small channel.
+        let together = (RUN / pixels).max(1);
+        let maps = gain.chunks(together).zip(bias.chunks(together));
+        for (channels, (gain, bias)) in group.chunks_mut(together * pixels).zip(maps) {
+            for (channel, (gain, bias)) in channels.chunks_exact_mut(pixels).zip(gain.iter().zip(bias)) {
+                elementwise::update(simd, [channel], [], &Map::new(*gain, *bias, statistics));
+            }
+            elementwise::update(simd, [channels], [], &Silu);
         }
         statistics
     }
 }
 
-/// The slope and level with which gain · x̂ + bias = slope · (x - mean) + level.
-#[inline(always)]
-fn line(gain: f32, bias: f32, [_, remainder, inverse]: [f32; 3]) -> [f32; 2] {
-    let slope = gain * inverse;
-    [slope, bias - slope * remainder]
+/// gain · x̂ + bias as slope · (x - centre) + level.
+struct Map {
+    centre: f32,
+    slope: f32,
+    level: f32,
+}
+
+impl Map {
+    #[inline(always)]
+    fn new(gain: f32, bias: f32, [centre, remainder, inverse]: [f32; 3]) -> Self {
+        let slope = gain * inverse;
+        Self { centre, slope, level: bias - slope * remainder }
+    }
+}
+
+impl Elementwise<1, 0> for Map {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        [lanes.mul_add(d, lanes.all(self.slope), lanes.all(self.level))]
+    }
+}
+
+struct Silu;
+
+impl Elementwise<1, 0> for Silu {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [z]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
+        [vector::silu(lanes, z)]
+    }
+}
+
+/// A gradient times silu'(z), z the image of the number beside it.
+struct ThroughSilu(Map);
+
+impl Elementwise<1, 1> for ThroughSilu {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [grad]: [L::Floats; 1], x: [L::Floats; 1]) -> [L::Floats; 1] {
+        let [z] = self.0.at(lanes, x, []);
+        [lanes.mul(grad, vector::silu_slope(lanes, z))]
+    }
+}
+
+/// scale · g + (x - centre) · per_x + level, x the number beside g.
+struct Combination {
+    scale: f32,
+    centre: f32,
+    per_x: f32,
+    level: f32,
+}
+
+impl Elementwise<1, 1> for Combination {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [g]: [L::Floats; 1], [x]: [L::Floats; 1]) -> [L::Floats; 1] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        let level = lanes.mul_add(d, lanes.all(self.per_x), lanes.all(self.level));
+        [lanes.mul_add(g, lanes.all(self.scale), level)]
+    }
 }
 
 /// Σ (x - about) and Σ (x - about)².
@@ -171,15 +233,48 @@ fn moments<S: Simd>(simd: S, x: &[f32], about: f32) -> [f64; 2] {
             sums[0] = simd.add_f32s(sums[0], d);
             products[0] = simd.mul_add_f32s(d, d, products[0]);
         }
+        if !rest.is_empty() {
+            let (x, new) = elementwise::last(simd, run);
+            let d = simd.select_f32s(new, simd.sub_f32s(x, centre), simd.splat_f32s(0.0));
+            sums[1] = simd.add_f32s(sums[1], d);
+            products[1] = simd.mul_add_f32s(d, d, products[1]);
+        }
         sum += f64::from(total(simd, sums));
         squares += f64::from(total(simd, products));
-        for x in rest {
-            let d = f64::from(x - about);
-            sum += d;
-            squares += d * d;
-        }
     }
     [sum, squares]
+}
+
+/// Σ g (x - about) and Σ g.
+#[inline(always)]
+fn products<S: Simd>(simd: S, g: &[f32], x: &[f32], about: f32) -> [f64; 2] {
+    let (mut product, mut sum) = (0.0, 0.0);
+    let (zero, centre) = (simd.splat_f32s(0.0), simd.splat_f32s(about));
+    for (g, x) in g.chunks(RUN).zip(x.chunks(RUN)) {
+        let (vectors, rest) = S::as_simd_f32s(g);
+        let (fours, vectors) = vectors.as_chunks::<4>();
+        let (x_fours, x_vectors) = S::as_simd_f32s(x).0.as_chunks::<4>();
+        let (mut products, mut sums) = ([zero; 4], [zero; 4]);
+        for (g, x) in fours.iter().zip(x_fours) {
+            for k in 0..4 {
+                products[k] = simd.mul_add_f32s(g[k], simd.sub_f32s(x[k], centre), products[k]);
+                sums[k] = simd.add_f32s(sums[k], g[k]);
+            }
+        }
+        for (k, (g, x)) in vectors.iter().zip(x_vectors).enumerate() {
+            products[k] = simd.mul_add_f32s(*g, simd.sub_f32s(*x, centre), products[k]);
+            sums[k] = simd.add_f32s(sums[k], *g);
+        }
+        if !rest.is_empty() {
+            let ((g, new), (x, _)) = (elementwise::last(simd, g), elementwise::last(simd, x));
+            let g = simd.select_f32s(new, g, zero);
+            products[3] = simd.mul_add_f32s(g, simd.sub_f32s(x, centre), products[3]);
+            sums[3] = simd.add_f32s(sums[3], g);
+        }
+        product += f64::from(total(simd, products));
+        sum += f64::from(total(simd, sums));
+    }
+    [product, sum]
 }
 
 /// The sum of all lanes.
@@ -206,15 +301,18 @@ impl WithSimd for Backward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { x, grad, sums, gain, bias, statistics, pixels, wanted } = self;
-        let statistics @ [mean, remainder, inverse] = [statistics[0], statistics[1], statistics[2]];
-        let (n, centre) = (x.len() as f64, simd.splat_f32s(mean));
+        let statistics @ [about, remainder, inverse] = [statistics[0], statistics[1], statistics[2]];
+        let n = x.len() as f64;
 
-        // Through SiLU: g ← g · silu'(z), with Σ g (x - mean) and Σ g of each channel.
+        // Through SiLU: g ← g · silu'(z), then Σ g (x - centre) and Σ g of each channel.
+        // Sums of their own, for the processor sees further ahead where it has less to do.
         let (mut along, mut level) = (0.0, 0.0);
-        let channels = grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels));
-        for (c, (grad, x)) in channels.enumerate() {
-            let [slope, height] = line(gain[c], bias[c], statistics).map(|value| simd.splat_f32s(value));
-            let [product, sum] = through_silu(simd, grad, x, centre, slope, height);
+        let maps = gain.iter().zip(bias).map(|(gain, bias)| Map::new(*gain, *bias, statistics));
+        for ((grad, x), map) in grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels)).zip(maps) {
+            elementwise::update(simd, [grad], [x], &ThroughSilu(map));
+        }
+        for (c, (grad, x)) in grad.chunks_exact(pixels).zip(x.chunks_exact(pixels)).enumerate() {
+            let [product, sum] = products(simd, grad, x, about);
             let product = (product - f64::from(remainder) * sum) * f64::from(inverse);
             sums[c] = [product as f32, sum as f32];
             along += f64::from(gain[c]) * product;
@@ -225,61 +323,15 @@ impl WithSimd for Backward<'_> {
         }
 
         // Through the normalisation: (gain · g - mean of that - x̂ · mean of that with x̂) / deviation,
-        // as gain/deviation · g + (x - mean) · per_x + constant.
+        // as gain/deviation · g + (x - centre) · per_x + constant.
         let scale = f64::from(inverse);
         let per_x = -along / n * scale * scale;
         let constant = -level / n * scale - per_x * f64::from(remainder);
-        let (per_x, constant) = (simd.splat_f32s(per_x as f32), simd.splat_f32s(constant as f32));
         let channels = grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels));
         for ((grad, x), gain) in channels.zip(gain) {
-            let gain = simd.splat_f32s(gain * inverse);
-            vector::update(
-                simd,
-                grad,
-                [x],
-                #[inline(always)]
-                |g, [x]| {
-                    let level = simd.mul_add_f32s(simd.sub_f32s(x, centre), per_x, constant);
-                    simd.mul_add_f32s(g, gain, level)
-                },
-            );
+            let (per_x, level) = (per_x as f32, constant as f32);
+            let combination = Combination { scale: gain * inverse, centre: about, per_x, level };
+            elementwise::update(simd, [grad], [x], &combination);
         }
     }
-}
-
-/// g ← g · silu'(slope · (x - centre) + height); gives Σ g (x - centre) and Σ g of the new g.
-#[inline(always)]
-fn through_silu<S: Simd>(
-    simd: S,
-    grad: &mut [f32],
-    x: &[f32],
-    centre: S::f32s,
-    slope: S::f32s,
-    height: S::f32s,
-) -> [f64; 2] {
-    let (mut product, mut sum) = (0.0, 0.0);
-    for (grad, x) in grad.chunks_mut(RUN).zip(x.chunks(RUN)) {
-        let ((grad, grad_rest), (x, x_rest)) = (S::as_mut_simd_f32s(grad), S::as_simd_f32s(x));
-        let (mut products, mut sums) = (simd.splat_f32s(0.0), simd.splat_f32s(0.0));
-        for (grad, x) in grad.iter_mut().zip(x) {
-            let d = simd.sub_f32s(*x, centre);
-            let g = simd.mul_f32s(*grad, vector::silu_slope(simd, simd.mul_add_f32s(d, slope, height)));
-            *grad = g;
-            products = simd.mul_add_f32s(g, d, products);
-            sums = simd.add_f32s(sums, g);
-        }
-        if !x_rest.is_empty() {
-            // Lanes beyond the end load as zero, and a gradient of zero adds nothing.
-            let d = simd.sub_f32s(simd.partial_load_f32s(x_rest), centre);
-            let slope = vector::silu_slope(simd, simd.mul_add_f32s(d, slope, height));
-            let g = simd.mul_f32s(simd.partial_load_f32s(grad_rest), slope);
-            simd.partial_store_f32s(grad_rest, g);
-            products = simd.mul_add_f32s(g, d, products);
-            sums = simd.add_f32s(sums, g);
-        }
-        let [products, sums] = [products, sums].map(|lanes| simd.reduce_sum_f32s(lanes));
-        product += f64::from(products);
-        sum += f64::from(sums);
-    }
-    [product, sum]
 }

@@ -37,26 +37,30 @@ pub(super) fn map(chains: &[Vec<f64>], f: impl Fn(f64) -> f64) -> Vec<Vec<f64>> 
     chains.iter().map(|chain| chain.iter().map(|x| f(*x)).collect()).collect()
 }
 
-/// Φ⁻¹((r − 3/8)/(S + 1/4)) for the rank r of each of all S draws; equal draws share the mean of their ranks.
+/// The rank of each draw among all, from 1; equal draws share the mean of their ranks.
+pub(super) fn ranks(chains: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mut order: Vec<(usize, usize)> =
+        (0..chains.len()).flat_map(|c| (0..chains[c].len()).map(move |i| (c, i))).collect();
+    let value = |&(c, i): &(usize, usize)| chains[c][i];
+    order.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    let mut ranks = map(chains, |_| 0.0);
+    let mut first = 0;
+    for tied in order.chunk_by(|a, b| value(a) == value(b)) {
+        let rank = first as f64 + 0.5 * (tied.len() + 1) as f64;
+        tied.iter().for_each(|&(c, i)| ranks[c][i] = rank);
+        first += tied.len();
+    }
+    ranks
+}
+
+/// Φ⁻¹((r − 3/8)/(S + 1/4)) for the rank r of each of all S draws.
 ///
 /// # Reference
 /// Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), *Rank-normalization, folding, and localization*,
 /// §4.1.
 pub(super) fn rank_normalized(chains: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let mut order: Vec<(usize, usize)> =
-        (0..chains.len()).flat_map(|c| (0..chains[c].len()).map(move |i| (c, i))).collect();
-    let value = |&(c, i): &(usize, usize)| chains[c][i];
-    order.sort_by(|a, b| value(a).total_cmp(&value(b)));
-    let total = order.len() as f64;
-    let mut scores = map(chains, |_| 0.0);
-    let mut first = 0;
-    for tied in order.chunk_by(|a, b| value(a) == value(b)) {
-        let rank = first as f64 + 0.5 * (tied.len() + 1) as f64;
-        let score = normal_quantile((rank - 0.375) / (total + 0.25));
-        tied.iter().for_each(|&(c, i)| scores[c][i] = score);
-        first += tied.len();
-    }
-    scores
+    let total = chains.iter().map(Vec::len).sum::<usize>() as f64;
+    map(&ranks(chains), |rank| normal_quantile((rank - 0.375) / (total + 0.25)))
 }
 
 /// All draws in rising order.

@@ -6,8 +6,10 @@
 
 mod law;
 
+mod autocorrelation;
 mod effective_sample_size;
 mod r_hat;
+mod rank_histogram;
 mod standard_error;
 mod summary;
 
@@ -16,8 +18,10 @@ mod beta;
 mod chains;
 mod normal;
 
+pub use autocorrelation::autocorrelation;
 pub use effective_sample_size::{ess_basic, ess_bulk, ess_mean, ess_quantile, ess_sd, ess_tail};
 pub use law::{dkw_band, largest_gap};
 pub use r_hat::{r_hat, r_hat_basic, split_r_hat};
+pub use rank_histogram::rank_histogram;
 pub use standard_error::{mcse_mean, mcse_quantile, mcse_sd};
 pub use summary::Summary;

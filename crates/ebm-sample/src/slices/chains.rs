@@ -4,7 +4,7 @@ use ebm_ops::Noise;
 use rayon::prelude::*;
 
 use super::kernel::SliceKernel;
-use super::point::{Point, Step};
+use super::point::{Point, Room, Step};
 
 /// Markov chains on a log density of plain numbers, as an endless iterator, moved by all threads.
 ///
@@ -29,6 +29,7 @@ pub struct SliceChains<F, K> {
     log_density: F,
     kernel: K,
     points: Vec<Point>,
+    rooms: Vec<Room>,
     noise: Noise,
 }
 
@@ -57,8 +58,10 @@ where
         let dim = positions.first().map_or(0, Vec::len);
         let odd = positions.iter().find(|position| position.len() != dim);
         assert!(odd.is_none(), "positions have {dim} coordinates, found {:?}", odd.map(Vec::len));
-        let points = positions.into_par_iter().map(|position| Point::at(&log_density, position)).collect();
-        Self { log_density, kernel, points, noise }
+        let points: Vec<Point> =
+            positions.into_par_iter().map(|position| Point::at(&log_density, position)).collect();
+        let rooms = points.iter().map(Room::beside).collect();
+        Self { log_density, kernel, points, rooms, noise }
     }
 
     /// The same chains, moved by `kernel` from here on.
@@ -88,12 +91,17 @@ where
         let (n, dim) = (self.points.len(), self.points.first().map_or(0, |point| point.position.len()));
         let z = self.noise.normals_f64(n * dim);
         let words = if K::IS_TESTED { self.noise.words(n) } else { vec![0; n] };
-        let points = std::mem::take(&mut self.points).into_par_iter().enumerate().map(|(i, point)| {
+        let (kernel, log_density) = (&self.kernel, &self.log_density);
+        let step = |(i, (point, room)): (usize, (&mut Point, &mut Room))| {
             let u = f64::from(words[i]) * (-32f64).exp2();
-            self.kernel.step(&self.log_density, point, &z[i * dim..(i + 1) * dim], u)
-        });
-        let steps;
-        (self.points, steps) = points.unzip();
+            kernel.step(log_density, point, room, &z[i * dim..(i + 1) * dim], u)
+        };
+        // To hand a chain to another thread takes longer than a step of it may.
+        let steps = if n == 1 {
+            self.points.iter_mut().zip(&mut self.rooms).enumerate().map(step).collect()
+        } else {
+            self.points.par_iter_mut().zip(&mut self.rooms).enumerate().map(step).collect()
+        };
         let positions = self.points.iter().map(|point| point.position.clone()).collect();
         Some(SliceDraw { positions, steps })
     }

@@ -1,7 +1,7 @@
 //! The kernels on plain numbers.
 
-use super::point::{Point, Step};
-use crate::{Hmc, Langevin, Mala};
+use super::point::{Point, Room, Step};
+use crate::{Hmc, Langevin, Mala, Mass};
 
 /// A kernel that moves one chain on a log density of plain numbers, by the mathematics that it has on
 /// batches.
@@ -9,7 +9,7 @@ pub trait SliceKernel: Sync {
     /// Whether it has a Metropolis test, for which a uniform is drawn.
     const IS_TESTED: bool;
 
-    /// From `point` with the standard normals `z`, `[dim]`, and `u`, uniform on [0, 1).
+    /// Moves `point` by the standard normals `z`, `[dim]`, and `u`, uniform on [0, 1).
     ///
     /// `log_density(x, gradient)` gives log p(x) up to a constant and writes its gradient.
     ///
@@ -18,10 +18,11 @@ pub trait SliceKernel: Sync {
     fn step(
         &self,
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
-        point: Point,
+        point: &mut Point,
+        room: &mut Room,
         z: &[f64],
         u: f64,
-    ) -> (Point, Step);
+    ) -> Step;
 }
 
 impl SliceKernel for Langevin {
@@ -30,16 +31,18 @@ impl SliceKernel for Langevin {
     fn step(
         &self,
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
-        point: Point,
+        point: &mut Point,
+        _: &mut Room,
         z: &[f64],
         _: f64,
-    ) -> (Point, Step) {
+    ) -> Step {
         let eta = self.step_size();
-        let parts = point.position.iter().zip(&point.score).zip(z);
-        let moved = parts.map(|((x, s), z)| x + eta * s + (2.0 * eta).sqrt() * z);
-        let next = Point::at(log_density, moved.collect());
-        let diverged = !next.is_finite();
-        (next, Step { acceptance: 1.0, accepted: true, diverged, energy_error: 0.0 })
+        let (drift, diffusion) = (eta, (2.0 * eta).sqrt());
+        for ((x, s), z) in point.position.iter_mut().zip(&point.score).zip(z) {
+            *x += drift * s + diffusion * z;
+        }
+        point.log_density = log_density(&point.position, &mut point.score);
+        Step { acceptance: 1.0, accepted: true, diverged: !point.is_finite(), energy_error: 0.0 }
     }
 }
 
@@ -49,14 +52,15 @@ impl SliceKernel for Mala {
     fn step(
         &self,
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
-        point: Point,
+        point: &mut Point,
+        room: &mut Room,
         z: &[f64],
         u: f64,
-    ) -> (Point, Step) {
+    ) -> Step {
         // one leapfrog step of time √(2η) is the proposal, its energy error the log ratio
-        let scale = self.mass().roots(z.len());
-        let (end, kinetic) = leapfrog(log_density, &point, z, &scale, (2.0 * self.step_size()).sqrt(), 1);
-        point.decide(end, kinetic, u)
+        let step_size = (2.0 * self.step_size()).sqrt();
+        let kinetic = leapfrog(log_density, point, room, z, self.mass(), step_size, 1);
+        point.decide(&mut room.proposal, kinetic, u)
     }
 }
 
@@ -66,37 +70,46 @@ impl SliceKernel for Hmc {
     fn step(
         &self,
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
-        point: Point,
+        point: &mut Point,
+        room: &mut Room,
         z: &[f64],
         u: f64,
-    ) -> (Point, Step) {
-        let scale = self.mass().roots(z.len());
-        let (end, kinetic) = leapfrog(log_density, &point, z, &scale, self.step_size(), self.n_leapfrog());
-        point.decide(end, kinetic, u)
+    ) -> Step {
+        let kinetic = leapfrog(log_density, point, room, z, self.mass(), self.step_size(), self.n_leapfrog());
+        point.decide(&mut room.proposal, kinetic, u)
     }
 }
 
-/// Where `n` leapfrog steps of size ε lead, and the change of the kinetic energy; momenta are
-/// r = M^(−½)p, first `z`, and `scale` is M^(−½).
+/// Lets the proposal in `room` be where `n` leapfrog steps of size ε lead, and tells the change of the kinetic
+/// energy; momenta are r = M^(−½)p, first `z`.
 fn leapfrog(
     log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
     from: &Point,
+    room: &mut Room,
     z: &[f64],
-    scale: &[f64],
+    mass: &Mass,
     epsilon: f64,
     n: usize,
-) -> (Point, f64) {
-    let kick = |r: &mut [f64], score: &[f64], time: f64| {
-        r.iter_mut().zip(score).zip(scale).for_each(|((r, s), scale)| *r += time * scale * s);
-    };
-    let mut r = z.to_vec();
-    let mut at = from.clone();
-    kick(&mut r, &at.score, 0.5 * epsilon);
-    for step in 1..=n {
-        at.position.iter_mut().zip(&r).zip(scale).for_each(|((x, r), scale)| *x += epsilon * scale * r);
+) -> f64 {
+    let Room { proposal: at, momentum } = room;
+    let roots = mass.roots(z.len());
+    let scale = |i: usize| roots.map_or(1.0, |roots| roots[i]);
+    at.position.copy_from_slice(&from.position);
+    at.score.copy_from_slice(&from.score);
+    momentum.copy_from_slice(z);
+    let mut kick = 0.5 * epsilon;
+    for _ in 0..n {
+        for (i, ((x, r), s)) in at.position.iter_mut().zip(&mut *momentum).zip(&at.score).enumerate() {
+            *r += kick * scale(i) * s;
+            *x += epsilon * scale(i) * *r;
+        }
         at.log_density = log_density(&at.position, &mut at.score);
-        kick(&mut r, &at.score, if step == n { 0.5 * epsilon } else { epsilon });
+        kick = epsilon;
     }
-    let kinetic = r.iter().zip(z).map(|(r, z)| 0.5 * (r - z) * (r + z)).sum();
-    (at, kinetic)
+    let mut kinetic = 0.0;
+    for (i, ((r, s), z)) in momentum.iter().zip(&at.score).zip(z).enumerate() {
+        let r = r + 0.5 * epsilon * scale(i) * s;
+        kinetic += 0.5 * (r - z) * (r + z);
+    }
+    kinetic
 }

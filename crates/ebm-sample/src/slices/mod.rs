@@ -1,9 +1,13 @@
 //! Chains on a function of plain numbers, for targets that are no tensor model.
 
 mod chains;
+mod energy;
 mod kernel;
+mod log_density;
 mod point;
 
 pub use chains::{SliceChains, SliceDraw};
+pub use energy::SliceEnergy;
 pub use kernel::SliceKernel;
-pub use point::{Point, Step};
+pub use log_density::log_density_of;
+pub use point::{Point, Room, Step};

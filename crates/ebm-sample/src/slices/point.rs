@@ -1,4 +1,4 @@
-//! Where one chain is.
+//! Where one chain is, and where it may go.
 
 /// A position with the log density and its gradient there.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,19 +24,32 @@ impl Point {
         self.log_density.is_finite() && self.position.iter().chain(&self.score).all(|x| x.is_finite())
     }
 
-    /// `self` or `proposal`, as `u`, uniform on [0, 1), says; as [`MetropolisInfo`](crate::MetropolisInfo)
-    /// for batches.
-    pub(super) fn decide(self, proposal: Self, kinetic_error: f64, u: f64) -> (Self, Step) {
+    /// Goes to `proposal`, which is left with what was here, or stays, as `u`, uniform on [0, 1), says; as
+    /// [`MetropolisInfo`](crate::MetropolisInfo) for batches.
+    pub(super) fn decide(&mut self, proposal: &mut Self, kinetic_error: f64, u: f64) -> Step {
         let energy_error = self.log_density - proposal.log_density + kinetic_error;
         let sound = proposal.is_finite() && !energy_error.is_nan();
         let acceptance = if sound { (-energy_error).exp().min(1.0) } else { 0.0 };
-        let step = Step {
-            acceptance,
-            accepted: u < acceptance,
-            diverged: !sound || crate::metropolis::DIVERGENCE < energy_error,
-            energy_error,
-        };
-        (if step.accepted { proposal } else { self }, step)
+        let accepted = u < acceptance;
+        if accepted {
+            std::mem::swap(self, proposal);
+        }
+        let diverged = !sound || crate::metropolis::DIVERGENCE < energy_error;
+        Step { acceptance, accepted, diverged, energy_error }
+    }
+}
+
+/// What a chain needs for a step beside where it is; its numbers mean nothing between steps.
+#[derive(Clone, Debug)]
+pub struct Room {
+    pub(super) proposal: Point,
+    pub(super) momentum: Vec<f64>,
+}
+
+impl Room {
+    /// For chains of as many coordinates as `point` has.
+    pub fn beside(point: &Point) -> Self {
+        Self { proposal: point.clone(), momentum: vec![0.0; point.position.len()] }
     }
 }
 

@@ -1,32 +1,44 @@
-//! Several files written as one.
+//! Several files written as one, and removed as one.
+//!
+//! What is being written, was replaced, or is being removed has a hidden name, so that whoever looks for
+//! `step-N` finds it whole or not at all. A process that dies leaves such names behind; [`recover`] knows what
+//! each of them was.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::TrainError;
 
+/// A folder that is being written.
+const PARTIAL: &str = "partial";
+/// A folder that was whole and waits for its successor.
+const OLD: &str = "old";
+/// A folder that is being removed.
+const GONE: &str = "gone";
+
+/// Most bytes of a file of a checkpoint.
+const MAX_BYTES: u64 = 1 << 34;
+
 /// Writes `files` as the folder `parent/name`, complete or not at all; the folder's path.
 ///
 /// They are written to a hidden folder beside it, flushed to the disk, and renamed. A folder of that name
-/// that was there before is put aside first and removed last.
+/// that was there before is put aside first and removed last; if it holds the same bytes, it stays.
 pub(super) fn write_folder(
     parent: &Path,
     name: &str,
     files: &[(&str, Vec<u8>)],
 ) -> Result<PathBuf, TrainError> {
-    let (target, beside) = (parent.join(name), parent.join(format!(".{name}.partial")));
-    let aside = parent.join(format!(".{name}.old"));
-    fs::create_dir_all(parent).map_err(io("create", parent))?;
+    let target = parent.join(name);
+    if holds(&target, files) {
+        return Ok(target);
+    }
+    let (beside, aside) = (hidden(parent, name, PARTIAL), hidden(parent, name, OLD));
+    create(parent)?;
     for leftover in [&beside, &aside] {
         remove(leftover)?;
     }
-    let written = write_all(&beside, files).and_then(|()| {
-        if target.exists() {
-            fs::rename(&target, &aside).map_err(io("put aside", &target))?;
-        }
-        fs::rename(&beside, &target).map_err(io("rename", &beside))
-    });
+    let written = write_all(&beside, files).and_then(|()| replace(&beside, &target, &aside));
     if let Err(error) = written {
         let _ = fs::remove_dir_all(&beside);
         return Err(error);
@@ -36,9 +48,66 @@ pub(super) fn write_folder(
     Ok(target)
 }
 
+/// Removes `parent/name` at once for whoever looks for it.
+pub(super) fn remove_folder(parent: &Path, name: &str) -> Result<(), TrainError> {
+    let gone = hidden(parent, name, GONE);
+    remove(&gone)?;
+    fs::rename(parent.join(name), &gone).map_err(io("remove", &parent.join(name)))?;
+    remove(&gone)
+}
+
+/// Ends what a process that died in the middle of it had begun in `parent`: what it was writing or removing
+/// goes, and what it had put aside comes back if its successor never came.
+pub(super) fn recover(parent: &Path) -> Result<(), TrainError> {
+    let entries = match fs::read_dir(parent) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io("read", parent)(error)),
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let Some((name, state)) = name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once('.'))
+        else {
+            continue;
+        };
+        let target = parent.join(name);
+        match state {
+            OLD if name.starts_with("step-") && !target.exists() => {
+                fs::rename(entry.path(), &target).map_err(io("put back", &target))?;
+            }
+            PARTIAL | OLD | GONE if name.starts_with("step-") => remove(&entry.path())?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// The whole file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
-    fs::read(path).map_err(io("read", path))
+    ebm_model::weights::read_file(path, MAX_BYTES).map_err(io("read", path))
+}
+
+fn hidden(parent: &Path, name: &str, state: &str) -> PathBuf {
+    parent.join(format!(".{name}.{state}"))
+}
+
+/// Whether the folder is there and has these files.
+fn holds(folder: &Path, files: &[(&str, Vec<u8>)]) -> bool {
+    let same =
+        |(name, bytes): &(&str, Vec<u8>)| fs::read(folder.join(name)).is_ok_and(|found| found == *bytes);
+    folder.is_dir() && files.iter().all(same)
+}
+
+/// Makes the folder, and makes its name last.
+fn create(folder: &Path) -> Result<(), TrainError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).map_err(io("create", folder))?;
+    match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => flush(parent),
+        _ => Ok(()),
+    }
 }
 
 fn write_all(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), TrainError> {
@@ -55,6 +124,21 @@ fn write_all(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), TrainError>
     flush(folder)
 }
 
+/// Puts `beside` in the place of `target`, whose folder, if there is one, goes `aside`; it comes back if that
+/// fails.
+fn replace(beside: &Path, target: &Path, aside: &Path) -> Result<(), TrainError> {
+    let was_there = target.exists();
+    if was_there {
+        fs::rename(target, aside).map_err(io("put aside", target))?;
+    }
+    fs::rename(beside, target).map_err(|error| {
+        if was_there {
+            let _ = fs::rename(aside, target);
+        }
+        io("rename", beside)(error)
+    })
+}
+
 /// Makes the names in a folder last through a power cut.
 fn flush(folder: &Path) -> Result<(), TrainError> {
     #[cfg(unix)]
@@ -66,7 +150,7 @@ fn flush(folder: &Path) -> Result<(), TrainError> {
 
 fn remove(folder: &Path) -> Result<(), TrainError> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", folder)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", folder)(error)),
         _ => Ok(()),
     }
 }

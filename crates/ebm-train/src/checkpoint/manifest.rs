@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::TrainState;
 
-/// The version of the layout.
-const FORMAT: u32 = 1;
+/// The version of the layout. Version 1 had no loss and no skipped steps.
+const FORMAT: u32 = 2;
 
 /// Step, run, noise, retreats and the SHA-256 of every file of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,14 @@ pub(super) struct Manifest {
     /// How often the run went back; not written while it never did, as before there was such a thing.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retreats: u32,
+    /// Steps that were left out, and those of them since the last that was not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_in_a_row: u64,
+    /// The running loss, by which the best checkpoint is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f32>,
     files: BTreeMap<String, String>,
     /// SHA-256 of this manifest with an empty seal.
     seal: String,
@@ -39,6 +47,9 @@ impl Manifest {
             config_hash: config_hash.to_owned(),
             noise: state.noise.clone(),
             retreats: state.retreats,
+            skipped: state.skips.total,
+            skipped_in_a_row: state.skips.in_a_row,
+            loss: state.running.as_ref().map(|_| state.loss() as f32),
             files: files.iter().map(|(name, bytes)| ((*name).to_owned(), sha256(bytes))).collect(),
             seal: String::new(),
         };
@@ -51,10 +62,16 @@ impl Manifest {
 
     /// The manifest, or why these bytes are none.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if manifest.format != FORMAT {
-            return Err(format!("its format is {}, expected {FORMAT}", manifest.format));
+        /// The one field that every version has.
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
         }
+        let Version { format } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if !(1..=FORMAT).contains(&format) {
+            return Err(format!("its format is {format}, this program reads 1 to {FORMAT}"));
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let open = Self { seal: String::new(), ..manifest.clone() };
         let expected = sha256(&open.to_bytes());
         if manifest.seal != expected || bytes != manifest.to_bytes() {
@@ -76,8 +93,8 @@ impl Manifest {
     }
 }
 
-fn is_zero(count: &u32) -> bool {
-    *count == 0
+fn is_zero<N: Default + PartialEq>(count: &N) -> bool {
+    *count == N::default()
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -1,0 +1,83 @@
+//! What is too much to ask for: refused in a line, and not by a system that has run out of memory or by a wait
+//! without an end.
+
+use anyhow::{Result, anyhow, ensure};
+
+use crate::config::Config;
+use crate::usage::usage;
+
+/// Most numbers of samples or draws that are held at once: a gibibyte, of which there are a few copies.
+const NUMBERS: u128 = 1 << 28;
+
+/// Most numbers of a batch: each becomes some hundreds within a network.
+const BATCH: u128 = 1 << 24;
+
+/// Most draws that are kept of a chain.
+const DRAWS: u128 = 10_000_000;
+
+/// Most evaluations of a score in all steps of a chain: days.
+const EVALUATIONS: u128 = 10_000_000_000;
+
+/// Most steps of training: years.
+const STEPS: u128 = 1_000_000_000;
+
+/// # Errors
+/// A wrong use of the command line if the product of `factors` is too large for samples.
+pub fn samples(what: &str, factors: &[usize]) -> Result<()> {
+    at_most(what, factors, NUMBERS, "numbers")
+}
+
+/// # Errors
+/// A wrong use of the command line if the product of `factors` is too large for a batch.
+pub fn batch(what: &str, factors: &[usize]) -> Result<()> {
+    at_most(what, factors, BATCH, "numbers")
+}
+
+/// # Errors
+/// A wrong use of the command line if a chain's draws are too many, or its steps with `evaluations` each.
+pub fn chain(draws: usize, thin: usize, burn_in: usize, evaluations: usize) -> Result<()> {
+    at_most("--draws", &[draws], DRAWS, "draws")?;
+    let steps = product(&[draws, thin]).saturating_add(burn_in as u128);
+    let found = steps.saturating_mul(evaluations as u128);
+    let what = "--burn-in, --draws × --thin and --leapfrog";
+    ensure!(
+        found <= EVALUATIONS,
+        usage(anyhow!("{what} ask for {found} evaluations, expected at most {EVALUATIONS}"))
+    );
+    Ok(())
+}
+
+/// # Errors
+/// A wrong use of the command line if a run is of too many steps, or a batch or a picture of it is too large.
+pub fn run(config: &Config) -> Result<()> {
+    let dim = config.model.dim().max(1);
+    at_most("train.steps", &[usize::try_from(config.train.steps).unwrap_or(usize::MAX)], STEPS, "steps")?;
+    batch("batch_size", &[config.batch_size, dim])?;
+    samples("record.picture_samples", &[config.record.picture_samples, dim])
+}
+
+fn at_most(what: &str, factors: &[usize], most: u128, unit: &str) -> Result<()> {
+    let found = product(factors);
+    let asked = factors.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
+    ensure!(found <= most, usage(anyhow!("{what}: {asked} {unit}, expected at most {most}")));
+    Ok(())
+}
+
+fn product(factors: &[usize]) -> u128 {
+    factors.iter().fold(1, |product, &factor| product.saturating_mul(factor as u128))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_memory_holds_is_refused_though_its_product_wraps_to_little() {
+        assert!(samples("--n", &[1000, 784]).is_ok());
+        let error = samples("--n", &[1 << 63, 2]).unwrap_err().to_string();
+        assert_eq!(error, "--n: 9223372036854775808 × 2 numbers, expected at most 268435456");
+        assert!(chain(1000, 1, 500, 10).is_ok());
+        assert!(chain(1000, usize::MAX, usize::MAX, usize::MAX).is_err());
+        assert!(chain(1, 1, usize::MAX, 0).is_ok(), "steps that cost nothing");
+    }
+}

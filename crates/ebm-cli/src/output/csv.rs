@@ -1,0 +1,64 @@
+//! Samples as comma-separated text.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+
+use super::{Samples, Shape};
+
+/// Writes a header and one line a sample: `x0,x1,…` of a row, `chain,draw,x0,x1,…` of a draw of chains, both
+/// counted from 0 and the draws of a chain together.
+///
+/// Numbers are written in as few digits as give back the same one.
+///
+/// # Errors
+/// Of images, which have no columns, or if `out` cannot be written.
+pub fn encode(samples: &Samples, out: &mut dyn Write) -> Result<()> {
+    let (n_draws, dim) = match *samples.shape() {
+        Shape::Table { dim, .. } => (None, dim),
+        Shape::Chains { draws, dim, .. } => (Some(draws), dim),
+        Shape::Images { .. } => bail!("a table is of rows, these are images"),
+    };
+    let mut csv = ::csv::Writer::from_writer(out);
+    let places = n_draws.map_or(vec![], |_| vec!["chain".into(), "draw".into()]);
+    csv.write_record(places.into_iter().chain((0..dim).map(super::parameter)))?;
+    for (i, row) in samples.values().chunks_exact(dim).enumerate() {
+        let place = n_draws.map_or(vec![], |n| vec![(i / n).to_string(), (i % n).to_string()]);
+        csv.write_record(place.into_iter().chain(row.iter().map(f32::to_string)))?;
+    }
+    Ok(csv.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(samples: &Samples) -> String {
+        let mut out = Vec::new();
+        encode(samples, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn chains_come_one_after_the_other_with_their_places() {
+        let values = vec![0.1, 1.0, -2.5, 1e-9, 5.0, 6.0, 7.0, 8.0];
+        let chains = Samples::chains(values, [2, 2, 2]).unwrap();
+        assert_eq!(text(&chains), "chain,draw,x0,x1\n0,0,0.1,1\n0,1,-2.5,0.000000001\n1,0,5,6\n1,1,7,8\n");
+    }
+
+    #[test]
+    fn rows_have_their_columns_only_and_images_none() {
+        let rows = Samples::table(vec![0.5, 1.0, 2.0], [1, 3]).unwrap();
+        assert_eq!(text(&rows), "x0,x1,x2\n0.5,1,2\n");
+        let images = Samples::images(vec![0.5; 4], [1, 1, 2, 2]).unwrap();
+        assert!(encode(&images, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn every_number_comes_back() {
+        let values = vec![f32::MIN_POSITIVE, 0.1 + 0.2, 16_777_217.0, -1.0e-45, 3.402_823_5e38, 1.0 / 3.0];
+        let table = text(&Samples::table(values.clone(), [6, 1]).unwrap());
+        let found: Vec<f32> = table.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+        assert_eq!(found, values);
+    }
+}

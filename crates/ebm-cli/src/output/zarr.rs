@@ -1,0 +1,179 @@
+//! Draws of chains as ArviZ and xarray read them: a folder in Zarr's format version 2.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
+use super::samples::{Statistic, StatisticValues};
+use super::{Samples, Shape, parameter};
+
+/// Writes the groups `posterior`, with a variable a coordinate, and `sample_stats`, with what is known of each draw, all
+/// of them `[chain, draw]` and uncompressed, into the empty `folder`.
+///
+/// `arviz.from_zarr("draws.zarr")` of ArviZ 1 reads it, as does `xarray.open_datatree("draws.zarr", engine="zarr")`; both
+/// need the package zarr.
+///
+/// # Errors
+/// Of what is no chains, or if the folder cannot be written.
+///
+/// # Reference
+/// *Zarr storage specification*, version 2; the dimensions' names are where xarray looks for them, and those of the groups
+/// ArviZ's *InferenceData schema*.
+pub fn write(samples: &Samples, folder: &Path) -> Result<()> {
+    let Shape::Chains { chains, draws, dim } = *samples.shape() else {
+        bail!("a .zarr is of chains, these are none");
+    };
+    let mut store = Store { folder, metadata: Map::new(), shape: [chains, draws] };
+    store.group("", json!({}))?;
+    store.chains_group("posterior")?;
+    for i in 0..dim {
+        let values = samples.values().iter().skip(i).step_by(dim);
+        let bytes = values.flat_map(|value| value.to_le_bytes()).collect();
+        store.draws(&format!("posterior/{}", parameter(i)), "<f4", bytes)?;
+    }
+    store.chains_group("sample_stats")?;
+    for Statistic { name, values } in samples.statistics() {
+        let (dtype, bytes) = match values {
+            StatisticValues::Numbers(values) => {
+                ("<f4", values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+            StatisticValues::Flags(values) => ("|b1", values.iter().map(|&flag| u8::from(flag)).collect()),
+        };
+        store.draws(&format!("sample_stats/{name}"), dtype, bytes)?;
+    }
+    let consolidated = json!({"zarr_consolidated_format": 1, "metadata": store.metadata});
+    put(&folder.join(".zmetadata"), consolidated.to_string().as_bytes())
+}
+
+struct Store<'a> {
+    folder: &'a Path,
+    /// All of it once more, by its place, so that a reader opens one file instead of many.
+    metadata: Map<String, Value>,
+    /// Chains, and draws of each.
+    shape: [usize; 2],
+}
+
+impl Store<'_> {
+    fn group(&mut self, name: &str, attributes: Value) -> Result<()> {
+        self.describe(name, ".zgroup", json!({"zarr_format": 2}))?;
+        self.describe(name, ".zattrs", attributes)
+    }
+
+    /// A group with the numbers of the chains and of the draws.
+    fn chains_group(&mut self, name: &str) -> Result<()> {
+        self.group(
+            name,
+            json!({"inference_library": "ebm", "inference_library_version": env!("CARGO_PKG_VERSION")}),
+        )?;
+        for (axis, n) in ["chain", "draw"].into_iter().zip(self.shape) {
+            let bytes = (0..n as i64).flat_map(i64::to_le_bytes).collect();
+            self.array(&format!("{name}/{axis}"), &[axis], &[n], "<i8", bytes)?;
+        }
+        Ok(())
+    }
+
+    fn draws(&mut self, name: &str, dtype: &str, bytes: Vec<u8>) -> Result<()> {
+        let shape = self.shape;
+        self.array(name, &["chain", "draw"], &shape, dtype, bytes)
+    }
+
+    /// An array of one chunk.
+    fn array(
+        &mut self,
+        name: &str,
+        axes: &[&str],
+        shape: &[usize],
+        dtype: &str,
+        bytes: Vec<u8>,
+    ) -> Result<()> {
+        let array = json!({
+            "zarr_format": 2, "shape": shape, "chunks": shape, "dtype": dtype, "compressor": null,
+            "fill_value": null, "order": "C", "filters": null,
+        });
+        self.describe(name, ".zarray", array)?;
+        self.describe(name, ".zattrs", json!({"_ARRAY_DIMENSIONS": axes}))?;
+        put(&self.folder.join(name).join(vec!["0"; shape.len()].join(".")), &bytes)
+    }
+
+    fn describe(&mut self, name: &str, what: &str, value: Value) -> Result<()> {
+        let key = if name.is_empty() { what.to_owned() } else { format!("{name}/{what}") };
+        let path = self.folder.join(&key);
+        let folder = path.parent().unwrap_or(self.folder);
+        fs::create_dir_all(folder)
+            .with_context(|| format!("could not make the folder {}", folder.display()))?;
+        put(&path, value.to_string().as_bytes())?;
+        self.metadata.insert(key, value);
+        Ok(())
+    }
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("could not write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(path: &Path) -> Value {
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_array_has_its_numbers_its_shape_and_the_names_of_its_axes() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let statistics = vec![
+            Statistic { name: "energy_error", values: StatisticValues::Numbers(vec![f32::NAN, 0.0, 1.0]) },
+            Statistic { name: "diverging", values: StatisticValues::Flags(vec![true, false, false]) },
+        ];
+        let chains = Samples::chains(vec![0.1, 1.0, -2.5, 1e-9, 5.0, 6.0], [3, 1, 2]).unwrap();
+        write(&chains.with_statistics(statistics).unwrap(), at).unwrap();
+
+        // what zarr-python 2 reads: the format, one chunk, C order, no compression
+        let array = |dtype: &str| {
+            json!({
+                "zarr_format": 2, "shape": [3, 1], "chunks": [3, 1], "dtype": dtype, "compressor": null,
+                "fill_value": null, "order": "C", "filters": null,
+            })
+        };
+        let single = |values: [f32; 3]| values.map(f32::to_le_bytes).concat();
+        let cases = [
+            ("posterior/x0", "<f4", single([0.1, -2.5, 5.0])),
+            ("posterior/x1", "<f4", single([1.0, 1e-9, 6.0])),
+            ("sample_stats/energy_error", "<f4", single([f32::NAN, 0.0, 1.0])),
+            ("sample_stats/diverging", "|b1", vec![1, 0, 0]),
+        ];
+        for (name, dtype, bytes) in cases {
+            assert_eq!(fs::read(at.join(name).join("0.0")).unwrap(), bytes, "{name}");
+            assert_eq!(json(&at.join(name).join(".zarray")), array(dtype), "{name}");
+            assert_eq!(json(&at.join(name).join(".zattrs"))["_ARRAY_DIMENSIONS"], json!(["chain", "draw"]));
+        }
+        let numbers = fs::read(at.join("posterior/chain/0")).unwrap();
+        assert_eq!(numbers, [0i64, 1, 2].map(i64::to_le_bytes).concat());
+        assert_eq!(json(&at.join("posterior/draw/.zattrs"))["_ARRAY_DIMENSIONS"], json!(["draw"]));
+    }
+
+    #[test]
+    fn the_metadata_of_all_is_that_of_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        write(&Samples::chains(vec![0.5; 4], [1, 2, 2]).unwrap(), at).unwrap();
+        let all = json(&at.join(".zmetadata"));
+        let metadata = all["metadata"].as_object().unwrap();
+        for (key, value) in metadata {
+            assert_eq!(&json(&at.join(key)), value, "{key}");
+        }
+        // the root, two groups, and an array for each coordinate and each axis of both groups: two files each
+        assert_eq!((metadata.len(), &all["zarr_consolidated_format"]), (2 * (3 + 2 + 4), &json!(1)));
+    }
+
+    #[test]
+    fn rows_are_no_chains() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = Samples::table(vec![0.5, 1.0], [1, 2]).unwrap();
+        assert!(write(&rows, folder.path()).is_err());
+    }
+}

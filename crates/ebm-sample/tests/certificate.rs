@@ -1,0 +1,39 @@
+//! Tables of the certificate, of fewer chains: every row holds.
+#![allow(dead_code, reason = "the certificate prints more of it")]
+
+#[path = "../examples/certificate/divergence.rs"]
+mod divergence;
+#[path = "../examples/certificate/invariance.rs"]
+mod invariance;
+#[path = "../examples/certificate/langevin.rs"]
+mod langevin;
+#[path = "../examples/certificate/report.rs"]
+mod report;
+
+use ebm_ops::Noise;
+use report::Section;
+
+fn assert_all_hold(section: &Section) {
+    assert!(section.failing().is_empty(), "{}", section.markdown());
+}
+
+#[test]
+fn a_step_of_a_kernel_with_a_metropolis_test_leaves_exact_draws_exact() {
+    // a wrong law is caught from a distance of about twice the band, 0.0085
+    assert_all_hold(&invariance::section(400_000, &Noise::seeded(91)));
+}
+
+#[test]
+fn unadjusted_and_underdamped_langevin_have_their_known_laws() {
+    assert_all_hold(&langevin::laws(5_000, &Noise::seeded(141)));
+}
+
+#[test]
+fn leapfrog_mala_and_hmc_are_what_they_are_on_a_normal_law() {
+    assert_all_hold(&langevin::identities(50_000, &Noise::seeded(142)));
+}
+
+#[test]
+fn chains_stay_where_there_are_numbers_and_count_where_there_are_none() {
+    assert_all_hold(&divergence::section(&Noise::seeded(143)));
+}
