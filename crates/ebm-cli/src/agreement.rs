@@ -177,12 +177,12 @@ mod tests {
 
             // The model file's own card speaks of another network than its weights are of.
             save(config, &run.model());
-            all_in(ModelCard::load(&run.model(), &device).err().expect("the card lies"));
-            all_in(sample::model(run.path(), &device).err().expect("the card lies"));
+            all_in(ModelCard::load(&run.model(), &device).expect_err("the card lies"));
+            all_in(sample::model(run.path(), &device).expect_err("the card lies"));
 
             // The configuration beside it does: every key is named.
             save(other, &run.model());
-            let error = format!("{:#}", sample::model(run.path(), &device).err().expect("config.toml lies"));
+            let error = format!("{:#}", sample::model(run.path(), &device).expect_err("config.toml lies"));
             let keys = super::differences(&config.model, &other.model).unwrap();
             assert!(!keys.is_empty() && keys.iter().all(|key| error.contains(key)), "{keys:?}: {error}");
 
@@ -202,7 +202,7 @@ mod tests {
             let path = folder.path().join("model.safetensors");
             let (model, sample) = (configs[0].model.clone(), configs[0].sample.clone());
             ModelCard::new("run".into(), 2, model, content, sample).save(&network, &path).unwrap();
-            let error = format!("{:#}", ModelCard::load(&path, &device).err().expect("the card lies"));
+            let error = format!("{:#}", ModelCard::load(&path, &device).expect_err("the card lies"));
             assert!(error.contains("its samples"), "{error}");
         }
     }

@@ -65,7 +65,7 @@ fn tamper(format: &Format, n: usize, measures: bool) -> Found {
     }
     let allowed = entries(root.path());
     let noise = Noise::seeded(71).derive(format.name);
-    let before = measures.then(|| peak_from_here()).flatten();
+    let before = measures.then(peak_from_here).flatten();
     let mut found = Found { accepted: 0, slowest: Duration::ZERO, longest_file: 0, memory: None };
     for i in 0..n {
         let mut file = Mutator::new(noise.child(i as u64)).mutated(&format.seeds);

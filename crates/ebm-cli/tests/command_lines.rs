@@ -1,5 +1,6 @@
 //! Whatever is typed, the program ends soon, with 0, 1 or 2, and without a backtrace.
 #![cfg(unix)]
+#![allow(clippy::print_stdout, reason = "a long test says what it found")]
 
 mod common;
 

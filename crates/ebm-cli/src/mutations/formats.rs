@@ -28,7 +28,7 @@ pub struct Format {
     /// Puts into the folder what a file needs beside it.
     pub prepare: fn(&Path),
     /// What a forger would mend in file number `i`, so that the rest is looked at.
-    pub repair: fn(&mut Vec<u8>, usize),
+    pub repair: fn(&mut [u8], usize),
     /// Reads the file in the folder; whether it was taken.
     pub read: Box<dyn Fn(&Path) -> bool>,
 }
@@ -165,7 +165,7 @@ fn encoded(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
 }
 
 /// In every second file, the checksum of each chunk that is whole.
-fn repaired_png(file: &mut Vec<u8>, i: usize) {
+fn repaired_png(file: &mut [u8], i: usize) {
     let mut at = 8;
     while i.is_multiple_of(2) && at + 12 <= file.len() {
         let length = u32::from_be_bytes([file[at], file[at + 1], file[at + 2], file[at + 3]]) as usize;

@@ -40,7 +40,7 @@ impl Request {
         match self.kernel {
             KernelName::Langevin => {
                 let kernel = Langevin::new(step_size).map_err(usage)?;
-                self.run(law, kernel.clone(), kernel.init(law, start), burn_in, step_size, noise)
+                self.run(law, kernel, kernel.init(law, start), burn_in, step_size, noise)
             }
             KernelName::PreconditionedLangevin => self.preconditioned(law, config, start, burn_in, noise),
             KernelName::Underdamped => {
