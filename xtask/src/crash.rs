@@ -195,7 +195,9 @@ fn kills(crash: &Crash, program: &Program, folder: &Path) -> Result<Vec<String>,
             }
             let output = child.wait_with_output().map_err(|e| e.to_string())?;
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
-            let sound = output.status.code().is_none_or(|code| code == 0) && !text.contains("not used");
+            // Ended by a signal: only if it was ours.
+            let by_us = ended.is_none() && output.status.code().is_none();
+            let sound = (by_us || output.status.success()) && !text.contains("not used");
             if !sound {
                 break Err(format!("{}: {}", output.status, text.trim()));
             }

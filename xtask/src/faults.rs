@@ -42,8 +42,7 @@ pub fn faults(program: &Program, folder: &Path) -> Result<Vec<String>, String> {
     let version =
         Command::new("strace").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !version.is_ok_and(|status| status.success()) {
-        println!("strace is not installed: no call can be made to fail, nothing was tried");
-        return Ok(Vec::new());
+        return Err("strace is not installed: no call can be made to fail, nothing was tried".into());
     }
     let whole = folder.join("whole");
     succeeds(&mut program.train(STEPS, &whole))?;
@@ -155,7 +154,7 @@ fn disturb(program: &Program, run: &Path, call: &Call, fault: Fault, folder: &Pa
     let removes = ["unlink", "unlinkat", "rmdir"].contains(&name.as_str());
     let left: Vec<String> = leftovers(run)
         .into_iter()
-        .filter(|name| name.starts_with(".draft-") || name.ends_with(".partial"))
+        .filter(|name| name.starts_with(".ebm-draft-") || name.ends_with(".partial"))
         .collect();
     if removes || left.is_empty() { Ok(()) } else { Err(format!("left {left:?} behind")) }
 }

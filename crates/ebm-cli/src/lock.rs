@@ -25,6 +25,9 @@ impl Lock {
     pub fn take(folder: &Path) -> Result<Self> {
         let failed = || format!("could not write to the folder {}", folder.display());
         let path = folder.join(".lock");
+        if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            bail!("{} is a folder, link, device or pipe, expected a file", path.display());
+        }
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = open.with_context(failed)?;
         match file.try_lock() {

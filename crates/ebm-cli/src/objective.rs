@@ -117,8 +117,19 @@ impl ObjectiveConfig {
     /// Numbers that the loss remembers from step to step, in `dim` dimensions.
     pub fn remembers(&self, dim: usize) -> usize {
         match self {
-            Self::PersistentContrastiveDivergence { chains, .. } => chains.capacity * (dim + 1),
+            Self::PersistentContrastiveDivergence { chains, .. } => {
+                chains.capacity.saturating_mul(dim.saturating_add(1))
+            }
             _ => 0,
+        }
+    }
+
+    /// Rows that one row of the data becomes within the loss, about.
+    pub fn rows_of_a_row(&self) -> usize {
+        match self {
+            Self::Sliced { projections, .. } | Self::FiniteDifference { projections, .. } => *projections,
+            Self::NoiseContrastive { ratio } => *ratio,
+            _ => 1,
         }
     }
 
@@ -241,6 +252,13 @@ impl Objective<Network> for Loss {
             Self::NoiseContrastive(loss) => Objective::<ebm_model::EnergyNetwork>::recall(loss, memory),
             _ if memory.is_empty() => Ok(()),
             _ => Err("this objective remembers nothing".into()),
+        }
+    }
+
+    fn fits(&self, dim: usize) -> Result<(), String> {
+        match self {
+            Self::Persistent(loss) => Objective::<ebm_model::EnergyNetwork>::fits(loss, dim),
+            _ => Ok(()),
         }
     }
 

@@ -23,6 +23,11 @@ const fn energy(name: &'static str, what: &'static str, changes: &'static [&'sta
     Preset { name, what, text: include_str!("../presets/two-moons-energy.toml"), changes }
 }
 
+/// What contrastive divergence needs, whose energies grow sharper than its chains can follow.
+const LONG_CHAINS: &str = "objective.contrast.sampler_steps=40";
+const SMALL_ENERGIES: &str = "objective.contrast.magnitude=0.1";
+const SLOWLY: &str = "train.learning_rate=1e-3";
+
 const PRESETS: &[Preset] = &[
     whole(
         "glyphs",
@@ -66,11 +71,15 @@ const PRESETS: &[Preset] = &[
     energy("two-moons-ism", "the same by Hyvärinen's exact score matching", &["objective=implicit"]),
     energy("two-moons-fd", "the same by differences of the energy", &["objective=finite-difference"]),
     energy("two-moons-dsm", "the same by denoising at one noise level", &["objective=denoising-at"]),
-    energy("two-moons-cd", "the same by contrastive divergence", &["objective=contrastive-divergence"]),
+    energy(
+        "two-moons-cd",
+        "the same by contrastive divergence",
+        &["objective=contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, SLOWLY],
+    ),
     energy(
         "two-moons-pcd",
         "the same by persistent contrastive divergence",
-        &["objective=persistent-contrastive-divergence"],
+        &["objective=persistent-contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, SLOWLY],
     ),
     energy("two-moons-nce", "the same by noise-contrastive estimation", &["objective=noise-contrastive"]),
     energy(

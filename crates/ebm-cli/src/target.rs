@@ -101,6 +101,7 @@ impl Request {
         if let Some(path) = &self.plots {
             let is_png = Format::of(path).map_err(usage)? == Format::Png;
             ensure!(is_png, usage(anyhow!("--plots {}: the extension must be .png", path.display())));
+            ensure!(*path != self.out, usage(anyhow!("--plots {}: --out is the same file", path.display())));
         }
         self.kernel.check(self.target)
     }

@@ -99,6 +99,16 @@ fn every_kernel_draws_from_the_normal_law_with_its_own_bias() {
 }
 
 #[test]
+fn a_pair_of_temperatures_that_was_never_tried_has_no_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = ["--chains", "2", "--draws", "1", "--burn-in", "3", "--out", "draws.npy"];
+    let named = ["--target", "gaussian", "--kernel", "parallel-tempering"];
+    let said = sample(folder.path(), &[&named[..], &shape].concat());
+    let swaps = said["swaps"].as_array().unwrap();
+    assert!(swaps.contains(&Value::Null) && swaps.iter().any(Value::is_number), "{swaps:?}");
+}
+
+#[test]
 fn the_files_of_one_run_hold_the_same_draws() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -211,5 +221,6 @@ fn what_a_kernel_cannot_do_is_answered_with_what_can() {
     refused(&["gaussian", "--kernel", "stochastic-heun", "--set", "heun.churn=-1"], &["churn"]);
     refused(&["gaussian", "--set", "speed=3"], &["there is no key speed; known here: heun, langevin"]);
     refused(&["gaussian", "--plots", "plots.gif"], &["extension must be .png"]);
+    refused(&["gaussian", "--out", "one.png", "--plots", "one.png"], &["the same file"]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was left behind");
 }

@@ -381,7 +381,11 @@ fn what_no_memory_holds_or_no_life_waits_for_is_refused_in_a_line() {
     workplace(folder.path());
     let huge = "18446744073709551615";
     let deep = format!("{}=1", ["a"; 50_000].join("."));
-    let lines: [(&[&str], &str); 14] = [
+    let lines: [(&[&str], &str); 15] = [
+        (
+            &["train", "two-moons-pcd", "--set", "objective.chains.capacity=1099511627776"],
+            "objective.chains.capacity",
+        ),
         (&["sample", "run", "--n", huge], "--n: 18446744073709551615"),
         (&["sample", "run", "--n", "1099511627776"], "--n: 1099511627776"),
         (

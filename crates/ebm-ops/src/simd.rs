@@ -23,8 +23,8 @@ thread_local! {
 /// Runs `work` with every kernel of this crate that this thread starts meanwhile limited to `most`.
 ///
 /// For tests and measurements: it shows what a smaller machine would compute, and how fast.
-/// Noise, activations, Adam's and Langevin's steps are the same to the bit on every machine; convolutions and
-/// normalisations add up in another order, and differ in rounding.
+/// Noise, activations, Adam's, Langevin's and leapfrog steps are the same to the bit on every machine;
+/// convolutions, normalisations and changes of kinetic energy add up in another order, and differ in rounding.
 /// The limit reaches the threads that a kernel uses, not the operations that Burn itself carries out.
 ///
 /// Scoped and by thread, as [`with_algorithm`](crate::conv::with_algorithm); the limit before is restored also

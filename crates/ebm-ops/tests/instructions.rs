@@ -3,11 +3,12 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_ops::Noise;
-use ebm_ops::activation::{Activation, derivative, pullback, silu, softplus};
+use ebm_ops::activation::{Activation, curvature, derivative, pullback, silu, softplus};
 use ebm_ops::adam::{AdamStep, Moments};
 use ebm_ops::conv::{Algorithm, Geometry, conv_transpose2d, conv2d, with_algorithm};
 use ebm_ops::group_norm::group_norm_silu;
 use ebm_ops::langevin::langevin_step;
+use ebm_ops::leapfrog::{add_scaled, choose_rows, kinetic_change};
 use ebm_ops::simd::{Instructions, with_instructions};
 
 const LESS: [Instructions; 2] = [Instructions::Scalar, Instructions::Avx2];
@@ -32,6 +33,17 @@ fn difference(found: &[f64], expected: &[f64]) -> f64 {
     let largest = expected.iter().fold(f64::MIN_POSITIVE, |largest, x| largest.max(x.abs()));
     let differences = found.iter().zip(expected).map(|(x, y)| (x - y).abs());
     differences.fold(0.0, |worst: f64, x| if x <= worst { worst } else { x }) / largest
+}
+
+#[test]
+fn a_change_of_kinetic_energy_is_the_same_to_rounding() {
+    let (widest, less) = under_each(|| {
+        let [a, b] = ["a", "b"].map(|label| leaf(label, [5, 1003]).inner());
+        numbers(kinetic_change(a, b))
+    });
+    for other in less {
+        assert!(difference(&other, &widest) < 1e-5);
+    }
 }
 
 #[test]
@@ -70,8 +82,14 @@ fn elementwise_kernels_are_the_same_to_the_bit() {
             let bent = pullback(leaf.clone(), function, derivative(leaf.clone(), function, 2));
             slopes.extend(numbers(bent.clone().inner()));
             slopes.extend(numbers(leaf.grad(&bent.sum().backward()).unwrap()));
+            let curved = curvature(leaf.clone(), function, leaf.clone(), leaf.clone() * 0.5);
+            slopes.extend(numbers(curved.clone().inner()));
+            slopes.extend(numbers(leaf.grad(&curved.sum().backward()).unwrap()));
         }
-        let all = [y.inner(), z].into_iter().chain(adam).map(numbers);
+        let moved = add_scaled(z.clone(), y.clone().inner(), 0.3);
+        let mask = Tensor::from_floats([1.0, 0.0, 1.0], &Device::flex());
+        let chosen = choose_rows(mask, z.clone(), moved.clone());
+        let all = [y.inner(), z, moved, chosen].into_iter().chain(adam).map(numbers);
         all.chain([slopes]).collect::<Vec<_>>()
     });
     assert!(widest.iter().flatten().all(|x| x.is_finite()));

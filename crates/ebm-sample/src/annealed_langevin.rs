@@ -30,7 +30,8 @@ impl AnnealedLangevin {
     /// # Errors
     /// [`SampleError`] unless there is a step a level and `0 < step_ratio < ∞`.
     pub fn new(ladder: NoiseLadder, steps_per_level: usize, step_ratio: f64) -> Result<Self, SampleError> {
-        Ok(Self { ladder, steps: LevelSteps::new("steps per level", steps_per_level, step_ratio)? })
+        let steps = LevelSteps::new("steps per level", steps_per_level, step_ratio, &ladder)?;
+        Ok(Self { ladder, steps })
     }
 
     /// The noise levels.

@@ -1,6 +1,6 @@
 //! Steps at a noise level, as long as the level is high.
 
-use crate::{Langevin, SampleError};
+use crate::{Langevin, NoiseLadder, SampleError};
 
 /// A number of steps at each level σ, of size η = r σ².
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,11 +14,19 @@ impl LevelSteps {
     ///
     /// # Errors
     /// [`SampleError`] unless there is a step and `0 < ratio < ∞`.
-    pub(crate) fn new(what: &'static str, count: usize, ratio: f64) -> Result<Self, SampleError> {
+    pub(crate) fn new(
+        what: &'static str,
+        count: usize,
+        ratio: f64,
+        ladder: &NoiseLadder,
+    ) -> Result<Self, SampleError> {
         if count == 0 {
             return Err(SampleError::Count { what, least: 1, found: 0 });
         }
-        Ok(Self { count, ratio: Langevin::new(ratio)?.step_size() })
+        let steps = Self { count, ratio: Langevin::new(ratio)?.step_size() };
+        // The square of a number may be 0 or infinite.
+        ladder.levels().iter().try_for_each(|&sigma| Langevin::new(steps.step_size(sigma)).map(|_| ()))?;
+        Ok(steps)
     }
 
     /// How many at a level.

@@ -147,6 +147,7 @@ impl Nuts {
         for _ in 0..self.n_warm_up {
             let (position, progress) = chain.draw()?;
             one.n_diverged_in_warm_up += usize::from(progress.diverging);
+            one.step_size = progress.step_size;
             before = position.into_vec();
         }
         for _ in 0..n_draws {

@@ -32,7 +32,8 @@ impl PredictorCorrector {
     /// # Errors
     /// [`SampleError`] unless there is a correction and `0 < step_ratio < ∞`.
     pub fn new(ladder: NoiseLadder, corrections: usize, step_ratio: f64) -> Result<Self, SampleError> {
-        Ok(Self { ladder, corrections: LevelSteps::new("corrections", corrections, step_ratio)? })
+        let corrections = LevelSteps::new("corrections", corrections, step_ratio, &ladder)?;
+        Ok(Self { ladder, corrections })
     }
 
     /// The noise levels.

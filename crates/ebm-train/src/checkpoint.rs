@@ -198,7 +198,7 @@ impl Checkpoints {
     fn ranked(&self, steps: &[u64]) -> Vec<u64> {
         let loss = |step: &u64| {
             let manifest = self.manifest(&self.folder.join(name(*step))).ok()?;
-            let averaged = manifest.skipped + AVERAGED <= manifest.step;
+            let averaged = AVERAGED <= manifest.step - manifest.skipped;
             manifest.loss.filter(|_| averaged).map(|loss| (loss, *step))
         };
         let mut ranked: Vec<(f32, u64)> = steps.iter().filter_map(loss).collect();

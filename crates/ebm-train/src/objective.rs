@@ -35,6 +35,14 @@ pub trait Objective<M> {
         if memory.is_empty() { Ok(()) } else { Err(unknown(memory.keys()).join("; ")) }
     }
 
+    /// Whether what it remembers goes with data of `dim` columns; asked before each loss.
+    ///
+    /// # Errors
+    /// A text that says what does not.
+    fn fits(&self, _dim: usize) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Becomes again what it was before its first loss: what remembers something has to say how.
     fn forget(&mut self) {}
 
@@ -55,6 +63,10 @@ impl<M, O: Objective<M> + ?Sized> Objective<M> for Box<O> {
 
     fn recall(&mut self, memory: Memory) -> Result<(), String> {
         (**self).recall(memory)
+    }
+
+    fn fits(&self, dim: usize) -> Result<(), String> {
+        (**self).fits(dim)
     }
 
     fn forget(&mut self) {

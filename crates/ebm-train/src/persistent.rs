@@ -130,6 +130,15 @@ impl<M: Module + Energy, K: NegativeSampler<M>> Objective<M> for PersistentContr
         Ok(())
     }
 
+    fn fits(&self, dim: usize) -> Result<(), String> {
+        match self.buffer.as_ref().map(|buffer| buffer.positions().dims()[1]) {
+            Some(found) if found != dim => {
+                Err(format!("positions of the replay buffer have {found} columns, expected {dim}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn forget(&mut self) {
         self.buffer = None;
     }

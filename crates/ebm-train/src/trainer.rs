@@ -86,9 +86,10 @@ impl<M: Module, O: Objective<M>> Trainer<M, O> {
     /// # Errors
     /// [`TrainError::NoGradient`] if the loss depends on no parameter; [`TrainError::Diverged`] if loss or
     /// gradient are not finite and this is known at once; [`TrainError::Skipped`] if too many steps in a row are
-    /// to be left out.
+    /// to be left out; [`TrainError::Memory`] if what the objective remembers is of data of another shape.
     pub fn step(&mut self, data: Tensor<2>) -> Result<(), TrainError> {
         let (state, settings, objective) = (&mut self.state, &self.settings, &mut self.objective);
+        objective.fits(data.dims()[1]).map_err(|reason| TrainError::Memory { reason })?;
         let skip = settings.on_nonfinite == OnNonfinite::Skip;
         // A GPU is not made to wait at every step for what is looked at every twenty.
         let look = skip || !ebm_ops::reading_waits(&data.device());

@@ -119,6 +119,18 @@ fn trainer(state: TrainState<Bowl>) -> Trainer<Bowl, Persistent> {
 }
 
 #[test]
+fn a_replay_buffer_of_other_columns_than_the_data_is_named_before_a_step() {
+    let mut trainer = trainer(TrainState::new(Bowl::new(&[0.8, 1.2]), Noise::seeded(2)));
+    let rows = batches(2)(0).unwrap().narrow(0, 0, 8);
+    trainer.step(rows.clone()).unwrap();
+    let wide = burn::tensor::Tensor::cat(vec![rows.clone(), rows.clone()], 1);
+    let error = trainer.step(wide).unwrap_err().to_string();
+    assert!(error.contains("have 2 columns, expected 4"), "{error}");
+    assert_eq!(trainer.state().step(), 1);
+    trainer.step(rows).unwrap();
+}
+
+#[test]
 fn a_run_with_a_replay_buffer_resumed_at_every_step_ends_in_the_same_bytes() {
     let bowl = || Bowl::new(&[0.8, 1.2]);
     let few = |step| Ok(batches(2)(step)?.narrow(0, 0, 8));

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
 /// What the names of files begin with that are being written.
-const PREFIX: &str = ".draft-";
+const PREFIX: &str = ".ebm-draft-";
 
 /// A file being written beside its final place; dropped without [`Draft::commit`], it is removed.
 pub struct Draft {
@@ -93,10 +93,19 @@ pub fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resu
     let failed = || format!("could not write {}", path.display());
     fs::create_dir(&new).with_context(failed)?;
     fill(&new)?;
-    if path.exists() {
+    let was_there = path.exists();
+    if was_there {
         fs::rename(path, &old).with_context(failed)?;
     }
-    fs::rename(&new, path).with_context(failed)?;
+    if let Err(error) = fs::rename(&new, path) {
+        if was_there && fs::rename(&old, path).is_err() {
+            // Better left behind than lost.
+            let kept = draft.keep();
+            return Err(error)
+                .with_context(|| format!("{}; what was there is in {}", failed(), kept.display()));
+        }
+        return Err(error).with_context(failed);
+    }
     sync_folder(beside).with_context(failed)
 }
 
@@ -211,7 +220,7 @@ mod tests {
         let path = folder.path().join("a.txt");
         write(&path, |out| Ok(out.write_all(b"whole")?)).unwrap();
         std::mem::forget(Draft::of(&path).unwrap());
-        std::fs::create_dir_all(folder.path().join(".draft-folder/half")).unwrap();
+        std::fs::create_dir_all(folder.path().join(".ebm-draft-folder/half")).unwrap();
         assert_eq!(names(folder.path()).len(), 3);
 
         clear(folder.path()).unwrap();

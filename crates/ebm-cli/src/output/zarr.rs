@@ -1,6 +1,7 @@
 //! Draws of chains as ArviZ and xarray read them: a folder in Zarr's format version 2.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -110,7 +111,12 @@ impl Store<'_> {
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("could not write {}", path.display()))
+    let write = || {
+        let mut file = fs::File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("could not write {}", path.display()))
 }
 
 #[cfg(test)]

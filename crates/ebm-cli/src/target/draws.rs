@@ -78,7 +78,8 @@ pub struct Record {
     diverged: Vec<Tensor<2, Bool>>,
     n_diverged: Option<Tensor<1>>,
     n_steps: usize,
-    swaps: Vec<Vec<Tensor<1>>>,
+    /// Of each pair, how often it was tried and the mean chance so far.
+    swaps: Vec<Option<(f64, Tensor<1>)>>,
 }
 
 impl Record {
@@ -87,8 +88,12 @@ impl Record {
         self.n_steps += 1;
         for (pair, chance) in info.swaps() {
             let n = self.swaps.len().max(pair + 1);
-            self.swaps.resize(n, vec![]);
-            self.swaps[*pair].push(chance.clone().mean());
+            self.swaps.resize(n, None);
+            let chance = chance.clone().mean();
+            self.swaps[*pair] = Some(match self.swaps[*pair].take() {
+                None => (1.0, chance),
+                Some((n, mean)) => (n + 1.0, mean.clone() + (chance - mean) / (n + 1.0)),
+            });
         }
         if let Some(test) = info.test() {
             let diverged = test.diverged.clone().float();
@@ -127,7 +132,9 @@ impl Record {
                 ],
             }),
         };
-        let mean = |chances: Vec<Tensor<1>>| Tensor::cat(chances, 0).mean().into_scalar::<f64>();
+        // Of a pair that was never tried nothing is known.
+        let mean =
+            |swaps: Option<(f64, Tensor<1>)>| swaps.map_or(f64::NAN, |(_, mean)| mean.into_scalar::<f64>());
         let swaps = self.swaps.into_iter().map(mean).collect();
         Draws::new(host(positions)?, shape, Some(step_size), test, swaps)
     }
@@ -185,7 +192,8 @@ impl Test {
         let errors = self.energy_error.iter().zip(&self.diverged);
         let sound: Vec<f64> =
             errors.filter(|(_, diverged)| !**diverged).map(|(error, _)| f64::from(*error)).collect();
-        let largest = sound.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // NaN, as the mean, if there is none.
+        let largest = sound.iter().copied().fold(f64::NAN, f64::max);
         [sound.iter().sum::<f64>() / sound.len() as f64, largest]
     }
 }

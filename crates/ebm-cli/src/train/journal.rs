@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ebm_train::{BoxError, Event, Observer};
 use serde_json::{Value, json};
 
@@ -29,6 +29,10 @@ impl Journal {
     /// If the file cannot be read or written.
     pub fn open(path: &Path, step: u64, every: u64, echo: bool) -> Result<Self> {
         let failed = || format!("could not open {}", path.display());
+        // A pipe would be waited for, and what a link leads to is not ours to cut.
+        if let Ok(found) = std::fs::symlink_metadata(path) {
+            ensure!(found.is_file(), "{} is a folder, link, device or pipe, expected a file", path.display());
+        }
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -36,9 +40,10 @@ impl Journal {
             .truncate(false)
             .open(path)
             .with_context(failed)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).with_context(failed)?;
-        let length = kept(&text, step) as u64;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).with_context(failed)?;
+        let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let length = kept(text, step) as u64;
         file.set_len(length).with_context(failed)?;
         file.seek(SeekFrom::Start(length)).with_context(failed)?;
         Ok(Self { file, length, echo, every, began: Instant::now() })

@@ -93,8 +93,7 @@ fn hidden(parent: &Path, name: &str, state: &str) -> PathBuf {
 
 /// Whether the folder is there and has these files.
 fn holds(folder: &Path, files: &[(&str, Vec<u8>)]) -> bool {
-    let same =
-        |(name, bytes): &(&str, Vec<u8>)| fs::read(folder.join(name)).is_ok_and(|found| found == *bytes);
+    let same = |(name, bytes): &(&str, Vec<u8>)| read(&folder.join(name)).is_ok_and(|found| found == *bytes);
     folder.is_dir() && files.iter().all(same)
 }
 

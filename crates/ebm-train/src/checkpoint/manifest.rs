@@ -77,6 +77,12 @@ impl Manifest {
         if manifest.seal != expected || bytes != manifest.to_bytes() {
             return Err(format!("its seal is {}, expected {expected}", manifest.seal));
         }
+        let Self { step, skipped, skipped_in_a_row, .. } = manifest;
+        if step < skipped || skipped < skipped_in_a_row {
+            return Err(format!(
+                "of {step} steps {skipped} were skipped, {skipped_in_a_row} of them in a row"
+            ));
+        }
         Ok(manifest)
     }
 
