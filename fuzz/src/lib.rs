@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo install cargo-fuzz
-//! cargo run --release --manifest-path fuzz/Cargo.toml --bin seeds
+//! cargo run --release --manifest-path fuzz/Cargo.toml --example seeds
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none npy -- -max_total_time=600 -rss_limit_mb=512 -timeout=1
 //! ```
 //! from the workspace's root; `--sanitizer none` because stable Rust is enough, and no parser has `unsafe`.

@@ -1,11 +1,12 @@
 //! A run's folder, taken by one trainer at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::run_folder::open_own;
 use crate::say;
 
 /// The right to write into a run's folder.
@@ -25,11 +26,7 @@ impl Lock {
     pub fn take(folder: &Path) -> Result<Self> {
         let failed = || format!("could not write to the folder {}", folder.display());
         let path = folder.join(".lock");
-        if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
-            bail!("{} is a folder, link, device or pipe, expected a file", path.display());
-        }
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = open.with_context(failed)?;
+        let mut file = open_own(&path).with_context(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

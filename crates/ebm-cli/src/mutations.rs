@@ -6,6 +6,7 @@
 
 mod formats;
 mod mutator;
+mod seeds;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -41,8 +41,13 @@ fn by<S: Simd, const K: usize, const M: usize, const N: usize>(
     let lengths = values.iter().map(|values| values.len()).chain(others.iter().map(|other| other.len()));
     lengths.for_each(|length| assert_eq!(length, n, "slices of one length"));
     // The last vectors overlap those before them, so they are made before anything is written.
-    let (x, beside) = (values.each_ref().map(|x| last(simd, x).0), others.map(|other| last(simd, other).0));
-    let end = function.at(simd, x, beside);
+    let end = if n.is_multiple_of(S::F32_LANES) {
+        None
+    } else {
+        let (x, beside) =
+            (values.each_ref().map(|x| last(simd, x).0), others.map(|other| last(simd, other).0));
+        Some(function.at(simd, x, beside))
+    };
 
     let vectors = n / S::F32_LANES;
     let (blocks, rest) = (vectors / K, vectors % K);
@@ -58,7 +63,7 @@ fn by<S: Simd, const K: usize, const M: usize, const N: usize>(
         let y = function.at(simd, x, beside);
         parts.iter_mut().zip(y).for_each(|(part, y)| part.1[i] = y);
     }
-    if !n.is_multiple_of(S::F32_LANES) {
+    if let Some(end) = end {
         values.into_iter().zip(end).for_each(
             #[inline(always)]
             |(values, end)| put_last(simd, values, end),

@@ -209,6 +209,13 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_of_no_images_has_a_result_and_gradients() {
+        for film in [false, true] {
+            Case::new([0, 8, 5, 3], 4, film).agrees(DType::F32, [true, true, true, film, film], 0.0);
+        }
+    }
+
+    #[test]
     fn a_constant_parent_gets_no_gradient_and_the_others_keep_theirs() {
         for tracked in 0..32u32 {
             let tracked = std::array::from_fn(|i| tracked >> i & 1 == 1);

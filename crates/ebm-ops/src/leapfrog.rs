@@ -115,6 +115,7 @@ mod flex {
     use crate::elementwise::{self, Elementwise};
     use crate::lanes::Lanes;
     use crate::simd;
+    use crate::sums::sums;
 
     fn are_single(tensors: &[&FloatTensor<Flex>]) -> bool {
         tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
@@ -217,13 +218,18 @@ mod flex {
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> f32 {
-            let ((a, a_rest), (b, b_rest)) = (S::as_simd_f32s(self.a), S::as_simd_f32s(self.b));
-            let mut sum = simd.splat_f32s(0.0);
-            for (a, b) in a.iter().zip(b) {
-                sum = simd.mul_add_f32s(simd.sub_f32s(*a, *b), simd.add_f32s(*a, *b), sum);
-            }
-            let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| (a - b) * (a + b)).sum();
-            0.5 * (simd.reduce_sum_f32s(sum) + rest)
+            let [sum] = sums(simd, [self.a, self.b], &SquareDifference);
+            0.5 * sum
+        }
+    }
+
+    /// Σ a² - b², by the difference and the sum of both.
+    struct SquareDifference;
+
+    impl Elementwise<1, 2> for SquareDifference {
+        #[inline(always)]
+        fn at<L: Lanes>(&self, lanes: L, [sum]: [L::Floats; 1], [a, b]: [L::Floats; 2]) -> [L::Floats; 1] {
+            [lanes.mul_add(lanes.sub(a, b), lanes.add(a, b), sum)]
         }
     }
 }

@@ -36,6 +36,8 @@ pub mod simd;
 pub mod square_sum;
 mod stream;
 #[cfg(feature = "flex")]
+mod sums;
+#[cfg(feature = "flex")]
 mod transpose;
 mod vector;
 

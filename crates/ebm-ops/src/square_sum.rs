@@ -56,7 +56,10 @@ mod flex {
 
     use super::{SquareSumOps, plain};
     use crate::buffer::{self, CHUNK, GRAIN};
+    use crate::elementwise::Elementwise;
+    use crate::lanes::Lanes;
     use crate::simd;
+    use crate::sums::sums;
 
     impl SquareSumOps for Flex {
         fn add_square_sum(sum: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -83,20 +86,18 @@ mod flex {
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> f32 {
-            let (vectors, rest) = S::as_simd_f32s(self.0);
-            let mut sums = [simd.splat_f32s(0.0); 4];
-            let mut quads = vectors.chunks_exact(4);
-            for quad in &mut quads {
-                for (sum, x) in sums.iter_mut().zip(quad) {
-                    *sum = simd.mul_add_f32s(*x, *x, *sum);
-                }
-            }
-            for (sum, x) in sums.iter_mut().zip(quads.remainder()) {
-                *sum = simd.mul_add_f32s(*x, *x, *sum);
-            }
-            let [a, b, c, d] = sums;
-            let total = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
-            simd.reduce_sum_f32s(total) + rest.iter().map(|x| x * x).sum::<f32>()
+            let [sum] = sums(simd, [self.0], &Square);
+            sum
+        }
+    }
+
+    /// Σ x².
+    struct Square;
+
+    impl Elementwise<1, 1> for Square {
+        #[inline(always)]
+        fn at<L: Lanes>(&self, lanes: L, [sum]: [L::Floats; 1], [x]: [L::Floats; 1]) -> [L::Floats; 1] {
+            [lanes.mul_add(x, x, sum)]
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Write};
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -10,10 +9,10 @@ use ebm_data::{Cifar10, Idx, ImageFolder, Split, Table};
 use ebm_model::{Init, Network, weights};
 use ebm_ops::Noise;
 use ebm_train::{Checkpoints, TrainState};
-use flate2::{Compression, write::GzEncoder};
-use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use image::ImageFormat;
 use sha2::{Digest, Sha256};
 
+use super::seeds::{CSV, MEMBERS, cifar, colour, gray, gzip, idx, npy, tar};
 use crate::config::{Config, Overrides};
 use crate::fetch::{Manifest, accept};
 use crate::model_file::{Content, ModelCard};
@@ -38,7 +37,6 @@ pub fn all() -> Vec<Format> {
     let idx = [idx(&[3, 4, 5]), idx(&[7]), idx(&[1, 1, 1])];
     let png = [gray(9, 7, ImageFormat::Png), colour(8, 8, ImageFormat::Png)];
     let jpeg = [gray(16, 16, ImageFormat::Jpeg), colour(20, 12, ImageFormat::Jpeg)];
-    let csv = ["x,y\n1,2\n-3.5e2,\"4\"\n5,6\n", "1\n2\n3\n", "\u{feff}a, b ,c\r\n1,2,3\r\n\r\n4,5,6"];
     vec![
         plain("idx", "images", idx.to_vec(), |folder| taken(Idx::read(&folder.join("images")))),
         plain("gz", "images.gz", idx.iter().map(|file| gzip(file)).collect(), |folder| {
@@ -47,7 +45,7 @@ pub fn all() -> Vec<Format> {
         plain("cifar", "test_batch.bin", vec![cifar(1), cifar(3)], |folder| {
             taken(Cifar10.read(folder, Split::Test))
         }),
-        plain("csv", "table.csv", csv.map(|text| text.as_bytes().to_vec()).to_vec(), |folder| {
+        plain("csv", "table.csv", CSV.map(|text| text.as_bytes().to_vec()).to_vec(), |folder| {
             taken(Table::read(&folder.join("table.csv"), Split::Train, true))
         }),
         plain("npy", "table.npy", vec![npy("<f8", 8), npy("<f4", 4)], |folder| {
@@ -119,49 +117,6 @@ fn taken<T, E: std::fmt::Display>(result: Result<T, E>) -> bool {
 
 fn pictures(folder: &Path) -> bool {
     taken(ImageFolder::new(folder).read(Split::Train))
-}
-
-fn idx(dimensions: &[u32]) -> Vec<u8> {
-    let mut file = vec![0, 0, 8, dimensions.len() as u8];
-    dimensions.iter().for_each(|n| file.extend(n.to_be_bytes()));
-    file.extend((0..dimensions.iter().product()).map(|i: u32| i as u8));
-    file
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn cifar(n: u8) -> Vec<u8> {
-    (0..n).flat_map(|label| std::iter::once(label).chain([7 * label; 3072])).collect()
-}
-
-fn npy(kind: &str, size: usize) -> Vec<u8> {
-    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (3, 2), }}          \n");
-    let mut file = b"\x93NUMPY\x01\0".to_vec();
-    file.extend((header.len() as u16).to_le_bytes());
-    file.extend(header.bytes());
-    file.extend(vec![0; 6 * size]);
-    file
-}
-
-fn gray(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
-    encoded(GrayImage::from_fn(width, height, |x, y| image::Luma([(9 * x + 5 * y) as u8])).into(), format)
-}
-
-fn colour(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
-    encoded(
-        RgbImage::from_fn(width, height, |x, y| image::Rgb([(9 * x) as u8, (5 * y) as u8, 80])).into(),
-        format,
-    )
-}
-
-fn encoded(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
 }
 
 /// In every second file, the checksum of each chunk that is whole.
@@ -238,8 +193,6 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const MEMBERS: [(&str, &[u8]); 2] = [("one", b"first"), ("two", b"the second")];
-
 fn manifest() -> String {
     let file = |(name, content): (&str, &[u8])| {
         let (bytes, hash) = (content.len(), sha256(content));
@@ -252,14 +205,4 @@ fn manifest() -> String {
          name = 'both.tar.gz'\nurls = ['http://127.0.0.1:1/both.tar.gz']\n{}",
         MEMBERS.map(file).concat()
     )
-}
-
-fn tar() -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, content) in MEMBERS {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        builder.append_data(&mut header, format!("in/{name}"), content).unwrap();
-    }
-    builder.into_inner().unwrap()
 }

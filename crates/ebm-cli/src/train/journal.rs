@@ -1,14 +1,16 @@
 //! What happened in a run, a line of JSON each.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use ebm_train::{BoxError, Event, Observer};
 use serde_json::{Value, json};
+
+use crate::run_folder::open_own;
 
 /// The journal of a run, and standard output where lines of JSON are wanted there too.
 pub struct Journal {
@@ -29,17 +31,7 @@ impl Journal {
     /// If the file cannot be read or written.
     pub fn open(path: &Path, step: u64, every: u64, echo: bool) -> Result<Self> {
         let failed = || format!("could not open {}", path.display());
-        // A pipe would be waited for, and what a link leads to is not ours to cut.
-        if let Ok(found) = std::fs::symlink_metadata(path) {
-            ensure!(found.is_file(), "{} is a folder, link, device or pipe, expected a file", path.display());
-        }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .with_context(failed)?;
+        let mut file = open_own(path).with_context(failed)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).with_context(failed)?;
         let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());

@@ -1,5 +1,7 @@
 //! The operations on the CPU in single precision.
 
+use std::marker::PhantomData;
+
 use burn::backend::flex::FlexTensor;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Flex, tensor::FloatTensor};
@@ -124,35 +126,47 @@ fn beside<const N: usize>(
     (grad, results)
 }
 
-/// A function of one number.
-trait Function {
-    fn of<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats;
+/// Carries out the work with an activation as the type `F`.
+macro_rules! with_function {
+    ($function:expr, $F:ident => $work:expr) => {
+        match $function {
+            Activation::Silu => {
+                type $F = Silu;
+                $work
+            }
+            Activation::Softplus => {
+                type $F = Softplus;
+                $work
+            }
+            Activation::Tanh => {
+                type $F = Tanh;
+                $work
+            }
+        }
+    };
 }
 
-/// Carries out the work with a derivative of an activation as the type `F`.
-macro_rules! with_derivative {
-    ($function:expr, $order:expr, $F:ident => $work:expr) => {
-        with_derivative!(
-            $function, $order, $F, $work,
-            (Silu, 0, silu), (Silu, 1, silu_slope), (Silu, 2, silu_second), (Silu, 3, silu_third),
-            (Softplus, 0, softplus), (Softplus, 1, logistic), (Softplus, 2, bell), (Softplus, 3, bell_slope),
-            (Tanh, 0, tanh), (Tanh, 1, tanh_slope), (Tanh, 2, tanh_second), (Tanh, 3, tanh_third)
-        )
-    };
-    ($function:expr, $order:expr, $F:ident, $work:expr,
-     $(($name:ident, $number:literal, $lanes:ident)),*) => {
-        match ($function, $order) {
-            $((Activation::$name, $number) => {
-                struct $F;
-                impl Function for $F {
-                    #[inline(always)]
-                    fn of<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
-                        vector::$lanes(lanes, x)
-                    }
-                }
+/// Carries out the work with the order of a derivative as the constant `N`.
+macro_rules! with_order {
+    ($order:expr, $N:ident => $work:expr) => {
+        match $order {
+            0 => {
+                const $N: usize = 0;
                 $work
-            })*
-            (function, order) => unreachable!("a derivative of {function:?} of order {order}"),
+            }
+            1 => {
+                const $N: usize = 1;
+                $work
+            }
+            2 => {
+                const $N: usize = 2;
+                $work
+            }
+            3 => {
+                const $N: usize = 3;
+                $work
+            }
+            order => unreachable!("a derivative of order {order}"),
         }
     };
 }
@@ -170,17 +184,19 @@ impl WithSimd for Values<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { values, function, order } = self;
-        with_derivative!(function, order, F => elementwise::update(simd, [values], [], &Image(F)));
+        with_function!(function, F => with_order!(order, N => {
+            elementwise::update(simd, [values], [], &Image::<F, N>(PhantomData));
+        }));
     }
 }
 
-/// The image under a function.
-struct Image<F>(F);
+/// The image under the derivative of order `ORDER`.
+struct Image<F, const ORDER: usize>(PhantomData<F>);
 
-impl<F: Function> Elementwise<1, 0> for Image<F> {
+impl<F: Smooth, const ORDER: usize> Elementwise<1, 0> for Image<F, ORDER> {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
-        [F::of(lanes, x)]
+        [F::derivatives(lanes, x)[ORDER]]
     }
 }
 
@@ -198,17 +214,17 @@ impl WithSimd for Products<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { x, grad, function, order } = self;
-        with_derivative!(function, order, F => elementwise::update(simd, [grad], [x], &TimesImage(F)));
+        with_function!(function, F => with_order!(order, N => {
+            elementwise::update(simd, [grad], [x], &Image::<F, N>(PhantomData));
+        }));
     }
 }
 
 /// A number times the image of the one beside it.
-struct TimesImage<F>(F);
-
-impl<F: Function> Elementwise<1, 1> for TimesImage<F> {
+impl<F: Smooth, const ORDER: usize> Elementwise<1, 1> for Image<F, ORDER> {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [grad]: [L::Floats; 1], [x]: [L::Floats; 1]) -> [L::Floats; 1] {
-        [lanes.mul(grad, F::of(lanes, x))]
+        [lanes.mul(grad, F::derivatives(lanes, x)[ORDER])]
     }
 }
 
@@ -230,46 +246,42 @@ where
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { values, others, function } = self;
-        match function {
-            Activation::Silu => elementwise::update(simd, values, others, &Derivatives(Silu)),
-            Activation::Softplus => elementwise::update(simd, values, others, &Derivatives(Softplus)),
-            Activation::Tanh => elementwise::update(simd, values, others, &Derivatives(Tanh)),
-        }
+        with_function!(function, F => elementwise::update(simd, values, others, &Derivatives::<F>(PhantomData)));
     }
 }
 
-/// σ′, σ″ and σ‴. They share their exponential, and what a rule does not use is not computed.
+/// σ, σ′, σ″ and σ‴. They share their exponential, and what is not used is not computed.
 trait Smooth {
-    fn derivatives<L: Lanes>(lanes: L, z: L::Floats) -> [L::Floats; 3];
+    fn derivatives<L: Lanes>(lanes: L, z: L::Floats) -> [L::Floats; 4];
 }
 
 macro_rules! smooth {
-    ($($name:ident: $first:ident, $second:ident, $third:ident;)*) => {
+    ($($name:ident: $($derivative:ident),*;)*) => {
         $(struct $name;
 
         impl Smooth for $name {
             #[inline(always)]
-            fn derivatives<L: Lanes>(lanes: L, z: L::Floats) -> [L::Floats; 3] {
-                [vector::$first(lanes, z), vector::$second(lanes, z), vector::$third(lanes, z)]
+            fn derivatives<L: Lanes>(lanes: L, z: L::Floats) -> [L::Floats; 4] {
+                [$(vector::$derivative(lanes, z)),*]
             }
         })*
     };
 }
 
 smooth! {
-    Silu: silu_slope, silu_second, silu_third;
-    Softplus: logistic, bell, bell_slope;
-    Tanh: tanh_slope, tanh_second, tanh_third;
+    Silu: silu, silu_slope, silu_second, silu_third;
+    Softplus: softplus, logistic, bell, bell_slope;
+    Tanh: tanh, tanh_slope, tanh_second, tanh_third;
 }
 
 /// The rules, by what they are given.
-struct Derivatives<F>(F);
+struct Derivatives<F>(PhantomData<F>);
 
 /// The reverse rule's gradients: g and the gradient of g σ′(z) become those of z and of g.
 impl<F: Smooth> Elementwise<2, 1> for Derivatives<F> {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [g, grad]: [L::Floats; 2], [z]: [L::Floats; 1]) -> [L::Floats; 2] {
-        let [first, second, _] = F::derivatives(lanes, z);
+        let [_, first, second, _] = F::derivatives(lanes, z);
         [lanes.mul(lanes.mul(grad, g), second), lanes.mul(grad, first)]
     }
 }
@@ -283,7 +295,7 @@ impl<F: Smooth> Elementwise<1, 2> for Derivatives<F> {
         [curvature]: [L::Floats; 1],
         [z, slope]: [L::Floats; 2],
     ) -> [L::Floats; 1] {
-        let [first, second, _] = F::derivatives(lanes, z);
+        let [_, first, second, _] = F::derivatives(lanes, z);
         [lanes.mul_add(lanes.mul(second, slope), slope, lanes.mul(first, curvature))]
     }
 }
@@ -292,7 +304,7 @@ impl<F: Smooth> Elementwise<1, 2> for Derivatives<F> {
 impl<F: Smooth> Elementwise<3, 1> for Derivatives<F> {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, x: [L::Floats; 3], [z]: [L::Floats; 1]) -> [L::Floats; 3] {
-        let ([curvature, slope, grad], [first, second, third]) = (x, F::derivatives(lanes, z));
+        let ([curvature, slope, grad], [_, first, second, third]) = (x, F::derivatives(lanes, z));
         let bent = lanes.mul_add(lanes.mul(third, slope), slope, lanes.mul(second, curvature));
         let twice = lanes.add(slope, slope);
         [lanes.mul(grad, bent), lanes.mul(lanes.mul(grad, second), twice), lanes.mul(grad, first)]

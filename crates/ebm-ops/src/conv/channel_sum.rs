@@ -3,7 +3,10 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::elementwise::Elementwise;
+use crate::lanes::Lanes;
 use crate::simd;
+use crate::sums::sums;
 
 /// Elements below which a second thread costs more than it brings.
 const GRAIN: usize = 32 * 1024;
@@ -31,20 +34,18 @@ impl WithSimd for Sum<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
-        let (vectors, rest) = S::as_simd_f32s(self.0);
-        let mut sums = [simd.splat_f32s(0.0); 4];
-        let mut quads = vectors.chunks_exact(4);
-        for quad in &mut quads {
-            for (sum, x) in sums.iter_mut().zip(quad) {
-                *sum = simd.add_f32s(*sum, *x);
-            }
-        }
-        for (sum, x) in sums.iter_mut().zip(quads.remainder()) {
-            *sum = simd.add_f32s(*sum, *x);
-        }
-        let [a, b, c, d] = sums;
-        let total = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
-        simd.reduce_sum_f32s(total) + rest.iter().sum::<f32>()
+        let [sum] = sums(simd, [self.0], &Plain);
+        sum
+    }
+}
+
+/// Σ x.
+struct Plain;
+
+impl Elementwise<1, 1> for Plain {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [sum]: [L::Floats; 1], [x]: [L::Floats; 1]) -> [L::Floats; 1] {
+        [lanes.add(sum, x)]
     }
 }
 

@@ -9,6 +9,7 @@ use pulp::{Simd, WithSimd};
 use super::{GroupNormOps, plain};
 use crate::elementwise::{self, Elementwise};
 use crate::lanes::Lanes;
+use crate::sums::sums;
 use crate::{buffer, simd, vector};
 
 /// Elements that are summed in single precision before the sum goes on in double.
@@ -74,7 +75,8 @@ impl GroupNormOps for Flex {
         };
         let maps = affine.rows * channels;
         let mut totals = [vec![0.0; maps], vec![0.0; maps]];
-        for image in sums.chunks_exact(maps) {
+        // Of an empty batch with maps of its own there are none.
+        for image in sums.chunks_exact(maps.max(1)) {
             for (i, sum) in image.iter().enumerate() {
                 totals[0][i] += sum[0];
                 totals[1][i] += sum[1];
@@ -130,10 +132,10 @@ impl WithSimd for Forward<'_> {
         // About an element of the group the sums lose nothing, unless it lies far out: then once more, about what
         // was found to be the mean.
         let mut about = group[0];
-        let mut found = moments(simd, group, about).map(|sum| sum / n);
+        let mut found = sums_of_runs(simd, [group], &Moments { centre: about }).map(|sum| sum / n);
         if FAR * FAR * (found[1] - found[0] * found[0]) < found[0] * found[0] {
             about += found[0] as f32;
-            found = moments(simd, group, about).map(|sum| sum / n);
+            found = sums_of_runs(simd, [group], &Moments { centre: about }).map(|sum| sum / n);
         }
         let [remainder, square] = found;
         let inverse = 1.0 / (square - remainder * remainder + epsilon).sqrt();
@@ -212,75 +214,51 @@ impl Elementwise<1, 1> for Combination {
     }
 }
 
-/// Σ (x - about) and Σ (x - about)².
-#[inline(always)]
-fn moments<S: Simd>(simd: S, x: &[f32], about: f32) -> [f64; 2] {
-    let (mut sum, mut squares) = (0.0, 0.0);
-    let centre = simd.splat_f32s(about);
-    for run in x.chunks(RUN) {
-        let (vectors, rest) = S::as_simd_f32s(run);
-        let (fours, vectors) = vectors.as_chunks::<4>();
-        let (mut sums, mut products) = ([simd.splat_f32s(0.0); 4], [simd.splat_f32s(0.0); 4]);
-        for four in fours {
-            for k in 0..4 {
-                let d = simd.sub_f32s(four[k], centre);
-                sums[k] = simd.add_f32s(sums[k], d);
-                products[k] = simd.mul_add_f32s(d, d, products[k]);
-            }
-        }
-        for x in vectors {
-            let d = simd.sub_f32s(*x, centre);
-            sums[0] = simd.add_f32s(sums[0], d);
-            products[0] = simd.mul_add_f32s(d, d, products[0]);
-        }
-        if !rest.is_empty() {
-            let (x, new) = elementwise::last(simd, run);
-            let d = simd.select_f32s(new, simd.sub_f32s(x, centre), simd.splat_f32s(0.0));
-            sums[1] = simd.add_f32s(sums[1], d);
-            products[1] = simd.mul_add_f32s(d, d, products[1]);
-        }
-        sum += f64::from(total(simd, sums));
-        squares += f64::from(total(simd, products));
-    }
-    [sum, squares]
+/// Σ (x - centre) and Σ (x - centre)².
+struct Moments {
+    centre: f32,
 }
 
-/// Σ g (x - about) and Σ g.
-#[inline(always)]
-fn products<S: Simd>(simd: S, g: &[f32], x: &[f32], about: f32) -> [f64; 2] {
-    let (mut product, mut sum) = (0.0, 0.0);
-    let (zero, centre) = (simd.splat_f32s(0.0), simd.splat_f32s(about));
-    for (g, x) in g.chunks(RUN).zip(x.chunks(RUN)) {
-        let (vectors, rest) = S::as_simd_f32s(g);
-        let (fours, vectors) = vectors.as_chunks::<4>();
-        let (x_fours, x_vectors) = S::as_simd_f32s(x).0.as_chunks::<4>();
-        let (mut products, mut sums) = ([zero; 4], [zero; 4]);
-        for (g, x) in fours.iter().zip(x_fours) {
-            for k in 0..4 {
-                products[k] = simd.mul_add_f32s(g[k], simd.sub_f32s(x[k], centre), products[k]);
-                sums[k] = simd.add_f32s(sums[k], g[k]);
-            }
-        }
-        for (k, (g, x)) in vectors.iter().zip(x_vectors).enumerate() {
-            products[k] = simd.mul_add_f32s(*g, simd.sub_f32s(*x, centre), products[k]);
-            sums[k] = simd.add_f32s(sums[k], *g);
-        }
-        if !rest.is_empty() {
-            let ((g, new), (x, _)) = (elementwise::last(simd, g), elementwise::last(simd, x));
-            let g = simd.select_f32s(new, g, zero);
-            products[3] = simd.mul_add_f32s(g, simd.sub_f32s(x, centre), products[3]);
-            sums[3] = simd.add_f32s(sums[3], g);
-        }
-        product += f64::from(total(simd, products));
-        sum += f64::from(total(simd, sums));
+impl Elementwise<2, 1> for Moments {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [sum, squares]: [L::Floats; 2], [x]: [L::Floats; 1]) -> [L::Floats; 2] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        [lanes.add(sum, d), lanes.mul_add(d, d, squares)]
     }
-    [product, sum]
 }
 
-/// The sum of all lanes.
+/// Σ g (x - centre) and Σ g.
+struct Products {
+    centre: f32,
+}
+
+impl Elementwise<2, 2> for Products {
+    #[inline(always)]
+    fn at<L: Lanes>(
+        &self,
+        lanes: L,
+        [product, sum]: [L::Floats; 2],
+        [g, x]: [L::Floats; 2],
+    ) -> [L::Floats; 2] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        [lanes.mul_add(g, d, product), lanes.add(sum, g)]
+    }
+}
+
+/// [`sums`] in single precision over each [`RUN`], and in double from run to run.
 #[inline(always)]
-fn total<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> f32 {
-    simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)))
+fn sums_of_runs<S: Simd, const N: usize>(
+    simd: S,
+    slices: [&[f32]; N],
+    add: &impl Elementwise<2, N>,
+) -> [f64; 2] {
+    let (n, mut total) = (slices[0].len(), [0.0; 2]);
+    for start in (0..n).step_by(RUN) {
+        let end = n.min(start + RUN);
+        let run = sums(simd, slices.map(|slice| &slice[start..end]), add);
+        total = [total[0] + f64::from(run[0]), total[1] + f64::from(run[1])];
+    }
+    total
 }
 
 /// Turns the gradient of a group's result into that of its input, and gives the sums for gain and bias.
@@ -312,7 +290,7 @@ impl WithSimd for Backward<'_> {
             elementwise::update(simd, [grad], [x], &ThroughSilu(map));
         }
         for (c, (grad, x)) in grad.chunks_exact(pixels).zip(x.chunks_exact(pixels)).enumerate() {
-            let [product, sum] = products(simd, grad, x, about);
+            let [product, sum] = sums_of_runs(simd, [grad, x], &Products { centre: about });
             let product = (product - f64::from(remainder) * sum) * f64::from(inverse);
             sums[c] = [product as f32, sum as f32];
             along += f64::from(gain[c]) * product;

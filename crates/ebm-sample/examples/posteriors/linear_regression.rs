@@ -1,4 +1,6 @@
-//! The likelihood of normal linear regression.
+//! Normal linear regression: its likelihood, and its posterior where nothing is known before.
+
+use super::Posterior;
 
 /// log p(y | X, β, σ) = −N log σ − ‖y − Xβ‖²/(2σ²), of which the data are known by X = QR, c = Qᵀy and the
 /// square of what no β explains: ‖y − Xβ‖² = ‖c − Rβ‖² + ‖y − Qc‖².
@@ -51,6 +53,34 @@ impl LinearRegression {
         let k = beta.len();
         gradient[k] += precision * squares - self.n;
         -self.n * u - 0.5 * precision * squares
+    }
+}
+
+/// The posterior of a [`LinearRegression`] with β and σ flat; the coordinates are β and log σ.
+pub struct Flat {
+    /// As posteriordb has it.
+    pub name: &'static str,
+    pub regression: LinearRegression,
+}
+
+impl Posterior for Flat {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn dim(&self) -> usize {
+        self.regression.projected.len() + 1
+    }
+
+    fn log_density(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let (u, beta) = x.split_last().expect("a scale");
+        gradient.fill(0.0);
+        gradient[beta.len()] = 1.0;
+        u + self.regression.add(beta, *u, gradient)
+    }
+
+    fn parameters(&self, x: &[f64]) -> Vec<f64> {
+        with_scale(x)
     }
 }
 

@@ -27,14 +27,14 @@ pub use reference::{Expected, Fixture, Reference};
 
 use autoregressive::Autoregressive;
 use credit::Credit;
-use earn_height::EarnHeight;
+use earn_height::earn_height;
 use eight_schools::EightSchools;
 use eight_schools_centered::EightSchoolsCentered;
 use eight_schools_tfp::EightSchoolsTfp;
 use kidscore_momiq::KidscoreMomiq;
 use kilpisjarvi::Kilpisjarvi;
-use logearn_interaction::LogearnInteraction;
-use logmesquite_logvolume::LogmesquiteLogvolume;
+use logearn_interaction::logearn_interaction;
+use logmesquite_logvolume::logmesquite_logvolume;
 use sparse_regression::SparseRegression;
 use two_normals::TwoNormals;
 
@@ -42,10 +42,10 @@ use two_normals::TwoNormals;
 pub fn all(reference: &Reference) -> Vec<Box<dyn Posterior>> {
     vec![
         Box::new(KidscoreMomiq::read(reference)),
-        Box::new(EarnHeight::read(reference)),
-        Box::new(LogearnInteraction::read(reference)),
+        Box::new(earn_height(reference)),
+        Box::new(logearn_interaction(reference)),
         Box::new(Kilpisjarvi::read(reference)),
-        Box::new(LogmesquiteLogvolume::read(reference)),
+        Box::new(logmesquite_logvolume(reference)),
         Box::new(SparseRegression::correlated(reference)),
         Box::new(SparseRegression::independent(reference)),
         Box::new(Autoregressive::read(reference)),

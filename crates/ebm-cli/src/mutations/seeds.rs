@@ -1,0 +1,66 @@
+//! Small good files of the formats, made by ourselves; `fuzz/` begins with the same.
+
+use std::io::{Cursor, Write};
+
+use flate2::{Compression, write::GzEncoder};
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+
+/// Tables.
+pub const CSV: [&str; 3] =
+    ["x,y\n1,2\n-3.5e2,\"4\"\n5,6\n", "1\n2\n3\n", "\u{feff}a, b ,c\r\n1,2,3\r\n\r\n4,5,6"];
+
+/// What is in the archive of [`tar`], within the folder `in`.
+pub const MEMBERS: [(&str, &[u8]); 2] = [("one", b"first"), ("two", b"the second")];
+
+pub fn idx(dimensions: &[u32]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, dimensions.len() as u8];
+    dimensions.iter().for_each(|n| file.extend(n.to_be_bytes()));
+    file.extend((0..dimensions.iter().product()).map(|i: u32| i as u8));
+    file
+}
+
+pub fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub fn cifar(n: u8) -> Vec<u8> {
+    (0..n).flat_map(|label| std::iter::once(label).chain([7 * label; 3072])).collect()
+}
+
+pub fn npy(kind: &str, size: usize) -> Vec<u8> {
+    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (3, 2), }}          \n");
+    let mut file = b"\x93NUMPY\x01\0".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.bytes());
+    file.extend(vec![0; 6 * size]);
+    file
+}
+
+pub fn gray(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+    encoded(GrayImage::from_fn(width, height, |x, y| image::Luma([(9 * x + 5 * y) as u8])).into(), format)
+}
+
+pub fn colour(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+    encoded(
+        RgbImage::from_fn(width, height, |x, y| image::Rgb([(9 * x) as u8, (5 * y) as u8, 80])).into(),
+        format,
+    )
+}
+
+fn encoded(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+pub fn tar() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, content) in MEMBERS {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        builder.append_data(&mut header, format!("in/{name}"), content).unwrap();
+    }
+    builder.into_inner().unwrap()
+}

@@ -1,0 +1,84 @@
+//! Sums over slices, a few registers at a time.
+
+use pulp::Simd;
+
+use crate::elementwise::{self, Elementwise};
+use crate::lanes::Several;
+
+/// Registers side by side for each sum, so that an addition seldom waits for the one before it.
+const REGISTERS: usize = 4;
+
+/// `M` sums over the elements of `slices` that stand beside each other: `add` adds to them what `N` elements give.
+///
+/// Lanes are summed by themselves and then together, in an order that depends on the length alone.
+///
+/// # Panics
+/// If the slices are not all of one length.
+#[inline(always)]
+pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    slices: [&[f32]; N],
+    add: &impl Elementwise<M, N>,
+) -> [f32; M] {
+    let n = slices[0].len();
+    slices.iter().for_each(|slice| assert_eq!(slice.len(), n, "slices of one length"));
+    let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; M];
+    let vectors = n / S::F32_LANES;
+    let parts = slices.map(|slice| S::as_simd_f32s(slice).0.as_chunks::<REGISTERS>());
+    for i in 0..vectors / REGISTERS {
+        sums = add.at(Several::<S, REGISTERS>(simd), sums, parts.map(|part| part.0[i]));
+    }
+    for k in 0..vectors % REGISTERS {
+        let new = add.at(simd, sums.map(|sum| sum[k]), parts.map(|part| part.1[k]));
+        sums.iter_mut().zip(new).for_each(|(sum, new)| sum[k] = new);
+    }
+    if !n.is_multiple_of(S::F32_LANES) {
+        const LAST: usize = REGISTERS - 1;
+        let fresh = elementwise::last(simd, slices[0]).1;
+        let all =
+            add.at(simd, sums.map(|sum| sum[LAST]), slices.map(|slice| elementwise::last(simd, slice).0));
+        for (sum, all) in sums.iter_mut().zip(all) {
+            sum[LAST] = simd.select_f32s(fresh, all, sum[LAST]);
+        }
+    }
+    sums.map(
+        #[inline(always)]
+        |[a, b, c, d]| simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d))),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lanes::Lanes;
+
+    /// Σ x y and Σ x
+    struct Products;
+
+    impl Elementwise<2, 2> for Products {
+        #[inline(always)]
+        fn at<L: Lanes>(&self, lanes: L, [xy, x]: [L::Floats; 2], [a, b]: [L::Floats; 2]) -> [L::Floats; 2] {
+            [lanes.mul_add(a, b, xy), lanes.add(x, a)]
+        }
+    }
+
+    #[test]
+    fn every_element_counts_once_at_every_length() {
+        struct Sums<'a>([&'a [f32]; 2]);
+        impl pulp::WithSimd for Sums<'_> {
+            type Output = [f32; 2];
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) -> [f32; 2] {
+                sums(simd, self.0, &Products)
+            }
+        }
+        for n in 0..150u32 {
+            // Integers, whose sums are exact.
+            let (x, y): (Vec<f32>, Vec<f32>) = (0..n).map(|i| ((i % 7) as f32, (i % 5 + 1) as f32)).unzip();
+            let expected = [(0..n).map(|i| i % 7 * (i % 5 + 1)).sum::<u32>(), (0..n).map(|i| i % 7).sum()];
+            let found = pulp::Arch::new().dispatch(Sums([&x, &y]));
+            assert_eq!(found, expected.map(|sum| sum as f32), "{n}");
+        }
+    }
+}

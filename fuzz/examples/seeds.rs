@@ -1,0 +1,39 @@
+//! Writes small good files of every format to `fuzz/corpus/TARGET/`; none is anybody else's.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use image::ImageFormat::{Jpeg, Png};
+
+#[path = "../../crates/ebm-cli/src/mutations/seeds.rs"]
+mod seeds;
+
+use seeds::{CSV, cifar, colour, gray, gzip, idx, npy, tar};
+
+fn main() -> std::io::Result<()> {
+    let idx = [idx(&[3, 4, 5]), idx(&[7]), idx(&[1, 1, 1, 1])];
+    let pictures = [gray(9, 7, Png), colour(16, 8, Png), gray(9, 7, Jpeg), colour(16, 8, Jpeg)];
+    write("gzip", &idx.each_ref().map(|file| gzip(file)))?;
+    write("idx", &idx)?;
+    write("cifar", &[cifar(3)])?;
+    write("csv", &CSV.map(|text| text.as_bytes().to_vec()))?;
+    write("npy", &[npy("<f8", 8), npy("<f4", 4)])?;
+    write("picture", &pictures)?;
+    write("safetensors", &[safetensors()])?;
+    write("archive", &[tar(), gzip(&tar())])?;
+    write("datasets", &[ebm_fuzz::MANIFEST.as_bytes().to_vec()])
+}
+
+fn write(target: &str, files: &[Vec<u8>]) -> std::io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    std::fs::create_dir_all(&folder)?;
+    for (i, file) in files.iter().enumerate() {
+        std::fs::write(folder.join(format!("seed-{i}")), file)?;
+    }
+    Ok(())
+}
+
+fn safetensors() -> Vec<u8> {
+    let header = r#"{"__metadata__":{"ebm":"about"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"b":{"dtype":"F32","shape":[1],"data_offsets":[24,28]}}"#;
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 28]].concat()
+}
