@@ -14,6 +14,8 @@
 mod bytes;
 #[path = "../../crates/ebm-data/src/comma_separated.rs"]
 mod comma_separated;
+#[path = "../../crates/ebm-data/src/contained.rs"]
+mod contained;
 #[path = "../../crates/ebm-data/src/error.rs"]
 mod error;
 #[path = "../../crates/ebm-model/src/weights/format.rs"]

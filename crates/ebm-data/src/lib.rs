@@ -50,6 +50,7 @@ mod rows;
 mod table;
 
 mod bytes;
+mod contained;
 
 pub use batches::Batches;
 pub use cifar10::Cifar10;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+use crate::contained::contained;
 use crate::{DataError, ImageShape};
 
 /// Most rows, and most columns, of a picture.
@@ -21,6 +22,19 @@ pub(crate) const MAX_BYTES: u64 = 256 << 20;
 /// # Errors
 /// If it is no such picture, is cut or damaged, or is of another shape than the first.
 pub(crate) fn picture(
+    content: &[u8],
+    file: &Path,
+    first: Option<(&Path, ImageShape)>,
+) -> Result<(ImageShape, Vec<u8>), DataError> {
+    // The decoder of JPEG has files that it panics on: https://github.com/etemesi254/zune-image/issues/409
+    let outcome = contained(|| decoded(content, file, first));
+    outcome.unwrap_or_else(|panic| {
+        Err(DataError::malformed(file, format!("its decoder could make nothing of it: {panic}")))
+    })
+}
+
+/// [`picture`], but for the decoder's panics.
+fn decoded(
     content: &[u8],
     file: &Path,
     first: Option<(&Path, ImageShape)>,

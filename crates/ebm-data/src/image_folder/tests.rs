@@ -46,6 +46,16 @@ fn a_flat_folder_has_no_labels_and_split_folders_are_told_apart() {
 }
 
 #[test]
+fn a_file_that_its_decoder_panics_on_is_refused() {
+    // A JPEG with the second component's identity given twice and sampled finer than the first, as a fuzzer made it.
+    let file = include_bytes!("panicking.jpg");
+    let error = picture::picture(file, Path::new("a.jpg"), None).unwrap_err().to_string();
+    assert!(error.contains("a.jpg"), "{error}");
+    // And for the program nothing has happened.
+    assert_eq!(read(&folder_of(&[("1.png", 1)]), Split::Train).unwrap().len(), 1);
+}
+
+#[test]
 fn colour_becomes_planes_and_opaque_alpha_is_dropped() {
     let folder = tempdir().unwrap();
     let colour = RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8, 10 + x as u8, 20 + x as u8]));
