@@ -8,14 +8,13 @@ use super::report::{Row, Section, Verdict, errors};
 const N_SEEDS: u64 = 3;
 
 /// Where a kernel is known to have trouble: the funnel of the centred eight schools, which no step of one length
-/// samples, and correlations of −0.999 and more, which take MALA the square of the steps that they take HMC: 4 · 10⁷
-/// for 1,000 effective draws of logearn_interaction.
-const HARD: [(&str, &str); 5] = [
+/// samples, and a correlation of −0.9999, which takes MALA the square of the steps that it takes HMC: some 4 · 10⁸ for
+/// 1,000 effective draws.
+const HARD: [(&str, &str); 4] = [
     ("eight_schools-eight_schools_centered", "HMC"),
     ("eight_schools-eight_schools_centered", "MALA"),
     ("eight_schools-eight_schools_centered", "NUTS"),
     ("kilpisjarvi_mod-kilpisjarvi", "MALA"),
-    ("earnings-logearn_interaction", "MALA"),
 ];
 
 /// The kernel's name.
@@ -80,8 +79,8 @@ pub fn section(reference: &Reference, seed: u64, quick: bool, show: impl Fn(&Row
              effective sample size of an averaged function (1,000 or more), and proposals or trajectories that diverged \
              after the warm-up. Of the log density times 1.5 the distance has to be seen (above 5). Known to be hard \
              are the funnel of the centred eight schools, for a step of one length, and for the short steps of MALA the \
-             correlations of kilpisjarvi and logearn_interaction, −0.999 and more, which no diagonal mass takes away \
-             (1,000 effective draws of the latter took it 4 · 10⁷ steps).",
+             correlation of kilpisjarvi, −0.9999, which no diagonal mass takes away (that of logearn_interaction, \
+             −0.999, takes it 2.5 · 10⁷ steps for 1,000 effective draws).",
             if quick { 1 } else { N_SEEDS }
         ),
         header: &[
@@ -163,7 +162,7 @@ fn trials(name: &str, quick: bool) -> Vec<Trial> {
     let (n_leapfrog, thinning, acceptance) = match name {
         "kidiq-kidscore_momiq" => (20, 100, None),
         "earnings-earn_height" => (40, 500, None),
-        "earnings-logearn_interaction" => (100, 500, None),
+        "earnings-logearn_interaction" => (100, 5000, None),
         "kilpisjarvi_mod-kilpisjarvi" => (400, 500, None),
         "arK-arK" => (12, 100, None),
         "sblrc-blr" => (5, 20, None),
