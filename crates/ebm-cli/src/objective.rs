@@ -2,9 +2,9 @@
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Tensor;
-use ebm_model::Network;
+use ebm_model::{EnergyNetwork, Network};
 use ebm_ops::Noise;
-use ebm_sample::Langevin;
+use ebm_sample::{Langevin, Mala};
 use ebm_train::{
     BufferSettings, ContrastSettings, ContrastiveDivergence, DenoisingAt, DenoisingScoreMatching, Directions,
     FiniteDifferenceScoreMatching, Health, ImplicitScoreMatching, Memory, NoiseContrastiveEstimation,
@@ -50,14 +50,20 @@ pub enum ObjectiveConfig {
     },
     /// Contrastive divergence: chains begin at the data.
     ContrastiveDivergence {
-        /// η of a Langevin step.
+        /// The kernel of the chains.
+        #[serde(default)]
+        sampler: ChainKernel,
+        /// η of its steps.
         step_size: f64,
         /// Steps, regularisation, and when it has gone wrong.
         contrast: ContrastSettings,
     },
     /// Persistent contrastive divergence: chains go on.
     PersistentContrastiveDivergence {
-        /// η of a Langevin step.
+        /// The kernel of the chains.
+        #[serde(default)]
+        sampler: ChainKernel,
+        /// η of its steps.
         step_size: f64,
         /// Steps, regularisation, and when it has gone wrong.
         contrast: ContrastSettings,
@@ -69,6 +75,17 @@ pub enum ObjectiveConfig {
         /// Draws of noise for each row of data.
         ratio: usize,
     },
+}
+
+/// What leads the chains of contrastive divergence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChainKernel {
+    /// [`Langevin`], whose own error the energy learns to make up for: too large a step ends in a wrong energy.
+    #[default]
+    Langevin,
+    /// [`Mala`], which has none: too large a step is seen in the acceptance, and costs time.
+    Mala,
 }
 
 /// What `--set objective=KIND` stands for, whole.
@@ -83,11 +100,11 @@ const KINDS: &[(&str, &str)] = &[
     ("finite-difference", "epsilon = 0.05\nprojections = 1"),
     (
         "contrastive-divergence",
-        "step_size = 0.01\ncontrast = { sampler_steps = 20, magnitude = 0.01, gap_bound = 1000.0 }",
+        "sampler = \"mala\"\nstep_size = 0.01\ncontrast = { sampler_steps = 20, magnitude = 0.01, gap_bound = 1000.0 }",
     ),
     (
         "persistent-contrastive-divergence",
-        "step_size = 0.01\ncontrast = { sampler_steps = 20, magnitude = 0.01, gap_bound = 1000.0 }\n\
+        "sampler = \"mala\"\nstep_size = 0.01\ncontrast = { sampler_steps = 20, magnitude = 0.01, gap_bound = 1000.0 }\n\
          chains = { capacity = 8192, restart_share = 0.05, restart = { from = \"data\" } }",
     ),
     ("noise-contrastive", "ratio = 4"),
@@ -145,6 +162,7 @@ impl ObjectiveConfig {
         sample: impl FnOnce() -> Result<Tensor<2>>,
     ) -> Result<Loss> {
         let langevin = |step_size: f64| Langevin::new(step_size * sampler_scale);
+        let mala = |step_size: f64| Mala::new(step_size * sampler_scale);
         let loss = match self {
             Self::Denoising { noise, weighting } => {
                 Loss::Denoising(DenoisingScoreMatching::new(noise.clone(), *weighting)?)
@@ -160,16 +178,26 @@ impl ObjectiveConfig {
                 }
             }
             Self::FiniteDifference { epsilon, projections } => {
-                Loss::FiniteDifference(FiniteDifferenceScoreMatching::new(*epsilon, *projections)?)
+                Loss::energy(FiniteDifferenceScoreMatching::new(*epsilon, *projections)?)
             }
-            Self::ContrastiveDivergence { step_size, contrast } => {
-                Loss::Contrastive(ContrastiveDivergence::new(langevin(*step_size)?, *contrast)?)
-            }
-            Self::PersistentContrastiveDivergence { step_size, contrast, chains } => Loss::Persistent(
-                PersistentContrastiveDivergence::new(langevin(*step_size)?, *contrast, *chains)?,
-            ),
+            Self::ContrastiveDivergence { sampler, step_size, contrast } => match sampler {
+                ChainKernel::Langevin => {
+                    Loss::energy(ContrastiveDivergence::new(langevin(*step_size)?, *contrast)?)
+                }
+                ChainKernel::Mala => Loss::energy(ContrastiveDivergence::new(mala(*step_size)?, *contrast)?),
+            },
+            Self::PersistentContrastiveDivergence { sampler, step_size, contrast, chains } => match sampler {
+                ChainKernel::Langevin => Loss::energy(PersistentContrastiveDivergence::new(
+                    langevin(*step_size)?,
+                    *contrast,
+                    *chains,
+                )?),
+                ChainKernel::Mala => {
+                    Loss::energy(PersistentContrastiveDivergence::new(mala(*step_size)?, *contrast, *chains)?)
+                }
+            },
             Self::NoiseContrastive { ratio } => {
-                Loss::NoiseContrastive(NoiseContrastiveEstimation::fitted(sample()?, *ratio)?)
+                Loss::energy(NoiseContrastiveEstimation::fitted(sample()?, *ratio)?)
             }
         };
         loss.check(network)?;
@@ -178,7 +206,6 @@ impl ObjectiveConfig {
 }
 
 /// Any of the losses, on any of the networks that it trains.
-#[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "one loss lives at a time")]
 pub enum Loss {
     /// Needs a score at every noise level.
@@ -192,16 +219,22 @@ pub enum Loss {
     /// Needs a score and derivatives along directions.
     Reduced(VarianceReduced),
     /// Needs an energy.
-    FiniteDifference(FiniteDifferenceScoreMatching),
-    /// Needs an energy.
-    Contrastive(ContrastiveDivergence<Langevin>),
-    /// Needs an energy.
-    Persistent(PersistentContrastiveDivergence<Langevin>),
-    /// Needs an energy.
-    NoiseContrastive(NoiseContrastiveEstimation),
+    Energy(Box<dyn Objective<EnergyNetwork>>),
 }
 
 impl Loss {
+    fn energy(loss: impl Objective<EnergyNetwork> + 'static) -> Self {
+        Self::Energy(Box::new(loss))
+    }
+
+    /// The loss of an energy, if it is one: no other remembers anything, or has a sampler.
+    fn of_energy(&self) -> Option<&dyn Objective<EnergyNetwork>> {
+        match self {
+            Self::Energy(loss) => Some(&**loss),
+            _ => None,
+        }
+    }
+
     /// # Errors
     /// If the network is not of the kind that this loss trains, with what to set.
     fn check(&self, network: &Network) -> Result<()> {
@@ -212,10 +245,7 @@ impl Loss {
             Self::DenoisingAt(_) | Self::Implicit(_) | Self::Sliced(_) | Self::Reduced(_) => {
                 (network.unconditional().is_some(), "a score or an energy without noise levels", "mlp-energy")
             }
-            Self::FiniteDifference(_)
-            | Self::Contrastive(_)
-            | Self::Persistent(_)
-            | Self::NoiseContrastive(_) => (network.energy().is_some(), "an energy", "mlp-energy"),
+            Self::Energy(_) => (network.energy().is_some(), "an energy", "mlp-energy"),
         };
         ensure!(fits, anyhow!("this objective trains {wanted}; for points, `--set model={model}` is one"));
         Ok(())
@@ -232,48 +262,34 @@ impl Objective<Network> for Loss {
             Self::Implicit(loss) => loss.loss(&model.unconditional().expect(FITS), data, noise),
             Self::Sliced(loss) => loss.loss(&model.unconditional().expect(FITS), data, noise),
             Self::Reduced(loss) => loss.loss(&model.unconditional().expect(FITS), data, noise),
-            Self::FiniteDifference(loss) => loss.loss(model.energy().expect(FITS), data, noise),
-            Self::Contrastive(loss) => loss.loss(model.energy().expect(FITS), data, noise),
-            Self::Persistent(loss) => loss.loss(model.energy().expect(FITS), data, noise),
-            Self::NoiseContrastive(loss) => loss.loss(model.energy().expect(FITS), data, noise),
+            Self::Energy(loss) => loss.loss(model.energy().expect(FITS), data, noise),
         }
     }
 
     fn memory(&self) -> Memory {
-        match self {
-            Self::Persistent(loss) => Objective::<ebm_model::EnergyNetwork>::memory(loss),
-            _ => Memory::new(),
-        }
+        self.of_energy().map(|loss| loss.memory()).unwrap_or_default()
     }
 
     fn recall(&mut self, memory: Memory) -> Result<(), String> {
         match self {
-            Self::Persistent(loss) => Objective::<ebm_model::EnergyNetwork>::recall(loss, memory),
-            Self::NoiseContrastive(loss) => Objective::<ebm_model::EnergyNetwork>::recall(loss, memory),
+            Self::Energy(loss) => loss.recall(memory),
             _ if memory.is_empty() => Ok(()),
             _ => Err("this objective remembers nothing".into()),
         }
     }
 
     fn fits(&self, dim: usize) -> Result<(), String> {
-        match self {
-            Self::Persistent(loss) => Objective::<ebm_model::EnergyNetwork>::fits(loss, dim),
-            _ => Ok(()),
-        }
+        self.of_energy().map_or(Ok(()), |loss| loss.fits(dim))
     }
 
     fn forget(&mut self) {
-        if let Self::Persistent(loss) = self {
-            Objective::<ebm_model::EnergyNetwork>::forget(loss);
+        if let Self::Energy(loss) = self {
+            loss.forget();
         }
     }
 
     fn health(&self) -> Option<&Health> {
-        match self {
-            Self::Contrastive(loss) => Objective::<ebm_model::EnergyNetwork>::health(loss),
-            Self::Persistent(loss) => Objective::<ebm_model::EnergyNetwork>::health(loss),
-            _ => None,
-        }
+        self.of_energy()?.health()
     }
 }
 
@@ -305,7 +321,7 @@ mod tests {
             let mut loss = config.build(&network(fits), 1.0, || Ok(rows())).unwrap();
             let found = loss.loss(&network(fits), rows(), &mut Noise::seeded(3)).into_scalar::<f32>();
             assert!(found.is_finite(), "{kind}: {found}");
-            let error = config.build(&network(unfit), 1.0, || Ok(rows())).unwrap_err().to_string();
+            let error = config.build(&network(unfit), 1.0, || Ok(rows())).err().unwrap().to_string();
             assert!(error.contains("--set model="), "{kind}: {error}");
         }
         let unknown = ObjectiveConfig::table("likelihood").unwrap_err().to_string();

@@ -24,7 +24,7 @@ const fn energy(name: &'static str, what: &'static str, changes: &'static [&'sta
 }
 
 /// What contrastive divergence needs, whose energies grow sharper than its chains can follow.
-const LONG_CHAINS: &str = "objective.contrast.sampler_steps=40";
+const LONG_CHAINS: &str = "objective.contrast.sampler_steps=25";
 const SMALL_ENERGIES: &str = "objective.contrast.magnitude=0.1";
 const SLOWLY: &str = "train.learning_rate=1e-3";
 

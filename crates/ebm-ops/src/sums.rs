@@ -41,10 +41,12 @@ pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
             sum[LAST] = simd.select_f32s(fresh, all, sum[LAST]);
         }
     }
-    sums.map(
-        #[inline(always)]
-        |[a, b, c, d]| simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d))),
-    )
+    // A loop, for what `map` calls is compiled by itself, without the vectors of this function.
+    let mut totals = [0.0; M];
+    for (total, [a, b, c, d]) in totals.iter_mut().zip(sums) {
+        *total = simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)));
+    }
+    totals
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ use crate::{buffer, simd, vector};
 /// Elements that are summed in single precision before the sum goes on in double.
 const RUN: usize = 2048;
 
+/// Pixels of a map below which gain and bias are spread over them: the vectors of so small a map end within it, and
+/// passes over a whole group of maps have fewer of them that are not full.
+const SMALL: usize = 128;
+
 /// Deviations from the mean beyond which a number is no centre for sums of squares.
 const FAR: f64 = 2.0;
 
@@ -30,15 +34,15 @@ impl GroupNormOps for Flex {
             return plain::forward::<Self>(x, gain, bias, groups, epsilon);
         }
         let [batch, channels, height, width] = x.shape().dims();
-        let (affine, pixels) = (Affine::new(gain, bias), height * width);
-        let (per_group, arch) = (channels / groups, simd::arch());
+        let pixels = height * width;
+        let (affine, per_group, arch) = (Affine::new(gain, bias, pixels), channels / groups, simd::arch());
         let mut statistics = vec![0.0; batch * groups * 3];
         if pixels == 0 {
             return (x, buffer::tensor(statistics, [batch, groups, 3]));
         }
         let y = buffer::update_with(x, per_group * pixels, &mut statistics, 3, |i, group, statistics| {
-            let (gain, bias) = affine.of(i / groups, i % groups * per_group, per_group);
-            let found = arch.dispatch(Forward { group, gain, bias, pixels, epsilon });
+            let maps = affine.of(i / groups, i % groups * per_group, per_group);
+            let found = arch.dispatch(Forward { group, maps, pixels, epsilon });
             statistics.copy_from_slice(&found);
         });
         (y, buffer::tensor(statistics, [batch, groups, 3]))
@@ -56,7 +60,8 @@ impl GroupNormOps for Flex {
             return plain::backward::<Self>(x, gain, bias, statistics, grad, wanted);
         }
         let ([batch, channels, height, width], groups) = (x.shape().dims(), statistics.shape()[1]);
-        let (affine, pixels, per_group) = (Affine::new(gain, bias), height * width, channels / groups);
+        let (pixels, per_group) = (height * width, channels / groups);
+        let affine = Affine::new(gain, bias, pixels);
         let (x, statistics) = (buffer::contiguous(x), buffer::contiguous(statistics));
         let (x, statistics) = (x.storage::<f32>(), statistics.storage::<f32>());
         let (length, arch) = (per_group * pixels, simd::arch());
@@ -67,10 +72,10 @@ impl GroupNormOps for Flex {
             grad
         } else {
             buffer::update_with(grad, length, &mut sums, per_group, |i, grad, sums| {
-                let (gain, bias) = affine.of(i / groups, i % groups * per_group, per_group);
+                let maps = affine.of(i / groups, i % groups * per_group, per_group);
                 let x = &x[i * length..][..length];
                 let statistics = &statistics[3 * i..][..3];
-                arch.dispatch(Backward { x, grad, sums, gain, bias, statistics, pixels, wanted });
+                arch.dispatch(Backward { x, grad, sums, maps, statistics, pixels, wanted });
             })
         };
         let maps = affine.rows * channels;
@@ -98,26 +103,57 @@ struct Affine {
     bias: FlexTensor,
     rows: usize,
     channels: usize,
+    /// Both again for every pixel, where all images share them and are small.
+    spread: Option<[Vec<f32>; 2]>,
+    pixels: usize,
 }
 
 impl Affine {
-    fn new(gain: FlexTensor, bias: FlexTensor) -> Self {
+    /// For images of so many `pixels`.
+    fn new(gain: FlexTensor, bias: FlexTensor, pixels: usize) -> Self {
         let [rows, channels] = gain.shape().dims();
-        Self { gain: buffer::contiguous(gain), bias: buffer::contiguous(bias), rows, channels }
+        let (gain, bias) = (buffer::contiguous(gain), buffer::contiguous(bias));
+        let spread =
+            (rows == 1 && pixels < SMALL).then(|| [&gain, &bias].map(|map| over_pixels(map, pixels)));
+        Self { gain, bias, rows, channels, spread, pixels }
     }
 
     /// Those of `n` channels of `image`, from channel `first` on.
-    fn of(&self, image: usize, first: usize, n: usize) -> (&[f32], &[f32]) {
+    fn of(&self, image: usize, first: usize, n: usize) -> Maps<'_> {
         let start = image % self.rows * self.channels + first;
-        (&self.gain.storage()[start..start + n], &self.bias.storage()[start..start + n])
+        let (gain, bias) = (&self.gain.storage()[start..start + n], &self.bias.storage()[start..start + n]);
+        let spread = self
+            .spread
+            .as_ref()
+            .map(|both| both.each_ref().map(|map| &map[start * self.pixels..(start + n) * self.pixels]));
+        Maps { gain, bias, spread }
     }
+}
+
+/// Each number of `map` for every one of so many pixels.
+fn over_pixels(map: &FlexTensor, pixels: usize) -> Vec<f32> {
+    let map = map.storage::<f32>();
+    let mut spread = vec![0.0; map.len() * pixels];
+    if 0 < pixels {
+        spread.chunks_exact_mut(pixels).zip(map).for_each(|(pixels, value)| pixels.fill(*value));
+    }
+    spread
+}
+
+/// Gain and bias of a group.
+#[derive(Clone, Copy)]
+struct Maps<'a> {
+    /// By channel.
+    gain: &'a [f32],
+    bias: &'a [f32],
+    /// By pixel.
+    spread: Option<[&'a [f32]; 2]>,
 }
 
 /// Turns a group of channels into its result, and gives its statistics.
 struct Forward<'a> {
     group: &'a mut [f32],
-    gain: &'a [f32],
-    bias: &'a [f32],
+    maps: Maps<'a>,
     pixels: usize,
     epsilon: f64,
 }
@@ -127,7 +163,7 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { group, gain, bias, pixels, epsilon } = self;
+        let Self { group, maps: Maps { gain, bias, spread }, pixels, epsilon } = self;
         let n = group.len() as f64;
         // About an element of the group the sums lose nothing, unless it lies far out: then once more, about what
         // was found to be the mean.
@@ -141,6 +177,10 @@ impl WithSimd for Forward<'_> {
         let inverse = 1.0 / (square - remainder * remainder + epsilon).sqrt();
         let statistics = [about, remainder as f32, inverse as f32];
 
+        if let Some(maps) = spread {
+            elementwise::update(simd, [group], maps, &SpreadSilu(Normal::new(statistics)));
+            return statistics;
+        }
         // The affine map by channels, then SiLU over several: its vectors do not end with every small channel.
         let together = (RUN / pixels).max(1);
         let maps = gain.chunks(together).zip(bias.chunks(together));
@@ -174,6 +214,53 @@ impl Elementwise<1, 0> for Map {
     fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
         let d = lanes.sub(x, lanes.all(self.centre));
         [lanes.mul_add(d, lanes.all(self.slope), lanes.all(self.level))]
+    }
+}
+
+/// x̂ as (x - centre) · inverse + level.
+struct Normal {
+    centre: f32,
+    inverse: f32,
+    level: f32,
+}
+
+impl Normal {
+    #[inline(always)]
+    fn new([centre, remainder, inverse]: [f32; 3]) -> Self {
+        Self { centre, inverse, level: -inverse * remainder }
+    }
+
+    /// gain · x̂ + bias.
+    #[inline(always)]
+    fn image<L: Lanes>(&self, lanes: L, x: L::Floats, gain: L::Floats, bias: L::Floats) -> L::Floats {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        let normal = lanes.mul_add(d, lanes.all(self.inverse), lanes.all(self.level));
+        lanes.mul_add(gain, normal, bias)
+    }
+}
+
+/// SiLU of gain · x̂ + bias, with gain and bias beside x.
+struct SpreadSilu(Normal);
+
+impl Elementwise<1, 2> for SpreadSilu {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [gain, bias]: [L::Floats; 2]) -> [L::Floats; 1] {
+        [vector::silu(lanes, self.0.image(lanes, x, gain, bias))]
+    }
+}
+
+/// [`ThroughSilu`] with x, gain and bias beside the gradient.
+struct SpreadThroughSilu(Normal);
+
+impl Elementwise<1, 3> for SpreadThroughSilu {
+    #[inline(always)]
+    fn at<L: Lanes>(
+        &self,
+        lanes: L,
+        [grad]: [L::Floats; 1],
+        [x, gain, bias]: [L::Floats; 3],
+    ) -> [L::Floats; 1] {
+        [lanes.mul(grad, vector::silu_slope(lanes, self.0.image(lanes, x, gain, bias)))]
     }
 }
 
@@ -211,6 +298,16 @@ impl Elementwise<1, 1> for Combination {
         let d = lanes.sub(x, lanes.all(self.centre));
         let level = lanes.mul_add(d, lanes.all(self.per_x), lanes.all(self.level));
         [lanes.mul_add(g, lanes.all(self.scale), level)]
+    }
+}
+
+/// [`Combination`] with x and gain beside g, scale being that of a gain of one.
+struct SpreadCombination(Combination);
+
+impl Elementwise<1, 2> for SpreadCombination {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [g]: [L::Floats; 1], [x, gain]: [L::Floats; 2]) -> [L::Floats; 1] {
+        self.0.at(lanes, [lanes.mul(g, gain)], [x])
     }
 }
 
@@ -266,8 +363,7 @@ struct Backward<'a> {
     x: &'a [f32],
     grad: &'a mut [f32],
     sums: &'a mut [[f32; 2]],
-    gain: &'a [f32],
-    bias: &'a [f32],
+    maps: Maps<'a>,
     statistics: &'a [f32],
     pixels: usize,
     wanted: bool,
@@ -278,16 +374,21 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { x, grad, sums, gain, bias, statistics, pixels, wanted } = self;
+        let Self { x, grad, sums, maps: Maps { gain, bias, spread }, statistics, pixels, wanted } = self;
         let statistics @ [about, remainder, inverse] = [statistics[0], statistics[1], statistics[2]];
         let n = x.len() as f64;
 
         // Through SiLU: g ← g · silu'(z), then Σ g (x - centre) and Σ g of each channel.
         // Sums of their own, for the processor sees further ahead where it has less to do.
         let (mut along, mut level) = (0.0, 0.0);
-        let maps = gain.iter().zip(bias).map(|(gain, bias)| Map::new(*gain, *bias, statistics));
-        for ((grad, x), map) in grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels)).zip(maps) {
-            elementwise::update(simd, [grad], [x], &ThroughSilu(map));
+        if let Some([gain, bias]) = spread {
+            let through = SpreadThroughSilu(Normal::new(statistics));
+            elementwise::update(simd, [&mut *grad], [x, gain, bias], &through);
+        } else {
+            let maps = gain.iter().zip(bias).map(|(gain, bias)| Map::new(*gain, *bias, statistics));
+            for ((grad, x), map) in grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels)).zip(maps) {
+                elementwise::update(simd, [grad], [x], &ThroughSilu(map));
+            }
         }
         for (c, (grad, x)) in grad.chunks_exact(pixels).zip(x.chunks_exact(pixels)).enumerate() {
             let [product, sum] = sums_of_runs(simd, [grad, x], &Products { centre: about });
@@ -305,10 +406,15 @@ impl WithSimd for Backward<'_> {
         let scale = f64::from(inverse);
         let per_x = -along / n * scale * scale;
         let constant = -level / n * scale - per_x * f64::from(remainder);
+        let combination =
+            Combination { scale: inverse, centre: about, per_x: per_x as f32, level: constant as f32 };
+        if let Some([gain, _]) = spread {
+            elementwise::update(simd, [grad], [x, gain], &SpreadCombination(combination));
+            return;
+        }
         let channels = grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels));
         for ((grad, x), gain) in channels.zip(gain) {
-            let (per_x, level) = (per_x as f32, constant as f32);
-            let combination = Combination { scale: gain * inverse, centre: about, per_x, level };
+            let combination = Combination { scale: gain * inverse, ..combination };
             elementwise::update(simd, [grad], [x], &combination);
         }
     }
