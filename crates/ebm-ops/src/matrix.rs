@@ -16,8 +16,11 @@ const PANEL: usize = 32;
 /// A left factor that is transposed, with a power of two as its number of rows, has no more that fit beside.
 const DEPTH: usize = 64;
 
-/// Rows of the result that one task computes, so that copying a panel costs little beside.
+/// Rows of the result that one task computes at least, so that copying a panel costs little beside.
 const ROWS: usize = 128;
+
+/// Tasks for each thread that there are at least, where there are rows enough, so that threads end together.
+const TASKS: usize = 4;
 
 /// Multiplications and additions below which a second thread costs more than it brings: where threads wait for
 /// tasks, and where they must be woken.
@@ -53,14 +56,16 @@ pub(crate) fn multiply(
 
     let mut out: Vec<f32> = Vec::with_capacity(rows * columns);
     let (out_data, sums) = (Shared(out.as_mut_ptr()), sums.map(|sums| Shared(sums.as_mut_ptr())));
-    let (groups, panels) = (rows.div_ceil(ROWS).max(1), columns.div_ceil(PANEL));
+    let panels = columns.div_ceil(PANEL);
+    let group_rows = group_rows(rows, columns, rayon::current_num_threads());
+    let groups = rows.div_ceil(group_rows).max(1);
     let (arch, tasks) = (simd::arch(), groups * panels);
     let task = |i: usize| {
         // Neighbours in a group of rows share the left factor in cache.
         let (group, panel) = (i / panels, i % panels);
-        let first = [group * ROWS, panel * PANEL];
+        let first = [group * group_rows, panel * PANEL];
         let sums = sums.filter(|_| group == 0);
-        arch.dispatch(Task { size, first, left, right, row, out: out_data, sums });
+        arch.dispatch(Task { size, first, group_rows, left, right, row, out: out_data, sums });
     };
     let grain = GRAIN[usize::from(!parallel::ready())];
     if size.multiplications() < grain {
@@ -74,6 +79,16 @@ pub(crate) fn multiply(
     out
 }
 
+/// Rows of each task: few tasks copy the panels seldom. Where columns beyond the last one are computed beside the result,
+/// there is room for [`ROWS`] of them.
+fn group_rows(rows: usize, columns: usize, threads: usize) -> usize {
+    if columns == 0 || !columns.is_multiple_of(PANEL) {
+        return ROWS;
+    }
+    let groups = (TASKS * threads).div_ceil(columns / PANEL);
+    rows.div_ceil(groups).max(ROWS)
+}
+
 /// A pointer that tasks share, each of which writes elements of its own.
 #[derive(Clone, Copy)]
 struct Shared(*mut f32);
@@ -83,10 +98,11 @@ unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
-/// The elements of the result from row `first[0]` and column `first[1]` on, `ROWS` by `PANEL` at the most.
+/// The elements of the result from row `first[0]` and column `first[1]` on, `group_rows` by `PANEL` at the most.
 struct Task<'a> {
     size: Size,
     first: [usize; 2],
+    group_rows: usize,
     left: Factor<'a>,
     right: Factor<'a>,
     row: Option<&'a [f32]>,
@@ -115,8 +131,8 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { size, first: [first_row, first_column], left, right, row, out, sums } = self;
-        let (rows, columns) = (ROWS.min(size.rows - first_row), PANEL.min(size.columns - first_column));
+        let Self { size, first: [first_row, first_column], group_rows, left, right, row, out, sums } = self;
+        let (rows, columns) = (group_rows.min(size.rows - first_row), PANEL.min(size.columns - first_column));
         // Columns up to a whole number of vectors are computed, those beyond the last one from zeros.
         let width = columns.next_multiple_of(S::F32_LANES);
         let (mut panel, mut beside) =
@@ -194,10 +210,14 @@ unsafe fn copy<S: Simd>(
                 let source = b.as_ptr().add(k * size.columns + j);
                 for i in 0..depth {
                     let (source, target) = (source.add(i * size.columns), panel.add(i * PANEL));
-                    // A length that the compiler knows is copied in registers.
-                    match columns {
-                        PANEL => std::ptr::copy_nonoverlapping(source, target, PANEL),
-                        _ => std::ptr::copy_nonoverlapping(source, target, columns),
+                    if columns < PANEL {
+                        std::ptr::copy_nonoverlapping(source, target, columns);
+                        continue;
+                    }
+                    // In registers: a copy of a length that the compiler knows it makes a call all the same.
+                    for column in (0..PANEL).step_by(S::F32_LANES) {
+                        let vector = source.add(column).cast::<S::f32s>().read_unaligned();
+                        target.add(column).cast::<S::f32s>().write_unaligned(vector);
                     }
                 }
             }
@@ -256,6 +276,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn products_of_many_rows_are_exact_on_any_threads() {
+        for threads in [1, 2, 7] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| check(Size { rows: 1283, depth: 70, columns: 32 }));
+            pool.install(|| check(Size { rows: 300, depth: 65, columns: 96 }));
+        }
+        assert_eq!([group_rows(1283, 32, 2), group_rows(1283, 33, 2), group_rows(5, 64, 8)], [161, 128, 128]);
     }
 
     #[test]
