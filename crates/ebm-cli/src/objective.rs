@@ -7,8 +7,9 @@ use ebm_ops::Noise;
 use ebm_sample::{Langevin, Mala};
 use ebm_train::{
     BufferSettings, ContrastSettings, ContrastiveDivergence, DenoisingAt, DenoisingScoreMatching, Directions,
-    FiniteDifferenceScoreMatching, Health, ImplicitScoreMatching, Memory, NoiseContrastiveEstimation,
-    NoiseLaw, Objective, PersistentContrastiveDivergence, SlicedScoreMatching, VarianceReduced, Weighting,
+    FiniteDifferenceScoreMatching, Health, ImplicitScoreMatching, Memory, NegativeSampler,
+    NoiseContrastiveEstimation, NoiseLaw, Objective, PersistentContrastiveDivergence, SlicedScoreMatching,
+    VarianceReduced, Weighting,
 };
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -88,6 +89,30 @@ pub enum ChainKernel {
     Mala,
 }
 
+impl ChainKernel {
+    /// Contrastive divergence with this kernel, persistent where there is a buffer of `chains`.
+    fn contrast(
+        self,
+        step_size: f64,
+        settings: ContrastSettings,
+        chains: Option<BufferSettings>,
+    ) -> Result<Loss> {
+        fn of<K>(kernel: K, settings: ContrastSettings, chains: Option<BufferSettings>) -> Result<Loss>
+        where
+            K: NegativeSampler<EnergyNetwork> + 'static,
+        {
+            Ok(match chains {
+                None => Loss::energy(ContrastiveDivergence::new(kernel, settings)?),
+                Some(chains) => Loss::energy(PersistentContrastiveDivergence::new(kernel, settings, chains)?),
+            })
+        }
+        match self {
+            Self::Langevin => of(Langevin::new(step_size)?, settings, chains),
+            Self::Mala => of(Mala::new(step_size)?, settings, chains),
+        }
+    }
+}
+
 /// What `--set objective=KIND` stands for, whole.
 const KINDS: &[(&str, &str)] = &[
     (
@@ -161,8 +186,6 @@ impl ObjectiveConfig {
         sampler_scale: f64,
         sample: impl FnOnce() -> Result<Tensor<2>>,
     ) -> Result<Loss> {
-        let langevin = |step_size: f64| Langevin::new(step_size * sampler_scale);
-        let mala = |step_size: f64| Mala::new(step_size * sampler_scale);
         let loss = match self {
             Self::Denoising { noise, weighting } => {
                 Loss::Denoising(DenoisingScoreMatching::new(noise.clone(), *weighting)?)
@@ -180,22 +203,12 @@ impl ObjectiveConfig {
             Self::FiniteDifference { epsilon, projections } => {
                 Loss::energy(FiniteDifferenceScoreMatching::new(*epsilon, *projections)?)
             }
-            Self::ContrastiveDivergence { sampler, step_size, contrast } => match sampler {
-                ChainKernel::Langevin => {
-                    Loss::energy(ContrastiveDivergence::new(langevin(*step_size)?, *contrast)?)
-                }
-                ChainKernel::Mala => Loss::energy(ContrastiveDivergence::new(mala(*step_size)?, *contrast)?),
-            },
-            Self::PersistentContrastiveDivergence { sampler, step_size, contrast, chains } => match sampler {
-                ChainKernel::Langevin => Loss::energy(PersistentContrastiveDivergence::new(
-                    langevin(*step_size)?,
-                    *contrast,
-                    *chains,
-                )?),
-                ChainKernel::Mala => {
-                    Loss::energy(PersistentContrastiveDivergence::new(mala(*step_size)?, *contrast, *chains)?)
-                }
-            },
+            Self::ContrastiveDivergence { sampler, step_size, contrast } => {
+                sampler.contrast(step_size * sampler_scale, *contrast, None)?
+            }
+            Self::PersistentContrastiveDivergence { sampler, step_size, contrast, chains } => {
+                sampler.contrast(step_size * sampler_scale, *contrast, Some(*chains))?
+            }
             Self::NoiseContrastive { ratio } => {
                 Loss::energy(NoiseContrastiveEstimation::fitted(sample()?, *ratio)?)
             }

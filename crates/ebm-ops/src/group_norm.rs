@@ -1,8 +1,12 @@
 //! Group normalisation, its affine map, feature-wise modulation and SiLU as one operation.
 
+#[cfg(feature = "flex")]
+mod affine;
 mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod functions;
 mod plain;
 
 use burn::backend::tensor::FloatTensor;

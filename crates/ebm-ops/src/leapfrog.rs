@@ -115,7 +115,7 @@ mod flex {
     use crate::elementwise::{self, Elementwise};
     use crate::lanes::Lanes;
     use crate::simd;
-    use crate::sums::sums;
+    use crate::sums::Sums;
 
     fn are_single(tensors: &[&FloatTensor<Flex>]) -> bool {
         tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
@@ -152,7 +152,8 @@ mod flex {
                 let first = i * together * dim;
                 let parts = a[first..].chunks(dim).zip(b[first..].chunks(dim));
                 for (sum, (a, b)) in sums.iter_mut().zip(parts) {
-                    *sum = arch.dispatch(KineticChange { a, b });
+                    let [change] = arch.dispatch(Sums::<_, 1, 2>([a, b], SquareDifference));
+                    *sum = 0.5 * change;
                 }
             });
             buffer::tensor(sums, [rows])
@@ -205,21 +206,6 @@ mod flex {
         #[inline(always)]
         fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [y]: [L::Floats; 1]) -> [L::Floats; 1] {
             [lanes.mul_add(y, lanes.all(self.0), x)]
-        }
-    }
-
-    struct KineticChange<'a> {
-        a: &'a [f32],
-        b: &'a [f32],
-    }
-
-    impl WithSimd for KineticChange<'_> {
-        type Output = f32;
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) -> f32 {
-            let [sum] = sums(simd, [self.a, self.b], &SquareDifference);
-            0.5 * sum
         }
     }
 

@@ -51,7 +51,6 @@ fn plain<B: Backend>(sum: FloatTensor<B>, x: FloatTensor<B>) -> FloatTensor<B> {
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
     use burn::tensor::DType;
-    use pulp::{Simd, WithSimd};
     use rayon::prelude::*;
 
     use super::{SquareSumOps, plain};
@@ -59,7 +58,7 @@ mod flex {
     use crate::elementwise::Elementwise;
     use crate::lanes::Lanes;
     use crate::simd;
-    use crate::sums::sums;
+    use crate::sums::Sums;
 
     impl SquareSumOps for Flex {
         fn add_square_sum(sum: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -68,7 +67,7 @@ mod flex {
             }
             let (sum, x, arch) = (buffer::contiguous(sum), buffer::contiguous(x), simd::arch());
             let (start, x) = (f64::from(sum.storage::<f32>()[0]), x.storage::<f32>());
-            let of = |chunk: &[f32]| f64::from(arch.dispatch(Squares(chunk)));
+            let of = |chunk: &[f32]| f64::from(arch.dispatch(Sums::<_, 1, 1>([chunk], Square))[0]);
             let total = if x.len() <= GRAIN {
                 x.chunks(CHUNK).map(of).fold(start, |sum, part| sum + part)
             } else {
@@ -76,18 +75,6 @@ mod flex {
                 parts.into_iter().fold(start, |sum, part| sum + part)
             };
             buffer::tensor(vec![total as f32], [1])
-        }
-    }
-
-    struct Squares<'a>(&'a [f32]);
-
-    impl WithSimd for Squares<'_> {
-        type Output = f32;
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) -> f32 {
-            let [sum] = sums(simd, [self.0], &Square);
-            sum
         }
     }
 

@@ -1,6 +1,6 @@
 //! Sums over slices, a few registers at a time.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 use crate::elementwise::{self, Elementwise};
 use crate::lanes::Several;
@@ -49,6 +49,18 @@ pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
     totals
 }
 
+/// [`sums`] as a task of its own: its slices, and what adds.
+pub(crate) struct Sums<'a, F, const M: usize, const N: usize>(pub [&'a [f32]; N], pub F);
+
+impl<F: Elementwise<M, N>, const M: usize, const N: usize> WithSimd for Sums<'_, F, M, N> {
+    type Output = [f32; M];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> [f32; M] {
+        sums(simd, self.0, &self.1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,20 +78,11 @@ mod tests {
 
     #[test]
     fn every_element_counts_once_at_every_length() {
-        struct Sums<'a>([&'a [f32]; 2]);
-        impl pulp::WithSimd for Sums<'_> {
-            type Output = [f32; 2];
-
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, simd: S) -> [f32; 2] {
-                sums(simd, self.0, &Products)
-            }
-        }
         for n in 0..150u32 {
             // Integers, whose sums are exact.
             let (x, y): (Vec<f32>, Vec<f32>) = (0..n).map(|i| ((i % 7) as f32, (i % 5 + 1) as f32)).unzip();
             let expected = [(0..n).map(|i| i % 7 * (i % 5 + 1)).sum::<u32>(), (0..n).map(|i| i % 7).sum()];
-            let found = pulp::Arch::new().dispatch(Sums([&x, &y]));
+            let found = pulp::Arch::new().dispatch(Sums::<_, 2, 2>([&x, &y], Products));
             assert_eq!(found, expected.map(|sum| sum as f32), "{n}");
         }
     }

@@ -1,12 +1,11 @@
 //! The sums of the channels of a batch of images.
 
-use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::elementwise::Elementwise;
 use crate::lanes::Lanes;
 use crate::simd;
-use crate::sums::sums;
+use crate::sums::Sums;
 
 /// Elements below which a second thread costs more than it brings.
 const GRAIN: usize = 32 * 1024;
@@ -22,21 +21,9 @@ pub(super) fn channel_sums(images: &[f32], channels: usize, pixels: usize) -> Ve
     let (per_channel, arch) = (images.len() / channels, simd::arch());
     let sum = |channel: usize| {
         let planes = images.chunks_exact(pixels).skip(channel).step_by(channels);
-        planes.map(|plane| f64::from(arch.dispatch(Sum(plane)))).sum::<f64>() as f32
+        planes.map(|plane| f64::from(arch.dispatch(Sums::<_, 1, 1>([plane], Plain))[0])).sum::<f64>() as f32
     };
     (0..channels).into_par_iter().with_min_len((GRAIN / per_channel).max(1)).map(sum).collect()
-}
-
-struct Sum<'a>(&'a [f32]);
-
-impl WithSimd for Sum<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f32 {
-        let [sum] = sums(simd, [self.0], &Plain);
-        sum
-    }
 }
 
 /// Σ x.

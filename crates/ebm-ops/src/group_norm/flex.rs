@@ -6,18 +6,18 @@ use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::DType;
 use pulp::{Simd, WithSimd};
 
+use super::affine::{Affine, Maps};
+use super::functions::{
+    Combination, Map, Moments, Normal, Products, Silu, SpreadCombination, SpreadSilu, SpreadThroughSilu,
+    ThroughSilu,
+};
 use super::{GroupNormOps, plain};
 use crate::elementwise::{self, Elementwise};
-use crate::lanes::Lanes;
 use crate::sums::sums;
-use crate::{buffer, simd, vector};
+use crate::{buffer, simd};
 
 /// Elements that are summed in single precision before the sum goes on in double.
 const RUN: usize = 2048;
-
-/// Pixels of a map below which gain and bias are spread over them: the vectors of so small a map end within it, and
-/// passes over a whole group of maps have fewer of them that are not full.
-const SMALL: usize = 128;
 
 /// Deviations from the mean beyond which a number is no centre for sums of squares.
 const FAR: f64 = 2.0;
@@ -97,59 +97,6 @@ fn single(tensors: [&FlexTensor; 3]) -> bool {
     tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
 }
 
-/// Gain and bias by image and channel.
-struct Affine {
-    gain: FlexTensor,
-    bias: FlexTensor,
-    rows: usize,
-    channels: usize,
-    /// Both again for every pixel, where all images share them and are small.
-    spread: Option<[Vec<f32>; 2]>,
-    pixels: usize,
-}
-
-impl Affine {
-    /// For images of so many `pixels`.
-    fn new(gain: FlexTensor, bias: FlexTensor, pixels: usize) -> Self {
-        let [rows, channels] = gain.shape().dims();
-        let (gain, bias) = (buffer::contiguous(gain), buffer::contiguous(bias));
-        let spread =
-            (rows == 1 && pixels < SMALL).then(|| [&gain, &bias].map(|map| over_pixels(map, pixels)));
-        Self { gain, bias, rows, channels, spread, pixels }
-    }
-
-    /// Those of `n` channels of `image`, from channel `first` on.
-    fn of(&self, image: usize, first: usize, n: usize) -> Maps<'_> {
-        let start = image % self.rows * self.channels + first;
-        let (gain, bias) = (&self.gain.storage()[start..start + n], &self.bias.storage()[start..start + n]);
-        let spread = self
-            .spread
-            .as_ref()
-            .map(|both| both.each_ref().map(|map| &map[start * self.pixels..(start + n) * self.pixels]));
-        Maps { gain, bias, spread }
-    }
-}
-
-/// Each number of `map` for every one of so many pixels.
-fn over_pixels(map: &FlexTensor, pixels: usize) -> Vec<f32> {
-    let map = map.storage::<f32>();
-    let mut spread = vec![0.0; map.len() * pixels];
-    if 0 < pixels {
-        spread.chunks_exact_mut(pixels).zip(map).for_each(|(pixels, value)| pixels.fill(*value));
-    }
-    spread
-}
-
-/// Gain and bias of a group.
-#[derive(Clone, Copy)]
-struct Maps<'a> {
-    /// By channel.
-    gain: &'a [f32],
-    bias: &'a [f32],
-    /// By pixel.
-    spread: Option<[&'a [f32]; 2]>,
-}
-
 /// Turns a group of channels into its result, and gives its statistics.
 struct Forward<'a> {
     group: &'a mut [f32],
@@ -191,154 +138,6 @@ impl WithSimd for Forward<'_> {
             elementwise::update(simd, [channels], [], &Silu);
         }
         statistics
-    }
-}
-
-/// gain · x̂ + bias as slope · (x - centre) + level.
-struct Map {
-    centre: f32,
-    slope: f32,
-    level: f32,
-}
-
-impl Map {
-    #[inline(always)]
-    fn new(gain: f32, bias: f32, [centre, remainder, inverse]: [f32; 3]) -> Self {
-        let slope = gain * inverse;
-        Self { centre, slope, level: bias - slope * remainder }
-    }
-}
-
-impl Elementwise<1, 0> for Map {
-    #[inline(always)]
-    fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
-        let d = lanes.sub(x, lanes.all(self.centre));
-        [lanes.mul_add(d, lanes.all(self.slope), lanes.all(self.level))]
-    }
-}
-
-/// x̂ as (x - centre) · inverse + level.
-struct Normal {
-    centre: f32,
-    inverse: f32,
-    level: f32,
-}
-
-impl Normal {
-    #[inline(always)]
-    fn new([centre, remainder, inverse]: [f32; 3]) -> Self {
-        Self { centre, inverse, level: -inverse * remainder }
-    }
-
-    /// gain · x̂ + bias.
-    #[inline(always)]
-    fn image<L: Lanes>(&self, lanes: L, x: L::Floats, gain: L::Floats, bias: L::Floats) -> L::Floats {
-        let d = lanes.sub(x, lanes.all(self.centre));
-        let normal = lanes.mul_add(d, lanes.all(self.inverse), lanes.all(self.level));
-        lanes.mul_add(gain, normal, bias)
-    }
-}
-
-/// SiLU of gain · x̂ + bias, with gain and bias beside x.
-struct SpreadSilu(Normal);
-
-impl Elementwise<1, 2> for SpreadSilu {
-    #[inline(always)]
-    fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [gain, bias]: [L::Floats; 2]) -> [L::Floats; 1] {
-        [vector::silu(lanes, self.0.image(lanes, x, gain, bias))]
-    }
-}
-
-/// [`ThroughSilu`] with x, gain and bias beside the gradient.
-struct SpreadThroughSilu(Normal);
-
-impl Elementwise<1, 3> for SpreadThroughSilu {
-    #[inline(always)]
-    fn at<L: Lanes>(
-        &self,
-        lanes: L,
-        [grad]: [L::Floats; 1],
-        [x, gain, bias]: [L::Floats; 3],
-    ) -> [L::Floats; 1] {
-        [lanes.mul(grad, vector::silu_slope(lanes, self.0.image(lanes, x, gain, bias)))]
-    }
-}
-
-struct Silu;
-
-impl Elementwise<1, 0> for Silu {
-    #[inline(always)]
-    fn at<L: Lanes>(&self, lanes: L, [z]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
-        [vector::silu(lanes, z)]
-    }
-}
-
-/// A gradient times silu'(z), z the image of the number beside it.
-struct ThroughSilu(Map);
-
-impl Elementwise<1, 1> for ThroughSilu {
-    #[inline(always)]
-    fn at<L: Lanes>(&self, lanes: L, [grad]: [L::Floats; 1], x: [L::Floats; 1]) -> [L::Floats; 1] {
-        let [z] = self.0.at(lanes, x, []);
-        [lanes.mul(grad, vector::silu_slope(lanes, z))]
-    }
-}
-
-/// scale · g + (x - centre) · per_x + level, x the number beside g.
-struct Combination {
-    scale: f32,
-    centre: f32,
-    per_x: f32,
-    level: f32,
-}
-
-impl Elementwise<1, 1> for Combination {
-    #[inline(always)]
-    fn at<L: Lanes>(&self, lanes: L, [g]: [L::Floats; 1], [x]: [L::Floats; 1]) -> [L::Floats; 1] {
-        let d = lanes.sub(x, lanes.all(self.centre));
-        let level = lanes.mul_add(d, lanes.all(self.per_x), lanes.all(self.level));
-        [lanes.mul_add(g, lanes.all(self.scale), level)]
-    }
-}
-
-/// [`Combination`] with x and gain beside g, scale being that of a gain of one.
-struct SpreadCombination(Combination);
-
-impl Elementwise<1, 2> for SpreadCombination {
-    #[inline(always)]
-    fn at<L: Lanes>(&self, lanes: L, [g]: [L::Floats; 1], [x, gain]: [L::Floats; 2]) -> [L::Floats; 1] {
-        self.0.at(lanes, [lanes.mul(g, gain)], [x])
-    }
-}
-
-/// Σ (x - centre) and Σ (x - centre)².
-struct Moments {
-    centre: f32,
-}
-
-impl Elementwise<2, 1> for Moments {
-    #[inline(always)]
-    fn at<L: Lanes>(&self, lanes: L, [sum, squares]: [L::Floats; 2], [x]: [L::Floats; 1]) -> [L::Floats; 2] {
-        let d = lanes.sub(x, lanes.all(self.centre));
-        [lanes.add(sum, d), lanes.mul_add(d, d, squares)]
-    }
-}
-
-/// Σ g (x - centre) and Σ g.
-struct Products {
-    centre: f32,
-}
-
-impl Elementwise<2, 2> for Products {
-    #[inline(always)]
-    fn at<L: Lanes>(
-        &self,
-        lanes: L,
-        [product, sum]: [L::Floats; 2],
-        [g, x]: [L::Floats; 2],
-    ) -> [L::Floats; 2] {
-        let d = lanes.sub(x, lanes.all(self.centre));
-        [lanes.mul_add(g, d, product), lanes.add(sum, g)]
     }
 }
 

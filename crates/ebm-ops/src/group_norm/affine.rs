@@ -1,0 +1,61 @@
+//! Gain and bias, by channel and, where maps are small, by pixel.
+
+use burn::backend::TensorMetadata;
+use burn::backend::flex::FlexTensor;
+
+use crate::buffer;
+
+/// Pixels of a map below which gain and bias are spread over them: the vectors of so small a map end within it, and
+/// passes over a whole group of maps have fewer of them that are not full.
+const SMALL: usize = 128;
+
+/// Gain and bias by image and channel.
+pub(super) struct Affine {
+    gain: FlexTensor,
+    bias: FlexTensor,
+    pub rows: usize,
+    channels: usize,
+    /// Both again for every pixel, where all images share them and are small.
+    spread: Option<[Vec<f32>; 2]>,
+    pixels: usize,
+}
+
+impl Affine {
+    /// For images of so many `pixels`.
+    pub(super) fn new(gain: FlexTensor, bias: FlexTensor, pixels: usize) -> Self {
+        let [rows, channels] = gain.shape().dims();
+        let (gain, bias) = (buffer::contiguous(gain), buffer::contiguous(bias));
+        let small = rows == 1 && (1..SMALL).contains(&pixels);
+        let spread = small.then(|| [&gain, &bias].map(|map| over_pixels(map, pixels)));
+        Self { gain, bias, rows, channels, spread, pixels }
+    }
+
+    /// Those of `n` channels of `image`, from channel `first` on.
+    pub(super) fn of(&self, image: usize, first: usize, n: usize) -> Maps<'_> {
+        let start = image % self.rows * self.channels + first;
+        let (gain, bias) = (&self.gain.storage()[start..start + n], &self.bias.storage()[start..start + n]);
+        let spread = self
+            .spread
+            .as_ref()
+            .map(|both| both.each_ref().map(|map| &map[start * self.pixels..(start + n) * self.pixels]));
+        Maps { gain, bias, spread }
+    }
+}
+
+/// Each number of `map` for every one of so many pixels.
+fn over_pixels(map: &FlexTensor, pixels: usize) -> Vec<f32> {
+    let map = map.storage::<f32>();
+    let mut spread = vec![0.0; map.len() * pixels];
+    spread.chunks_exact_mut(pixels).zip(map).for_each(|(pixels, value)| pixels.fill(*value));
+    spread
+}
+
+/// Gain and bias of a group.
+#[derive(Clone, Copy)]
+pub(super) struct Maps<'a> {
+    /// By channel.
+    pub gain: &'a [f32],
+    pub bias: &'a [f32],
+    /// By pixel.
+    pub spread: Option<[&'a [f32]; 2]>,
+}

@@ -1,0 +1,153 @@
+//! What happens to the numbers of a group, one by one.
+
+use crate::elementwise::Elementwise;
+use crate::lanes::Lanes;
+use crate::vector;
+
+/// gain · x̂ + bias as slope · (x - centre) + level.
+pub(super) struct Map {
+    centre: f32,
+    slope: f32,
+    level: f32,
+}
+
+impl Map {
+    #[inline(always)]
+    pub(super) fn new(gain: f32, bias: f32, [centre, remainder, inverse]: [f32; 3]) -> Self {
+        let slope = gain * inverse;
+        Self { centre, slope, level: bias - slope * remainder }
+    }
+}
+
+impl Elementwise<1, 0> for Map {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        [lanes.mul_add(d, lanes.all(self.slope), lanes.all(self.level))]
+    }
+}
+
+/// x̂ as (x - centre) · inverse + level.
+pub(super) struct Normal {
+    centre: f32,
+    inverse: f32,
+    level: f32,
+}
+
+impl Normal {
+    #[inline(always)]
+    pub(super) fn new([centre, remainder, inverse]: [f32; 3]) -> Self {
+        Self { centre, inverse, level: -inverse * remainder }
+    }
+
+    /// gain · x̂ + bias.
+    #[inline(always)]
+    fn image<L: Lanes>(&self, lanes: L, x: L::Floats, gain: L::Floats, bias: L::Floats) -> L::Floats {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        let normal = lanes.mul_add(d, lanes.all(self.inverse), lanes.all(self.level));
+        lanes.mul_add(gain, normal, bias)
+    }
+}
+
+/// SiLU of gain · x̂ + bias, with gain and bias beside x.
+pub(super) struct SpreadSilu(pub Normal);
+
+impl Elementwise<1, 2> for SpreadSilu {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [gain, bias]: [L::Floats; 2]) -> [L::Floats; 1] {
+        [vector::silu(lanes, self.0.image(lanes, x, gain, bias))]
+    }
+}
+
+/// [`ThroughSilu`] with x, gain and bias beside the gradient.
+pub(super) struct SpreadThroughSilu(pub Normal);
+
+impl Elementwise<1, 3> for SpreadThroughSilu {
+    #[inline(always)]
+    fn at<L: Lanes>(
+        &self,
+        lanes: L,
+        [grad]: [L::Floats; 1],
+        [x, gain, bias]: [L::Floats; 3],
+    ) -> [L::Floats; 1] {
+        [lanes.mul(grad, vector::silu_slope(lanes, self.0.image(lanes, x, gain, bias)))]
+    }
+}
+
+pub(super) struct Silu;
+
+impl Elementwise<1, 0> for Silu {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [z]: [L::Floats; 1], _: [L::Floats; 0]) -> [L::Floats; 1] {
+        [vector::silu(lanes, z)]
+    }
+}
+
+/// A gradient times silu'(z), z the image of the number beside it.
+pub(super) struct ThroughSilu(pub Map);
+
+impl Elementwise<1, 1> for ThroughSilu {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [grad]: [L::Floats; 1], x: [L::Floats; 1]) -> [L::Floats; 1] {
+        let [z] = self.0.at(lanes, x, []);
+        [lanes.mul(grad, vector::silu_slope(lanes, z))]
+    }
+}
+
+/// scale · g + (x - centre) · per_x + level, x the number beside g.
+pub(super) struct Combination {
+    pub scale: f32,
+    pub centre: f32,
+    pub per_x: f32,
+    pub level: f32,
+}
+
+impl Elementwise<1, 1> for Combination {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [g]: [L::Floats; 1], [x]: [L::Floats; 1]) -> [L::Floats; 1] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        let level = lanes.mul_add(d, lanes.all(self.per_x), lanes.all(self.level));
+        [lanes.mul_add(g, lanes.all(self.scale), level)]
+    }
+}
+
+/// [`Combination`] with x and gain beside g, scale being that of a gain of one.
+pub(super) struct SpreadCombination(pub Combination);
+
+impl Elementwise<1, 2> for SpreadCombination {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [g]: [L::Floats; 1], [x, gain]: [L::Floats; 2]) -> [L::Floats; 1] {
+        self.0.at(lanes, [lanes.mul(g, gain)], [x])
+    }
+}
+
+/// Σ (x - centre) and Σ (x - centre)².
+pub(super) struct Moments {
+    pub centre: f32,
+}
+
+impl Elementwise<2, 1> for Moments {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [sum, squares]: [L::Floats; 2], [x]: [L::Floats; 1]) -> [L::Floats; 2] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        [lanes.add(sum, d), lanes.mul_add(d, d, squares)]
+    }
+}
+
+/// Σ g (x - centre) and Σ g.
+pub(super) struct Products {
+    pub centre: f32,
+}
+
+impl Elementwise<2, 2> for Products {
+    #[inline(always)]
+    fn at<L: Lanes>(
+        &self,
+        lanes: L,
+        [product, sum]: [L::Floats; 2],
+        [g, x]: [L::Floats; 2],
+    ) -> [L::Floats; 2] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        [lanes.mul_add(g, d, product), lanes.add(sum, g)]
+    }
+}
