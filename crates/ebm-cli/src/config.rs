@@ -63,7 +63,7 @@ pub struct RecordConfig {
     /// Samples in a picture.
     pub picture_samples: usize,
     /// How often a run of contrastive divergence that diverges goes back to its last checkpoint and on with half
-    /// of the learning rate, before it gives up.
+    /// of the learning rate, of the sampler's step, or of both, before it gives up.
     #[serde(default = "retreats")]
     pub retreats: u32,
 }
@@ -73,7 +73,7 @@ fn keep_best() -> usize {
 }
 
 fn retreats() -> u32 {
-    3
+    10
 }
 
 /// What the command line says about a configuration.

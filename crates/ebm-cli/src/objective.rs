@@ -125,11 +125,11 @@ const KINDS: &[(&str, &str)] = &[
     ("finite-difference", "epsilon = 0.05\nprojections = 1"),
     (
         "contrastive-divergence",
-        "sampler = \"mala\"\nstep_size = 0.01\ncontrast = { sampler_steps = 20, magnitude = 0.01, gap_bound = 1000.0 }",
+        "sampler = \"mala\"\nstep_size = 0.01\ncontrast = { sampler_steps = 20, magnitude = 0.01, gap_bound = 1000.0, acceptance_bound = 0.5 }",
     ),
     (
         "persistent-contrastive-divergence",
-        "sampler = \"mala\"\nstep_size = 0.01\ncontrast = { sampler_steps = 20, magnitude = 0.01, gap_bound = 1000.0 }\n\
+        "sampler = \"mala\"\nstep_size = 0.01\ncontrast = { sampler_steps = 20, magnitude = 0.01, gap_bound = 1000.0, acceptance_bound = 0.5 }\n\
          chains = { capacity = 8192, restart_share = 0.05, restart = { from = \"data\" } }",
     ),
     ("noise-contrastive", "ratio = 4"),
@@ -153,7 +153,16 @@ impl ObjectiveConfig {
     /// Whether the negatives come from a sampler, which may lose its way: a run that diverges then goes back and on
     /// with smaller steps, and its loss does not say how good the model is.
     pub fn is_contrastive(&self) -> bool {
-        matches!(self, Self::ContrastiveDivergence { .. } | Self::PersistentContrastiveDivergence { .. })
+        self.sampler_step_size().is_some()
+    }
+
+    /// η of the sampler that draws the negatives, if there is one.
+    pub fn sampler_step_size(&self) -> Option<f64> {
+        match self {
+            Self::ContrastiveDivergence { step_size, .. }
+            | Self::PersistentContrastiveDivergence { step_size, .. } => Some(*step_size),
+            _ => None,
+        }
     }
 
     /// Numbers that the loss remembers from step to step, in `dim` dimensions.

@@ -26,7 +26,7 @@ const fn energy(name: &'static str, what: &'static str, changes: &'static [&'sta
 /// What contrastive divergence needs, whose energies grow sharper than its chains can follow.
 const LONG_CHAINS: &str = "objective.contrast.sampler_steps=25";
 const SMALL_ENERGIES: &str = "objective.contrast.magnitude=0.1";
-const SLOWLY: &str = "train.learning_rate=1e-3";
+const FAST: &str = "train.learning_rate=4e-3";
 
 const PRESETS: &[Preset] = &[
     whole(
@@ -74,12 +74,12 @@ const PRESETS: &[Preset] = &[
     energy(
         "two-moons-cd",
         "the same by contrastive divergence",
-        &["objective=contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, SLOWLY],
+        &["objective=contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, FAST],
     ),
     energy(
         "two-moons-pcd",
         "the same by persistent contrastive divergence",
-        &["objective=persistent-contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, SLOWLY],
+        &["objective=persistent-contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, FAST],
     ),
     energy("two-moons-nce", "the same by noise-contrastive estimation", &["objective=noise-contrastive"]),
     energy(

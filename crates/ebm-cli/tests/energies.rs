@@ -70,6 +70,27 @@ fn a_run_that_diverges_goes_back_with_half_of_the_step_and_says_so() {
 }
 
 #[test]
+fn a_sampler_whose_steps_are_too_large_takes_smaller_ones_and_the_model_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let bound = ["--set", "objective.contrast.acceptance_bound=0.996", "--set", "objective.step_size=0.4"];
+    let short = ["--steps", "60", "--checkpoint-every", "10", "--set", "train.warm_up=0"];
+    train(folder.path(), "two-moons-cd", &[&bound[..], &short[..]].concat());
+    let journal = fs::read_to_string(folder.path().join("two-moons-cd/journal.jsonl")).unwrap();
+    let retreats: Vec<Value> =
+        lines(&journal).into_iter().filter(|line| line["event"] == "retreat").collect();
+    assert!(!retreats.is_empty(), "{journal}");
+    let number = |line: &Value, key: &str| line[key].as_f64().unwrap();
+    for (i, line) in retreats.iter().enumerate() {
+        assert!(line["reason"].as_str().unwrap().contains("expected at least 0.996"), "{line}");
+        assert_eq!(number(line, "sampler_step_size"), 0.4 * 0.5f64.powi(i as i32 + 1));
+        // that of the schedule: a full one falls to a hundredth in the end
+        assert!(1e-3 < number(line, "learning_rate"), "{line}");
+    }
+    let last = lines(&journal).into_iter().rfind(|line| line["event"] == "progress").unwrap();
+    assert!(0.996 <= last["sampler"]["acceptance"].as_f64().unwrap(), "{last}");
+}
+
+#[test]
 fn an_evaluation_has_each_figure_with_its_protocol_and_a_bracket_of_the_likelihood() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

@@ -2,7 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use ebm_ops::row_dot::row_dot;
 
+use crate::rows::square_length;
 use crate::{Along, Directional, Energy, ModelError, Potential, Score};
 
 /// ½λ‖x‖²: added to a network's energy, it makes exp(−E) integrable wherever the network grows no faster than
@@ -35,7 +37,7 @@ impl Confinement {
 
 impl Energy for Confinement {
     fn energy(&self, x: Tensor<2>) -> Tensor<1> {
-        row_sum(x.square()) * (0.5 * self.lambda)
+        square_length(x) * (0.5 * self.lambda)
     }
 }
 
@@ -49,18 +51,8 @@ impl Potential for Confinement {}
 
 impl Directional for Confinement {
     fn along(&self, x: Tensor<2>, v: Tensor<2>) -> Along {
-        Along { slope: row_dot(x, v.clone()) * self.lambda, curvature: row_sum(v.square()) * self.lambda }
+        Along { slope: row_dot(x, v.clone()) * self.lambda, curvature: square_length(v) * self.lambda }
     }
-}
-
-/// The sum of each row, `[batch, dim]` → `[batch]`.
-pub(crate) fn row_sum(x: Tensor<2>) -> Tensor<1> {
-    x.sum_dim(1).squeeze_dim::<1>(1)
-}
-
-/// The inner product of each row of `x` with that of `y`, `[batch]`.
-pub(crate) fn row_dot(x: Tensor<2>, y: Tensor<2>) -> Tensor<1> {
-    row_sum(x * y)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::closed_form::beside;
-use crate::confinement::row_sum;
+use crate::rows::row_sum;
 use crate::{Along, Directional, Energy, ModelError, Potential, Score};
 
 /// −log Σ_k w_k exp(−E_k(x)): the sum of the densities, likely where any of them is.

@@ -1,8 +1,9 @@
 //! Derivatives along a direction for models that only answer.
 
 use burn::tensor::Tensor;
+use ebm_ops::row_dot::row_dot;
 
-use crate::confinement::{row_dot, row_sum};
+use crate::rows::square_length;
 use crate::{Along, Directional, Energy, ModelError, NoisyDirectional, NoisyScore, Potential, Score};
 
 /// An energy whose slope and curvature are central differences.
@@ -141,7 +142,7 @@ fn check(epsilon: f64) -> Result<(), ModelError> {
 
 /// ‖v‖, `[batch]`, and ε v/‖v‖, which is zero where v is.
 fn length_and_step(v: Tensor<2>, epsilon: f64) -> (Tensor<1>, Tensor<2>) {
-    let length = row_sum(v.clone().square()).sqrt();
+    let length = square_length(v.clone()).sqrt();
     let divisor = length.clone().clamp_min(f64::from(f32::MIN_POSITIVE)).unsqueeze_dim::<2>(1);
     (length, v / divisor * epsilon)
 }

@@ -3,9 +3,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use ebm_ops::Noise;
+use ebm_ops::dense::{dense, dense_pullback};
+use ebm_ops::row_dot::row_dot;
 
 use crate::closed_form::beside;
-use crate::confinement::row_sum;
+use crate::rows::{row_sum, square_length};
 use crate::symmetric::{Eigen, eigen};
 use crate::{
     Along, Directional, Energy, ModelError, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score,
@@ -112,13 +114,13 @@ impl Gaussian {
         let deviations: Vec<f64> = self.covariance.values.iter().map(|value| value.sqrt()).collect();
         let (deviations, mean) = (self.row(&deviations, &z), self.row(&self.mean, &z));
         let vectors = self.vectors(&z);
-        (z * deviations).matmul(vectors.transpose()) + mean
+        dense_pullback(z * deviations, vectors) + mean
     }
 
     /// The coordinates of `x − μ` along the eigenvectors, `[batch, dim]`.
     fn along_axes(&self, x: Tensor<2>) -> Tensor<2> {
         let vectors = self.vectors(&x);
-        self.centred(x).matmul(vectors)
+        dense(self.centred(x), vectors, None)
     }
 
     /// x − μ.
@@ -166,14 +168,14 @@ impl Gaussian {
 impl Energy for Gaussian {
     fn energy(&self, x: Tensor<2>) -> Tensor<1> {
         let whitening = self.square(&self.whitening, &x);
-        half_square(self.centred(x).matmul(whitening))
+        half_square(dense(self.centred(x), whitening, None))
     }
 }
 
 impl Score for Gaussian {
     fn score(&self, x: Tensor<2>) -> Tensor<2> {
         let minus_precision = self.square(&self.minus_precision, &x);
-        self.centred(x).matmul(minus_precision)
+        dense(self.centred(x), minus_precision, None)
     }
 }
 
@@ -181,15 +183,15 @@ impl Potential for Gaussian {
     /// Along the eigenvectors once for both.
     fn energy_and_score(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
         let whitening = self.square(&self.whitening, &x);
-        let white = self.centred(x).matmul(whitening.clone());
-        (half_square(white.clone()), white.neg().matmul(whitening.transpose()))
+        let white = dense(self.centred(x), whitening.clone(), None);
+        (half_square(white.clone()), dense_pullback(white, whitening.neg()))
     }
 }
 
 impl NoisyScore for Gaussian {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         let vectors = self.vectors(&x);
-        (self.along_axes(x) / self.noisy_variances(sigma)).neg().matmul(vectors.transpose())
+        dense_pullback((self.along_axes(x) / self.noisy_variances(sigma)).neg(), vectors)
     }
 }
 
@@ -197,7 +199,7 @@ impl Directional for Gaussian {
     /// Slope vᵀΛ(x − μ), curvature vᵀΛv.
     fn along(&self, x: Tensor<2>, v: Tensor<2>) -> Along {
         let variances = self.row(&self.covariance.values, &x);
-        let v = v.matmul(self.vectors(&x));
+        let v = dense(v, self.vectors(&x), None);
         along(self.along_axes(x), v, variances)
     }
 }
@@ -213,20 +215,20 @@ impl NoisyPotential for Gaussian {
 impl NoisyDirectional for Gaussian {
     fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
         let variances = self.noisy_variances(sigma);
-        let v = v.matmul(self.vectors(&x));
+        let v = dense(v, self.vectors(&x), None);
         along(self.along_axes(x), v, variances)
     }
 }
 
 /// ½‖x‖², row by row.
 fn half_square(x: Tensor<2>) -> Tensor<1> {
-    row_sum(x.square()) * 0.5
+    square_length(x) * 0.5
 }
 
 /// By the coordinates of x − μ and v along the eigenvectors.
 fn along(x: Tensor<2>, v: Tensor<2>, variances: Tensor<2>) -> Along {
     let scaled = v.clone() / variances;
-    Along { slope: row_sum(x * scaled.clone()), curvature: row_sum(v * scaled) }
+    Along { slope: row_dot(x, scaled.clone()), curvature: row_dot(v, scaled) }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The restricted Boltzmann machine with real visible units.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, activation};
-use ebm_ops::activation::softplus;
+use burn::tensor::Tensor;
+use ebm_ops::activation::{Activation, derivative, softplus};
+use ebm_ops::dense::{dense, dense_pullback};
+use ebm_ops::row_dot::row_dot;
 use serde::{Deserialize, Serialize};
 
-use crate::confinement::{row_dot, row_sum};
+use crate::rows::{row_sum, square_length};
 use crate::{Along, Directional, Energy, Init, IsotropicMixture, ModelError, Potential, Score};
 
 /// Hidden units of which all states are counted for log Z: 2²⁰ of them.
@@ -162,8 +164,13 @@ impl GaussianBernoulliRbm {
 
     /// a = c + Wᵀx/s², `[batch, hidden]`.
     fn inputs(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.weight.val()) / self.variance() + self.hidden_bias.val().unsqueeze::<2>()
+        dense(x, self.weight.val(), None) / self.variance() + self.hidden_bias.val().unsqueeze::<2>()
     }
+}
+
+/// Of hidden units with these inputs to be on, 1/(1 + exp(−a)).
+fn probabilities(a: Tensor<2>) -> Tensor<2> {
+    derivative(a, Activation::Softplus, 1)
 }
 
 fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
@@ -220,7 +227,7 @@ impl LogSum {
 
 impl Energy for GaussianBernoulliRbm {
     fn energy(&self, x: Tensor<2>) -> Tensor<1> {
-        let bowl = row_sum(self.centered(x.clone()).square()) / (2.0 * self.variance());
+        let bowl = square_length(self.centered(x.clone())) / (2.0 * self.variance());
         bowl - row_sum(softplus(self.inputs(x)))
     }
 }
@@ -228,28 +235,28 @@ impl Energy for GaussianBernoulliRbm {
 impl Score for GaussianBernoulliRbm {
     /// (b + W σ(a) − x)/s², σ(a) the probabilities of the hidden units to be on.
     fn score(&self, x: Tensor<2>) -> Tensor<2> {
-        let on = activation::sigmoid(self.inputs(x.clone()));
-        (on.matmul(self.weight.val().transpose()) - self.centered(x)) / self.variance()
+        let on = probabilities(self.inputs(x.clone()));
+        (dense_pullback(on, self.weight.val()) - self.centered(x)) / self.variance()
     }
 }
 
 impl Potential for GaussianBernoulliRbm {
     fn energy_and_score(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
         let (a, centered) = (self.inputs(x.clone()), self.centered(x));
-        let bowl = row_sum(centered.clone().square()) / (2.0 * self.variance());
-        let pull = activation::sigmoid(a.clone()).matmul(self.weight.val().transpose());
+        let bowl = square_length(centered.clone()) / (2.0 * self.variance());
+        let pull = dense_pullback(probabilities(a.clone()), self.weight.val());
         (bowl - row_sum(softplus(a)), (pull - centered) / self.variance())
     }
 }
 
 impl Directional for GaussianBernoulliRbm {
     fn along(&self, x: Tensor<2>, v: Tensor<2>) -> Along {
-        let on = activation::sigmoid(self.inputs(x.clone()));
-        let turn = v.clone().matmul(self.weight.val()) / self.variance();
+        let on = probabilities(self.inputs(x.clone()));
+        let turn = dense(v.clone(), self.weight.val(), None) / self.variance();
         let slope =
             row_dot(self.centered(x), v.clone()) / self.variance() - row_dot(on.clone(), turn.clone());
         let spread = row_sum(on.clone() * (on.neg() + 1.0) * turn.square());
-        Along { slope, curvature: row_sum(v.square()) / self.variance() - spread }
+        Along { slope, curvature: square_length(v) / self.variance() - spread }
     }
 }
 

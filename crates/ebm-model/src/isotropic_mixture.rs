@@ -3,10 +3,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use ebm_ops::Noise;
+use ebm_ops::row_dot::row_dot;
 
 use crate::closed_form::beside;
-use crate::confinement::{row_dot, row_sum};
 use crate::energy_mixture::log_sum_and_shares;
+use crate::rows::row_sum;
 use crate::{
     Along, Directional, Energy, ModelError, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score,
 };

@@ -29,6 +29,7 @@ mod closed_form;
 mod gaussian;
 mod isotropic_mixture;
 mod mixture;
+mod rows;
 mod symmetric;
 mod targets;
 

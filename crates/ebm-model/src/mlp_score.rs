@@ -2,9 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use ebm_ops::row_dot::row_dot;
 use serde::{Deserialize, Serialize};
 
-use crate::confinement::row_dot;
 use crate::layers::{Hidden, Perceptron};
 use crate::{Along, Directional, Init, Layer, ModelError, Score};
 

@@ -2,8 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use ebm_ops::row_dot::row_dot;
 
-use crate::confinement::{row_dot, row_sum};
+use crate::rows::{row_sum, square_length};
 use crate::{Along, ConditionalLayer, Jet, Layer, ModelError, NoisyDirectional, NoisyPotential, NoisyScore};
 
 /// A network made into an energy whose score has the right size at every noise level.
@@ -71,7 +72,7 @@ impl<F: ConditionalLayer> NoisyPotential for NoisyEnergy<F> {
         let (rho, weight) = self.scales(&sigma);
         let u = x / rho;
         let f = self.network.forward(u.clone(), level(sigma));
-        row_sum(u.clone() * (u * 0.5 - f * weight))
+        row_dot(u.clone(), u * 0.5 - f * weight)
     }
 
     fn energy_and_score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<1>, Tensor<2>) {
@@ -81,7 +82,7 @@ impl<F: ConditionalLayer> NoisyPotential for NoisyEnergy<F> {
         let (f, trace) = layer.trace(u.clone());
         let g = f.clone() + layer.pullback(trace, u.clone());
         let score = (g * weight.clone() - u.clone()) / rho;
-        (row_sum(u.clone() * (u * 0.5 - f * weight)), score)
+        (row_dot(u.clone(), u * 0.5 - f * weight), score)
     }
 }
 
@@ -110,7 +111,7 @@ impl<F: ConditionalLayer> NoisyDirectional for NoisyEnergy<F> {
         // (uᵀf)˙ = wᵀf + uᵀḟ and (uᵀf)¨ = 2wᵀḟ + uᵀf̈, since u does not bend
         let first = row_sum((w.clone() * f.value + u.clone() * f.slope.clone()) * weight.clone());
         let second = row_sum((w.clone() * f.slope * 2.0 + u.clone() * f.curvature) * weight);
-        Along { slope: row_dot(u, w.clone()) - first, curvature: row_sum(w.square()) - second }
+        Along { slope: row_dot(u, w.clone()) - first, curvature: square_length(w) - second }
     }
 }
 

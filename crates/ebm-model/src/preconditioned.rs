@@ -2,8 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use ebm_ops::row_dot::row_dot;
 
-use crate::confinement::{row_dot, row_sum};
+use crate::rows::row_sum;
 use crate::{Along, ConditionalLayer, Layer, NoisyDirectional, NoisyScore};
 
 /// A network f(x, c) that is told the noise level by c = ln(σ)/4.

@@ -73,6 +73,11 @@ pub(crate) fn fill<T: Send>(
     chunks.for_each(|(i, chunk)| kernel(i, chunk));
 }
 
+/// Rows of `dim` elements that make up a chunk, of which the whole has one at least.
+pub(crate) fn rows_together(dim: usize) -> usize {
+    (CHUNK / dim.max(1)).max(1)
+}
+
 /// How many chunks of `length` elements a thread takes at once, where there are `chunks`.
 fn grain(chunks: usize, length: usize) -> usize {
     let grain = if parallel::ready() { READY } else { GRAIN };

@@ -29,9 +29,34 @@ pub fn kinetic_change(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     Tensor::from_dispatch(span("kinetic change", || Dispatch::kinetic_change(a, b)))
 }
 
+/// x + ε (r + ½ε s): where a leapfrog step of time ε and unit mass leads from `x` with momentum `r` and score `s`.
+///
+/// A buffer of `x` that nobody else holds is changed in place.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn leap(x: Tensor<2>, r: Tensor<2>, s: Tensor<2>, epsilon: f64) -> Tensor<2> {
+    assert_eq!(x.dims(), r.dims(), "x and r have one shape");
+    assert_eq!(x.dims(), s.dims(), "x and s have one shape");
+    let [x, r, s] = [x, r, s].map(Tensor::into_dispatch);
+    Tensor::from_dispatch(span("leap", || Dispatch::leap(x, r, s, epsilon)))
+}
+
+/// The [`kinetic_change`] of that step, whose end has the score `end`: of r + ½ε (s + s_end) against r.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn leap_kinetic_change(r: Tensor<2>, s: Tensor<2>, end: Tensor<2>, epsilon: f64) -> Tensor<1> {
+    assert_eq!(r.dims(), s.dims(), "r and s have one shape");
+    assert_eq!(r.dims(), end.dims(), "r and the score at the end have one shape");
+    let [r, s, end] = [r, s, end].map(Tensor::into_dispatch);
+    let change = || Dispatch::leap_kinetic_change(r, s, end, epsilon);
+    Tensor::from_dispatch(span("kinetic change", change))
+}
+
 /// The rows of `b` where `mask`, `[rows]`, is above 0, and those of `a` elsewhere.
 ///
-/// A buffer of `a` that nobody else holds is changed in place.
+/// A buffer of `a`, or else of `b`, that nobody else holds is changed in place.
 ///
 /// # Panics
 /// If the shapes of `a` and `b` differ, or the mask has not an entry for each row.
@@ -58,6 +83,27 @@ pub trait LeapfrogOps: Backend {
     /// ½ Σ (a − b)(a + b), row by row.
     fn kinetic_change(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         plain::kinetic_change::<Self>(a, b)
+    }
+
+    /// x + ε (r + ½ε s).
+    fn leap(
+        x: FloatTensor<Self>,
+        r: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        Self::add_scaled(x, Self::add_scaled(r, s, 0.5 * epsilon), epsilon)
+    }
+
+    /// ½‖r + ½ε (s + end)‖² − ½‖r‖², row by row.
+    fn leap_kinetic_change(
+        r: FloatTensor<Self>,
+        s: FloatTensor<Self>,
+        end: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        let middle = Self::add_scaled(r.clone(), s, 0.5 * epsilon);
+        Self::kinetic_change(Self::add_scaled(middle, end, 0.5 * epsilon), r)
     }
 
     /// The rows of `b` where the mask is above 0, else those of `a`.
@@ -111,19 +157,14 @@ mod flex {
     use pulp::{Simd, WithSimd};
 
     use super::{LeapfrogOps, plain};
-    use crate::buffer::{self, CHUNK};
+    use crate::buffer::{self, CHUNK, rows_together};
     use crate::elementwise::{self, Elementwise};
     use crate::lanes::Lanes;
     use crate::simd;
-    use crate::sums::Sums;
+    use crate::sums::sums;
 
     fn are_single(tensors: &[&FloatTensor<Flex>]) -> bool {
         tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
-    }
-
-    /// Rows of a chunk, of which the whole has one at least.
-    fn rows_together(dim: usize) -> usize {
-        (CHUNK / dim.max(1)).max(1)
     }
 
     impl LeapfrogOps for Flex {
@@ -135,7 +176,7 @@ mod flex {
             let y = y.storage::<f32>();
             buffer::update(x, |i, x| {
                 let y = &y[i * CHUNK..][..x.len()];
-                arch.dispatch(AddScaled { x, y, a });
+                arch.dispatch(Update { x, beside: [y], function: &PlusTimes(a) });
             })
         }
 
@@ -146,17 +187,54 @@ mod flex {
             }
             let (a, b, arch) = (buffer::contiguous(a), buffer::contiguous(b), simd::arch());
             let (a, b) = (a.storage::<f32>(), b.storage::<f32>());
-            let mut sums = vec![0.0; rows];
+            let mut changes = vec![0.0; rows];
             let together = rows_together(dim);
-            buffer::fill(&mut sums, together, together * dim, |i, sums| {
-                let first = i * together * dim;
-                let parts = a[first..].chunks(dim).zip(b[first..].chunks(dim));
-                for (sum, (a, b)) in sums.iter_mut().zip(parts) {
-                    let [change] = arch.dispatch(Sums::<_, 1, 2>([a, b], SquareDifference));
-                    *sum = 0.5 * change;
-                }
+            buffer::fill(&mut changes, together, together * dim, |i, changes| {
+                let rows = [a, b].map(|x| &x[i * together * dim..]);
+                arch.dispatch(HalfSums { dim, rows, add: SquareDifference, sums: changes });
             });
-            buffer::tensor(sums, [rows])
+            buffer::tensor(changes, [rows])
+        }
+
+        fn leap(
+            x: FloatTensor<Self>,
+            r: FloatTensor<Self>,
+            s: FloatTensor<Self>,
+            epsilon: f64,
+        ) -> FloatTensor<Self> {
+            if !are_single(&[&x, &r, &s]) {
+                return Self::add_scaled(x, Self::add_scaled(r, s, 0.5 * epsilon), epsilon);
+            }
+            let (r, s, arch) = (buffer::contiguous(r), buffer::contiguous(s), simd::arch());
+            let (r, s) = (r.storage::<f32>(), s.storage::<f32>());
+            let step = Leap { half: (0.5 * epsilon) as f32, whole: epsilon as f32 };
+            buffer::update(x, |i, x| {
+                let beside = [r, s].map(|y| &y[i * CHUNK..][..x.len()]);
+                arch.dispatch(Update { x, beside, function: &step });
+            })
+        }
+
+        fn leap_kinetic_change(
+            r: FloatTensor<Self>,
+            s: FloatTensor<Self>,
+            end: FloatTensor<Self>,
+            epsilon: f64,
+        ) -> FloatTensor<Self> {
+            let [rows, dim] = r.shape().dims();
+            if !are_single(&[&r, &s, &end]) || rows * dim == 0 {
+                let middle = Self::add_scaled(r.clone(), s, 0.5 * epsilon);
+                return Self::kinetic_change(Self::add_scaled(middle, end, 0.5 * epsilon), r);
+            }
+            let ([r, s, end], arch) = ([r, s, end].map(buffer::contiguous), simd::arch());
+            let beside = [&r, &s, &end].map(|x| x.storage::<f32>());
+            let mut changes = vec![0.0; rows];
+            let together = rows_together(dim);
+            buffer::fill(&mut changes, together, together * dim, |i, changes| {
+                let rows = beside.map(|x| &x[i * together * dim..]);
+                let add = LeapSquareDifference { half: (0.5 * epsilon) as f32 };
+                arch.dispatch(HalfSums { dim, rows, add, sums: changes });
+            });
+            buffer::tensor(changes, [rows])
         }
 
         fn choose_rows(
@@ -168,15 +246,22 @@ mod flex {
             if !are_single(&[&mask, &a, &b]) || rows * dim == 0 {
                 return plain::choose_rows::<Self>(mask, a, b);
             }
-            let (mask, b) = (buffer::contiguous(mask), buffer::contiguous(b));
-            let (mask, b) = (mask.storage::<f32>(), b.storage::<f32>());
+            let mask = buffer::contiguous(mask);
+            let (mut a, mut b) = (buffer::contiguous(a), buffer::contiguous(b));
+            let mask = mask.storage::<f32>();
+            // What nobody else holds is changed, and of two such the one that needs fewer rows of the other.
+            let free = [&mut a, &mut b].map(|x| x.try_storage_mut::<f32>().is_some());
+            let most_from_b = rows < 2 * mask.iter().filter(|&&above| 0.0 < above).count();
+            let into_b = free[1] && (!free[0] || most_from_b);
+            let (into, from) = if into_b { (b, a) } else { (a, b) };
+            let from = from.storage::<f32>();
             let together = rows_together(dim);
             let mut nothing = vec![(); rows.div_ceil(together)];
-            buffer::update_with(a, together * dim, &mut nothing, 1, |i, a, _| {
+            buffer::update_with(into, together * dim, &mut nothing, 1, |i, into, _| {
                 let first = i * together;
-                let from = b[first * dim..].chunks(dim);
-                for ((row, from), mask) in a.chunks_mut(dim).zip(from).zip(&mask[first..]) {
-                    if 0.0 < *mask {
+                let from = from[first * dim..].chunks(dim);
+                for ((row, from), mask) in into.chunks_mut(dim).zip(from).zip(&mask[first..]) {
+                    if (0.0 < *mask) != into_b {
                         row.copy_from_slice(from);
                     }
                 }
@@ -184,18 +269,44 @@ mod flex {
         }
     }
 
-    struct AddScaled<'a> {
+    /// A function of the elements of `x` and of those beside them.
+    struct Update<'a, F, const N: usize> {
         x: &'a mut [f32],
-        y: &'a [f32],
-        a: f32,
+        beside: [&'a [f32]; N],
+        function: &'a F,
     }
 
-    impl WithSimd for AddScaled<'_> {
+    impl<F: Elementwise<1, N>, const N: usize> WithSimd for Update<'_, F, N> {
         type Output = ();
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
-            elementwise::update(simd, [self.x], [self.y], &PlusTimes(self.a));
+            elementwise::update(simd, [self.x], self.beside, self.function);
+        }
+    }
+
+    /// Half of what `add` sums up of each row.
+    struct HalfSums<'a, F, const N: usize> {
+        dim: usize,
+        rows: [&'a [f32]; N],
+        add: F,
+        sums: &'a mut [f32],
+    }
+
+    impl<F: Elementwise<1, N>, const N: usize> WithSimd for HalfSums<'_, F, N> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Self { dim, mut rows, add, sums: totals } = self;
+            for total in totals {
+                let mut row = rows;
+                for (row, rest) in row.iter_mut().zip(&mut rows) {
+                    (*row, *rest) = rest.split_at(dim);
+                }
+                let [sum] = sums(simd, row, &add);
+                *total = 0.5 * sum;
+            }
         }
     }
 
@@ -206,6 +317,39 @@ mod flex {
         #[inline(always)]
         fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [y]: [L::Floats; 1]) -> [L::Floats; 1] {
             [lanes.mul_add(y, lanes.all(self.0), x)]
+        }
+    }
+
+    /// x + ε (r + ½ε s)
+    struct Leap {
+        half: f32,
+        whole: f32,
+    }
+
+    impl Elementwise<1, 2> for Leap {
+        #[inline(always)]
+        fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [r, s]: [L::Floats; 2]) -> [L::Floats; 1] {
+            let r = lanes.mul_add(s, lanes.all(self.half), r);
+            [lanes.mul_add(r, lanes.all(self.whole), x)]
+        }
+    }
+
+    /// Σ a² - r² of a = r + ½ε s + ½ε end, rounded where the steps of a momentum are.
+    struct LeapSquareDifference {
+        half: f32,
+    }
+
+    impl Elementwise<1, 3> for LeapSquareDifference {
+        #[inline(always)]
+        fn at<L: Lanes>(
+            &self,
+            lanes: L,
+            [sum]: [L::Floats; 1],
+            [r, s, end]: [L::Floats; 3],
+        ) -> [L::Floats; 1] {
+            let half = lanes.all(self.half);
+            let a = lanes.mul_add(end, half, lanes.mul_add(s, half, r));
+            [lanes.mul_add(lanes.sub(a, r), lanes.add(a, r), sum)]
         }
     }
 
@@ -291,6 +435,25 @@ mod tests {
     }
 
     #[test]
+    fn a_leap_and_its_change_are_those_of_its_parts_to_the_bit() {
+        for shape in SHAPES {
+            let [x, r, s, end] = [158, 159, 160, 161].map(|seed| normal(shape, seed));
+            let epsilon = 0.3;
+            for dtype in [DType::F32, DType::F64] {
+                let [x, r, s, end] = [&x, &r, &s, &end].map(|tensor| tensor.clone().cast(dtype));
+                let middle = add_scaled(r.clone(), s.clone(), 0.5 * epsilon);
+                let expected = numbers(add_scaled(x.clone(), middle.clone(), epsilon));
+                let after = add_scaled(middle, end.clone(), 0.5 * epsilon);
+                let change = numbers(kinetic_change(after, r.clone()));
+                let held = numbers(x.clone());
+                assert_eq!(numbers(leap(x.clone(), r.clone(), s.clone(), epsilon)), expected, "{shape:?}");
+                assert_eq!(numbers(x), held);
+                assert_eq!(numbers(leap_kinetic_change(r, s, end, epsilon)), change, "{shape:?}");
+            }
+        }
+    }
+
+    #[test]
     fn rows_come_from_where_the_mask_says_whatever_is_in_the_others() {
         let flags = |n: usize| (0..n).map(|row| row % 3 == 0).collect::<Vec<_>>();
         let chosen = |a: &[f64], b: &[f64], dim: usize| {
@@ -302,6 +465,15 @@ mod tests {
             Tensor::<1>::from_data(TensorData::new(values, [x.dims()[0]]), &Device::flex()).cast(x.dtype())
         };
         assert_is(|a, b| choose_rows(mask(&a), a, b), chosen, |_| 0.0);
+        // whichever of the two nobody else holds
+        for hold in [[true, false], [false, true], [false, false]] {
+            let (a, b) = (normal([1000, 100], 156), normal([1000, 100], 157));
+            let exact = chosen(&numbers(a.clone()), &numbers(b.clone()), 100);
+            let held = [hold[0].then(|| a.clone()), hold[1].then(|| b.clone())];
+            let before = held.each_ref().map(|x| x.clone().map(numbers));
+            assert_eq!(numbers(choose_rows(mask(&a), a, b)), exact, "{hold:?}");
+            assert!(held.map(|x| x.map(numbers)) == before);
+        }
         let nothing = Tensor::full([2, 1], f32::NAN, &Device::flex());
         let zero = Tensor::<2>::zeros([2, 1], &Device::flex());
         let first = Tensor::<1>::from_floats([1.0, 0.0], &Device::flex());

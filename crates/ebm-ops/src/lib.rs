@@ -32,6 +32,7 @@ mod philox;
 #[cfg(feature = "flex")]
 mod product;
 pub mod profile;
+pub mod row_dot;
 pub mod simd;
 pub mod square_sum;
 mod stream;

@@ -94,6 +94,11 @@ impl From<Mass> for Option<Vec<f64>> {
 pub(crate) struct Scale(Option<Tensor<2>>);
 
 impl Scale {
+    /// Whether it changes nothing.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// M^(−½) x, row by row.
     pub(crate) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.0 {

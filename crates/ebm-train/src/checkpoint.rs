@@ -182,8 +182,9 @@ impl Checkpoints {
             .map_err(|reason| self.broken_at(&path.join(OPTIMIZER), reason))?;
         let memory = if manifest.lists(OBJECTIVE) { tensors(OBJECTIVE)? } else { NamedTensors::new() };
         let memory = rows(memory, &device).map_err(|reason| self.broken_at(&path.join(OBJECTIVE), reason))?;
+        let retreats = manifest.retreats();
         let mut state = TrainState::restore(model, optimizer, manifest.step, manifest.noise);
-        (state.running, state.memory, state.retreats) = (running, memory, manifest.retreats);
+        (state.running, state.memory, state.retreats) = (running, memory, retreats);
         state.skips = Skips { total: manifest.skipped, in_a_row: manifest.skipped_in_a_row, last: None };
         Ok(state)
     }

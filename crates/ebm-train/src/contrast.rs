@@ -22,11 +22,14 @@ pub struct ContrastSettings {
     /// The mean energies of data and negatives are no further apart than this, in nats, unless training has
     /// diverged.
     pub gap_bound: f64,
+    /// The mean acceptance of the chains is no lower than this, unless their steps have become too large for the
+    /// energy; only for kernels that reject. 0 leaves it unwatched.
+    pub acceptance_bound: f64,
 }
 
 impl Default for ContrastSettings {
     fn default() -> Self {
-        Self { sampler_steps: 20, magnitude: 0.0, gap_bound: 1000.0 }
+        Self { sampler_steps: 20, magnitude: 0.0, gap_bound: 1000.0, acceptance_bound: 0.0 }
     }
 }
 
@@ -40,11 +43,17 @@ impl ContrastSettings {
     /// # Errors
     /// [`TrainError::Setting`], naming the field that is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
-        let Self { sampler_steps: steps, magnitude, gap_bound } = *self;
+        let Self { sampler_steps: steps, magnitude, gap_bound, acceptance_bound: acceptance } = *self;
         let checks = [
             ("objective.sampler_steps", steps as f64, 0 < steps, "at least 1"),
             ("objective.magnitude", magnitude, (0.0..f64::INFINITY).contains(&magnitude), "zero or more"),
             ("objective.gap_bound", gap_bound, 0.0 < gap_bound && gap_bound.is_finite(), "a positive number"),
+            (
+                "objective.acceptance_bound",
+                acceptance,
+                (0.0..1.0).contains(&acceptance),
+                "at least 0 and below 1",
+            ),
         ];
         match checks.into_iter().find(|(.., fits, _)| !fits) {
             Some((field, value, _, expected)) => {
@@ -94,6 +103,7 @@ impl ContrastSettings {
             acceptance: report.acceptance.map(Tensor::mean),
             chains,
             gap_bound: self.gap_bound,
+            acceptance_bound: self.acceptance_bound,
         };
         let difference = data_energy - negative_energy;
         if self.magnitude == 0.0 {

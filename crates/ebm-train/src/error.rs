@@ -165,6 +165,16 @@ pub enum Divergence {
         /// The bound.
         bound: f64,
     },
+    /// Chains of which hardly a proposal is accepted.
+    #[error(
+        "the mean acceptance of the chains was {acceptance:.3}, expected at least {bound}; a smaller step of the sampler may help"
+    )]
+    Acceptance {
+        /// The mean acceptance.
+        acceptance: f64,
+        /// The bound.
+        bound: f64,
+    },
     /// A number of the state that is not finite.
     #[error("{tensor} holds a number that is not finite")]
     State {

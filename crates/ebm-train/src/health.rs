@@ -20,6 +20,8 @@ pub struct Health {
     pub chains: Option<ChainAges>,
     /// A difference of the two energies beyond this, either way, is divergence.
     pub gap_bound: f64,
+    /// An acceptance below this is divergence too.
+    pub acceptance_bound: f64,
 }
 
 /// How old the chains of a replay buffer are.

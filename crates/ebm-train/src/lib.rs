@@ -23,10 +23,11 @@
 //! and [`Divergence`] names the step and the first place: batch, weight, chains, loss, or gradient of which
 //! parameter. A GPU, which must not be waited for, is asked every twenty steps, unless steps are to be skipped.
 //!
-//! Energies of data and negatives that have come apart are finite and wrong all the same: contrastive
-//! divergence is watched on the device, and looked at every twenty steps, at the last, and before a checkpoint is
-//! written. [`TrainState::retreat`] makes the last checkpoint a state to go on from, with half of the learning
-//! rate. Skipping does not replace that: what is skipped is what is not finite.
+//! Energies of data and negatives that have come apart are finite and wrong all the same, and so are chains of which
+//! hardly a proposal is accepted: contrastive divergence is watched on the device, and looked at every twenty steps,
+//! at the last, and before a checkpoint is written. [`TrainState::retreat`] makes the last checkpoint a state to go on
+//! from, with half of the learning rate, or of the sampler's step where that alone was too large ([`Retreats`]).
+//! Skipping does not replace that: what is skipped is what is not finite.
 //!
 //! No checkpoint is ever of a state that has diverged.
 #![forbid(unsafe_code)]
@@ -57,6 +58,7 @@ mod health;
 mod nonfinite;
 mod observer;
 mod optimizer;
+mod retreats;
 mod schedule;
 mod settings;
 mod state;
@@ -84,6 +86,7 @@ pub use observer::{Event, Every, Observer, Observers};
 pub use optimizer::{AdamSettings, Optimizer};
 pub use persistent::{BufferSettings, PersistentContrastiveDivergence};
 pub use replay_buffer::{ReplayBuffer, Restart};
+pub use retreats::Retreats;
 pub use schedule::Schedule;
 pub use self_normalized::SelfNormalized;
 pub use settings::TrainSettings;

@@ -6,7 +6,7 @@ use ebm_model::weights;
 use ebm_ops::Noise;
 
 use crate::watch::{Watch, Watched};
-use crate::{Divergence, Health, Memory, Optimizer, TrainError, TrainSettings};
+use crate::{Divergence, Health, Memory, Optimizer, Retreats, TrainError, TrainSettings};
 
 /// How much of the running loss stays when a new loss comes in.
 const LOSS_DECAY: f64 = 0.98;
@@ -21,7 +21,7 @@ pub struct TrainState<M> {
     pub(crate) running: Option<Tensor<1>>,
     pub(crate) noise: Noise,
     pub(crate) memory: Memory,
-    pub(crate) retreats: u32,
+    pub(crate) retreats: Retreats,
     pub(crate) skips: Skips,
     /// The learning rate of the last step that this process did, for whoever wonders where weights went.
     pub(crate) last_rate: f64,
@@ -72,8 +72,8 @@ impl<M: Module> TrainState<M> {
         weights::apply(plain, tensors).expect("averages have the names and shapes of the weights")
     }
 
-    /// How often the run had to go back to a checkpoint because it diverged.
-    pub fn retreats(&self) -> u32 {
+    /// How often the run had to go back to a checkpoint because it diverged, and what that has halved.
+    pub fn retreats(&self) -> Retreats {
         self.retreats
     }
 
@@ -89,20 +89,20 @@ impl<M: Module> TrainState<M> {
 
     /// The learning rate of the step with this number, counted from 0: the schedule's, halved by each retreat.
     pub fn learning_rate(&self, settings: &TrainSettings, step: u64) -> f64 {
-        settings.schedule().at(step) * 0.5f64.powf(f64::from(self.retreats))
+        settings.schedule().at(step) * self.retreats.learning_rate_scale()
     }
 
-    /// This state, restored from a checkpoint, as one to go on from after the run had come to `diverged`:
-    /// with half of the learning rate that it diverged with.
+    /// This state, restored from a checkpoint, as one to go on from after the run had come to `diverged` for
+    /// `reason`: more carefully than that, as [`Retreats`] says.
     ///
-    /// Batches and noise come again as they were. Whoever wants a smaller step of the sampler too builds the
+    /// Batches and noise come again as they were. Whoever wants a smaller step of the sampler builds the
     /// objective anew, by [`retreats`](Self::retreats).
-    pub fn retreat(self, diverged: &Self) -> Self {
-        Self { retreats: self.retreats.max(diverged.retreats) + 1, ..self }
+    pub fn retreat(self, diverged: &Self, reason: &Divergence) -> Self {
+        Self { retreats: self.retreats.after(diverged.retreats, reason), ..self }
     }
 
     /// Whether every step since the beginning, or since the checkpoint, was sound or skipped: its loss and
-    /// gradient finite, the energies of data and negatives within their bound. Waits for the device.
+    /// gradient finite, the energies of data and negatives and the acceptance of chains within their bounds. Waits for the device.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] with the first step that was not.
@@ -127,7 +127,7 @@ impl<M: Module> TrainState<M> {
     /// The state of a tracked model at `step`, without running loss, memory, and retreats.
     pub(crate) fn restore(model: M, optimizer: Optimizer, step: u64, noise: Noise) -> Self {
         let (memory, skips, watch) = (Memory::new(), Skips::default(), Watch::default());
-        let (running, retreats, last_rate) = (None, 0, f64::NAN);
+        let (running, retreats, last_rate) = (None, Retreats::default(), f64::NAN);
         Self {
             model: Some(model),
             optimizer,
@@ -153,8 +153,14 @@ impl<M: Module> TrainState<M> {
         let loss = loss.inner();
         self.step += 1;
         let gap = health.map(|health| (Watched::Gap(health.gap_bound), health.gap()));
+        let rejection = health.and_then(|health| {
+            let rejection = health.acceptance.clone()?.neg().add_scalar(1.0);
+            (0.0 < health.acceptance_bound)
+                .then_some((Watched::Rejection(health.acceptance_bound), rejection))
+        });
         let rest = not_looked_at.map(|square| [(Watched::Loss, loss.clone()), (Watched::SquareNorm, square)]);
-        self.watch.look(self.step, gap.into_iter().chain(rest.into_iter().flatten()).collect());
+        self.watch
+            .look(self.step, gap.into_iter().chain(rejection).chain(rest.into_iter().flatten()).collect());
         (self.skips.in_a_row, self.skips.last) = (0, None);
         self.running = Some(match self.running.take() {
             None => loss,

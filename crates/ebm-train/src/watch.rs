@@ -23,6 +23,8 @@ pub(crate) struct Watch {
 pub(crate) enum Watched {
     /// The mean energy of the data less that of the negatives, and how far it may be from 0.
     Gap(f64),
+    /// 1 less the mean acceptance of the chains, and how small that acceptance may be.
+    Rejection(f64),
     /// The loss.
     Loss,
     /// The square of the gradient's length.
@@ -75,13 +77,18 @@ impl Watch {
 
 impl Watched {
     fn bound(&self) -> f64 {
-        // The greatest size of anything else: any finite number of 32 bits.
-        if let Self::Gap(bound) = *self { bound } else { f64::from(f32::MAX) }
+        match *self {
+            Self::Gap(bound) => bound,
+            Self::Rejection(bound) => 1.0 - bound,
+            // any finite number of 32 bits
+            Self::Loss | Self::SquareNorm => f64::from(f32::MAX),
+        }
     }
 
     fn divergence(&self, value: f64) -> Divergence {
         match *self {
             Self::Gap(bound) => Divergence::EnergyGap { gap: value, bound },
+            Self::Rejection(bound) => Divergence::Acceptance { acceptance: 1.0 - value, bound },
             Self::Loss => Divergence::Loss { loss: value },
             Self::SquareNorm => Divergence::GradientLength { length: value.sqrt() },
         }

@@ -81,6 +81,7 @@ fn settings_that_are_none_are_refused_by_name() {
         (ContrastSettings { sampler_steps: 0, ..contrast }, "objective.sampler_steps = 0"),
         (ContrastSettings { magnitude: -1.0, ..contrast }, "objective.magnitude = -1"),
         (ContrastSettings { gap_bound: f64::INFINITY, ..contrast }, "objective.gap_bound = inf"),
+        (ContrastSettings { acceptance_bound: 1.0, ..contrast }, "objective.acceptance_bound = 1"),
     ] {
         let error = ContrastiveDivergence::new(Shift, settings).unwrap_err().to_string();
         assert!(error.starts_with(field), "{error}");

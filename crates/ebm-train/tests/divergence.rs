@@ -15,8 +15,8 @@ use ebm_ops::Noise;
 use ebm_sample::{Langevin, Mala};
 use ebm_train::{
     BoxError, BufferSettings, Checkpoints, ContrastSettings, ContrastiveDivergence, Divergence, Event, Every,
-    Finish, Objective, PersistentContrastiveDivergence, Restart, TrainError, TrainSettings, TrainState,
-    Trainer,
+    Finish, Objective, PersistentContrastiveDivergence, Restart, Retreats, TrainError, TrainSettings,
+    TrainState, Trainer,
 };
 
 type Persistent = PersistentContrastiveDivergence<Langevin>;
@@ -125,9 +125,9 @@ fn a_run_that_diverges_goes_on_from_its_last_checkpoint_until_it_is_slow_enough(
         checkpoints.save(run.state()).unwrap();
         let mut rates = Vec::new();
         while let Err(error) = run.run(batches, &mut observer) {
-            assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+            let TrainError::Diverged { reason, .. } = error else { panic!("{error}") };
             let restored = checkpoints.latest(&model()).unwrap();
-            let state = restored.state.retreat(run.state());
+            let state = restored.state.retreat(run.state(), &reason);
             rates.push(state.learning_rate(&settings(), state.step()));
             assert!(rates.len() < 20, "it goes back for ever");
             run = Trainer::new(state, objective(), settings()).unwrap();
@@ -137,13 +137,38 @@ fn a_run_that_diverges_goes_on_from_its_last_checkpoint_until_it_is_slow_enough(
     };
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let (rates, retreats, precision) = ends(folders[0].path());
-    assert!(!rates.is_empty() && retreats as usize == rates.len());
+    assert!(!rates.is_empty() && retreats.count() as usize == rates.len());
     for (i, rate) in rates.iter().enumerate() {
         // also where it diverged twice from one checkpoint, which knows of neither time
         assert_eq!(*rate, RATE * 0.5f64.powi(i as i32 + 1), "{rates:?}");
     }
     assert!(precision.iter().all(|lambda| 0.0 < *lambda), "{precision:?}");
     assert_eq!(ends(folders[1].path()), (rates, retreats, precision), "it is a function of the seed");
+}
+
+#[test]
+fn chains_that_reject_too_much_end_the_run_where_that_is_asked_for() {
+    let objective = |acceptance_bound| {
+        let contrast = ContrastSettings { sampler_steps: 3, acceptance_bound, ..ContrastSettings::default() };
+        ContrastiveDivergence::new(Mala::new(0.5).unwrap(), contrast).unwrap()
+    };
+    let calm = TrainSettings { learning_rate: 1e-3, ..settings() };
+    let ends = |acceptance_bound| {
+        let state = TrainState::new(model(), Noise::seeded(1));
+        let mut run = Trainer::new(state, objective(acceptance_bound), calm.clone()).unwrap();
+        run.run(batches, &mut quiet)
+    };
+    // it accepts about nine of ten
+    for bound in [0.0, 0.5] {
+        assert_eq!(ends(bound).unwrap(), Finish::Complete);
+    }
+    match ends(0.99).unwrap_err() {
+        TrainError::Diverged { step, reason: Divergence::Acceptance { acceptance, bound } } => {
+            assert!(step < 20 && bound == 0.99, "step {step}, bound {bound}");
+            assert!(0.5 < acceptance && acceptance < 0.99, "{acceptance}");
+        }
+        error => panic!("{error}"),
+    }
 }
 
 #[test]
@@ -237,7 +262,7 @@ fn what_a_checkpoint_says_of_a_plain_run_is_what_it_always_said() {
 
     // and an objective that wants more of it says so
     let state = checkpoints(folder.path()).latest(&model()).unwrap().state;
-    assert_eq!(state.retreats(), 0);
+    assert_eq!(state.retreats(), Retreats::default());
     let error = Trainer::new(state, objective(), settings()).unwrap_err().to_string();
     assert!(error.contains("positions of the replay buffer are missing"), "{error}");
 }

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
 use ebm_model::{Architecture, Init, Input, Network};
 use ebm_ops::Noise;
-use ebm_train::{TrainState, Trainer};
+use ebm_train::{Retreats, TrainState, Trainer};
 
 use crate::backend::Backend;
 use crate::bounds;
@@ -61,7 +61,7 @@ impl Parts {
         let sampler = config.sample.build(config.sample.sampler, &network).map_err(usage)?;
         let batches = Batches::new(data, batch_size, &noise);
         let parts = Self { config, noise, batches, content, background, sampler, device, network };
-        parts.loss(0)?;
+        parts.loss(Retreats::default())?;
         Ok(parts)
     }
 
@@ -86,12 +86,11 @@ impl Parts {
         Trainer::new(state, loss, self.config.train.clone()).map_err(usage)
     }
 
-    /// The loss, whose sampler takes half of its step after each of `retreats`.
-    fn loss(&self, retreats: u32) -> Result<Loss> {
+    /// The loss, whose sampler takes what `retreats` have left of its step.
+    fn loss(&self, retreats: Retreats) -> Result<Loss> {
         const ROWS: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not 0");
         let rows = || Ok(self.batches.clone().with_size(ROWS).batch(0, &self.device)?);
-        let scale = 0.5f64.powf(f64::from(retreats));
-        self.config.objective.build(&self.network, scale, rows).map_err(usage)
+        self.config.objective.build(&self.network, retreats.sampler_scale(), rows).map_err(usage)
     }
 }
 

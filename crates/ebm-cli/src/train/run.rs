@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use anyhow::{Context, Result};
 use ebm_model::Network;
 use ebm_train::{
-    BoxError, Checkpoints, Divergence, Event, Every, Finish, Observer, Observers, TrainError, TrainState,
-    Trainer,
+    BoxError, Checkpoints, Divergence, Event, Every, Finish, Observer, Observers, Retreats, TrainError,
+    TrainState, Trainer,
 };
 use serde_json::json;
 
@@ -48,22 +48,33 @@ impl<'a> Run<'a> {
                 Ok(finish) => return Ok((trainer, finish)),
                 Err(error) => error,
             };
-            if !self.may_retreat(&error, trainer.state().retreats()) {
+            let TrainError::Diverged { reason, .. } = &error else {
+                return Err(error).with_context(|| self.what_is_left());
+            };
+            if !self.may_retreat(reason, trainer.state().retreats()) {
                 return Err(error).with_context(|| self.what_is_left());
             }
-            let diverged = error;
-            let state = self.retreat(trainer.state())?;
+            let state = self.retreat(trainer.state(), reason)?;
+            let learning_rate = state.learning_rate(&parts.config.train, state.step());
+            let scale = state.retreats().sampler_scale();
+            let sampler_step_size =
+                parts.config.objective.sampler_step_size().map(|step_size| step_size * scale);
             // What the journal says after that step did not come to be.
             let every = parts.config.record.journal_every;
             let mut journal = Journal::open(&folder.journal(), state.step(), every, json)?;
             journal.write(&json!({
                 "event": "retreat",
                 "step": state.step(),
-                "reason": diverged.to_string(),
-                "retreats": state.retreats(),
-                "learning_rate": state.learning_rate(&parts.config.train, state.step()),
+                "reason": error.to_string(),
+                "retreats": state.retreats().count(),
+                "learning_rate": learning_rate,
+                "sampler_step_size": sampler_step_size,
             }))?;
-            say(&format!("{diverged}; going on from step {} with half of the learning rate", state.step()));
+            let halved = match reason {
+                Divergence::Acceptance { .. } => "the sampler's step",
+                _ => "the learning rate and of the sampler's step",
+            };
+            say(&format!("{error}; going on from step {} with half of {halved}", state.step()));
             observers = self.observers(journal, state.step());
             trainer = parts.trainer(state)?;
         }
@@ -71,11 +82,10 @@ impl<'a> Run<'a> {
 
     /// Whether smaller steps may keep this from happening: of the model's or of the sampler's, not of what the data
     /// are.
-    fn may_retreat(&self, error: &TrainError, retreats: u32) -> bool {
+    fn may_retreat(&self, reason: &Divergence, retreats: Retreats) -> bool {
         let config = &self.parts.config;
-        let of_the_model = matches!(error, TrainError::Diverged { reason, .. }
-            if !matches!(reason, Divergence::Batch { .. } | Divergence::LearningRate { .. }));
-        of_the_model && config.objective.is_contrastive() && retreats < config.record.retreats
+        let of_the_model = !matches!(reason, Divergence::Batch { .. } | Divergence::LearningRate { .. });
+        of_the_model && config.objective.is_contrastive() && retreats.count() < config.record.retreats
     }
 
     /// Where a run that cannot go on has come to, in a line.
@@ -88,13 +98,13 @@ impl<'a> Run<'a> {
 
     /// The last healthy state, from the last checkpoint or from the beginning, made to go on more carefully than
     /// `diverged` did; on disk too, so that a run that is killed does not diverge again.
-    fn retreat(&self, diverged: &TrainState<Network>) -> Result<TrainState<Network>> {
+    fn retreat(&self, diverged: &TrainState<Network>, reason: &Divergence) -> Result<TrainState<Network>> {
         let healthy = match self.checkpoints.latest(&self.parts.network) {
             Ok(restored) => restored.state,
             Err(TrainError::NoCheckpoint { .. }) => self.parts.beginning(),
             Err(error) => return Err(error.into()),
         };
-        let state = healthy.retreat(diverged);
+        let state = healthy.retreat(diverged, reason);
         self.checkpoints.save(&state)?;
         Ok(state)
     }

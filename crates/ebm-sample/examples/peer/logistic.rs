@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use ebm_model::{Energy, Potential, Score};
 use ebm_ops::activation::{Activation, derivative, softplus};
+use ebm_ops::dense::dense;
 
 /// E(w) = Σ softplus(a_n · w) + ½‖w‖², with a_n = (1 − 2y_n) x_n for features x_n and outcomes y_n of 0 or 1.
 pub struct Logistic {
@@ -27,27 +28,27 @@ impl Logistic {
     }
 
     fn score_of(&self, w: Tensor<2>, products: Tensor<2>) -> Tensor<2> {
-        -(derivative(products, Activation::Softplus, 1).matmul(self.rows.clone()) + w)
+        -(dense(derivative(products, Activation::Softplus, 1), self.rows.clone(), None) + w)
     }
 }
 
 impl Energy for Logistic {
     fn energy(&self, w: Tensor<2>) -> Tensor<1> {
-        let products = w.clone().matmul(self.columns.clone());
+        let products = dense(w.clone(), self.columns.clone(), None);
         self.energy_of(w, products)
     }
 }
 
 impl Score for Logistic {
     fn score(&self, w: Tensor<2>) -> Tensor<2> {
-        let products = w.clone().matmul(self.columns.clone());
+        let products = dense(w.clone(), self.columns.clone(), None);
         self.score_of(w, products)
     }
 }
 
 impl Potential for Logistic {
     fn energy_and_score(&self, w: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
-        let products = w.clone().matmul(self.columns.clone());
+        let products = dense(w.clone(), self.columns.clone(), None);
         (self.energy_of(w.clone(), products.clone()), self.score_of(w, products))
     }
 }

@@ -7,7 +7,7 @@ use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::TrainState;
+use crate::{Retreats, TrainState};
 
 /// The version of the layout. Version 1 had no loss and no skipped steps.
 const FORMAT: u32 = 2;
@@ -25,7 +25,10 @@ pub(super) struct Manifest {
     pub noise: Noise,
     /// How often the run went back; not written while it never did, as before there was such a thing.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub retreats: u32,
+    retreats: u32,
+    /// How often for its sampler alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    sampler_retreats: u32,
     /// Steps that were left out, and those of them since the last that was not.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
@@ -46,7 +49,8 @@ impl Manifest {
             step: state.step,
             config_hash: config_hash.to_owned(),
             noise: state.noise.clone(),
-            retreats: state.retreats,
+            retreats: state.retreats.of_both,
+            sampler_retreats: state.retreats.of_sampler,
             skipped: state.skips.total,
             skipped_in_a_row: state.skips.in_a_row,
             loss: state.running.as_ref().map(|_| state.loss() as f32),
@@ -84,6 +88,11 @@ impl Manifest {
             ));
         }
         Ok(manifest)
+    }
+
+    /// How often the run went back.
+    pub fn retreats(&self) -> Retreats {
+        Retreats { of_both: self.retreats, of_sampler: self.sampler_retreats }
     }
 
     /// Whether the checkpoint has a file of this name.

@@ -1,0 +1,205 @@
+//! Inner products row by row, in one pass.
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::tensor::{Shape, Tensor};
+
+use crate::profile::span;
+
+/// The inner product of each row of `x` with that of `y`, `[rows]`; differentiable.
+///
+/// On the CPU (Flex) in single precision the result is the same to the bit on any number of threads.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn row_dot(x: Tensor<2>, y: Tensor<2>) -> Tensor<1> {
+    assert_eq!(x.dims(), y.dims(), "x and y have one shape");
+    let (x, y) = (x.into_dispatch(), y.into_dispatch());
+    Tensor::from_dispatch(span("row dot", || Dispatch::row_dot(x, y)))
+}
+
+/// Inner products of rows.
+#[backend_extension(
+    Autodiff,
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda"))
+)]
+pub trait RowDotOps: Backend {
+    /// Σ x y of each row, `[rows]`.
+    fn row_dot(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
+        plain::<Self>(x, y)
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+impl RowDotOps for burn::backend::NdArray {}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl RowDotOps for burn::backend::Cube {}
+
+/// What it means, in the operations that every backend has.
+fn plain<B: Backend>(x: FloatTensor<B>, y: FloatTensor<B>) -> FloatTensor<B> {
+    let rows = x.shape()[0];
+    B::float_reshape(B::float_sum_dim(B::float_mul(x, y), 1), Shape::new([rows]))
+}
+
+/// The step on the tape, whose parents are `x` and `y`.
+#[derive(Debug)]
+struct RowDot;
+
+impl<B: RowDotOps> Backward<B, 2> for RowDot {
+    type State = [NodeId; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let [x, y] = ops.state.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
+        // Each gets the other, times the gradient of its row.
+        let times = |grad: FloatTensor<B>, other: FloatTensor<B>| {
+            let column = Shape::new([other.shape()[0], 1]);
+            B::float_mul(B::float_reshape(grad, column), other)
+        };
+        binary::<B, _, _>(ops.parents, ops.node, grads, |grad| times(grad, y), |grad| times(grad, x));
+    }
+}
+
+impl<B: RowDotOps, C: CheckpointStrategy> RowDotOps for Autodiff<B, C> {
+    fn row_dot(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
+        match RowDot.prepare::<C>([x.node(), y.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut step) => {
+                let kept = [step.checkpoint(&x), step.checkpoint(&y)];
+                step.finish(kept, B::row_dot(x.into_primitive(), y.into_primitive()))
+            }
+            OpsKind::UnTracked(step) => step.finish(B::row_dot(x.into_primitive(), y.into_primitive())),
+        }
+    }
+}
+
+/// The products in single precision on the processor.
+#[cfg(feature = "flex")]
+mod flex {
+    use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
+    use burn::tensor::DType;
+    use pulp::{Simd, WithSimd};
+
+    use super::{RowDotOps, plain};
+    use crate::buffer;
+    use crate::elementwise::Elementwise;
+    use crate::lanes::Lanes;
+    use crate::simd;
+    use crate::sums::sums;
+
+    impl RowDotOps for Flex {
+        fn row_dot(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
+            let [rows, dim] = x.shape().dims();
+            if [&x, &y].iter().any(|tensor| tensor.dtype() != DType::F32) || rows * dim == 0 {
+                return plain::<Self>(x, y);
+            }
+            let (x, y, arch) = (buffer::contiguous(x), buffer::contiguous(y), simd::arch());
+            let (x, y) = (x.storage::<f32>(), y.storage::<f32>());
+            let mut products = vec![0.0; rows];
+            let together = buffer::rows_together(dim);
+            buffer::fill(&mut products, together, together * dim, |i, products| {
+                let first = i * together * dim;
+                arch.dispatch(Rows { dim, x: &x[first..], y: &y[first..], products });
+            });
+            buffer::tensor(products, [rows])
+        }
+    }
+
+    struct Rows<'a> {
+        dim: usize,
+        x: &'a [f32],
+        y: &'a [f32],
+        products: &'a mut [f32],
+    }
+
+    impl WithSimd for Rows<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let rows = self.x.chunks(self.dim).zip(self.y.chunks(self.dim));
+            for (product, (x, y)) in self.products.iter_mut().zip(rows) {
+                [*product] = sums(simd, [x, y], &Products);
+            }
+        }
+    }
+
+    /// Σ x y
+    struct Products;
+
+    impl Elementwise<1, 2> for Products {
+        #[inline(always)]
+        fn at<L: Lanes>(&self, lanes: L, [sum]: [L::Floats; 1], [x, y]: [L::Floats; 2]) -> [L::Floats; 1] {
+            [lanes.mul_add(x, y, sum)]
+        }
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::{DType, Device};
+
+    use super::*;
+    use crate::Noise;
+
+    fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
+        x.cast(DType::F64).into_data().try_to_vec().unwrap()
+    }
+
+    fn normal(shape: [usize; 2], seed: u64) -> Tensor<2> {
+        Noise::seeded(seed).normal(shape, &Device::flex())
+    }
+
+    const SHAPES: [[usize; 2]; 8] =
+        [[0, 3], [3, 0], [1, 1], [3, 2], [17, 33], [1000, 100], [5, 9000], [40_000, 1]];
+
+    #[test]
+    fn each_row_has_its_product_on_any_threads_in_either_precision() {
+        for [rows, dim] in SHAPES {
+            // one of them not in the order of its rows
+            let (x, y) = (normal([rows, dim], 161), normal([dim, rows], 162).transpose());
+            let (a, b) = (numbers(x.clone()), numbers(y.clone()));
+            let exact = |row: usize| (0..dim).map(|k| a[row * dim + k] * b[row * dim + k]).sum::<f64>();
+            for (dtype, unit) in [(DType::F32, f64::from(f32::EPSILON)), (DType::F64, f64::EPSILON)] {
+                let run = |threads: usize| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    pool.install(|| numbers(row_dot(x.clone().cast(dtype), y.clone().cast(dtype))))
+                };
+                let found = run(1);
+                assert!(found == run(2) && found == run(8) && found.len() == rows, "{rows}x{dim}");
+                for (row, found) in found.iter().enumerate() {
+                    let exact = exact(row);
+                    // a rounding for each product and each sum, of numbers of about √dim at the most
+                    let tolerance = 8.0 * unit * (dim as f64).sqrt() * (1.0 + exact.abs());
+                    assert!((found - exact).abs() <= tolerance, "{row} of {rows}x{dim}: {found}, {exact}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_the_other_rows_also_of_a_square() {
+        let (x, y) = (normal([7, 19], 163), normal([7, 19], 164));
+        let weights = normal([7, 1], 165);
+        let weighted = |products: Tensor<1>| (products * weights.clone().squeeze_dim::<1>(1)).sum();
+        let [tracked_x, tracked_y] = [x.clone(), y.clone()].map(|x| x.autodiff().require_grad());
+        let gradients = weighted(row_dot(tracked_x.clone(), tracked_y.clone())).backward();
+        let gradient = |x: &Tensor<2>| numbers(x.grad(&gradients).unwrap());
+        assert_eq!(gradient(&tracked_x), numbers(y.clone() * weights.clone()));
+        assert_eq!(gradient(&tracked_y), numbers(x.clone() * weights.clone()));
+
+        let alone = x.clone().autodiff().require_grad();
+        let gradients = weighted(row_dot(alone.clone(), y.clone())).backward();
+        assert_eq!(numbers(alone.grad(&gradients).unwrap()), numbers(y * weights.clone()));
+
+        let square = x.clone().autodiff().require_grad();
+        let gradients = weighted(row_dot(square.clone(), square.clone())).backward();
+        assert_eq!(numbers(square.grad(&gradients).unwrap()), numbers(x * weights * 2.0));
+    }
+}
