@@ -17,7 +17,7 @@ pub struct MlpConfig {
     pub hidden: usize,
     /// Hidden layers.
     pub layers: usize,
-    /// Numbers in the embedding of the noise level.
+    /// Numbers in the embedding of the noise level; with 0 the layers hear its sines and cosines as they are.
     pub embedding: usize,
     /// Frequencies in it.
     pub frequencies: usize,
@@ -31,7 +31,7 @@ impl MlpConfig {
             ("dim", self.dim),
             ("hidden", self.hidden),
             ("layers", self.layers),
-            ("embedding", self.embedding),
+            ("embedding", self.embedding.max(1)),
             ("frequencies", self.frequencies),
         ];
         match counts.into_iter().find(|(_, count)| !(1..=65_536).contains(count)) {
@@ -74,7 +74,7 @@ impl Mlp {
             embedding: NoiseEmbedding::new(frequencies, embedding, &init.part("embedding")),
             input: Dense::new(dim, hidden, &init.part("input")),
             hidden: stack("hidden", hidden),
-            levels: stack("levels", embedding),
+            levels: stack("levels", NoiseEmbedding::width(frequencies, embedding)),
             output: Dense::zeros(hidden, dim, &init.part("output")),
             config: config.clone(),
         })
@@ -128,11 +128,13 @@ mod tests {
 
     #[test]
     fn held_at_a_level_it_is_the_network_and_keeps_the_laws_of_a_layer() {
-        let config = MlpConfig { dim: 3, hidden: 5, layers: 2, embedding: 4, frequencies: 2 };
-        let network = laws::in_double(|init| Mlp::new(&config, init).unwrap());
-        let (x, c) = (laws::points(4, 3, 60), laws::normal([4], 61));
-        let held = network.hold(c.clone());
-        laws::assert_close(Layer::<2>::forward(&held, x.clone()), network.forward(x, c), 1e-14, "f");
-        laws::layer::<2, 2>(&held, [4, 3], 62);
+        for embedding in [4, 0] {
+            let config = MlpConfig { dim: 3, hidden: 5, layers: 2, embedding, frequencies: 2 };
+            let network = laws::in_double(|init| Mlp::new(&config, init).unwrap());
+            let (x, c) = (laws::points(4, 3, 60), laws::normal([4], 61));
+            let held = network.hold(c.clone());
+            laws::assert_close(Layer::<2>::forward(&held, x.clone()), network.forward(x, c), 1e-14, "f");
+            laws::layer::<2, 2>(&held, [4, 3], 62);
+        }
     }
 }

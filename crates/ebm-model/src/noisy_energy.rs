@@ -62,6 +62,36 @@ impl<F> NoisyEnergy<F> {
     }
 }
 
+/// (weight g − u)/ρ, with as little as can be of it on the tape.
+fn score(g: Tensor<2>, weight: Tensor<2>, u: Tensor<2>, rho: Tensor<2>) -> Tensor<2> {
+    g * (weight / rho.clone()) - u / rho
+}
+
+/// What energy and score are made of.
+struct Parts {
+    /// ρ, `[batch, 1]`.
+    rho: Tensor<2>,
+    /// σ_d/σ, `[batch, 1]`.
+    weight: Tensor<2>,
+    /// u = x/ρ.
+    u: Tensor<2>,
+    /// f(u, c).
+    f: Tensor<2>,
+    /// f + (∂f/∂u)ᵀu.
+    g: Tensor<2>,
+}
+
+impl<F: ConditionalLayer> NoisyEnergy<F> {
+    fn parts(&self, x: Tensor<2>, sigma: Tensor<1>) -> Parts {
+        let (rho, weight) = self.scales(&sigma);
+        let u = x / rho.clone();
+        let layer = self.network.hold(level(sigma));
+        let (f, trace) = layer.trace(u.clone());
+        let g = f.clone() + layer.pullback(trace, u.clone());
+        Parts { rho, weight, u, f, g }
+    }
+}
+
 /// c = ln(σ)/4.
 fn level(sigma: Tensor<1>) -> Tensor<1> {
     sigma.log() / 4.0
@@ -76,28 +106,21 @@ impl<F: ConditionalLayer> NoisyPotential for NoisyEnergy<F> {
     }
 
     fn energy_and_score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<1>, Tensor<2>) {
-        let (rho, weight) = self.scales(&sigma);
-        let u = x / rho.clone();
-        let layer = self.network.hold(level(sigma));
-        let (f, trace) = layer.trace(u.clone());
-        let g = f.clone() + layer.pullback(trace, u.clone());
-        let score = (g * weight.clone() - u.clone()) / rho;
+        let Parts { rho, weight, u, f, g } = self.parts(x, sigma);
+        let score = score(g, weight.clone(), u.clone(), rho);
         (row_dot(u.clone(), u * 0.5 - f * weight), score)
     }
 }
 
 impl<F: ConditionalLayer> NoisyScore for NoisyEnergy<F> {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
-        self.energy_and_score_at(x, sigma).1
+        let Parts { rho, weight, u, g, .. } = self.parts(x, sigma);
+        score(g, weight, u, rho)
     }
 
     fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         // σ² s + x without the difference of large numbers: σ_d²/ρ² x + σσ_d/ρ g
-        let (rho, weight) = self.scales(&sigma);
-        let u = x / rho.clone();
-        let layer = self.network.hold(level(sigma.clone()));
-        let (f, trace) = layer.trace(u.clone());
-        let g = f + layer.pullback(trace, u.clone());
+        let Parts { rho, weight, u, g, .. } = self.parts(x, sigma.clone());
         let variance = sigma.square().unsqueeze_dim::<2>(1);
         (g * weight * variance + u * (self.sigma_data * self.sigma_data)) / rho
     }

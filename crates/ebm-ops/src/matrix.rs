@@ -5,8 +5,9 @@ use std::mem::MaybeUninit;
 use pulp::{Simd, WithSimd};
 
 use crate::product::{Left, Right, Size, Start, Sum, product};
+use crate::sums::{Products, sums};
 use crate::transpose::{self, Planes};
-use crate::{parallel, simd};
+use crate::{buffer, parallel, simd};
 
 /// Columns of the right factor that are copied to lie side by side, a multiple of every number of lanes.
 const PANEL: usize = 32;
@@ -36,8 +37,8 @@ pub(crate) enum Factor<'a> {
 /// `left` times `right`, plus `row` in every row, in row-major order; and the sums of the columns of `right` to
 /// `sums`, if asked for.
 ///
-/// Each element is `row`'s plus the products in the order of `depth`, so it is the same to the bit on any number
-/// of threads; so is each sum.
+/// Each element is `row`'s plus the products in the order of `depth`, or in that of [`sums`](crate::sums) where the
+/// result is one column, so it is the same to the bit on any number of threads; so is each sum.
 ///
 /// # Panics
 /// If a slice has another length than `size` says.
@@ -54,6 +55,9 @@ pub(crate) fn multiply(
     assert!(row.is_none_or(|row| row.len() == columns), "a row of {columns} numbers");
     assert!(sums.as_ref().is_none_or(|sums| sums.len() == columns), "sums of {columns} columns");
 
+    if columns == 1 && 1 < rows && 0 < depth {
+        return column(size, left, b, row, sums);
+    }
     let mut out: Vec<f32> = Vec::with_capacity(rows * columns);
     let (out_data, sums) = (Shared(out.as_mut_ptr()), sums.map(|sums| Shared(sums.as_mut_ptr())));
     let panels = columns.div_ceil(PANEL);
@@ -77,6 +81,57 @@ pub(crate) fn multiply(
     // group of rows and a panel of columns.
     unsafe { out.set_len(rows * columns) };
     out
+}
+
+/// [`multiply`] by one column, which would leave most lanes of a vector of columns empty.
+fn column(
+    size: Size,
+    left: Factor<'_>,
+    column: &[f32],
+    row: Option<&[f32]>,
+    sums: Option<&mut [f32]>,
+) -> Vec<f32> {
+    let Size { rows, depth, .. } = size;
+    if let Some(sums) = sums {
+        sums[0] = column.iter().sum();
+    }
+    let start = row.map_or(0.0, |row| row[0]);
+    let left = match left {
+        Factor::Plain(left) => left,
+        // The column's transpose times the left factor as it lies.
+        Factor::Transposed(left) => {
+            let (size, row) = (Size { rows: 1, depth, columns: rows }, vec![start; rows]);
+            return multiply(size, Factor::Plain(column), Factor::Plain(left), Some(&row), None);
+        }
+    };
+    let (mut out, arch) = (vec![0.0; rows], simd::arch());
+    let together = buffer::rows_together(depth);
+    buffer::fill(&mut out, together, together * depth, |i, out| {
+        let rows = &left[i * together * depth..];
+        arch.dispatch(Dots { rows, column, start, out });
+    });
+    out
+}
+
+/// `start` plus the products of rows with a column.
+struct Dots<'a> {
+    rows: &'a [f32],
+    column: &'a [f32],
+    start: f32,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { rows, column, start, out } = self;
+        for (out, row) in out.iter_mut().zip(rows.chunks(column.len())) {
+            let [dot] = sums(simd, [row, column], &Products);
+            *out = start + dot;
+        }
+    }
 }
 
 /// Rows of each task: few tasks copy the panels seldom. Where columns beyond the last one are computed beside the result,

@@ -88,10 +88,8 @@ mod flex {
 
     use super::{RowDotOps, plain};
     use crate::buffer;
-    use crate::elementwise::Elementwise;
-    use crate::lanes::Lanes;
     use crate::simd;
-    use crate::sums::sums;
+    use crate::sums::{Products, sums};
 
     impl RowDotOps for Flex {
         fn row_dot(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -127,16 +125,6 @@ mod flex {
             for (product, (x, y)) in self.products.iter_mut().zip(rows) {
                 [*product] = sums(simd, [x, y], &Products);
             }
-        }
-    }
-
-    /// Σ x y
-    struct Products;
-
-    impl Elementwise<1, 2> for Products {
-        #[inline(always)]
-        fn at<L: Lanes>(&self, lanes: L, [sum]: [L::Floats; 1], [x, y]: [L::Floats; 2]) -> [L::Floats; 1] {
-            [lanes.mul_add(x, y, sum)]
         }
     }
 }

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::elementwise::{self, Elementwise};
-use crate::lanes::Several;
+use crate::lanes::{Lanes, Several};
 
 /// Registers side by side for each sum, so that an addition seldom waits for the one before it.
 const REGISTERS: usize = 4;
@@ -49,6 +49,16 @@ pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
     totals
 }
 
+/// Σ x y
+pub(crate) struct Products;
+
+impl Elementwise<1, 2> for Products {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [sum]: [L::Floats; 1], [x, y]: [L::Floats; 2]) -> [L::Floats; 1] {
+        [lanes.mul_add(x, y, sum)]
+    }
+}
+
 /// [`sums`] as a task of its own: its slices, and what adds.
 pub(crate) struct Sums<'a, F, const M: usize, const N: usize>(pub [&'a [f32]; N], pub F);
 
@@ -64,12 +74,11 @@ impl<F: Elementwise<M, N>, const M: usize, const N: usize> WithSimd for Sums<'_,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lanes::Lanes;
 
     /// Σ x y and Σ x
-    struct Products;
+    struct Both;
 
-    impl Elementwise<2, 2> for Products {
+    impl Elementwise<2, 2> for Both {
         #[inline(always)]
         fn at<L: Lanes>(&self, lanes: L, [xy, x]: [L::Floats; 2], [a, b]: [L::Floats; 2]) -> [L::Floats; 2] {
             [lanes.mul_add(a, b, xy), lanes.add(x, a)]
@@ -82,7 +91,7 @@ mod tests {
             // Integers, whose sums are exact.
             let (x, y): (Vec<f32>, Vec<f32>) = (0..n).map(|i| ((i % 7) as f32, (i % 5 + 1) as f32)).unzip();
             let expected = [(0..n).map(|i| i % 7 * (i % 5 + 1)).sum::<u32>(), (0..n).map(|i| i % 7).sum()];
-            let found = pulp::Arch::new().dispatch(Sums::<_, 2, 2>([&x, &y], Products));
+            let found = pulp::Arch::new().dispatch(Sums::<_, 2, 2>([&x, &y], Both));
             assert_eq!(found, expected.map(|sum| sum as f32), "{n}");
         }
     }

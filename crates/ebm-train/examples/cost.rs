@@ -15,6 +15,10 @@ use ebm_train::{
     TrainState, Trainer,
 };
 
+/// As the program `ebm` has it: glibc's gives every large block back to the kernel, and takes it again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows of a batch.
 const BATCH: usize = 256;
 /// Steps before those that count, and those.

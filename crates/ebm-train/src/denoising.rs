@@ -78,8 +78,9 @@ impl<M: NoisyScore> Objective<M> for DenoisingScoreMatching {
         let z = noise.normal_like(&data);
         let column = sigma.clone().unsqueeze_dim::<2>(1);
         let s = model.score_at(data + z.clone() * column.clone(), sigma);
-        let residual = s * column.clone() + z;
-        (residual.square() * self.weight(column)).mean()
+        // √λ (s + z/σ), with as little as can be of it on the tape.
+        let root = self.weight(column.clone()).sqrt();
+        (s * (column * root.clone()) + z * root).square().mean()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Noise-contrastive estimation.
 
-use burn::tensor::activation::softplus;
 use burn::tensor::{DType, Tensor};
 use ebm_model::{Energy, Gaussian};
 use ebm_ops::Noise;
+use ebm_ops::activation::softplus;
 
 use crate::{Objective, TrainError};
 
@@ -72,9 +72,17 @@ impl<M: Energy> Objective<M> for NoiseContrastiveEstimation {
         let y = self.noise.sample(n * self.ratio, noise, &data.device()).cast(data.dtype());
         let points = Tensor::cat(vec![data, y], 0);
         let log_noise = -self.noise.energy(points.clone()) - self.noise.log_normalizer();
-        let g = -model.energy(points) - log_noise - ratio.ln();
-        let (of_data, of_noise) = (g.clone().narrow(0, 0, n), g.narrow(0, n, n * self.ratio));
-        softplus(-of_data, 1.0).mean() + softplus(of_noise, 1.0).mean() * ratio
+        // −1 for data and 1 for noise, and both weigh by what a mean divides by: then few operations are on the tape.
+        let constant = |of_data: f64, of_noise: f64| {
+            let [data, noise] = [(n, of_data), (n * self.ratio, of_noise)].map(|(rows, value)| {
+                Tensor::<1>::full([rows], value, (&log_noise.device(), log_noise.dtype()))
+            });
+            Tensor::cat(vec![data, noise], 0)
+        };
+        let (sign, weight) = (constant(-1.0, 1.0), constant(1.0 / n as f64, 1.0 / n as f64));
+        let offset = (log_noise + ratio.ln()) * sign.clone();
+        // ± G = −(± E) − (± (log pₙ + log ν))
+        (softplus((model.energy(points) * sign + offset).neg()) * weight).sum()
     }
 }
 

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use ebm_model::{Along, Directional, Score};
 use ebm_ops::Noise;
+use ebm_ops::row_dot::row_dot;
 
 use crate::{Directions, Objective, TrainError};
 
@@ -73,7 +74,8 @@ impl<M: Directional> Objective<M> for SlicedScoreMatching {
 
 impl<M: Directional + Score> Objective<M> for VarianceReduced {
     fn loss(&mut self, model: &M, data: Tensor<2>, noise: &mut Noise) -> Tensor<1> {
-        let square = model.score(data.clone()).square().sum_dim(1).mean();
+        let score = model.score(data.clone());
+        let square = row_dot(score.clone(), score).mean();
         let Along { curvature, .. } = self.0.slices(model, data, noise);
         square * 0.5 - curvature.mean()
     }
