@@ -23,6 +23,9 @@ const ROWS: usize = 128;
 /// Tasks for each thread that there are at least, where there are rows enough, so that threads end together.
 const TASKS: usize = 4;
 
+/// The depth from which on a left factor that is transposed, as in the gradient of a weight, is taken in halves.
+const LONG: usize = 512;
+
 /// Multiplications and additions below which a second thread costs more than it brings: where threads wait for
 /// tasks, and where they must be woken.
 const GRAIN: [usize; 2] = [1 << 18, 1 << 20];
@@ -37,8 +40,9 @@ pub(crate) enum Factor<'a> {
 /// `left` times `right`, plus `row` in every row, in row-major order; and the sums of the columns of `right` to
 /// `sums`, if asked for.
 ///
-/// Each element is `row`'s plus the products in the order of `depth`, or in that of [`sums`](crate::sums) where the
-/// result is one column, so it is the same to the bit on any number of threads; so is each sum.
+/// Each element is `row`'s plus the products in the order of `depth`, of both halves of it for themselves where it is
+/// long, or in that of [`sums`](crate::sums) where the result is one column, so it is the same to the bit on any number
+/// of threads; so is each sum.
 ///
 /// # Panics
 /// If a slice has another length than `size` says.
@@ -58,6 +62,50 @@ pub(crate) fn multiply(
     if columns == 1 && 1 < rows && 0 < depth {
         return column(size, left, b, row, sums);
     }
+    match (left, right) {
+        (Factor::Transposed(a), Factor::Plain(b)) if LONG <= depth => halves(size, a, b, row, sums),
+        _ => whole(size, left, right, row, sums),
+    }
+}
+
+/// [`multiply`] with a left factor that is transposed, in two halves of the depth with a result each.
+///
+/// Each thread then reads the rows of the factors that it has likely written.
+fn halves(
+    size: Size,
+    left: &[f32],
+    right: &[f32],
+    row: Option<&[f32]>,
+    sums: Option<&mut [f32]>,
+) -> Vec<f32> {
+    let cut = (size.depth / 2).next_multiple_of(DEPTH);
+    let [first, second] = [cut, size.depth - cut].map(|depth| Size { depth, ..size });
+    let ((a, more_a), (b, more_b)) = (left.split_at(cut * size.rows), right.split_at(cut * size.columns));
+    let mut more_sums = sums.as_ref().map(|sums| vec![0.0; sums.len()]);
+    let (mut sums, more) = (sums, more_sums.as_deref_mut());
+    let half = |size, a, b, row, sums| whole(size, Factor::Transposed(a), Factor::Plain(b), row, sums);
+    let by_one = size.multiplications() < GRAIN[usize::from(!parallel::ready())];
+    let (mut out, more) = parallel::both(
+        !by_one,
+        || half(first, a, b, row, sums.as_deref_mut()),
+        || half(second, more_a, more_b, None, more),
+    );
+    out.iter_mut().zip(more).for_each(|(out, more)| *out += more);
+    if let (Some(sums), Some(more)) = (sums, more_sums) {
+        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+    out
+}
+
+/// [`multiply`] in one piece.
+fn whole(
+    size: Size,
+    left: Factor<'_>,
+    right: Factor<'_>,
+    row: Option<&[f32]>,
+    sums: Option<&mut [f32]>,
+) -> Vec<f32> {
+    let Size { rows, columns, .. } = size;
     let mut out: Vec<f32> = Vec::with_capacity(rows * columns);
     let (out_data, sums) = (Shared(out.as_mut_ptr()), sums.map(|sums| Shared(sums.as_mut_ptr())));
     let panels = columns.div_ceil(PANEL);

@@ -43,6 +43,19 @@ pub(crate) fn run(tasks: usize, task: impl Fn(usize) + Sync) {
     (0..tasks).into_par_iter().for_each(&task);
 }
 
+/// The results of both tasks, of which another thread may do the second if they are `worth` handing over.
+pub(crate) fn both<A: Send, B: Send>(
+    worth: bool,
+    first: impl FnOnce() -> A + Send,
+    second: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if !worth || rayon::current_num_threads() == 1 {
+        return (first(), second());
+    }
+    stay_awake();
+    rayon::join(first, second)
+}
+
 /// Whether others wait for tasks of this thread, so that short ones are worth handing over too.
 pub(crate) fn ready() -> bool {
     0 < WAITING.load(Ordering::Relaxed) && rayon::current_thread_index().is_some()

@@ -109,6 +109,9 @@ mod flex {
         }
     }
 
+    /// Numbers of a row below which vectors are not worth their ends.
+    const FEW: usize = 8;
+
     struct Rows<'a> {
         dim: usize,
         x: &'a [f32],
@@ -122,6 +125,12 @@ mod flex {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
             let rows = self.x.chunks(self.dim).zip(self.y.chunks(self.dim));
+            if self.dim < FEW {
+                for (product, (x, y)) in self.products.iter_mut().zip(rows) {
+                    *product = x.iter().zip(y).fold(0.0, |sum, (x, y)| sum + x * y);
+                }
+                return;
+            }
             for (product, (x, y)) in self.products.iter_mut().zip(rows) {
                 [*product] = sums(simd, [x, y], &Products);
             }
