@@ -72,17 +72,12 @@ impl<M: Energy> Objective<M> for NoiseContrastiveEstimation {
         let y = self.noise.sample(n * self.ratio, noise, &data.device()).cast(data.dtype());
         let points = Tensor::cat(vec![data, y], 0);
         let log_noise = -self.noise.energy(points.clone()) - self.noise.log_normalizer();
-        // −1 for data and 1 for noise, and both weigh by what a mean divides by: then few operations are on the tape.
-        let constant = |of_data: f64, of_noise: f64| {
-            let [data, noise] = [(n, of_data), (n * self.ratio, of_noise)].map(|(rows, value)| {
-                Tensor::<1>::full([rows], value, (&log_noise.device(), log_noise.dtype()))
-            });
-            Tensor::cat(vec![data, noise], 0)
-        };
-        let (sign, weight) = (constant(-1.0, 1.0), constant(1.0 / n as f64, 1.0 / n as f64));
+        // −1 for data and 1 for noise: then few operations are on the tape. Both means are sums over n.
+        let ones = Tensor::<1>::ones([n], (&log_noise.device(), log_noise.dtype()));
+        let sign = Tensor::cat(vec![ones.clone().neg(), ones.repeat_dim(0, self.ratio)], 0);
         let offset = (log_noise + ratio.ln()) * sign.clone();
         // ± G = −(± E) − (± (log pₙ + log ν))
-        (softplus((model.energy(points) * sign + offset).neg()) * weight).sum()
+        softplus((model.energy(points) * sign + offset).neg()).sum() / n as f64
     }
 }
 

@@ -48,12 +48,14 @@ impl<'a> Run<'a> {
                 Ok(finish) => return Ok((trainer, finish)),
                 Err(error) => error,
             };
-            let TrainError::Diverged { reason, .. } = &error else {
-                return Err(error).with_context(|| self.what_is_left());
+            let reason = match &error {
+                TrainError::Diverged { reason, .. }
+                    if self.may_retreat(reason, trainer.state().retreats()) =>
+                {
+                    reason
+                }
+                _ => return Err(error).with_context(|| self.what_is_left()),
             };
-            if !self.may_retreat(reason, trainer.state().retreats()) {
-                return Err(error).with_context(|| self.what_is_left());
-            }
             let state = self.retreat(trainer.state(), reason)?;
             let learning_rate = state.learning_rate(&parts.config.train, state.step());
             let scale = state.retreats().sampler_scale();
