@@ -16,6 +16,10 @@ pub enum SampleError {
     /// A target acceptance that is none.
     #[error("acceptance: expected a number between 0 and 1, found {0}")]
     Acceptance(f64),
+    /// A bound on the energy error of a step that is none.
+    #[cfg(feature = "nuts")]
+    #[error("energy bound: expected a positive, finite number, found {0}")]
+    EnergyBound(f64),
     /// A temperature that is none.
     #[error("temperature: expected a positive, finite number, found {0}")]
     Temperature(f64),

@@ -140,6 +140,8 @@ fn warm_chains_have_the_exact_moments_of_posteriors() {
         ("sblri-blr", Method::Mala, 5),
         #[cfg(feature = "nuts")]
         ("arK-arK", Method::Nuts, 1),
+        #[cfg(feature = "nuts")]
+        ("eight_schools-eight_schools_noncentered", Method::NutsWithin(0.3), 1),
     ] {
         let posterior = posteriors::named(&reference, name).unwrap();
         let length = Length { n_chains: 16, n_warm_up: 1000, n_draws: 1000, thinning, acceptance: None };

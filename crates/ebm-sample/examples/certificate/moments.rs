@@ -19,6 +19,9 @@ pub enum Method {
     /// Trajectories that end where they turn back.
     #[cfg(feature = "nuts")]
     Nuts,
+    /// The same with steps that are halved until the energy along each moves by no more than this.
+    #[cfg(feature = "nuts")]
+    NutsWithin(f64),
 }
 
 /// How long a run is.
@@ -90,16 +93,25 @@ pub fn run(
             warm_chains(density, kernel, starts, length, noise.derive("chains"), |draw| traces.add(&draw))
         }
         #[cfg(feature = "nuts")]
-        Method::Nuts => {
-            let plain = Nuts::new(length.n_warm_up).expect("a warm-up");
-            let nuts = length.acceptance.map_or(Ok(plain), |acceptance| plain.with_acceptance(acceptance));
-            let nuts = nuts.expect("an acceptance");
-            let run = nuts.run(density, starts, length.n_draws, &noise.derive("chains")).expect("a start");
+        Method::Nuts | Method::NutsWithin(_) => {
+            let nuts = nuts(method, length).run(density, starts, length.n_draws, &noise.derive("chains"));
+            let run = nuts.expect("a start");
             run.draws.iter().for_each(|draw| traces.add(draw));
             run.draws.iter().flat_map(|draw| &draw.steps).filter(|step| step.diverged).count()
         }
     };
     Outcome { n_diverged, ..traces.outcome(&expected) }
+}
+
+#[cfg(feature = "nuts")]
+fn nuts(method: Method, length: Length) -> Nuts {
+    let plain = Nuts::new(length.n_warm_up).expect("a warm-up");
+    let nuts = length.acceptance.map_or(Ok(plain), |acceptance| plain.with_acceptance(acceptance));
+    let nuts = nuts.expect("an acceptance");
+    match method {
+        Method::NutsWithin(bound) => nuts.with_energy_bound(bound).expect("a bound"),
+        _ => nuts,
+    }
 }
 
 /// Where chains start, twice as wide as the posterior: x̄ + √2 (a − x̄) + √2 (b − x̄), with a and b two of the

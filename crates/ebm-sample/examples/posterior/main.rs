@@ -1,8 +1,8 @@
 //! A kernel on posteriors of the reference folder, against their exact moments.
 //!
 //! `posterior NAME KERNEL [KEY=VALUE …]`: every posterior with NAME in its name, or `all`; KERNEL is hmc, mala or,
-//! with the feature `nuts`, nuts; keys are chains, warm-up, draws, thinning, leapfrogs, acceptance, seed, and factor,
-//! by which the log density is too large.
+//! with the feature `nuts`, nuts; keys are chains, warm-up, draws, thinning, leapfrogs, acceptance, energy-bound,
+//! seed, and factor, by which the log density is too large.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it found")]
 
 #[path = "../certificate/moments.rs"]
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         "hmc" => Method::Hmc(count("leapfrogs", 10)),
         "mala" => Method::Mala,
         #[cfg(feature = "nuts")]
-        "nuts" => Method::Nuts,
+        "nuts" => number("energy-bound").map_or(Method::Nuts, Method::NutsWithin),
         _ => {
             eprintln!("error: kernel: expected hmc, mala or, with the feature nuts, nuts, found {kernel}");
             return ExitCode::from(2);
