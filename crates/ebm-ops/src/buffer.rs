@@ -5,6 +5,7 @@ use burn::tensor::{Bytes, DType, Shape};
 use rayon::prelude::*;
 
 use crate::parallel;
+use crate::slot::{Slot, Written};
 
 /// Elements below which a second thread costs more than it brings.
 pub(crate) const GRAIN: usize = 32 * 1024;
@@ -27,24 +28,32 @@ pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)
 }
 
-/// Runs `kernel(i, chunk i of x, chunk i of side)` for every chunk, on all threads, and returns the changed `x`.
+/// Runs `kernel(i, chunk i of x, chunk i of side)` for every chunk, on all threads, and returns the changed `x`; the
+/// kernel returns that the place of its chunk has been written.
 ///
 /// Chunks hold `length` elements of `x` and `share` of `side`, whatever the number of threads.
-/// A buffer that another tensor shares is copied, each chunk just before its kernel, while it is in cache.
+/// Where another tensor shares the buffer, what becomes of it is written to a new one.
+///
+/// # Panics
+/// If there is not a chunk beside for each chunk of `x`, or a kernel returns that of another place.
 pub(crate) fn update_with<T: Send>(
     x: FlexTensor,
     length: usize,
     side: &mut [T],
     share: usize,
-    kernel: impl Fn(usize, &mut [f32], &mut [T]) + Sync,
+    kernel: impl Fn(usize, Slot<'_>, &mut [T]) -> Written + Sync,
 ) -> FlexTensor {
     let mut x = contiguous(x);
     let chunks = x.layout().num_elements().div_ceil(length);
     assert_eq!(side.len().div_ceil(share), chunks, "one chunk beside for each chunk of the tensor");
     let grain = grain(chunks, length);
+    let whole = |i: usize, slot: Slot<'_>, side: &mut [T]| {
+        slot.by(length, |_, slot| kernel(i, slot, side));
+    };
     if let Some(values) = x.try_storage_mut::<f32>() {
         let chunks = values.par_chunks_mut(length).zip(side.par_chunks_mut(share));
-        chunks.enumerate().with_min_len(grain).for_each(|(i, (chunk, side))| kernel(i, chunk, side));
+        let chunks = chunks.enumerate().with_min_len(grain);
+        chunks.for_each(|(i, (chunk, side))| whole(i, chunk.into(), side));
         return x;
     }
     let source = x.storage::<f32>();
@@ -52,10 +61,10 @@ pub(crate) fn update_with<T: Send>(
     let chunks = values.spare_capacity_mut()[..source.len()].par_chunks_mut(length);
     let chunks = chunks.zip(source.par_chunks(length)).zip(side.par_chunks_mut(share));
     chunks.enumerate().with_min_len(grain).for_each(|(i, ((chunk, source), side))| {
-        kernel(i, chunk.write_copy_of_slice(source), side);
+        whole(i, Slot::between(source, chunk), side);
     });
-    // SAFETY: the vector has room for the elements of `source`, and the loop above wrote each of them:
-    // the chunks of both cover both, and the assertion above says that `side` does not end the loop early.
+    // SAFETY: the vector has room for the elements of `source`, and the loop above wrote each of them: `by` has
+    // seen that, the chunks of both cover both, and the assertion above says that `side` does not end the loop early.
     unsafe { values.set_len(source.len()) };
     tensor(values, x.layout().shape().clone())
 }
@@ -89,7 +98,7 @@ fn grain(chunks: usize, length: usize) -> usize {
 }
 
 /// [`update_with`] in chunks of [`CHUNK`] elements and nothing beside them.
-pub(crate) fn update(x: FlexTensor, kernel: impl Fn(usize, &mut [f32]) + Sync) -> FlexTensor {
+pub(crate) fn update(x: FlexTensor, kernel: impl Fn(usize, Slot<'_>) -> Written + Sync) -> FlexTensor {
     let mut nothing = vec![(); x.layout().num_elements().div_ceil(CHUNK)];
     update_with(x, CHUNK, &mut nothing, 1, |i, chunk, _| kernel(i, chunk))
 }

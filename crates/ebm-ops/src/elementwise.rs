@@ -3,6 +3,7 @@
 use pulp::Simd;
 
 use crate::lanes::{Lanes, Several};
+use crate::slot::Slot;
 
 /// What becomes of `M` numbers, given `N` others beside them.
 pub(crate) trait Elementwise<const M: usize, const N: usize> {
@@ -10,65 +11,77 @@ pub(crate) trait Elementwise<const M: usize, const N: usize> {
     fn at<L: Lanes>(&self, lanes: L, x: [L::Floats; M], others: [L::Floats; N]) -> [L::Floats; M];
 }
 
-/// Replaces the elements of `values` by the `function` of them and of the elements of `others` beside them.
+/// Replaces the elements of `values` by the `function` of them and of the elements of `others` beside them, and gives
+/// the places where they are now.
 ///
 /// # Panics
-/// If the slices are not all of one length.
+/// If the slots and slices are not all of one length.
 #[inline(always)]
-pub(crate) fn update<S: Simd, const M: usize, const N: usize>(
+pub(crate) fn update<'a, S: Simd, const M: usize, const N: usize>(
     simd: S,
-    values: [&mut [f32]; M],
+    values: [Slot<'a>; M],
     others: [&[f32]; N],
     function: &impl Elementwise<M, N>,
-) {
+) -> [&'a mut [f32]; M] {
     // As many registers side by side as there are names for what they hold meanwhile.
     if S::F32_LANES < 16 {
-        by::<S, 2, M, N>(simd, values, others, function);
+        by::<S, 2, M, N>(simd, values, others, function)
     } else {
-        by::<S, 4, M, N>(simd, values, others, function);
+        by::<S, 4, M, N>(simd, values, others, function)
     }
 }
 
 /// [`update`] with `K` registers at a time.
 #[inline(always)]
-fn by<S: Simd, const K: usize, const M: usize, const N: usize>(
+fn by<'a, S: Simd, const K: usize, const M: usize, const N: usize>(
     simd: S,
-    mut values: [&mut [f32]; M],
+    mut values: [Slot<'a>; M],
     others: [&[f32]; N],
     function: &impl Elementwise<M, N>,
-) {
+) -> [&'a mut [f32]; M] {
     let n = values[0].len();
-    let lengths = values.iter().map(|values| values.len()).chain(others.iter().map(|other| other.len()));
+    let lengths = values.iter().map(Slot::len).chain(others.iter().map(|other| other.len()));
     lengths.for_each(|length| assert_eq!(length, n, "slices of one length"));
     // The last vectors overlap those before them, so they are made before anything is written.
     let end = if n.is_multiple_of(S::F32_LANES) {
         None
     } else {
         let (x, beside) =
-            (values.each_ref().map(|x| last(simd, x).0), others.map(|other| last(simd, other).0));
+            (values.each_ref().map(|x| last(simd, x.numbers()).0), others.map(|other| last(simd, other).0));
         Some(function.at(simd, x, beside))
     };
 
     let vectors = n / S::F32_LANES;
     let (blocks, rest) = (vectors / K, vectors % K);
-    let mut parts = values.each_mut().map(|x| S::as_mut_simd_f32s(x).0.as_chunks_mut::<K>());
-    let others = others.map(|other| S::as_simd_f32s(other).0.as_chunks::<K>());
+    let beside = others.map(|other| S::as_simd_f32s(other).0.as_chunks::<K>());
     for i in 0..blocks {
-        let (x, beside) = (parts.each_ref().map(|part| part.0[i]), others.map(|other| other.0[i]));
-        let y = function.at(Several::<S, K>(simd), x, beside);
-        parts.iter_mut().zip(y).for_each(|(part, y)| part.0[i] = y);
+        let first = i * K * S::F32_LANES;
+        // SAFETY: the vectors from the first on are `K` of the `vectors` that there are of each.
+        let x = unsafe { values.each_ref().map(|x| x.read::<S, K>(first)) };
+        let y = function.at(Several::<S, K>(simd), x, beside.map(|other| other.0[i]));
+        for (value, y) in values.iter_mut().zip(y) {
+            // SAFETY: as above.
+            unsafe { value.write::<S, K>(first, y) };
+        }
     }
     for i in 0..rest {
-        let (x, beside) = (parts.each_ref().map(|part| part.1[i]), others.map(|other| other.1[i]));
-        let y = function.at(simd, x, beside);
-        parts.iter_mut().zip(y).for_each(|(part, y)| part.1[i] = y);
+        let first = (blocks * K + i) * S::F32_LANES;
+        // SAFETY: it is one of the `vectors`.
+        let x = unsafe { values.each_ref().map(|x| x.read::<S, 1>(first)[0]) };
+        let y = function.at(simd, x, beside.map(|other| other.1[i]));
+        for (value, y) in values.iter_mut().zip(y) {
+            // SAFETY: as above.
+            unsafe { value.write::<S, 1>(first, [y]) };
+        }
     }
     if let Some(end) = end {
-        values.into_iter().zip(end).for_each(
+        values.iter_mut().zip(end).for_each(
             #[inline(always)]
-            |(values, end)| put_last(simd, values, end),
+            |(value, end)| value.write_last(simd, end),
         );
     }
+    // SAFETY: the vectors and the last lanes are all elements there are.
+    values.map(|value| unsafe { value.written() })
 }
 
 /// The last lanes of `values`, and which of them are in no whole vector before: all beyond the last multiple of the
@@ -81,16 +94,6 @@ pub(crate) fn last<S: Simd>(simd: S, values: &[f32]) -> (S::f32s, S::m32s) {
     }
     let old = simd.mask_between_m32s(0, (lanes - n % lanes) as u32).mask();
     (S::as_simd_f32s(&values[n - lanes..]).0[0], simd.not_m32s(old))
-}
-
-/// Puts back what [`last`] gave.
-#[inline(always)]
-pub(crate) fn put_last<S: Simd>(simd: S, values: &mut [f32], lanes: S::f32s) {
-    let n = values.len();
-    if n < S::F32_LANES {
-        return simd.partial_store_f32s(values, lanes);
-    }
-    S::as_mut_simd_f32s(&mut values[n - S::F32_LANES..]).0[0] = lanes;
 }
 
 #[cfg(test)]
@@ -115,7 +118,7 @@ mod tests {
 
             #[inline(always)]
             fn with_simd<S: Simd>(self, simd: S) {
-                update(simd, self.0, [self.1], &Double);
+                update(simd, self.0.map(Slot::from), [self.1], &Double);
             }
         }
         for n in 0..150 {
@@ -123,6 +126,31 @@ mod tests {
             let (mut x, y, mut z) = (count(0), count(1), count(2));
             pulp::Arch::new().dispatch(Update([&mut x, &mut z], &y));
             assert_eq!(x, (0..n).map(|i| (i * (i + 2)) as f32).collect::<Vec<_>>());
+            assert_eq!(z, (0..n).map(|i| (2 * i + 2) as f32).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_is_read_elsewhere_stays_there() {
+        struct Update<'a>([Slot<'a>; 2], &'a [f32]);
+        impl pulp::WithSimd for Update<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                update(simd, self.0, [self.1], &Double);
+            }
+        }
+        for n in 0..150 {
+            let count = |from: usize| (0..n).map(|i| (from + i) as f32).collect::<Vec<f32>>();
+            let (x, y, mut z) = (count(0), count(1), count(2));
+            let mut place = Vec::with_capacity(n);
+            let there = Slot::between(&x, &mut place.spare_capacity_mut()[..n]);
+            pulp::Arch::new().dispatch(Update([there, Slot::from(&mut z[..])], &y));
+            // SAFETY: an update writes every element.
+            unsafe { place.set_len(n) };
+            assert_eq!(place, (0..n).map(|i| (i * (i + 2)) as f32).collect::<Vec<_>>());
+            assert_eq!(x, count(0));
             assert_eq!(z, (0..n).map(|i| (2 * i + 2) as f32).collect::<Vec<_>>());
         }
     }

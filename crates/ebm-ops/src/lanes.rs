@@ -1,6 +1,6 @@
 //! Vector registers, one or several side by side.
 //!
-//! A processor looks a few dozen operations ahead, and an exponential with a division is a chain of nearly as many,
+//! A processor looks a few dozen operations ahead, and the logistic function is a chain of nearly as many,
 //! each of which waits for the one before it. Registers that go through such a chain together, step by step, keep it
 //! busy.
 
@@ -18,7 +18,6 @@ pub(crate) trait Lanes: Copy {
     fn add(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     fn sub(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     fn mul(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
-    fn div(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// a b + c, rounded once.
     fn mul_add(self, a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
     fn neg(self, a: Self::Floats) -> Self::Floats;
@@ -52,11 +51,6 @@ impl<S: Simd> Lanes for S {
     #[inline(always)]
     fn mul(self, a: Self::Floats, b: Self::Floats) -> Self::Floats {
         self.mul_f32s(a, b)
-    }
-
-    #[inline(always)]
-    fn div(self, a: Self::Floats, b: Self::Floats) -> Self::Floats {
-        self.div_f32s(a, b)
     }
 
     #[inline(always)]
@@ -117,7 +111,6 @@ impl<S: Simd, const N: usize> Lanes for Several<S, N> {
         add(a, b);
         sub(a, b);
         mul(a, b);
-        div(a, b);
         mul_add(a, b, c);
         neg(a);
         abs(a);

@@ -105,6 +105,7 @@ mod flex {
     use crate::buffer::{self, CHUNK};
     use crate::elementwise::{self, Elementwise};
     use crate::lanes::Lanes;
+    use crate::slot::Slot;
     use crate::stream::{Fill, Normals};
     use crate::{Noise, simd};
 
@@ -128,14 +129,14 @@ mod flex {
             buffer::update(x, |i, x| {
                 let first = i * CHUNK;
                 let score = &score[first..][..x.len()];
-                arch.dispatch(Step { x, score, drift, diffusion, key, draw, first });
+                arch.dispatch(Step { x, score, drift, diffusion, key, draw, first }).into()
             })
         }
     }
 
     /// Moves the elements of a chunk that begins with element `first`.
     struct Step<'a> {
-        x: &'a mut [f32],
+        x: Slot<'a>,
         score: &'a [f32],
         drift: f32,
         diffusion: f32,
@@ -158,21 +159,26 @@ mod flex {
         }
     }
 
-    impl WithSimd for Step<'_> {
-        type Output = ();
+    impl<'a> WithSimd for Step<'a> {
+        type Output = &'a mut [f32];
 
         #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            let Self { x, score, drift, diffusion, key, draw, mut first } = self;
+        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+            let Self { x, score, drift, diffusion, key, draw, first } = self;
             let mut z = [MaybeUninit::uninit(); TILE];
-            for (x, score) in x.chunks_mut(TILE).zip(score.chunks(TILE)) {
-                let z = &mut z[..x.len()];
-                Fill::<Normals> { key, draw, first, out: z }.with_simd(simd);
-                first += TILE;
-                // SAFETY: `Fill` writes every place of the slice that it is given.
-                let z: &[f32] = unsafe { z.assume_init_ref() };
-                elementwise::update(simd, [x], [score, z], &Move { drift, diffusion });
-            }
+            x.by(
+                TILE,
+                #[inline(always)]
+                |i, x| {
+                    let (here, z) = (i * TILE, &mut z[..x.len()]);
+                    Fill::<Normals> { key, draw, first: first + here, out: z }.with_simd(simd);
+                    // SAFETY: `Fill` writes every place of the slice that it is given.
+                    let z: &[f32] = unsafe { z.assume_init_ref() };
+                    let score = &score[here..][..z.len()];
+                    let [x] = elementwise::update(simd, [x], [score, z], &Move { drift, diffusion });
+                    x.into()
+                },
+            )
         }
     }
 }

@@ -34,6 +34,9 @@ mod product;
 pub mod profile;
 pub mod row_dot;
 pub mod simd;
+pub mod sinusoids;
+#[cfg(feature = "flex")]
+mod slot;
 pub mod square_sum;
 mod stream;
 #[cfg(feature = "flex")]

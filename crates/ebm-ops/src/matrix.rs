@@ -1,13 +1,14 @@
 //! Products of matrices of any size on all threads.
 
+mod narrow;
+
 use std::mem::MaybeUninit;
 
 use pulp::{Simd, WithSimd};
 
 use crate::product::{Left, Right, Size, Start, Sum, product};
-use crate::sums::{Products, sums};
 use crate::transpose::{self, Planes};
-use crate::{buffer, parallel, simd};
+use crate::{parallel, simd};
 
 /// Columns of the right factor that are copied to lie side by side, a multiple of every number of lanes.
 const PANEL: usize = 32;
@@ -41,8 +42,8 @@ pub(crate) enum Factor<'a> {
 /// `sums`, if asked for.
 ///
 /// Each element is `row`'s plus the products in the order of `depth`, of both halves of it for themselves where it is
-/// long, or in that of [`sums`](crate::sums) where the result is one column, so it is the same to the bit on any number
-/// of threads; so is each sum.
+/// long, or in that of [`sums`](crate::sums) where the result has few columns, so it is the same to the bit on any
+/// number of threads; so is each sum.
 ///
 /// # Panics
 /// If a slice has another length than `size` says.
@@ -59,8 +60,8 @@ pub(crate) fn multiply(
     assert!(row.is_none_or(|row| row.len() == columns), "a row of {columns} numbers");
     assert!(sums.as_ref().is_none_or(|sums| sums.len() == columns), "sums of {columns} columns");
 
-    if columns == 1 && 1 < rows && 0 < depth {
-        return column(size, left, b, row, sums);
+    if columns <= narrow::COLUMNS && columns < rows && 0 < columns && 0 < depth {
+        return narrow::multiply(size, left, right, row, sums);
     }
     match (left, right) {
         (Factor::Transposed(a), Factor::Plain(b)) if LONG <= depth => halves(size, a, b, row, sums),
@@ -84,7 +85,7 @@ fn halves(
     let mut more_sums = sums.as_ref().map(|sums| vec![0.0; sums.len()]);
     let (mut sums, more) = (sums, more_sums.as_deref_mut());
     let half = |size, a, b, row, sums| whole(size, Factor::Transposed(a), Factor::Plain(b), row, sums);
-    let by_one = size.multiplications() < GRAIN[usize::from(!parallel::ready())];
+    let by_one = size.work() < GRAIN[usize::from(!parallel::ready())];
     let (mut out, more) = parallel::both(
         !by_one,
         || half(first, a, b, row, sums.as_deref_mut()),
@@ -120,7 +121,7 @@ fn whole(
         arch.dispatch(Task { size, first, group_rows, left, right, row, out: out_data, sums });
     };
     let grain = GRAIN[usize::from(!parallel::ready())];
-    if size.multiplications() < grain {
+    if size.work() < grain {
         (0..tasks).for_each(task)
     } else {
         parallel::run(tasks, task)
@@ -129,57 +130,6 @@ fn whole(
     // group of rows and a panel of columns.
     unsafe { out.set_len(rows * columns) };
     out
-}
-
-/// [`multiply`] by one column, which would leave most lanes of a vector of columns empty.
-fn column(
-    size: Size,
-    left: Factor<'_>,
-    column: &[f32],
-    row: Option<&[f32]>,
-    sums: Option<&mut [f32]>,
-) -> Vec<f32> {
-    let Size { rows, depth, .. } = size;
-    if let Some(sums) = sums {
-        sums[0] = column.iter().sum();
-    }
-    let start = row.map_or(0.0, |row| row[0]);
-    let left = match left {
-        Factor::Plain(left) => left,
-        // The column's transpose times the left factor as it lies.
-        Factor::Transposed(left) => {
-            let (size, row) = (Size { rows: 1, depth, columns: rows }, vec![start; rows]);
-            return multiply(size, Factor::Plain(column), Factor::Plain(left), Some(&row), None);
-        }
-    };
-    let (mut out, arch) = (vec![0.0; rows], simd::arch());
-    let together = buffer::rows_together(depth);
-    buffer::fill(&mut out, together, together * depth, |i, out| {
-        let rows = &left[i * together * depth..];
-        arch.dispatch(Dots { rows, column, start, out });
-    });
-    out
-}
-
-/// `start` plus the products of rows with a column.
-struct Dots<'a> {
-    rows: &'a [f32],
-    column: &'a [f32],
-    start: f32,
-    out: &'a mut [f32],
-}
-
-impl WithSimd for Dots<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { rows, column, start, out } = self;
-        for (out, row) in out.iter_mut().zip(rows.chunks(column.len())) {
-            let [dot] = sums(simd, [row, column], &Products);
-            *out = start + dot;
-        }
-    }
 }
 
 /// Rows of each task: few tasks copy the panels seldom. Where columns beyond the last one are computed beside the result,
@@ -397,7 +347,7 @@ mod tests {
             with_instructions(most, || {
                 for rows in [1, 2, 7, 13, 129] {
                     for depth in [1, 3, 64, 70] {
-                        for columns in [1, 2, 8, 15, 16, 31, 33, 65] {
+                        for columns in [1, 2, 4, 8, 15, 16, 31, 33, 65] {
                             check(Size { rows, depth, columns });
                         }
                     }

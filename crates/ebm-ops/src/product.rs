@@ -58,6 +58,9 @@ impl Start {
     }
 }
 
+/// Multiplications that take as long as to write an element.
+const SHALLOW: usize = 7;
+
 /// The size of a product: `rows × depth` times `depth × columns`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
@@ -70,6 +73,11 @@ impl Size {
     /// How many multiplications it takes.
     pub(crate) fn multiplications(self) -> usize {
         self.rows.saturating_mul(self.depth).saturating_mul(self.columns)
+    }
+
+    /// The time it takes, in that of a multiplication: a shallow product takes as long as its result is written.
+    pub(crate) fn work(self) -> usize {
+        Size { depth: self.depth.max(SHALLOW), ..self }.multiplications()
     }
 }
 

@@ -84,12 +84,10 @@ impl<B: RowDotOps, C: CheckpointStrategy> RowDotOps for Autodiff<B, C> {
 mod flex {
     use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
     use burn::tensor::DType;
-    use pulp::{Simd, WithSimd};
 
     use super::{RowDotOps, plain};
-    use crate::buffer;
-    use crate::simd;
-    use crate::sums::{Products, sums};
+    use crate::sums::{Products, RowSums};
+    use crate::{buffer, simd};
 
     impl RowDotOps for Flex {
         fn row_dot(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -102,38 +100,10 @@ mod flex {
             let mut products = vec![0.0; rows];
             let together = buffer::rows_together(dim);
             buffer::fill(&mut products, together, together * dim, |i, products| {
-                let first = i * together * dim;
-                arch.dispatch(Rows { dim, x: &x[first..], y: &y[first..], products });
+                let rows = [x, y].map(|all| &all[i * together * dim..]);
+                arch.dispatch(RowSums { dim, rows, add: Products, sums: products });
             });
             buffer::tensor(products, [rows])
-        }
-    }
-
-    /// Numbers of a row below which vectors are not worth their ends.
-    const FEW: usize = 8;
-
-    struct Rows<'a> {
-        dim: usize,
-        x: &'a [f32],
-        y: &'a [f32],
-        products: &'a mut [f32],
-    }
-
-    impl WithSimd for Rows<'_> {
-        type Output = ();
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            let rows = self.x.chunks(self.dim).zip(self.y.chunks(self.dim));
-            if self.dim < FEW {
-                for (product, (x, y)) in self.products.iter_mut().zip(rows) {
-                    *product = x.iter().zip(y).fold(0.0, |sum, (x, y)| sum + x * y);
-                }
-                return;
-            }
-            for (product, (x, y)) in self.products.iter_mut().zip(rows) {
-                [*product] = sums(simd, [x, y], &Products);
-            }
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Sums over slices, a few registers at a time.
 
-use pulp::{Simd, WithSimd};
+use pulp::{Scalar, Simd, WithSimd};
 
 use crate::elementwise::{self, Elementwise};
 use crate::lanes::{Lanes, Several};
 
 /// Registers side by side for each sum, so that an addition seldom waits for the one before it.
 const REGISTERS: usize = 4;
+
+/// Elements below which vectors are not worth their ends.
+const FEW: usize = 8;
 
 /// `M` sums over the elements of `slices` that stand beside each other: `add` adds to them what `N` elements give.
 ///
@@ -22,6 +25,13 @@ pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
 ) -> [f32; M] {
     let n = slices[0].len();
     slices.iter().for_each(|slice| assert_eq!(slice.len(), n, "slices of one length"));
+    if n < FEW {
+        let mut sums = [0.0; M];
+        for i in 0..n {
+            sums = add.at(Scalar, sums, slices.map(|slice| slice[i]));
+        }
+        return sums;
+    }
     let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; M];
     let vectors = n / S::F32_LANES;
     let parts = slices.map(|slice| S::as_simd_f32s(slice).0.as_chunks::<REGISTERS>());
@@ -68,6 +78,30 @@ impl<F: Elementwise<M, N>, const M: usize, const N: usize> WithSimd for Sums<'_,
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> [f32; M] {
         sums(simd, self.0, &self.1)
+    }
+}
+
+/// What `add` sums up of each row of `dim` elements, as a task.
+pub(crate) struct RowSums<'a, F, const N: usize> {
+    pub dim: usize,
+    pub rows: [&'a [f32]; N],
+    pub add: F,
+    pub sums: &'a mut [f32],
+}
+
+impl<F: Elementwise<1, N>, const N: usize> WithSimd for RowSums<'_, F, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { dim, mut rows, add, sums: totals } = self;
+        for total in totals {
+            let mut row = rows;
+            for (row, rest) in row.iter_mut().zip(&mut rows) {
+                (*row, *rest) = rest.split_at(dim);
+            }
+            [*total] = sums(simd, row, &add);
+        }
     }
 }
 

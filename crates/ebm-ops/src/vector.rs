@@ -1,12 +1,13 @@
 //! Elementary functions on the lanes of vector registers, written once for every instruction set.
 //!
-//! Each is a fixed sequence of correctly rounded operations (sums, products, fused multiply-adds, divisions,
-//! roots), so that a lane's result is the same to the bit on every width, and on a machine without vectors.
+//! Each is a fixed sequence of correctly rounded operations (sums, products, fused multiply-adds), so that a lane's
+//! result is the same to the bit on every width, and on a machine without vectors.
 //! The polynomials are minimax fits of this crate's own, with their error beside them.
 
 #![cfg_attr(not(feature = "flex"), allow(dead_code))]
 
 use crate::lanes::Lanes;
+use crate::normal::{COS, SIN};
 
 /// c₀ + x (c₁ + x (c₂ + …)), by Horner's rule.
 #[inline(always)]
@@ -52,6 +53,21 @@ pub(crate) fn decay<L: Lanes>(lanes: L, x: L::Floats) -> [L::Floats; 2] {
     [y, lanes.mul(polynomial(lanes, r, EXP), lanes.power(biased))]
 }
 
+/// 1/(1 + e) for 0 ≤ e ≤ 1, to one unit in the last place; 1 at 0.
+///
+/// By a parabola that is right to 1/99 and two of Newton's steps, since a division takes longer than these six
+/// operations: at a width of 16 lanes, 10 cycles and more.
+#[inline(always)]
+pub(crate) fn inverse<L: Lanes>(lanes: L, e: L::Floats) -> L::Floats {
+    // 1 - (1 + e) p(e) is the Chebyshev polynomial of degree three, over its value 99 at e = -1.
+    const PARABOLA: [f32; 3] = [98.0 / 99.0, -80.0 / 99.0, 32.0 / 99.0];
+
+    let (one, below) = (lanes.all(1.0), lanes.sub(lanes.all(-1.0), e));
+    let near = polynomial(lanes, e, PARABOLA);
+    let nearer = lanes.mul_add(near, lanes.mul_add(below, near, one), near);
+    lanes.mul_add(nearer, lanes.mul_add(below, nearer, one), nearer)
+}
+
 /// x σ(x), σ the logistic function; 0 at -∞.
 #[inline(always)]
 pub(crate) fn silu<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
@@ -59,15 +75,13 @@ pub(crate) fn silu<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     // Where y is not x, e is zero; and y is finite where x is -∞.
     let below = lanes.mul(y, e);
     let negative = lanes.less_than(x, lanes.all(0.0));
-    lanes.div(lanes.select(negative, below, x), lanes.add(e, lanes.all(1.0)))
+    lanes.mul(lanes.select(negative, below, x), inverse(lanes, e))
 }
 
 /// The derivative of [`silu`]: σ + x σ (1 - σ); 0 at -∞ and 1 at +∞.
 #[inline(always)]
 pub(crate) fn silu_slope<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
-    let ([y, e], one) = (decay(lanes, x), lanes.all(1.0));
-    let large = lanes.div(one, lanes.add(e, one));
-    let small = lanes.mul(e, large);
+    let [y, _, large, small] = parts(lanes, x);
     // -|x| σ (1 - σ)
     let bend = lanes.mul(lanes.mul(y, small), large);
     let negative = lanes.less_than(x, lanes.all(0.0));
@@ -77,9 +91,9 @@ pub(crate) fn silu_slope<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
 /// σ(x) = 1/(1 + exp(-x)), the derivative of [`softplus`].
 #[inline(always)]
 pub(crate) fn logistic<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
-    let ([_, e], one) = (decay(lanes, x), lanes.all(1.0));
+    let [_, _, large, small] = parts(lanes, x);
     let negative = lanes.less_than(x, lanes.all(0.0));
-    lanes.div(lanes.select(negative, e, one), lanes.add(e, one))
+    lanes.select(negative, small, large)
 }
 
 /// ln(1 + exp(x)) = max(x, 0) + ln(1 + e), e = exp(-|x|); 0 at -∞ and +∞ at +∞.
@@ -91,7 +105,8 @@ pub(crate) fn softplus<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     const ARTANH: [f32; 4] = [3.333_320_6e-1, 2.001_085e-1, 1.399_957e-1, 1.401_223e-1];
 
     let [_, e] = decay(lanes, x);
-    let q = lanes.div(e, lanes.add(e, lanes.all(2.0)));
+    let half = lanes.mul(e, lanes.all(0.5));
+    let q = lanes.mul(half, inverse(lanes, half));
     let square = lanes.mul(q, q);
     let twice = lanes.add(q, q);
     let rest = lanes.mul(twice, square);
@@ -103,16 +118,15 @@ pub(crate) fn softplus<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
 /// y as from [`decay`], e = exp(y), and with σ at -y: σ and 1 - σ.
 #[inline(always)]
 fn parts<L: Lanes>(lanes: L, x: L::Floats) -> [L::Floats; 4] {
-    let ([y, e], one) = (decay(lanes, x), lanes.all(1.0));
-    let large = lanes.div(one, lanes.add(e, one));
+    let [y, e] = decay(lanes, x);
+    let large = inverse(lanes, e);
     [y, e, large, lanes.mul(e, large)]
 }
 
 /// `value` where x is not negative, `-value` where it is.
 #[inline(always)]
 fn odd<L: Lanes>(lanes: L, x: L::Floats, value: L::Floats) -> L::Floats {
-    let negative = lanes.less_than(x, lanes.all(0.0));
-    lanes.select(negative, lanes.neg(value), value)
+    negated(lanes, lanes.less_than(x, lanes.all(0.0)), value)
 }
 
 /// 1 - e times `large`, that is 2σ - 1 at |x|.
@@ -188,6 +202,48 @@ pub(crate) fn tanh_third<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     lanes.mul(slope, lanes.mul_add(slope, lanes.all(-6.0), lanes.all(4.0)))
 }
 
+/// sin and cos of an angle below 8192, to 2⁻²³; NaN at NaN.
+///
+/// The angle is n quarter turns and x of one, |x| ≤ ½; an odd n swaps the two.
+#[inline(always)]
+pub(crate) fn sin_cos<L: Lanes>(lanes: L, angle: L::Floats) -> [L::Floats; 2] {
+    // -π/2 in two parts; what is left of it, 2e-15 times n, does not show.
+    const QUARTER: [f32; 2] = [-1.570_796_4, 4.371_139e-8];
+
+    let n = whole(lanes, lanes.mul(angle, lanes.all(std::f32::consts::FRAC_2_PI)));
+    let rest = lanes.mul_add(n, lanes.all(QUARTER[0]), angle);
+    let rest = lanes.mul_add(n, lanes.all(QUARTER[1]), rest);
+    let x = lanes.mul(rest, lanes.all(std::f32::consts::FRAC_2_PI));
+    let square = lanes.mul(x, x);
+    let sin = lanes.mul(polynomial(lanes, square, SIN), x);
+    let cos = lanes.mul_add(polynomial(lanes, square, COS), square, lanes.all(1.0));
+
+    // -2 to 2: the sine is negative at -1 and ±2, the cosine at 1 and ±2.
+    let turns = whole(lanes, lanes.mul(n, lanes.all(0.25)));
+    let quarters = lanes.mul_add(turns, lanes.all(-4.0), n);
+    let even = lanes.less_than(lanes.all(0.5), lanes.abs(lanes.sub(lanes.abs(quarters), lanes.all(1.0))));
+    let (sin, cos) = (lanes.select(even, sin, cos), lanes.select(even, cos, sin));
+    let sin = negated(lanes, lanes.less_than(quarters, lanes.all(-0.5)), sin);
+    let sin = negated(lanes, lanes.less_than(lanes.all(1.5), quarters), sin);
+    let cos = negated(lanes, lanes.less_than(lanes.all(0.5), quarters), cos);
+    let cos = negated(lanes, lanes.less_than(quarters, lanes.all(-1.5)), cos);
+    [sin, cos]
+}
+
+/// The nearest whole number, for one below 2²².
+#[inline(always)]
+fn whole<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
+    // Adding this rounds to an integer.
+    const ROUND: f32 = 12_582_912.0;
+    lanes.sub(lanes.add(x, lanes.all(ROUND)), lanes.all(ROUND))
+}
+
+/// `-x` where the mask says yes, `x` where it says no.
+#[inline(always)]
+fn negated<L: Lanes>(lanes: L, mask: L::Mask, x: L::Floats) -> L::Floats {
+    lanes.select(mask, lanes.neg(x), x)
+}
+
 #[cfg(test)]
 mod tests {
     use pulp::Scalar;
@@ -207,6 +263,28 @@ mod tests {
             assert!((f64::from(e) - expected).abs() <= 2f64.powi(-22) * expected, "{x}: {e}, {expected}");
             assert_eq!(decay(Scalar, -x), [y, e]);
         }
+    }
+
+    #[test]
+    fn the_inverse_is_right_to_a_unit_in_the_last_place() {
+        assert_eq!(inverse(Scalar, 0.0), 1.0);
+        for e in (0..=1 << 20).map(|i| i as f32 / (1 << 20) as f32) {
+            let (found, expected) = (inverse(Scalar, e), 1.0 / (1.0 + f64::from(e)));
+            // units between one half and one are 2⁻²⁴
+            assert!((f64::from(found) - expected).abs() <= 2f64.powi(-24), "{e}: {found}, {expected}");
+        }
+        assert!(inverse(Scalar, f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn sines_and_cosines_are_right_to_two_units_at_every_quarter() {
+        for angle in (-2_000_000..=2_000_000).map(|i| i as f32 * 4.1e-3) {
+            let (found, (sin, cos)) = (sin_cos(Scalar, angle), f64::from(angle).sin_cos());
+            for (found, exact) in found.into_iter().zip([sin, cos]) {
+                assert!((f64::from(found) - exact).abs() <= 2f64.powi(-23), "{angle}: {found}, {exact}");
+            }
+        }
+        assert!(sin_cos(Scalar, f32::NAN).iter().all(|x| x.is_nan()));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use ebm_ops::group_norm::group_norm_silu;
 use ebm_ops::langevin::langevin_step;
 use ebm_ops::leapfrog::{add_scaled, choose_rows, kinetic_change};
 use ebm_ops::simd::{Instructions, with_instructions};
+use ebm_ops::sinusoids::sinusoids;
 
 const LESS: [Instructions; 2] = [Instructions::Scalar, Instructions::Avx2];
 
@@ -75,6 +76,7 @@ fn elementwise_kernels_are_the_same_to_the_bit() {
             Moments { first: y.clone().inner(), second: y.clone().inner().square(), average: z.clone() };
         let (parameter, moments) = step.apply(z.clone(), y.clone().inner(), moments);
         let adam = [parameter, moments.first, moments.second, moments.average];
+        let turned = sinusoids(leaf("c", [101]).inner(), leaf("frequencies", [9]).inner() * 50.0);
         let leaf = leaf("leaf", [7, 601]);
         let gradients = (silu(leaf.clone()) * softplus(leaf.clone())).sum().backward();
         let mut slopes = numbers(leaf.grad(&gradients).unwrap());
@@ -89,7 +91,7 @@ fn elementwise_kernels_are_the_same_to_the_bit() {
         let moved = add_scaled(z.clone(), y.clone().inner(), 0.3);
         let mask = Tensor::from_floats([1.0, 0.0, 1.0], &Device::flex());
         let chosen = choose_rows(mask, z.clone(), moved.clone());
-        let all = [y.inner(), z, moved, chosen].into_iter().chain(adam).map(numbers);
+        let all = [y.inner(), z, moved, chosen, turned].into_iter().chain(adam).map(numbers);
         all.chain([slopes]).collect::<Vec<_>>()
     });
     assert!(widest.iter().flatten().all(|x| x.is_finite()));

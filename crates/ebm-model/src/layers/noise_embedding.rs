@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use ebm_ops::activation::silu;
+use ebm_ops::sinusoids::sinusoids;
 
 use super::Dense;
 use crate::Init;
@@ -43,8 +44,7 @@ impl NoiseEmbedding {
 
     /// The embedding of each row's `c`.
     pub fn forward(&self, c: Tensor<1>) -> Tensor<2> {
-        let angles = c.unsqueeze_dim::<2>(1) * self.frequencies.val().unsqueeze::<2>();
-        let waves = Tensor::cat(vec![angles.clone().sin(), angles.cos()], 1);
+        let waves = sinusoids(c, self.frequencies.val());
         let layers = [&self.hidden, &self.out].into_iter().flatten();
         layers.fold(waves, |e, layer| silu(layer.forward(e)))
     }

@@ -12,6 +12,7 @@ use super::{Activation, ActivationFunctionOps, plain};
 use crate::buffer::{self, CHUNK};
 use crate::elementwise::{self, Elementwise};
 use crate::lanes::Lanes;
+use crate::slot::{Slot, Written};
 use crate::{simd, vector};
 
 impl ActivationFunctionOps for Flex {
@@ -20,7 +21,7 @@ impl ActivationFunctionOps for Flex {
             return plain::derivative::<Self>(x, function, order);
         }
         let arch = simd::arch();
-        buffer::update(x, |_, values| arch.dispatch(Values { values, function, order }))
+        buffer::update(x, |_, values| arch.dispatch(Values { values, function, order }).into())
     }
 
     fn activation_backward(
@@ -36,7 +37,7 @@ impl ActivationFunctionOps for Flex {
         let x = x.storage::<f32>();
         buffer::update(grad, |i, grad| {
             let x = &x[i * CHUNK..][..grad.len()];
-            arch.dispatch(Products { x, grad, function, order });
+            arch.dispatch(Products { x, grad, function, order }).into()
         })
     }
 
@@ -51,7 +52,8 @@ impl ActivationFunctionOps for Flex {
         }
         let arch = simd::arch();
         let (for_g, [for_z]) = beside(grad, z, [g], |grad, z, [g]| {
-            arch.dispatch(Rule { values: [g, grad], others: [z], function });
+            let [g, grad] = arch.dispatch(Rule { values: [g, grad], others: [z], function });
+            (grad.into(), [g.into()])
         });
         (for_z, for_g)
     }
@@ -69,7 +71,8 @@ impl ActivationFunctionOps for Flex {
         let (z, slope) = (z.storage::<f32>(), slope.storage::<f32>());
         buffer::update(curvature, |i, curvature| {
             let others = [z, slope].map(|whole| &whole[i * CHUNK..][..curvature.len()]);
-            arch.dispatch(Rule { values: [curvature], others, function });
+            let [curvature] = arch.dispatch(Rule { values: [curvature], others, function });
+            curvature.into()
         })
     }
 
@@ -87,19 +90,21 @@ impl ActivationFunctionOps for Flex {
         let arguments = [curvature, slope];
         let (for_curvature, [for_z, for_slope]) =
             beside(grad, z, arguments, |grad, z, [curvature, slope]| {
-                arch.dispatch(Rule { values: [curvature, slope, grad], others: [z], function });
+                let values = [curvature, slope, grad];
+                let [curvature, slope, grad] = arch.dispatch(Rule { values, others: [z], function });
+                (grad.into(), [curvature.into(), slope.into()])
             });
         (for_z, for_slope, for_curvature)
     }
 }
 
-/// Runs `kernel` on chunks of `grad`, of `z`, and of copies of `arguments`, and returns the first and the last as
-/// they are then.
+/// Runs `kernel` on chunks of `grad`, of `z`, and of `arguments`, and returns what becomes of the first and the last;
+/// it returns that both have been written.
 fn beside<const N: usize>(
     grad: FlexTensor,
     z: FlexTensor,
     arguments: [FlexTensor; N],
-    kernel: impl Fn(&mut [f32], &[f32], [&mut [f32]; N]) + Sync,
+    kernel: impl Fn(Slot<'_>, &[f32], [Slot<'_>; N]) -> (Written, [Written; N]) + Sync,
 ) -> (FlexTensor, [FlexTensor; N]) {
     let (z, arguments) = (buffer::contiguous(z), arguments.map(buffer::contiguous));
     let (shape, z) = (z.layout().shape().clone(), z.storage::<f32>());
@@ -112,14 +117,17 @@ fn beside<const N: usize>(
     let grad = buffer::update_with(grad, CHUNK, &mut side, 1, |i, grad, side| {
         let here = i * CHUNK..i * CHUNK + grad.len();
         let mut arguments = arguments.iter();
-        let copies = side[0].each_mut().map(|place| {
+        let slots = side[0].each_mut().map(|place| {
             let argument = arguments.next().expect("one for each result");
-            place.write_copy_of_slice(&argument.storage::<f32>()[here.clone()])
+            Slot::between(&argument.storage::<f32>()[here.clone()], place)
         });
-        kernel(grad, &z[here], copies);
+        let expected = slots.each_ref().map(Slot::expected);
+        let (grad, written) = kernel(grad, &z[here], slots);
+        assert_eq!(written, expected, "the places of the arguments");
+        grad
     });
     let results = results.map(|mut result| {
-        // SAFETY: the chunks of `side` cover its first n places, and each was written.
+        // SAFETY: the chunks of `side` cover its first n places, and each has been written.
         unsafe { result.set_len(n) };
         buffer::tensor(result, shape.clone())
     });
@@ -173,20 +181,21 @@ macro_rules! with_order {
 
 /// Replaces numbers by their images.
 struct Values<'a> {
-    values: &'a mut [f32],
+    values: Slot<'a>,
     function: Activation,
     order: usize,
 }
 
-impl WithSimd for Values<'_> {
-    type Output = ();
+impl<'a> WithSimd for Values<'a> {
+    type Output = &'a mut [f32];
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { values, function, order } = self;
-        with_function!(function, F => with_order!(order, N => {
-            elementwise::update(simd, [values], [], &Image::<F, N>(PhantomData));
+        let [values] = with_function!(function, F => with_order!(order, N => {
+            elementwise::update(simd, [values], [], &Image::<F, N>(PhantomData))
         }));
+        values
     }
 }
 
@@ -203,20 +212,21 @@ impl<F: Smooth, const ORDER: usize> Elementwise<1, 0> for Image<F, ORDER> {
 /// Multiplies gradients by the derivatives at `x`.
 struct Products<'a> {
     x: &'a [f32],
-    grad: &'a mut [f32],
+    grad: Slot<'a>,
     function: Activation,
     order: usize,
 }
 
-impl WithSimd for Products<'_> {
-    type Output = ();
+impl<'a> WithSimd for Products<'a> {
+    type Output = &'a mut [f32];
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { x, grad, function, order } = self;
-        with_function!(function, F => with_order!(order, N => {
-            elementwise::update(simd, [grad], [x], &Image::<F, N>(PhantomData));
+        let [grad] = with_function!(function, F => with_order!(order, N => {
+            elementwise::update(simd, [grad], [x], &Image::<F, N>(PhantomData))
         }));
+        grad
     }
 }
 
@@ -230,23 +240,23 @@ impl<F: Smooth, const ORDER: usize> Elementwise<1, 1> for Image<F, ORDER> {
 
 /// A rule that needs several derivatives of a function at `z`, the first of the others.
 struct Rule<'a, const M: usize, const N: usize> {
-    values: [&'a mut [f32]; M],
+    values: [Slot<'a>; M],
     others: [&'a [f32]; N],
     function: Activation,
 }
 
-impl<const M: usize, const N: usize> WithSimd for Rule<'_, M, N>
+impl<'a, const M: usize, const N: usize> WithSimd for Rule<'a, M, N>
 where
     Derivatives<Silu>: Elementwise<M, N>,
     Derivatives<Softplus>: Elementwise<M, N>,
     Derivatives<Tanh>: Elementwise<M, N>,
 {
-    type Output = ();
+    type Output = [&'a mut [f32]; M];
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { values, others, function } = self;
-        with_function!(function, F => elementwise::update(simd, values, others, &Derivatives::<F>(PhantomData)));
+        with_function!(function, F => elementwise::update(simd, values, others, &Derivatives::<F>(PhantomData)))
     }
 }
 

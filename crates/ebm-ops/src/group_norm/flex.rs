@@ -13,6 +13,7 @@ use super::functions::{
 };
 use super::{GroupNormOps, plain};
 use crate::elementwise::{self, Elementwise};
+use crate::slot::Slot;
 use crate::sums::sums;
 use crate::{buffer, simd};
 
@@ -42,8 +43,9 @@ impl GroupNormOps for Flex {
         }
         let y = buffer::update_with(x, per_group * pixels, &mut statistics, 3, |i, group, statistics| {
             let maps = affine.of(i / groups, i % groups * per_group, per_group);
-            let found = arch.dispatch(Forward { group, maps, pixels, epsilon });
+            let (group, found) = arch.dispatch(Forward { group, maps, pixels, epsilon });
             statistics.copy_from_slice(&found);
+            group.into()
         });
         (y, buffer::tensor(statistics, [batch, groups, 3]))
     }
@@ -75,7 +77,7 @@ impl GroupNormOps for Flex {
                 let maps = affine.of(i / groups, i % groups * per_group, per_group);
                 let x = &x[i * length..][..length];
                 let statistics = &statistics[3 * i..][..3];
-                arch.dispatch(Backward { x, grad, sums, maps, statistics, pixels, wanted });
+                arch.dispatch(Backward { x, grad, sums, maps, statistics, pixels, wanted }).into()
             })
         };
         let maps = affine.rows * channels;
@@ -99,46 +101,62 @@ fn single(tensors: [&FlexTensor; 3]) -> bool {
 
 /// Turns a group of channels into its result, and gives its statistics.
 struct Forward<'a> {
-    group: &'a mut [f32],
+    group: Slot<'a>,
     maps: Maps<'a>,
     pixels: usize,
     epsilon: f64,
 }
 
-impl WithSimd for Forward<'_> {
-    type Output = [f32; 3];
+impl<'a> WithSimd for Forward<'a> {
+    type Output = (&'a mut [f32], [f32; 3]);
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { group, maps: Maps { gain, bias, spread }, pixels, epsilon } = self;
-        let n = group.len() as f64;
-        // About an element of the group the sums lose nothing, unless it lies far out: then once more, about what
-        // was found to be the mean.
-        let mut about = group[0];
-        let mut found = sums_of_runs(simd, [group], &Moments { centre: about }).map(|sum| sum / n);
-        if FAR * FAR * (found[1] - found[0] * found[0]) < found[0] * found[0] {
-            about += found[0] as f32;
-            found = sums_of_runs(simd, [group], &Moments { centre: about }).map(|sum| sum / n);
-        }
-        let [remainder, square] = found;
-        let inverse = 1.0 / (square - remainder * remainder + epsilon).sqrt();
-        let statistics = [about, remainder as f32, inverse as f32];
-
+        let statistics = statistics(simd, group.numbers(), epsilon);
         if let Some(maps) = spread {
-            elementwise::update(simd, [group], maps, &SpreadSilu(Normal::new(statistics)));
-            return statistics;
+            let [group] = elementwise::update(simd, [group], maps, &SpreadSilu(Normal::new(statistics)));
+            return (group, statistics);
         }
         // The affine map by channels, then SiLU over several: its vectors do not end with every small channel.
         let together = (RUN / pixels).max(1);
-        let maps = gain.chunks(together).zip(bias.chunks(together));
-        for (channels, (gain, bias)) in group.chunks_mut(together * pixels).zip(maps) {
-            for (channel, (gain, bias)) in channels.chunks_exact_mut(pixels).zip(gain.iter().zip(bias)) {
-                elementwise::update(simd, [channel], [], &Map::new(*gain, *bias, statistics));
-            }
-            elementwise::update(simd, [channels], [], &Silu);
-        }
-        statistics
+        let group = group.by(
+            together * pixels,
+            #[inline(always)]
+            |i, channels| {
+                let channels = channels.by(
+                    pixels,
+                    #[inline(always)]
+                    |c, channel| {
+                        let c = i * together + c;
+                        let map = Map::new(gain[c], bias[c], statistics);
+                        let [channel] = elementwise::update(simd, [channel], [], &map);
+                        channel.into()
+                    },
+                );
+                let [channels] = elementwise::update(simd, [channels.into()], [], &Silu);
+                channels.into()
+            },
+        );
+        (group, statistics)
     }
+}
+
+/// Centre, mean above it and inverse deviation of a group.
+#[inline(always)]
+fn statistics<S: Simd>(simd: S, group: &[f32], epsilon: f64) -> [f32; 3] {
+    let n = group.len() as f64;
+    // About an element of the group the sums lose nothing, unless it lies far out: then once more, about what
+    // was found to be the mean.
+    let mut about = group[0];
+    let mut found = sums_of_runs(simd, [group], &Moments { centre: about }).map(|sum| sum / n);
+    if FAR * FAR * (found[1] - found[0] * found[0]) < found[0] * found[0] {
+        about += found[0] as f32;
+        found = sums_of_runs(simd, [group], &Moments { centre: about }).map(|sum| sum / n);
+    }
+    let [remainder, square] = found;
+    let inverse = 1.0 / (square - remainder * remainder + epsilon).sqrt();
+    [about, remainder as f32, inverse as f32]
 }
 
 /// [`sums`] in single precision over each [`RUN`], and in double from run to run.
@@ -160,7 +178,7 @@ fn sums_of_runs<S: Simd, const N: usize>(
 /// Turns the gradient of a group's result into that of its input, and gives the sums for gain and bias.
 struct Backward<'a> {
     x: &'a [f32],
-    grad: &'a mut [f32],
+    grad: Slot<'a>,
     sums: &'a mut [[f32; 2]],
     maps: Maps<'a>,
     statistics: &'a [f32],
@@ -168,11 +186,11 @@ struct Backward<'a> {
     wanted: bool,
 }
 
-impl WithSimd for Backward<'_> {
-    type Output = ();
+impl<'a> WithSimd for Backward<'a> {
+    type Output = &'a mut [f32];
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { x, grad, sums, maps: Maps { gain, bias, spread }, statistics, pixels, wanted } = self;
         let statistics @ [about, remainder, inverse] = [statistics[0], statistics[1], statistics[2]];
         let n = x.len() as f64;
@@ -180,15 +198,21 @@ impl WithSimd for Backward<'_> {
         // Through SiLU: g ← g · silu'(z), then Σ g (x - centre) and Σ g of each channel.
         // Sums of their own, for the processor sees further ahead where it has less to do.
         let (mut along, mut level) = (0.0, 0.0);
-        if let Some([gain, bias]) = spread {
+        let grad = if let Some([gain, bias]) = spread {
             let through = SpreadThroughSilu(Normal::new(statistics));
-            elementwise::update(simd, [&mut *grad], [x, gain, bias], &through);
+            let [grad] = elementwise::update(simd, [grad], [x, gain, bias], &through);
+            grad
         } else {
-            let maps = gain.iter().zip(bias).map(|(gain, bias)| Map::new(*gain, *bias, statistics));
-            for ((grad, x), map) in grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels)).zip(maps) {
-                elementwise::update(simd, [grad], [x], &ThroughSilu(map));
-            }
-        }
+            grad.by(
+                pixels,
+                #[inline(always)]
+                |c, grad| {
+                    let through = ThroughSilu(Map::new(gain[c], bias[c], statistics));
+                    let [grad] = elementwise::update(simd, [grad], [&x[c * pixels..][..pixels]], &through);
+                    grad.into()
+                },
+            )
+        };
         for (c, (grad, x)) in grad.chunks_exact(pixels).zip(x.chunks_exact(pixels)).enumerate() {
             let [product, sum] = sums_of_runs(simd, [grad, x], &Products { centre: about });
             let product = (product - f64::from(remainder) * sum) * f64::from(inverse);
@@ -197,7 +221,7 @@ impl WithSimd for Backward<'_> {
             level += f64::from(gain[c]) * sum;
         }
         if !wanted {
-            return;
+            return grad;
         }
 
         // Through the normalisation: (gain · g - mean of that - x̂ · mean of that with x̂) / deviation,
@@ -208,13 +232,14 @@ impl WithSimd for Backward<'_> {
         let combination =
             Combination { scale: inverse, centre: about, per_x: per_x as f32, level: constant as f32 };
         if let Some([gain, _]) = spread {
-            elementwise::update(simd, [grad], [x, gain], &SpreadCombination(combination));
-            return;
+            let [grad] = elementwise::update(simd, [grad.into()], [x, gain], &SpreadCombination(combination));
+            return grad;
         }
         let channels = grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels));
         for ((grad, x), gain) in channels.zip(gain) {
             let combination = Combination { scale: gain * inverse, ..combination };
-            elementwise::update(simd, [grad], [x], &combination);
+            elementwise::update(simd, [grad.into()], [x], &combination);
         }
+        grad
     }
 }

@@ -1,0 +1,93 @@
+//! Products with few columns, which would leave most lanes of a vector of columns empty.
+
+use std::borrow::Cow;
+
+use pulp::{Simd, WithSimd};
+
+use super::Factor;
+use crate::product::Size;
+use crate::sums::{Products, sums};
+use crate::{buffer, simd};
+
+/// How many are few.
+pub(super) const COLUMNS: usize = 4;
+
+/// [`multiply`](super::multiply) of 1 to [`COLUMNS`] columns and more rows than that: each element is an inner product.
+pub(super) fn multiply(
+    size: Size,
+    left: Factor<'_>,
+    right: Factor<'_>,
+    row: Option<&[f32]>,
+    column_sums: Option<&mut [f32]>,
+) -> Vec<f32> {
+    let Size { rows, depth, columns } = size;
+    let start = |j: usize| row.map_or(0.0, |row| row[j]);
+    if let Some(sums) = column_sums {
+        let (Factor::Plain(b) | Factor::Transposed(b)) = right;
+        let [along, across] = if matches!(right, Factor::Plain(_)) { [columns, 1] } else { [1, depth] };
+        for (j, sum) in sums.iter_mut().enumerate() {
+            *sum = (0..depth).fold(0.0, |sum, k| sum + b[k * along + j * across]);
+        }
+    }
+    match left {
+        Factor::Plain(left) => {
+            let right = lying(right, depth, columns);
+            let (mut out, arch) = (vec![0.0; rows * columns], simd::arch());
+            let together = buffer::rows_together(depth);
+            buffer::fill(&mut out, together * columns, together * depth, |i, out| {
+                let left = &left[i * together * depth..];
+                arch.dispatch(Dots { left, right: &right, depth, out });
+                let Some(row) = row else { return };
+                for out in out.chunks_mut(columns) {
+                    out.iter_mut().zip(row).for_each(|(out, start)| *out += start);
+                }
+            });
+            out
+        }
+        // The transpose of the result: of few rows, and the left factor as it lies.
+        Factor::Transposed(left) => {
+            let right = match right {
+                Factor::Plain(b) => Factor::Transposed(b),
+                Factor::Transposed(b) => Factor::Plain(b),
+            };
+            let size = Size { rows: columns, depth, columns: rows };
+            let across = super::multiply(size, right, Factor::Plain(left), None, None);
+            let element = |i: usize| across[i % columns * rows + i / columns] + start(i % columns);
+            (0..rows * columns).map(element).collect()
+        }
+    }
+}
+
+/// The columns of a factor, each in one piece.
+fn lying(right: Factor<'_>, depth: usize, columns: usize) -> Cow<'_, [f32]> {
+    match right {
+        Factor::Plain(b) if 1 < columns => {
+            let column = |j: usize| b.iter().skip(j).step_by(columns).take(depth).copied();
+            (0..columns).flat_map(column).collect::<Vec<_>>().into()
+        }
+        Factor::Plain(b) | Factor::Transposed(b) => b.into(),
+    }
+}
+
+/// The inner products of rows of `depth` elements with the few columns.
+struct Dots<'a> {
+    left: &'a [f32],
+    right: &'a [f32],
+    depth: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { left, right, depth, out } = self;
+        let columns = right.len() / depth;
+        for (out, row) in out.chunks_mut(columns).zip(left.chunks(depth)) {
+            for (out, column) in out.iter_mut().zip(right.chunks(depth)) {
+                [*out] = sums(simd, [row, column], &Products);
+            }
+        }
+    }
+}
