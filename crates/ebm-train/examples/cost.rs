@@ -1,6 +1,7 @@
 //! What a training step of each objective costs, beside plain regression with the same network.
 //!
-//! `cargo run --release -p ebm-train --example cost` prints milliseconds a step (the median of 200) and the ratio.
+//! `cargo run --release -p ebm-train --example cost` prints milliseconds a step (the median of 200) and the ratio;
+//! `peer/double_backward.py` is the same by differentiating twice in PyTorch.
 #![allow(clippy::print_stdout, reason = "it is a program")]
 
 use std::error::Error;
