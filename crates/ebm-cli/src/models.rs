@@ -3,13 +3,13 @@
 use anyhow::{Result, bail};
 use toml::Table;
 
+const UNET: &str = "sigma_data = 0.5\nchannels = 0\nheight = 0\nwidth = 0\npatch = 2\nwidths = [32, 64]\n\
+                    blocks = [1, 3]\ngroups = 8\nembedding = 128\nfrequencies = 32";
+
 /// A size of 0 is taken from the data.
 const KINDS: &[(&str, &str)] = &[
-    (
-        "unet",
-        "sigma_data = 0.5\nchannels = 0\nheight = 0\nwidth = 0\npatch = 2\nwidths = [32, 64]\nblocks = [1, 3]\n\
-         groups = 8\nembedding = 128\nfrequencies = 32",
-    ),
+    ("unet", UNET),
+    ("unet-energy", UNET),
     ("mlp", "sigma_data = 1.0\ndim = 0\nhidden = 128\nlayers = 3\nembedding = 64\nfrequencies = 16"),
     ("noisy-energy", "sigma_data = 1.0\ndim = 0\nhidden = 128\nlayers = 3\nembedding = 64\nfrequencies = 16"),
     ("mlp-score", "dim = 0\nhidden = [128, 128]\nactivation = \"silu\""),

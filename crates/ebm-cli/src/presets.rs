@@ -28,6 +28,11 @@ const LONG_CHAINS: &str = "objective.contrast.sampler_steps=25";
 const SMALL_ENERGIES: &str = "objective.contrast.magnitude=0.1";
 const FAST: &str = "train.learning_rate=4e-3";
 
+/// A configuration for images whose network is an energy.
+const fn pictures(name: &'static str, what: &'static str, text: &'static str) -> Preset {
+    Preset { name, what, text, changes: &["model=unet-energy"] }
+}
+
 const PRESETS: &[Preset] = &[
     whole(
         "glyphs",
@@ -50,6 +55,12 @@ const PRESETS: &[Preset] = &[
         "CIFAR-10, 32x32 in colour; a first try, not yet a good one",
         include_str!("../presets/cifar10.toml"),
     ),
+    pictures(
+        "glyphs-energy",
+        "the drawn digits by an energy, whose score draws them",
+        include_str!("../presets/glyphs.toml"),
+    ),
+    pictures("mnist-energy", "MNIST by an energy", include_str!("../presets/mnist.toml")),
     whole("images", "a folder of your own images, --data FOLDER", include_str!("../presets/images.toml")),
     whole(
         "table",

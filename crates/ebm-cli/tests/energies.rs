@@ -53,6 +53,51 @@ fn the_energy_of_every_row_comes_out_the_highest_first_and_far_rows_are_told_apa
 }
 
 #[test]
+fn an_energy_of_pictures_is_trained_drawn_from_and_knows_noise_from_its_digits() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let settings = [
+        "model.widths=[8,16]",
+        "model.blocks=[1,1]",
+        "train.average_decay=0.9",
+        "record.picture_samples=0",
+        "sample.heun.levels=8",
+    ];
+    let mut command = ebm(&["train", "glyphs-energy", "--steps", "60", "--batch-size", "16", "--out", "run"]);
+    let output = settings.iter().fold(&mut command, |command, setting| command.args(["--set", setting]));
+    let output = output.current_dir(at).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = ebm(&["sample", "run", "--n", "6", "--out", "drawn.npy"]).current_dir(at).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    // a header that ends with its line, and six pictures of 28×28 numbers between 0 and 1
+    let file = fs::read(at.join("drawn.npy")).unwrap();
+    let begin = file.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let numbers = file[begin..].chunks_exact(4).map(|number| f32::from_le_bytes(number.try_into().unwrap()));
+    let drawn: Vec<u8> = numbers.map(|number| (number * 255.0) as u8).collect();
+    assert_eq!(drawn.len(), 6 * 28 * 28);
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let noise: Vec<u8> = (0..drawn.len()).map(|_| next()).collect();
+    for (name, pixels) in [("drawn", &drawn), ("noise", &noise)] {
+        fs::create_dir(at.join(name)).unwrap();
+        for (i, picture) in pixels.chunks(28 * 28).enumerate() {
+            let picture = image::GrayImage::from_raw(28, 28, picture.to_vec()).unwrap();
+            picture.save(at.join(format!("{name}/{i}.png"))).unwrap();
+        }
+    }
+    let mut command = ebm(&["energy", "run", "--data", "drawn", "--against", "noise", "--out", "e.csv"]);
+    let output = command.arg("--json").current_dir(at).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    // the bowl that it begins as finds what is near grey likelier than digits on black
+    let found = lines(&stdout(&output))[0]["auroc"]["value"].as_f64().unwrap();
+    assert!(0.95 < found, "{found}");
+}
+
+#[test]
 fn a_run_that_diverges_goes_back_with_half_of_the_step_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     // the gap of a few steps is beyond this bound, and that of careful ones is not

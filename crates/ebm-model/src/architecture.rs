@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ConvEnergy, ConvEnergyConfig, EnergyNetwork, Init, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig, MlpScore,
-    MlpScoreConfig, ModelError, Network, NoisyEnergy, Preconditioned, UNet, UNetConfig, weights,
+    MlpScoreConfig, ModelError, Network, NoisyEnergy, NoisyEnergyNetwork, Preconditioned, UNet, UNetConfig,
+    weights,
 };
 
 /// Most numbers in all parameters of a network together: four gibibytes, and with an optimiser four times that.
@@ -43,6 +44,14 @@ pub enum Architecture {
         /// The network.
         #[serde(flatten)]
         network: MlpConfig,
+    },
+    /// [`NoisyEnergy`] of a [`UNet`].
+    UnetEnergy {
+        /// σ_d, the standard deviation of the data.
+        sigma_data: f64,
+        /// The network.
+        #[serde(flatten)]
+        network: UNetConfig,
     },
     /// [`MlpScore`].
     MlpScore(MlpScoreConfig),
@@ -125,7 +134,12 @@ impl Architecture {
                 Network::Mlp(Preconditioned::new(Mlp::new(network, init)?, sigma_data))
             }
             Self::NoisyEnergy { sigma_data, network } => {
-                Network::NoisyEnergy(NoisyEnergy::new(Mlp::new(network, init)?, *sigma_data)?)
+                let energy = NoisyEnergy::new(Mlp::new(network, init)?, *sigma_data)?;
+                Network::NoisyEnergy(NoisyEnergyNetwork::Mlp(energy))
+            }
+            Self::UnetEnergy { sigma_data, network } => {
+                let energy = NoisyEnergy::new(UNet::new(network, init)?, *sigma_data)?;
+                Network::NoisyEnergy(NoisyEnergyNetwork::Unet(energy))
             }
             Self::MlpScore(network) => Network::Score(MlpScore::new(network, init)?),
             Self::MlpEnergy(network) => Network::Energy(EnergyNetwork::Mlp(MlpEnergy::new(network, init)?)),
@@ -139,7 +153,9 @@ impl Architecture {
     pub fn input(&self) -> Input {
         let image = |&[channels, height, width]: &[usize; 3]| Input::Image { channels, height, width };
         match self {
-            Self::Unet { network, .. } => image(&[network.channels, network.height, network.width]),
+            Self::Unet { network, .. } | Self::UnetEnergy { network, .. } => {
+                image(&[network.channels, network.height, network.width])
+            }
             Self::ConvEnergy(ConvEnergyConfig { network, .. }) => {
                 image(&[network.channels, network.height, network.width])
             }
@@ -160,7 +176,10 @@ impl Architecture {
             sizes.iter_mut().filter(|(size, _)| **size == 0).for_each(|(size, found)| **size = *found);
         };
         match (&mut self, found) {
-            (Self::Unet { network: n, .. }, Input::Image { channels: c, height: h, width: w }) => {
+            (
+                Self::Unet { network: n, .. } | Self::UnetEnergy { network: n, .. },
+                Input::Image { channels: c, height: h, width: w },
+            ) => {
                 fill(&mut [(&mut n.channels, c), (&mut n.height, h), (&mut n.width, w)]);
             }
             (
@@ -207,7 +226,8 @@ mod tests {
         let score = r#"{"kind":"mlp-score","dim":3,"hidden":[5,7],"activation":"silu"}"#;
         let mlp =
             r#"{"kind":"mlp","sigma_data":1.0,"dim":2,"hidden":9,"layers":2,"embedding":4,"frequencies":3}"#;
-        for architecture in [unet, of(conv), of(score), of(mlp)] {
+        let energy = Architecture::UnetEnergy { sigma_data: 0.5, network: UNetConfig::reference() };
+        for architecture in [unet, energy, of(conv), of(score), of(mlp)] {
             let network = architecture.build(&Init::new(Noise::seeded(1), &device)).unwrap();
             assert_eq!(architecture.shapes(&device).unwrap(), weights::shapes(&network), "{architecture:?}");
         }

@@ -89,7 +89,7 @@ pub use mixture::GaussianMixture;
 pub use mlp::{Mlp, MlpConfig};
 pub use mlp_energy::{MlpEnergy, MlpEnergyConfig};
 pub use mlp_score::{MlpScore, MlpScoreConfig};
-pub use network::{EnergyNetwork, Network, NoisyNetwork, Unconditional};
+pub use network::{EnergyNetwork, Network, NoisyEnergyNetwork, NoisyNetwork, Unconditional};
 pub use noisy_energy::NoisyEnergy;
 pub use noisy_potential::{NoisyDirectional, NoisyPotential};
 pub use noisy_score::{AtNoise, NoisyScore};

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use crate::{
     Along, ConvEnergy, Directional, Energy, Mlp, MlpEnergy, MlpScore, NoisyDirectional, NoisyEnergy,
-    NoisyScore, Potential, Preconditioned, Score, UNet,
+    NoisyPotential, NoisyScore, Potential, Preconditioned, Score, UNet,
 };
 
 /// Any of the networks. What one can do, [`noisy_score`](Self::noisy_score),
@@ -17,8 +17,8 @@ pub enum Network {
     Unet(Preconditioned<UNet>),
     /// A score at every noise level, for points and tables.
     Mlp(Preconditioned<Mlp>),
-    /// An energy at every noise level, for points and tables.
-    NoisyEnergy(NoisyEnergy<Mlp>),
+    /// An energy at every noise level.
+    NoisyEnergy(NoisyEnergyNetwork),
     /// A score, for points and tables.
     Score(MlpScore),
     /// An energy.
@@ -35,6 +35,16 @@ pub enum EnergyNetwork {
     Conv(ConvEnergy),
 }
 
+/// Any of the energies that are told the noise level.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one network lives at a time")]
+pub enum NoisyEnergyNetwork {
+    /// For points and tables.
+    Mlp(NoisyEnergy<Mlp>),
+    /// For images.
+    Unet(NoisyEnergy<UNet>),
+}
+
 /// A network that is told the noise level.
 #[derive(Clone, Copy, Debug)]
 pub enum NoisyNetwork<'a> {
@@ -43,7 +53,7 @@ pub enum NoisyNetwork<'a> {
     /// For points and tables.
     Mlp(&'a Preconditioned<Mlp>),
     /// The score of an energy.
-    Energy(&'a NoisyEnergy<Mlp>),
+    Energy(&'a NoisyEnergyNetwork),
 }
 
 /// A network that is told no noise level, which has derivatives along directions.
@@ -67,7 +77,7 @@ impl Network {
     }
 
     /// The network as an energy at every noise level, if it is one.
-    pub fn noisy_energy(&self) -> Option<&NoisyEnergy<Mlp>> {
+    pub fn noisy_energy(&self) -> Option<&NoisyEnergyNetwork> {
         match self {
             Self::NoisyEnergy(network) => Some(network),
             _ => None,
@@ -116,6 +126,47 @@ impl NoisyDirectional for NoisyNetwork<'_> {
             Self::Unet(network) => network.along_at(x, v, sigma),
             Self::Mlp(network) => network.along_at(x, v, sigma),
             Self::Energy(network) => network.along_at(x, v, sigma),
+        }
+    }
+}
+
+impl NoisyScore for NoisyEnergyNetwork {
+    fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        match self {
+            Self::Mlp(network) => network.score_at(x, sigma),
+            Self::Unet(network) => network.score_at(x, sigma),
+        }
+    }
+
+    fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        match self {
+            Self::Mlp(network) => network.denoise_at(x, sigma),
+            Self::Unet(network) => network.denoise_at(x, sigma),
+        }
+    }
+}
+
+impl NoisyPotential for NoisyEnergyNetwork {
+    fn energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
+        match self {
+            Self::Mlp(network) => network.energy_at(x, sigma),
+            Self::Unet(network) => network.energy_at(x, sigma),
+        }
+    }
+
+    fn energy_and_score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<1>, Tensor<2>) {
+        match self {
+            Self::Mlp(network) => network.energy_and_score_at(x, sigma),
+            Self::Unet(network) => network.energy_and_score_at(x, sigma),
+        }
+    }
+}
+
+impl NoisyDirectional for NoisyEnergyNetwork {
+    fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
+        match self {
+            Self::Mlp(network) => network.along_at(x, v, sigma),
+            Self::Unet(network) => network.along_at(x, v, sigma),
         }
     }
 }
