@@ -9,9 +9,9 @@ const UNET: &str = "sigma_data = 0.5\nchannels = 0\nheight = 0\nwidth = 0\npatch
 /// A size of 0 is taken from the data.
 const KINDS: &[(&str, &str)] = &[
     ("unet", UNET),
-    ("unet-energy", UNET),
     ("mlp", "sigma_data = 1.0\ndim = 0\nhidden = 128\nlayers = 3\nembedding = 64\nfrequencies = 16"),
     ("noisy-energy", "sigma_data = 1.0\ndim = 0\nhidden = 128\nlayers = 3\nembedding = 64\nfrequencies = 16"),
+    ("unet-energy", UNET),
     ("mlp-score", "dim = 0\nhidden = [128, 128]\nactivation = \"silu\""),
     ("mlp-energy", "dim = 0\nhidden = [128, 128]\nactivation = \"silu\"\nconfinement = 0.01"),
     (
