@@ -86,8 +86,8 @@ mod flex {
     use burn::tensor::DType;
 
     use super::{RowDotOps, plain};
-    use crate::sums::{Products, RowSums};
-    use crate::{buffer, simd};
+    use crate::buffer;
+    use crate::sums::{Products, row_sums};
 
     impl RowDotOps for Flex {
         fn row_dot(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -95,15 +95,7 @@ mod flex {
             if [&x, &y].iter().any(|tensor| tensor.dtype() != DType::F32) || rows * dim == 0 {
                 return plain::<Self>(x, y);
             }
-            let (x, y, arch) = (buffer::contiguous(x), buffer::contiguous(y), simd::arch());
-            let (x, y) = (x.storage::<f32>(), y.storage::<f32>());
-            let mut products = vec![0.0; rows];
-            let together = buffer::rows_together(dim);
-            buffer::fill(&mut products, together, together * dim, |i, products| {
-                let rows = [x, y].map(|all| &all[i * together * dim..]);
-                arch.dispatch(RowSums { dim, rows, add: Products, sums: products });
-            });
-            buffer::tensor(products, [rows])
+            buffer::tensor(row_sums([x, y], Products), [rows])
         }
     }
 }

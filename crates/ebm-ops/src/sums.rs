@@ -1,9 +1,12 @@
 //! Sums over slices, a few registers at a time.
 
+use burn::backend::TensorMetadata;
+use burn::backend::flex::FlexTensor;
 use pulp::{Scalar, Simd, WithSimd};
 
 use crate::elementwise::{self, Elementwise};
 use crate::lanes::{Lanes, Several};
+use crate::{buffer, simd};
 
 /// Registers side by side for each sum, so that an addition seldom waits for the one before it.
 const REGISTERS: usize = 4;
@@ -60,6 +63,7 @@ pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
 }
 
 /// Σ x y
+#[derive(Clone, Copy)]
 pub(crate) struct Products;
 
 impl Elementwise<1, 2> for Products {
@@ -81,12 +85,29 @@ impl<F: Elementwise<M, N>, const M: usize, const N: usize> WithSimd for Sums<'_,
     }
 }
 
-/// What `add` sums up of each row of `dim` elements, as a task.
-pub(crate) struct RowSums<'a, F, const N: usize> {
-    pub dim: usize,
-    pub rows: [&'a [f32]; N],
-    pub add: F,
-    pub sums: &'a mut [f32],
+/// What `add` sums up of each row of tensors of one shape that is not empty, on all threads.
+pub(crate) fn row_sums<const N: usize>(
+    tensors: [FlexTensor; N],
+    add: impl Elementwise<1, N> + Copy + Sync,
+) -> Vec<f32> {
+    let [rows, dim] = tensors[0].shape().dims();
+    let (tensors, arch) = (tensors.map(buffer::contiguous), simd::arch());
+    let all = tensors.each_ref().map(|x| x.storage::<f32>());
+    let mut totals = vec![0.0; rows];
+    let together = buffer::rows_together(dim);
+    buffer::fill(&mut totals, together, together * dim, |i, sums| {
+        let rows = all.map(|x| &x[i * together * dim..]);
+        arch.dispatch(RowSums { dim, rows, add, sums });
+    });
+    totals
+}
+
+/// A task of [`row_sums`].
+struct RowSums<'a, F, const N: usize> {
+    dim: usize,
+    rows: [&'a [f32]; N],
+    add: F,
+    sums: &'a mut [f32],
 }
 
 impl<F: Elementwise<1, N>, const N: usize> WithSimd for RowSums<'_, F, N> {

@@ -11,7 +11,7 @@ use crate::elementwise::{self, Elementwise};
 use crate::lanes::Lanes;
 use crate::simd;
 use crate::slot::Slot;
-use crate::sums::RowSums;
+use crate::sums::row_sums;
 
 fn are_single(tensors: &[&FloatTensor<Flex>]) -> bool {
     tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
@@ -103,16 +103,8 @@ fn half_sums<const N: usize>(
     tensors: [FlexTensor; N],
     add: impl Elementwise<1, N> + Copy + Sync,
 ) -> FlexTensor {
-    let [rows, dim] = tensors[0].shape().dims();
-    let (tensors, arch) = (tensors.map(buffer::contiguous), simd::arch());
-    let all = tensors.each_ref().map(|x| x.storage::<f32>());
-    let mut halves = vec![0.0; rows];
-    let together = rows_together(dim);
-    buffer::fill(&mut halves, together, together * dim, |i, sums| {
-        let rows = all.map(|x| &x[i * together * dim..]);
-        arch.dispatch(RowSums { dim, rows, add, sums });
-        sums.iter_mut().for_each(|sum| *sum *= 0.5);
-    });
+    let rows = tensors[0].shape()[0];
+    let halves = row_sums(tensors, add).into_iter().map(|sum| 0.5 * sum).collect();
     buffer::tensor(halves, [rows])
 }
 

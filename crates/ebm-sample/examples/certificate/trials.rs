@@ -8,8 +8,8 @@ use super::report::{Row, Section, Verdict, errors};
 const N_SEEDS: u64 = 3;
 
 /// Where a kernel is known to have trouble: the funnel of the centred eight schools, which no step of one length
-/// samples to the end of its neck, and a correlation of −0.9999, which takes MALA the square of the steps that it takes HMC: some 4 · 10⁸ for
-/// 1,000 effective draws.
+/// samples to the end of its neck, and a correlation of −0.9999, which takes MALA the square of the steps that it takes
+/// HMC: some 4 · 10⁸ for 1,000 effective draws.
 const HARD: [(&str, &str); 4] = [
     ("eight_schools-eight_schools_centered", "HMC"),
     ("eight_schools-eight_schools_centered", "MALA"),
@@ -195,9 +195,8 @@ fn trials(name: &str, quick: bool) -> Vec<Trial> {
     #[cfg(feature = "nuts")]
     let halving = (name == "eight_schools-eight_schools_centered").then(|| {
         // long, for what mixes slowly is τ at the end of the neck
-        let length =
-            Length { n_chains: 8, n_warm_up: 2000, n_draws: 20_000, thinning: 1, acceptance: Some(0.9) };
-        Trial { length, ..of(Method::NutsWithin(0.3), 8, 20_000, 1) }
+        let trial = of(Method::NutsWithin(0.3), 8, 20_000, 1);
+        Trial { length: Length { n_warm_up: 2000, acceptance: Some(0.9), ..trial.length }, ..trial }
     });
     let trials = [by_hmc, by_mala].into_iter();
     #[cfg(feature = "nuts")]
