@@ -95,10 +95,9 @@ fn plain<B: Backend>(
 /// The step in single precision on the processor.
 #[cfg(feature = "flex")]
 mod flex {
-    use std::mem::MaybeUninit;
-
     use burn::backend::{Flex, tensor::FloatTensor};
     use burn::tensor::DType;
+    use pulp::bytemuck::cast_slice;
     use pulp::{Simd, WithSimd};
 
     use super::{LangevinOps, plain};
@@ -106,11 +105,8 @@ mod flex {
     use crate::elementwise::{self, Elementwise};
     use crate::lanes::Lanes;
     use crate::slot::Slot;
-    use crate::stream::{Fill, Normals};
+    use crate::stream::{Draw, Normals};
     use crate::{Noise, simd};
-
-    /// Elements whose noise is made before it is used: 4 KiB, a multiple of what the vectors of blocks give at once.
-    const TILE: usize = 1024;
 
     impl LangevinOps for Flex {
         fn langevin_step(
@@ -125,11 +121,11 @@ mod flex {
             let score = buffer::contiguous(score);
             let score = score.storage::<f32>();
             let (drift, diffusion) = (step_size as f32, (2.0 * step_size).sqrt() as f32);
-            let (key, draw, arch) = (noise.key(), noise.advance(), simd::arch());
+            let (draw, arch) = (Draw::new(noise.key(), noise.advance()), simd::arch());
             buffer::update(x, |i, x| {
                 let first = i * CHUNK;
                 let score = &score[first..][..x.len()];
-                arch.dispatch(Step { x, score, drift, diffusion, key, draw, first }).into()
+                arch.dispatch(Step { x, score, drift, diffusion, draw: &draw, first }).into()
             })
         }
     }
@@ -140,8 +136,7 @@ mod flex {
         score: &'a [f32],
         drift: f32,
         diffusion: f32,
-        key: [u32; 2],
-        draw: u64,
+        draw: &'a Draw,
         first: usize,
     }
 
@@ -164,17 +159,17 @@ mod flex {
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-            let Self { x, score, drift, diffusion, key, draw, first } = self;
-            let mut z = [MaybeUninit::uninit(); TILE];
+            let Self { x, score, drift, diffusion, draw, first } = self;
+            // No more noise at a time than is made at once: so memory brings the next numbers meanwhile.
+            let step = Draw::step::<S>();
             x.by(
-                TILE,
+                step,
                 #[inline(always)]
                 |i, x| {
-                    let (here, z) = (i * TILE, &mut z[..x.len()]);
-                    Fill::<Normals> { key, draw, first: first + here, out: z }.with_simd(simd);
-                    // SAFETY: `Fill` writes every place of the slice that it is given.
-                    let z: &[f32] = unsafe { z.assume_init_ref() };
-                    let score = &score[here..][..z.len()];
+                    let here = i * step;
+                    let z = draw.bits::<Normals, S>(simd, first + here);
+                    let z = &cast_slice(z.as_flattened())[..x.len()];
+                    let score = &score[here..][..x.len()];
                     let [x] = elementwise::update(simd, [x], [score, z], &Move { drift, diffusion });
                     x.into()
                 },

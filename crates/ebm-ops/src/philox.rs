@@ -1,5 +1,8 @@
 //! Philox4x32-10: a counter-based generator, a pure function from a counter and a key to four words.
 
+#[cfg(target_arch = "x86_64")]
+mod halves;
+
 use pulp::Simd;
 
 /// Rounds of the published, crush-resistant variant.
@@ -31,8 +34,8 @@ pub(crate) fn round_keys(key: [u32; 2]) -> [[u32; 2]; ROUNDS] {
 
 /// The words of `N` times as many consecutive blocks as there are lanes, from `first` on, of one draw.
 ///
-/// Word w of a block is a lane of vector w of its set; a block's counter is its number and `draw`, low halves
-/// first. A second set fills the time that the products of the first take.
+/// Word w of a block is a lane of vector w of its set; which lane, [`order`] says.   A block's counter is its number
+/// and `draw`, low halves first.   A second set fills the time that the products of the first take.
 #[inline(always)]
 pub(crate) fn blocks<S: Simd, const N: usize>(
     simd: S,
@@ -40,21 +43,53 @@ pub(crate) fn blocks<S: Simd, const N: usize>(
     draw: u64,
     keys: &[[u32; 2]; ROUNDS],
 ) -> [[S::u32s; 4]; N] {
-    const LANE: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-    let lane = S::as_simd_u32s(&LANE).0[0];
+    let order = order(simd);
     let (c2, c3) = (simd.splat_u32s(draw as u32), simd.splat_u32s((draw >> 32) as u32));
-    let mut counters = [[lane, lane, c2, c3]; N];
+    let mut counters = [[order, order, c2, c3]; N];
     let mut block = first;
     for counter in &mut counters {
         let (low, high) = (simd.splat_u32s(block as u32), simd.splat_u32s((block >> 32) as u32));
-        counter[0] = simd.add_u32s(low, lane);
+        counter[0] = simd.add_u32s(low, order);
         let carried = simd.less_than_u32s(counter[0], low);
         counter[1] = simd.select_u32s(carried, simd.add_u32s(high, simd.splat_u32s(1)), high);
         block += S::U32_LANES as u64;
     }
-    let [m0, m1] = MULTIPLIERS.map(|multiplier| simd.splat_u32s(multiplier));
+    #[cfg(target_arch = "x86_64")]
+    if let Some(words) = halves::words(simd, counters, keys) {
+        return words;
+    }
+    words(simd, counters, keys)
+}
+
+/// The number of each lane's block, counted from the first one.
+///
+/// It is such that [`interleave_shfl_f32s`](Simd::interleave_shfl_f32s), which moves no number further than it must,
+/// puts the four words of a block side by side, and one block behind the other.
+#[inline(always)]
+fn order<S: Simd>(simd: S) -> S::u32s {
+    const BLOCKS: [[u32; 4]; 16] = {
+        let mut blocks = [[0; 4]; 16];
+        let mut i = 0;
+        while i < 16 {
+            blocks[i] = [i as u32; 4];
+            i += 1;
+        }
+        blocks
+    };
+    let blocks = S::as_simd_u32s(BLOCKS.as_flattened()).0;
+    simd.deinterleave_shfl_f32s([blocks[0], blocks[1], blocks[2], blocks[3]])[0]
+}
+
+/// The words that belong to `counters`, all lanes at once.
+#[inline(always)]
+fn words<S: Simd, const N: usize>(
+    simd: S,
+    mut counters: [[S::u32s; 4]; N],
+    keys: &[[u32; 2]; ROUNDS],
+) -> [[S::u32s; 4]; N] {
+    let (m0, m1) = (simd.splat_u32s(MULTIPLIERS[0]), simd.splat_u32s(MULTIPLIERS[1]));
     for key in keys {
-        let [k0, k1] = [simd.splat_u32s(key[0]), simd.splat_u32s(key[1])];
+        let (k0, k1) = (simd.splat_u32s(key[0]), simd.splat_u32s(key[1]));
         for counter in &mut counters {
             let [c0, c1, c2, c3] = *counter;
             let (low0, high0) = simd.widening_mul_u32s(c0, m0);

@@ -2,7 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Simd, WithSimd, bytemuck};
+use pulp::bytemuck::{self, Pod};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
@@ -12,16 +13,13 @@ use crate::{normal, philox, profile, simd};
 /// Elements that one task fills; a multiple of those that a vector of lanes gives at once.
 const CHUNK: usize = 16 * 1024;
 
-/// Most lanes that an instruction set has.
-const LANES: usize = 16;
-
 /// Vectors of blocks that are made together.
 const SETS: usize = 2;
 
 /// How the four words of a block become four numbers.
 pub(crate) trait Law {
     /// A number, of 32 bits.
-    type Number: Copy + Send;
+    type Number: Pod + Send;
 
     /// The same law on a CubeCL device.
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
@@ -29,9 +27,6 @@ pub(crate) trait Law {
 
     /// The bits of the numbers, of as many blocks as there are lanes.
     fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4];
-
-    /// The number of these bits.
-    fn from_bits(bits: u32) -> Self::Number;
 }
 
 /// Every word as it is.
@@ -46,11 +41,6 @@ impl Law for Words {
     #[inline(always)]
     fn numbers<S: Simd>(_: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
         words
-    }
-
-    #[inline(always)]
-    fn from_bits(bits: u32) -> u32 {
-        bits
     }
 }
 
@@ -68,11 +58,6 @@ impl Law for Uniforms {
         let [a, b, c, d] = words;
         let uniform = |word| simd.transmute_u32s_f32s(normal::uniform(simd, word));
         [uniform(a), uniform(b), uniform(c), uniform(d)]
-    }
-
-    #[inline(always)]
-    fn from_bits(bits: u32) -> f32 {
-        f32::from_bits(bits)
     }
 }
 
@@ -92,11 +77,6 @@ impl Law for Signs {
         let sign = |word| simd.or_u32s(simd.and_u32s(word, high), one);
         [sign(a), sign(b), sign(c), sign(d)]
     }
-
-    #[inline(always)]
-    fn from_bits(bits: u32) -> f32 {
-        f32::from_bits(bits)
-    }
 }
 
 /// Standard normal, two from the first two words and two from the last two.
@@ -114,20 +94,16 @@ impl Law for Normals {
         let bits = |number| simd.transmute_u32s_f32s(number);
         [bits(p), bits(q), bits(r), bits(s)]
     }
-
-    #[inline(always)]
-    fn from_bits(bits: u32) -> f32 {
-        f32::from_bits(bits)
-    }
 }
 
 /// Draw number `draw` of the stream with this key, `n` elements, filled by all threads.
 pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number> {
     let (mut numbers, arch) = (Vec::with_capacity(n), simd::arch());
     profile::span("noise", || {
+        let draw = &Draw::new(key, draw);
         let places = &mut numbers.spare_capacity_mut()[..n];
         let fill = |(task, out): (usize, &mut [MaybeUninit<L::Number>])| {
-            arch.dispatch(Fill::<L> { key, draw, first: task * CHUNK, out });
+            arch.dispatch(Fill::<L> { draw, first: task * CHUNK, out });
         };
         // To hand one task to another thread takes longer than many a task.
         if n <= CHUNK {
@@ -142,12 +118,39 @@ pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number>
     numbers
 }
 
+/// One draw of a stream, of which any part can be made.
+pub(crate) struct Draw {
+    keys: [[u32; 2]; philox::ROUNDS],
+    number: u64,
+}
+
+impl Draw {
+    /// Draw `number` of the stream with this key.
+    pub fn new(key: [u32; 2], number: u64) -> Self {
+        Self { keys: philox::round_keys(key), number }
+    }
+
+    /// How many elements are made at once.
+    pub const fn step<S: Simd>() -> usize {
+        SETS * 4 * S::U32_LANES
+    }
+
+    /// The bits of the elements from `first` on, which begins a block; their order is that in memory.
+    #[inline(always)]
+    pub fn bits<L: Law, S: Simd>(&self, simd: S, first: usize) -> [[S::u32s; 4]; SETS] {
+        let mut sets = philox::blocks(simd, first as u64 / 4, self.number, &self.keys);
+        for set in &mut sets {
+            *set = simd.interleave_shfl_f32s(L::numbers(simd, *set));
+        }
+        sets
+    }
+}
+
 /// Writes the elements of a draw from `first` on, which begins a block, to every place of `out`.
-pub(crate) struct Fill<'a, L: Law> {
-    pub(crate) key: [u32; 2],
-    pub(crate) draw: u64,
-    pub(crate) first: usize,
-    pub(crate) out: &'a mut [MaybeUninit<L::Number>],
+struct Fill<'a, L: Law> {
+    draw: &'a Draw,
+    first: usize,
+    out: &'a mut [MaybeUninit<L::Number>],
 }
 
 impl<L: Law> WithSimd for Fill<'_, L> {
@@ -155,26 +158,19 @@ impl<L: Law> WithSimd for Fill<'_, L> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { key, draw, first, out } = self;
-        const { assert!(S::U32_LANES <= LANES) };
-        let keys = philox::round_keys(key);
-        let mut block = first as u64 / 4;
-        for out in out.chunks_mut(SETS * 4 * S::U32_LANES) {
-            let sets: [_; SETS] = philox::blocks(simd, block, draw, &keys);
-            block += (SETS * S::U32_LANES) as u64;
-            let mut ordered = [MaybeUninit::uninit(); SETS * 4 * LANES];
-            for (words, ordered) in sets.into_iter().zip(ordered.chunks_exact_mut(4 * S::U32_LANES)) {
-                // One block's numbers are in one lane of four vectors, and belong beside each other.
-                let numbers = L::numbers(simd, words);
-                let bits: &[u32] = bytemuck::cast_slice(&numbers);
-                for lane in 0..S::U32_LANES {
-                    for word in 0..4 {
-                        ordered[4 * lane + word] =
-                            MaybeUninit::new(L::from_bits(bits[word * S::U32_LANES + lane]));
-                    }
-                }
+        let Self { draw, first, out } = self;
+        const { assert!(size_of::<L::Number>() == size_of::<u32>()) };
+        for (i, out) in out.chunks_mut(Draw::step::<S>()).enumerate() {
+            let bits = draw.bits::<L, S>(simd, first + i * Draw::step::<S>());
+            let place = out.as_mut_ptr();
+            if out.len() == Draw::step::<S>() {
+                // SAFETY: there is room for as many numbers, whose bits these are; nothing is said of alignment.
+                unsafe { place.cast::<[[S::u32s; 4]; SETS]>().write_unaligned(bits) };
+            } else {
+                let numbers: &[L::Number] = bytemuck::cast_slice(bits.as_flattened());
+                // SAFETY: the numbers are more than there is room for, and elsewhere.
+                unsafe { place.cast::<L::Number>().copy_from_nonoverlapping(numbers.as_ptr(), out.len()) };
             }
-            out.copy_from_slice(&ordered[..out.len()]);
         }
     }
 }
@@ -182,20 +178,22 @@ impl<L: Law> WithSimd for Fill<'_, L> {
 #[cfg(test)]
 mod tests {
     use pulp::Scalar;
+    use pulp::bytemuck::Zeroable;
 
     use super::*;
     use crate::philox4x32;
 
     /// The bits of `n` elements from `first` on, without vectors and with the widest there are.
     fn both<L: Law>(first: usize, n: usize) -> [Vec<L::Number>; 2] {
-        let mut out = [vec![L::from_bits(0); n], vec![L::from_bits(0); n]];
+        let mut out = [vec![L::Number::zeroed(); n], vec![L::Number::zeroed(); n]];
         let [scalar, vector] = out.each_mut().map(|out| {
             // SAFETY: a place that holds a number may be seen as one that may hold one, and only numbers are
             // written to it.
             unsafe { &mut *(out.as_mut_slice() as *mut [L::Number] as *mut [MaybeUninit<L::Number>]) }
         });
-        Fill::<L> { key: [71, 73], draw: 1 << 40, first, out: scalar }.with_simd(Scalar);
-        simd::arch().dispatch(Fill::<L> { key: [71, 73], draw: 1 << 40, first, out: vector });
+        let draw = &Draw::new([71, 73], 1 << 40);
+        Fill::<L> { draw, first, out: scalar }.with_simd(Scalar);
+        simd::arch().dispatch(Fill::<L> { draw, first, out: vector });
         out
     }
 
