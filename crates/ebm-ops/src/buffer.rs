@@ -1,5 +1,7 @@
 //! Tensors of the Flex backend as slices of `f32`, in place where nobody else looks.
 
+use std::mem::MaybeUninit;
+
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
 use rayon::prelude::*;
@@ -28,6 +30,25 @@ pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)
 }
 
+/// `n` numbers in a place of their own, which `write` fills.
+///
+/// A place that begins as zeros is written twice, and the first time by one thread.
+///
+/// # Safety
+/// `write` must write every number.
+pub(crate) unsafe fn fresh(n: usize, write: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut numbers = Vec::with_capacity(n);
+    let places = &mut numbers.spare_capacity_mut()[..n];
+    // Tests see what is not written.
+    if cfg!(test) {
+        places.fill(MaybeUninit::new(f32::NAN));
+    }
+    write(places);
+    // SAFETY: there is room for `n` numbers, and the caller says that all are written.
+    unsafe { numbers.set_len(n) };
+    numbers
+}
+
 /// Runs `kernel(i, chunk i of x, chunk i of side)` for every chunk, on all threads, and returns the changed `x`; the
 /// kernel returns that the place of its chunk has been written.
 ///
@@ -52,7 +73,7 @@ pub(crate) fn update_with<T: Send>(
     };
     if let Some(values) = x.try_storage_mut::<f32>() {
         let chunks = values.par_chunks_mut(length).zip(side.par_chunks_mut(share));
-        let chunks = chunks.enumerate().with_min_len(grain);
+        let chunks = chunks.enumerate().with_min_len(grain).with_max_len(grain);
         chunks.for_each(|(i, (chunk, side))| whole(i, chunk.into(), side));
         return x;
     }
@@ -60,7 +81,7 @@ pub(crate) fn update_with<T: Send>(
     let mut values = Vec::with_capacity(source.len());
     let chunks = values.spare_capacity_mut()[..source.len()].par_chunks_mut(length);
     let chunks = chunks.zip(source.par_chunks(length)).zip(side.par_chunks_mut(share));
-    chunks.enumerate().with_min_len(grain).for_each(|(i, ((chunk, source), side))| {
+    chunks.enumerate().with_min_len(grain).with_max_len(grain).for_each(|(i, ((chunk, source), side))| {
         whole(i, Slot::between(source, chunk), side);
     });
     // SAFETY: the vector has room for the elements of `source`, and the loop above wrote each of them: `by` has
@@ -78,7 +99,7 @@ pub(crate) fn fill<T: Send>(
     kernel: impl Fn(usize, &mut [T]) + Sync,
 ) {
     let grain = grain(side.len().div_ceil(share), length);
-    let chunks = side.par_chunks_mut(share).enumerate().with_min_len(grain);
+    let chunks = side.par_chunks_mut(share).enumerate().with_min_len(grain).with_max_len(grain);
     chunks.for_each(|(i, chunk)| kernel(i, chunk));
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn run(tasks: usize, task: impl Fn(usize) + Sync) {
         return (0..tasks).for_each(task);
     }
     stay_awake();
-    (0..tasks).into_par_iter().for_each(&task);
+    // One at a time, so that no thread keeps the last ones to itself.
+    (0..tasks).into_par_iter().with_max_len(1).for_each(&task);
 }
 
 /// The results of both tasks, of which another thread may do the second if they are `worth` handing over.

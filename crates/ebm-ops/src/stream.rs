@@ -109,7 +109,7 @@ pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number>
         if n <= CHUNK {
             places.chunks_mut(CHUNK).enumerate().for_each(fill);
         } else {
-            places.par_chunks_mut(CHUNK).enumerate().for_each(fill);
+            places.par_chunks_mut(CHUNK).enumerate().with_max_len(1).for_each(fill);
         }
     });
     // SAFETY: there is room for n numbers, the chunks cover the first n places, and `Fill` writes every place

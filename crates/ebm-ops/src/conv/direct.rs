@@ -22,22 +22,22 @@ mod weight_gradient;
 use super::shape::Shape;
 use correlate::Correlation;
 
-/// `y = x * weight + bias`.
+/// `x * weight + bias`.
 ///
 /// # Panics
 /// If a slice does not have the length that `shape` says.
-pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
-    check(shape, x, weight, y);
-    Correlation::forward(shape).run(x, weight, bias, y);
+pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    check(shape, x.len(), weight.len(), shape.outputs());
+    Correlation::forward(shape).run(x, weight, bias, shape.outputs())
 }
 
-/// The adjoint of [`forward`] in `x`, plus a bias for each channel of `dx`.
+/// The adjoint of [`forward`] in `x`, plus a bias for each of its channels.
 ///
 /// # Panics
 /// If a slice does not have the length that `shape` says.
-pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32], bias: Option<&[f32]>, dx: &mut [f32]) {
-    check(shape, dx, weight, dy);
-    Correlation::adjoint(shape).run(dy, weight, bias, dx);
+pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    check(shape, shape.inputs(), weight.len(), dy.len());
+    Correlation::adjoint(shape).run(dy, weight, bias, shape.inputs())
 }
 
 /// The adjoint of [`forward`] in `weight`.
@@ -45,13 +45,13 @@ pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32], bias: Option
 /// # Panics
 /// If a slice does not have the length that `shape` says.
 pub(crate) fn weight_grad(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
-    check(shape, x, dw, dy);
+    check(shape, x.len(), dw.len(), dy.len());
     weight_gradient::run(shape, x, dy, dw);
 }
 
-fn check(shape: &Shape, x: &[f32], weight: &[f32], y: &[f32]) {
+fn check(shape: &Shape, x: usize, weight: usize, y: usize) {
     let expected = [shape.inputs(), shape.weights(), shape.outputs()];
-    assert_eq!([x.len(), weight.len(), y.len()], expected, "lengths, found and expected, for {shape:?}");
+    assert_eq!([x, weight, y], expected, "lengths, found and expected, for {shape:?}");
 }
 
 /// How many images one task takes: always the same, so that the number of threads changes nothing.

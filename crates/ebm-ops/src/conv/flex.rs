@@ -82,11 +82,10 @@ fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometr
     let shape = Shape::new(x.shape().dims(), weight.shape().dims(), geometry);
     let (x, weight, bias) = (buffer::contiguous(x), buffer::contiguous(weight), bias.map(buffer::contiguous));
     let (x, weight, bias) = (x.storage(), weight.storage(), bias.as_ref().map(|bias| bias.storage()));
-    let mut y = vec![0.0; shape.outputs()];
-    match fast(&shape) {
-        Some(fast) => winograd::forward(&fast, x, weight, bias, &mut y),
-        None => direct::forward(&shape, x, weight, bias, &mut y),
-    }
+    let y = match fast(&shape) {
+        Some(fast) => winograd::forward(&fast, x, weight, bias),
+        None => direct::forward(&shape, x, weight, bias),
+    };
     buffer::tensor(y, [shape.batch, shape.out_channels, shape.out_height(), shape.out_width()])
 }
 
@@ -106,11 +105,10 @@ fn spread(
     let shape = Shape::new(dimensions, weight.shape().dims(), geometry);
     let (y, weight, bias) = (buffer::contiguous(y), buffer::contiguous(weight), bias.map(buffer::contiguous));
     let (y, weight, bias) = (y.storage(), weight.storage(), bias.as_ref().map(|bias| bias.storage()));
-    let mut x = vec![0.0; shape.inputs()];
-    match fast(&shape).filter(|_| bias.is_none()) {
-        Some(fast) => winograd::input_grad(&fast, weight, y, &mut x),
-        None => direct::input_grad(&shape, weight, y, bias, &mut x),
-    }
+    let x = match fast(&shape).filter(|_| bias.is_none()) {
+        Some(fast) => winograd::input_grad(&fast, weight, y),
+        None => direct::input_grad(&shape, weight, y, bias),
+    };
     buffer::tensor(x, dimensions)
 }
 

@@ -33,6 +33,7 @@ use convolve::Convolve;
 use weight_gradient::WeightGradient;
 use weights::Direction;
 
+use crate::buffer;
 use crate::simd::{self, Instructions};
 
 /// The sizes of a convolution with 3×3 taps, stride 1 and a border of one zero.
@@ -50,28 +51,37 @@ pub(crate) struct Shape {
 /// What numbers of channels must be multiples of.
 pub(crate) const CHANNELS: usize = crate::transpose::SIDE;
 
-/// `out = x * weight + bias`: `x` is `[batch, in, height, width]`, `out` `[batch, out, height, width]`.
+/// `x * weight + bias`: `x` is `[batch, in, height, width]`, the result `[batch, out, height, width]`.
 ///
 /// # Panics
 /// If a slice does not have the length that `shape` says, or `shape` is not what [`Shape`] says.
-pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
-    shape.check(x.len(), weight.len(), out.len());
+pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let outputs = shape.pixels() * shape.batch * shape.out_channels;
+    shape.check(x.len(), weight.len(), outputs);
     assert!(
         bias.is_none_or(|bias| bias.len() == shape.out_channels),
         "one bias for each channel of the result"
     );
-    dispatch(shape, Convolve { shape: *shape, direction: Direction::Forward, x, weight, bias, out });
+    let (shape, direction) = (*shape, Direction::Forward);
+    let convolve = |out: &mut [_]| dispatch(&shape, Convolve { shape, direction, x, weight, bias, out });
+    // SAFETY: the convolution writes every pixel of every channel of every image.
+    unsafe { buffer::fresh(outputs, convolve) }
 }
 
-/// The gradient `dx` of a loss in the input, from its gradient `dy` in the result.
+/// The gradient of a loss in the input, from its gradient `dy` in the result.
 ///
 /// # Panics
 /// As [`forward`].
-pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
-    shape.check(dx.len(), weight.len(), dy.len());
+pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
+    let inputs = shape.pixels() * shape.batch * shape.in_channels;
+    shape.check(inputs, weight.len(), dy.len());
     let turned = Shape { in_channels: shape.out_channels, out_channels: shape.in_channels, ..*shape };
     let direction = Direction::Adjoint;
-    dispatch(shape, Convolve { shape: turned, direction, x: dy, weight, bias: None, out: dx });
+    let convolve = |out: &mut [_]| {
+        dispatch(shape, Convolve { shape: turned, direction, x: dy, weight, bias: None, out });
+    };
+    // SAFETY: as in `forward`.
+    unsafe { buffer::fresh(inputs, convolve) }
 }
 
 /// The gradient `dw` of a loss in the weight, from its gradient `dy` in the result.
@@ -135,15 +145,11 @@ mod tests {
         }
 
         fn forward(&self) -> Vec<f32> {
-            let mut out = vec![f32::NAN; self.dy.len()];
-            forward(&self.shape, &self.x, &self.weight, Some(&self.bias), &mut out);
-            out
+            forward(&self.shape, &self.x, &self.weight, Some(&self.bias))
         }
 
         fn input_grad(&self) -> Vec<f32> {
-            let mut dx = vec![f32::NAN; self.x.len()];
-            input_grad(&self.shape, &self.weight, &self.dy, &mut dx);
-            dx
+            input_grad(&self.shape, &self.weight, &self.dy)
         }
 
         fn weight_grad(&self) -> Vec<f32> {
@@ -259,9 +265,11 @@ mod tests {
     /// Panics unless the convolution and the gradient of the weight are right on vectors of `simd`.
     fn check_on<S: pulp::Simd>(simd: S, case: &Case) {
         let (shape, direction) = (case.shape, Direction::Forward);
-        let (mut out, mut dw) = (vec![f32::NAN; case.dy.len()], vec![f32::NAN; case.weight.len()]);
-        let bias = Some(&*case.bias);
-        Convolve { shape, direction, x: &case.x, weight: &case.weight, bias, out: &mut out }.with_simd(simd);
+        let (x, weight, bias) = (&case.x, &case.weight, Some(&*case.bias));
+        let convolve = |out: &mut [_]| Convolve { shape, direction, x, weight, bias, out }.with_simd(simd);
+        // SAFETY: as in `forward`.
+        let out = unsafe { buffer::fresh(case.dy.len(), convolve) };
+        let mut dw = vec![f32::NAN; case.weight.len()];
         WeightGradient { shape, x: &case.x, dy: &case.dy, dw: &mut dw }.with_simd(simd);
         let [exact, _, exact_dw] = case.exact();
         let errors = [error(&out, &exact), error(&dw, &exact_dw)];
@@ -284,6 +292,6 @@ mod tests {
     #[should_panic(expected = "lengths of input and weight")]
     fn a_slice_of_a_wrong_length_is_refused() {
         let case = Case::new(1, [8, 8], [4, 4]);
-        forward(&case.shape, &case.x[1..], &case.weight, None, &mut vec![0.0; case.dy.len()]);
+        forward(&case.shape, &case.x[1..], &case.weight, None);
     }
 }

@@ -1,5 +1,7 @@
 //! A convolution, or its adjoint in the image, as products of windows with weights.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -8,7 +10,7 @@ use super::pass::Pass;
 use super::scratch::Scratch;
 use super::tile::Window;
 use super::{Shape, images_per_task};
-use crate::simd;
+use crate::{buffer, parallel, simd};
 
 /// Elements of a weight below which a second thread costs more than it brings.
 const GRAIN: usize = 8 * 1024;
@@ -127,10 +129,10 @@ impl Correlation {
         Self { channels, filters, places, padded, pixels, passes, weight_strides }
     }
 
-    /// Writes `out`, `[batch, filters, pixels]`, from `images`, `[batch, channels, pixels]`.
-    pub fn run(&self, images: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
-        if out.is_empty() {
-            return;
+    /// The `outputs` numbers of `[batch, filters, pixels]` from `images`, `[batch, channels, pixels]`.
+    pub fn run(&self, images: &[f32], weight: &[f32], bias: Option<&[f32]>, outputs: usize) -> Vec<f32> {
+        if outputs == 0 {
+            return Vec::new();
         }
         let arch = simd::arch();
         let lanes = simd::lanes(arch);
@@ -144,9 +146,9 @@ impl Correlation {
             start[..self.filters].copy_from_slice(bias);
         }
         let (image, result) = (self.channels * self.places.len(), self.filters * self.pixels);
-        let per_task = images_per_task(out.len() / result);
-        let tasks = out.par_chunks_mut(per_task * result).enumerate();
-        tasks.for_each(|(task, out)| {
+        let per_task = images_per_task(outputs / result);
+        parallel::stay_awake();
+        let task = |(task, out): (usize, &mut [MaybeUninit<f32>])| {
             let first = task * per_task * image;
             let images = &images[first..first + out.len() / result * image];
             let mut padded = Scratch::take(self.padded);
@@ -154,7 +156,12 @@ impl Correlation {
             let (padded, pixels) = (&mut padded[..], &mut pixels[..]);
             let (packed, start) = (&packed[..], &start[..]);
             arch.dispatch(Task { correlation: self, images, packed, start, padded, pixels, out });
-        });
+        };
+        let write = |out: &mut [_]| {
+            out.par_chunks_mut(per_task * result).enumerate().with_max_len(1).for_each(task);
+        };
+        // SAFETY: the chunks are all of it, and a task writes every pixel of every filter of its images.
+        unsafe { buffer::fresh(outputs, write) }
     }
 
     /// Whether the lanes are numbers of a window, and not filters, because there are few of these.
@@ -206,7 +213,7 @@ struct Task<'a> {
     start: &'a [f32],
     padded: &'a mut [f32],
     pixels: &'a mut [f32],
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
 }
 
 impl WithSimd for Task<'_> {

@@ -1,5 +1,7 @@
 //! Between planes of one channel each and pixels that hold their channels side by side.
 
+use std::mem::MaybeUninit;
+
 use pulp::Simd;
 
 /// Channels, and pixels, that are transposed at a time.
@@ -48,19 +50,25 @@ pub(super) fn gather<S: Simd>(simd: S, planes: &[f32], channels: usize, places: 
 /// # Panics
 /// If `pixels` or `planes` is too short.
 #[inline(always)]
-pub(super) fn scatter<S: Simd>(simd: S, source: &[f32], stride: usize, channels: usize, planes: &mut [f32]) {
+pub(super) fn scatter<S: Simd>(
+    simd: S,
+    source: &[f32],
+    stride: usize,
+    channels: usize,
+    planes: &mut [MaybeUninit<f32>],
+) {
     let pixels = planes.len() / channels;
     assert_eq!(planes.len(), channels * pixels, "planes of {channels} channels and {pixels} pixels");
     assert!(channels <= stride && pixels * stride <= source.len(), "{pixels} pixels, {stride} apart");
     if channels < SIDE || pixels < SIDE {
         for (c, plane) in planes.chunks_exact_mut(pixels).enumerate() {
             for (x, pixel) in plane.iter_mut().zip(source.chunks_exact(stride)) {
-                *x = pixel[c];
+                *x = MaybeUninit::new(pixel[c]);
             }
         }
         return;
     }
-    let (squares, from, to) = (Squares::new(simd), source.as_ptr(), planes.as_mut_ptr());
+    let (squares, from, to) = (Squares::new(simd), source.as_ptr(), planes.as_mut_ptr().cast::<f32>());
     each_square(
         channels,
         pixels,
@@ -170,6 +178,7 @@ unsafe fn transpose_in_registers(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buffer;
     use crate::simd::{self, Instructions};
 
     struct Check;
@@ -199,9 +208,9 @@ mod tests {
                 let expected = if 2 <= i && c < channels { (c * pixels + p) as f32 } else { -1.0 };
                 assert_eq!(*x, expected, "{channels} channels of {pixels} pixels at {i}");
             }
-            let mut back = vec![-1.0; planes.len()];
-            scatter(simd, &spread[2..], stride, channels, &mut back);
-            assert_eq!(back, planes);
+            let scatter = |back: &mut [_]| scatter(simd, &spread[2..], stride, channels, back);
+            // SAFETY: every pixel of every channel is written.
+            assert_eq!(unsafe { buffer::fresh(planes.len(), scatter) }, planes);
         }
     }
 }

@@ -38,11 +38,9 @@ fn triples([a, b, c]: [usize; 3]) -> impl Iterator<Item = (usize, usize, usize)>
 /// The three results for one shape, from noise of its own.
 fn results(shape: &Shape) -> [Vec<f32>; 3] {
     let [x, w, y, bias] = data(shape);
-    let mut found = [shape.outputs(), shape.inputs(), shape.weights()].map(|n| vec![f32::NAN; n]);
-    forward(shape, &x, &w, Some(&bias), &mut found[0]);
-    input_grad(shape, &w, &y, None, &mut found[1]);
-    weight_grad(shape, &x, &y, &mut found[2]);
-    found
+    let mut dw = vec![f32::NAN; shape.weights()];
+    weight_grad(shape, &x, &y, &mut dw);
+    [forward(shape, &x, &w, Some(&bias)), input_grad(shape, &w, &y, None), dw]
 }
 
 fn data(shape: &Shape) -> [Vec<f32>; 4] {

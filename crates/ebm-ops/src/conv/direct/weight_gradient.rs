@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::outer::{self, Numbers, ROWS};
 use super::scratch::Scratch;
 use super::{Shape, images_per_task, layout, split};
-use crate::simd;
+use crate::{parallel, simd};
 
 /// Elements of a result below which a second thread costs more than it brings.
 const GRAIN: usize = 4 * 1024;
@@ -21,7 +21,8 @@ pub(super) fn run(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let per_task = images_per_task(shape.batch);
     let (image, gradient) = (x.len() / shape.batch, dy.len() / shape.batch);
     let mut sums = Scratch::take(shape.batch.div_ceil(per_task) * plan.sums);
-    sums.par_chunks_mut(plan.sums).enumerate().for_each(|(task, sums)| {
+    parallel::stay_awake();
+    sums.par_chunks_mut(plan.sums).enumerate().with_max_len(1).for_each(|(task, sums)| {
         let images = task * per_task..((task + 1) * per_task).min(shape.batch);
         let x = &x[images.start * image..images.end * image];
         let dy = &dy[images.start * gradient..images.end * gradient];

@@ -1,5 +1,7 @@
 //! The convolution of a batch: transform, multiply, transform back, some images at a time.
 
+use std::mem::MaybeUninit;
+
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 
 use super::Shape;
@@ -21,7 +23,8 @@ pub(super) struct Convolve<'a> {
     pub x: &'a [f32],
     pub weight: &'a [f32],
     pub bias: Option<&'a [f32]>,
-    pub out: &'a mut [f32],
+    /// All of it will be written.
+    pub out: &'a mut [MaybeUninit<f32>],
 }
 
 impl WithSimd for Convolve<'_> {
@@ -118,7 +121,7 @@ struct Task<'a, S> {
     transformed: &'a [f32],
     bias: Option<&'a [f32]>,
     x: &'a [f32],
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
     memory: [usize; 5],
     scratch: &'a mut [f32],
 }

@@ -1,5 +1,7 @@
 //! Groups of tiles of a batch of images `[image, channel, height, width]`, as matrices and back.
 
+use std::mem::MaybeUninit;
+
 use pulp::Simd;
 
 use super::tiles::{self, Matrices, Pane};
@@ -132,7 +134,7 @@ impl<'a> Images<'a> {
         products: &[f32],
         bias: Option<&[f32]>,
         pane: &mut [f32],
-        images: &mut [f32],
+        images: &mut [MaybeUninit<f32>],
     ) {
         let (shape, matrices) = (self.pane(group), self.matrices(group));
         let view = self.window.view(&group.rows);
@@ -158,11 +160,11 @@ impl<'a> Images<'a> {
 
     /// Copies a pane back into the pixels of a block of channels.
     #[inline(always)]
-    fn scatter<S: Simd>(&self, simd: S, view: View, pane: &[f32], images: &mut [f32]) {
+    fn scatter<S: Simd>(&self, simd: S, view: View, pane: &[f32], images: &mut [MaybeUninit<f32>]) {
         let (planes, places) = self.check(view, images.len(), pane.len());
         // SAFETY: as in `gather`.
         unsafe {
-            let (from, to) = (pane.as_ptr().add(view.origin), images.as_mut_ptr().add(view.first));
+            let (from, to) = (pane.as_ptr().add(view.origin), images.as_mut_ptr().add(view.first).cast());
             let place = |p: usize| *places.get_unchecked(p) as usize;
             transpose::scatter(simd, self.window.block, (from, place), (to, planes));
         }

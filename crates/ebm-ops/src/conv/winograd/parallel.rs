@@ -2,14 +2,17 @@
 
 use rayon::prelude::*;
 
-/// Runs `task(i, chunk i)` for every chunk of `size` floats of `data`.
+use crate::parallel;
+
+/// Runs `task(i, chunk i)` for every chunk of `size` elements of `data`.
 ///
 /// Where there is one thread or one chunk, everything runs here, in order, without a word to the pool.
-pub(super) fn for_each(data: &mut [f32], size: usize, task: impl Fn(usize, &mut [f32]) + Sync) {
+pub(super) fn for_each<T: Send>(data: &mut [T], size: usize, task: impl Fn(usize, &mut [T]) + Sync) {
     if rayon::current_num_threads() == 1 || data.len() <= size {
         return data.chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
     }
-    data.par_chunks_mut(size).enumerate().for_each(|(i, chunk)| task(i, chunk));
+    parallel::stay_awake();
+    data.par_chunks_mut(size).enumerate().with_max_len(1).for_each(|(i, chunk)| task(i, chunk));
 }
 
 /// Into how many equal parts of at most `most` to cut `items`, so that all threads have as many.
