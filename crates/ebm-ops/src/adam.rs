@@ -187,11 +187,10 @@ mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
     use burn::tensor::DType;
     use pulp::{Simd, WithSimd};
-    use rayon::prelude::*;
 
     use super::{AdamOps, AdamStep, Factors, plain};
-    use crate::buffer::{self, CHUNK, GRAIN};
-    use crate::simd;
+    use crate::buffer::{self, GRAIN};
+    use crate::{parallel, simd};
 
     impl AdamOps for Flex {
         fn adam(
@@ -214,10 +213,10 @@ mod flex {
             // Copies what somebody else holds too.
             let [parameter, first, second, average] =
                 state.each_mut().map(|tensor| tensor.storage_mut::<f32>());
-            let chunks = parameter.par_chunks_mut(CHUNK).zip(gradient.storage::<f32>().par_chunks(CHUNK));
-            let moments = first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK));
-            let chunks = chunks.zip(moments).zip(average.par_chunks_mut(CHUNK)).with_min_len(GRAIN / CHUNK);
-            chunks.for_each(|(((parameter, gradient), (first, second)), average)| {
+            let chunks = parameter.chunks_mut(GRAIN).zip(gradient.storage::<f32>().chunks(GRAIN));
+            let moments = first.chunks_mut(GRAIN).zip(second.chunks_mut(GRAIN));
+            let chunks = chunks.zip(moments).zip(average.chunks_mut(GRAIN));
+            parallel::each(chunks, |_, (((parameter, gradient), (first, second)), average)| {
                 let factors = &factors;
                 arch.dispatch(Chunk { parameter, gradient, first, second, average, factors });
             });

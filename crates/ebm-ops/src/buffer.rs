@@ -4,7 +4,6 @@ use std::mem::MaybeUninit;
 
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
-use rayon::prelude::*;
 
 use crate::parallel;
 use crate::slot::{Slot, Written};
@@ -67,24 +66,27 @@ pub(crate) fn update_with<T: Send>(
     let mut x = contiguous(x);
     let chunks = x.layout().num_elements().div_ceil(length);
     assert_eq!(side.len().div_ceil(share), chunks, "one chunk beside for each chunk of the tensor");
-    let grain = grain(chunks, length);
-    let whole = |i: usize, slot: Slot<'_>, side: &mut [T]| {
-        slot.by(length, |_, slot| kernel(i, slot, side));
+    let grain = grain(length);
+    // A task takes a few chunks in a row.
+    let task = |task: usize, slot: Slot<'_>, side: &mut [T]| {
+        let mut sides = side.chunks_mut(share);
+        slot.by(length, |i, slot| {
+            let side = sides.next().expect("one chunk beside for each chunk of the tensor");
+            kernel(task * grain + i, slot, side)
+        });
     };
+    let sides = side.chunks_mut(grain * share);
     if let Some(values) = x.try_storage_mut::<f32>() {
-        let chunks = values.par_chunks_mut(length).zip(side.par_chunks_mut(share));
-        let chunks = chunks.enumerate().with_min_len(grain).with_max_len(grain);
-        chunks.for_each(|(i, (chunk, side))| whole(i, chunk.into(), side));
+        let chunks = values.chunks_mut(grain * length).zip(sides);
+        parallel::each(chunks, |i, (chunk, side)| task(i, chunk.into(), side));
         return x;
     }
     let source = x.storage::<f32>();
     let mut values = Vec::with_capacity(source.len());
-    let chunks = values.spare_capacity_mut()[..source.len()].par_chunks_mut(length);
-    let chunks = chunks.zip(source.par_chunks(length)).zip(side.par_chunks_mut(share));
-    chunks.enumerate().with_min_len(grain).with_max_len(grain).for_each(|(i, ((chunk, source), side))| {
-        whole(i, Slot::between(source, chunk), side);
-    });
-    // SAFETY: the vector has room for the elements of `source`, and the loop above wrote each of them: `by` has
+    let chunks = values.spare_capacity_mut()[..source.len()].chunks_mut(grain * length);
+    let chunks = chunks.zip(source.chunks(grain * length)).zip(sides);
+    parallel::each(chunks, |i, ((chunk, source), side)| task(i, Slot::between(source, chunk), side));
+    // SAFETY: the vector has room for the elements of `source`, and the tasks wrote each of them: `by` has
     // seen that, the chunks of both cover both, and the assertion above says that `side` does not end the loop early.
     unsafe { values.set_len(source.len()) };
     tensor(values, x.layout().shape().clone())
@@ -98,9 +100,10 @@ pub(crate) fn fill<T: Send>(
     length: usize,
     kernel: impl Fn(usize, &mut [T]) + Sync,
 ) {
-    let grain = grain(side.len().div_ceil(share), length);
-    let chunks = side.par_chunks_mut(share).enumerate().with_min_len(grain).with_max_len(grain);
-    chunks.for_each(|(i, chunk)| kernel(i, chunk));
+    let grain = grain(length);
+    parallel::each(side.chunks_mut(grain * share), |task, side| {
+        side.chunks_mut(share).enumerate().for_each(|(i, chunk)| kernel(task * grain + i, chunk));
+    });
 }
 
 /// Rows of `dim` elements that make up a chunk, of which the whole has one at least.
@@ -108,14 +111,10 @@ pub(crate) fn rows_together(dim: usize) -> usize {
     (CHUNK / dim.max(1)).max(1)
 }
 
-/// How many chunks of `length` elements a thread takes at once, where there are `chunks`.
-fn grain(chunks: usize, length: usize) -> usize {
+/// How many chunks of `length` elements a thread takes at once.
+fn grain(length: usize) -> usize {
     let grain = if parallel::ready() { READY } else { GRAIN };
-    let grain = (grain / length).max(1);
-    if grain < chunks {
-        parallel::stay_awake();
-    }
-    grain
+    (grain / length.max(1)).max(1)
 }
 
 /// [`update_with`] in chunks of [`CHUNK`] elements and nothing beside them.

@@ -1,12 +1,12 @@
 //! All randomness of the workspace.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use crate::cube;
 use crate::normal;
+use crate::parallel;
 use crate::philox::philox4x32;
 use crate::stream::{self, Law, Normals, Signs, Uniforms, Words};
 
@@ -175,7 +175,7 @@ impl Noise {
     ) -> Vec<T> {
         let (key, [low, high]) = (self.key, split(self.advance()));
         let mut out = vec![T::default(); n];
-        let fill = |(task, chunk): (usize, &mut [T])| {
+        let fill = |task: usize, chunk: &mut [T]| {
             let first = (task * CHUNK / 4) as u64;
             for (block, four) in (first..).zip(chunk.chunks_mut(4)) {
                 let [b0, b1] = split(block);
@@ -183,11 +183,7 @@ impl Noise {
                 four.copy_from_slice(&values[..four.len()]);
             }
         };
-        if n <= CHUNK {
-            out.chunks_mut(CHUNK).enumerate().for_each(fill);
-        } else {
-            out.par_chunks_mut(CHUNK).enumerate().for_each(fill);
-        }
+        parallel::each(out.chunks_mut(CHUNK), fill);
         out
     }
 }

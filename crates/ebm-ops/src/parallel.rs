@@ -1,10 +1,8 @@
 //! Short tasks on all threads of the current pool, with little time lost between them.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use rayon::prelude::*;
 
 /// For how long a thread that has run out of tasks looks for others before it goes to sleep.
 ///
@@ -33,18 +31,43 @@ pub fn join_threads() -> bool {
 
 /// Runs `task(i)` for every `i` below `tasks`.
 ///
+/// Each thread begins with a range of its own, the same whenever there are as many tasks, so that it likely finds in
+/// its cache what it wrote there before; a thread that has done its own helps the others.
 /// Where there is one thread or one task, everything runs here, in order, without a word to the pool.
+///
+/// # Panics
+/// If a task does.
 pub(crate) fn run(tasks: usize, task: impl Fn(usize) + Sync) {
-    let threads = rayon::current_num_threads();
-    if threads == 1 || tasks <= 1 {
+    let threads = rayon::current_num_threads().min(tasks);
+    if threads <= 1 {
         return (0..tasks).for_each(task);
     }
-    stay_awake();
-    // One at a time, so that no thread keeps the last ones to itself.
-    (0..tasks).into_par_iter().with_max_len(1).for_each(&task);
+    let ranges = &Ranges::new(tasks, threads);
+    rayon::scope(|scope| {
+        stay_awake();
+        for _ in 1..threads {
+            scope.spawn(|_| ranges.work(&task));
+        }
+        ranges.work(&task);
+        ranges.wait();
+    });
+    LAST.store(now(), Ordering::Relaxed);
 }
 
-/// The results of both tasks, of which another thread may do the second if they are `worth` handing over.
+/// Runs `task(i, item i)` for every item, as [`run`].
+pub(crate) fn each<T: Send>(items: impl ExactSizeIterator<Item = T>, task: impl Fn(usize, T) + Sync) {
+    if rayon::current_num_threads() == 1 || items.len() <= 1 {
+        return items.enumerate().for_each(|(i, item)| task(i, item));
+    }
+    let items: Vec<_> = items.map(|item| Mutex::new(Some(item))).collect();
+    run(items.len(), |i| {
+        // Another task that panicked does not matter here: nobody holds a lock while it runs.
+        let item = items[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+        task(i, item.expect("every task runs once"));
+    });
+}
+
+/// The results of both tasks, of which another thread may do one if they are `worth` handing over.
 pub(crate) fn both<A: Send, B: Send>(
     worth: bool,
     first: impl FnOnce() -> A + Send,
@@ -53,8 +76,59 @@ pub(crate) fn both<A: Send, B: Send>(
     if !worth || rayon::current_num_threads() == 1 {
         return (first(), second());
     }
-    stay_awake();
-    rayon::join(first, second)
+    let (mut a, mut b) = (None, None);
+    let tasks: [Box<dyn FnOnce() + Send>; 2] =
+        [Box::new(|| a = Some(first())), Box::new(|| b = Some(second()))];
+    each(tasks.into_iter(), |_, task| task());
+    (a.expect("the first task ran"), b.expect("the second task ran"))
+}
+
+/// The numbers of tasks in as many ranges as there are threads, and how many have been done.
+struct Ranges {
+    tasks: usize,
+    /// What is left of each.
+    left: Vec<Padded<AtomicUsize>>,
+    done: Padded<AtomicUsize>,
+}
+
+/// In a cache line of its own, so that threads do not wait for each other's.
+#[repr(align(128))]
+struct Padded<T>(T);
+
+impl Ranges {
+    fn new(tasks: usize, ranges: usize) -> Self {
+        let left = (0..ranges).map(|range| Padded(AtomicUsize::new(range * tasks / ranges)));
+        Self { tasks, left: left.collect(), done: Padded(AtomicUsize::new(0)) }
+    }
+
+    /// Carries out tasks while there are any, from the range of this thread on.
+    fn work(&self, task: &impl Fn(usize)) {
+        let (ranges, own) = (self.left.len(), rayon::current_thread_index().unwrap_or(0));
+        for range in (0..ranges).map(|i| (own + i) % ranges) {
+            let end = (range + 1) * self.tasks / ranges;
+            loop {
+                let i = self.left[range].0.fetch_add(1, Ordering::Relaxed);
+                if end <= i {
+                    break;
+                }
+                task(i);
+                // Those who wait for others look for more than they hear.
+                LAST.store(now(), Ordering::Relaxed);
+                self.done.0.fetch_add(1, Ordering::Release);
+            }
+        }
+    }
+
+    /// Waits awake until every task has been done, though not for ever.
+    fn wait(&self) {
+        let began = now();
+        while self.done.0.load(Ordering::Acquire) < self.tasks {
+            (0..8).for_each(|_| std::hint::spin_loop());
+            if began + (PATIENCE.as_nanos() as u64) < now() {
+                return;
+            }
+        }
+    }
 }
 
 /// Whether others wait for tasks of this thread, so that short ones are worth handing over too.
@@ -104,8 +178,6 @@ fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
 
     #[test]
@@ -119,6 +191,37 @@ mod tests {
                 ran.sort_unstable();
                 assert_eq!(ran, (0..tasks).collect::<Vec<_>>());
             }
+        }
+    }
+
+    #[test]
+    fn every_item_goes_to_its_task_and_both_results_come_back() {
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut data = [0; 25];
+            pool.install(|| each(data.chunks_mut(10), |i, chunk| chunk.iter_mut().for_each(|x| *x += i + 1)));
+            assert_eq!(data, std::array::from_fn(|i| i / 10 + 1));
+            for worth in [false, true] {
+                assert_eq!(pool.install(|| both(worth, || 1, || "two")), (1, "two"));
+            }
+        }
+    }
+
+    #[test]
+    fn tasks_may_hand_out_tasks_and_those_that_panic_are_heard_of() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        let ran = AtomicUsize::new(0);
+        pool.install(|| {
+            run(5, |_| {
+                run(7, |_| {
+                    ran.fetch_add(1, Ordering::Relaxed);
+                });
+            });
+        });
+        assert_eq!(ran.into_inner(), 35);
+        for bad in 0..4 {
+            let panicked = std::panic::catch_unwind(|| pool.install(|| run(4, |i| assert_ne!(i, bad))));
+            assert!(panicked.is_err());
         }
     }
 

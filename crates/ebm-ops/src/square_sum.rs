@@ -51,14 +51,13 @@ fn plain<B: Backend>(sum: FloatTensor<B>, x: FloatTensor<B>) -> FloatTensor<B> {
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
     use burn::tensor::DType;
-    use rayon::prelude::*;
 
     use super::{SquareSumOps, plain};
     use crate::buffer::{self, CHUNK, GRAIN};
     use crate::elementwise::Elementwise;
     use crate::lanes::Lanes;
-    use crate::simd;
     use crate::sums::Sums;
+    use crate::{parallel, simd};
 
     impl SquareSumOps for Flex {
         fn add_square_sum(sum: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -71,7 +70,11 @@ mod flex {
             let total = if x.len() <= GRAIN {
                 x.chunks(CHUNK).map(of).fold(start, |sum, part| sum + part)
             } else {
-                let parts: Vec<f64> = x.par_chunks(CHUNK).with_min_len(GRAIN / CHUNK).map(of).collect();
+                let mut parts = vec![0.0; x.len().div_ceil(CHUNK)];
+                let tasks = x.chunks(GRAIN).zip(parts.chunks_mut(GRAIN / CHUNK));
+                parallel::each(tasks, |_, (x, parts)| {
+                    x.chunks(CHUNK).zip(parts).for_each(|(chunk, part)| *part = of(chunk));
+                });
                 parts.into_iter().fold(start, |sum, part| sum + part)
             };
             buffer::tensor(vec![total as f32], [1])

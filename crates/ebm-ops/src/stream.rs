@@ -4,11 +4,10 @@ use std::mem::MaybeUninit;
 
 use pulp::bytemuck::{self, Pod};
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use crate::cube;
-use crate::{normal, philox, profile, simd};
+use crate::{normal, parallel, philox, profile, simd};
 
 /// Elements that one task fills; a multiple of those that a vector of lanes gives at once.
 const CHUNK: usize = 16 * 1024;
@@ -102,15 +101,10 @@ pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number>
     profile::span("noise", || {
         let draw = &Draw::new(key, draw);
         let places = &mut numbers.spare_capacity_mut()[..n];
-        let fill = |(task, out): (usize, &mut [MaybeUninit<L::Number>])| {
+        let fill = |task: usize, out: &mut [MaybeUninit<L::Number>]| {
             arch.dispatch(Fill::<L> { draw, first: task * CHUNK, out });
         };
-        // To hand one task to another thread takes longer than many a task.
-        if n <= CHUNK {
-            places.chunks_mut(CHUNK).enumerate().for_each(fill);
-        } else {
-            places.par_chunks_mut(CHUNK).enumerate().with_max_len(1).for_each(fill);
-        }
+        parallel::each(places.chunks_mut(CHUNK), fill);
     });
     // SAFETY: there is room for n numbers, the chunks cover the first n places, and `Fill` writes every place
     // of the slice that it is given.

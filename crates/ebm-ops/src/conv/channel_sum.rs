@@ -1,11 +1,9 @@
 //! The sums of the channels of a batch of images.
 
-use rayon::prelude::*;
-
 use crate::elementwise::Elementwise;
 use crate::lanes::Lanes;
-use crate::simd;
 use crate::sums::Sums;
+use crate::{parallel, simd};
 
 /// Elements below which a second thread costs more than it brings.
 const GRAIN: usize = 32 * 1024;
@@ -23,7 +21,12 @@ pub(super) fn channel_sums(images: &[f32], channels: usize, pixels: usize) -> Ve
         let planes = images.chunks_exact(pixels).skip(channel).step_by(channels);
         planes.map(|plane| f64::from(arch.dispatch(Sums::<_, 1, 1>([plane], Plain))[0])).sum::<f64>() as f32
     };
-    (0..channels).into_par_iter().with_min_len((GRAIN / per_channel).max(1)).map(sum).collect()
+    let mut sums = vec![0.0; channels];
+    let grain = (GRAIN / per_channel).max(1);
+    parallel::each(sums.chunks_mut(grain), |task, sums| {
+        sums.iter_mut().enumerate().for_each(|(i, total)| *total = sum(task * grain + i));
+    });
+    sums
 }
 
 /// Σ x.

@@ -20,7 +20,6 @@ mod convolve;
 mod weight_gradient;
 
 mod images;
-mod parallel;
 mod scratch;
 mod tiles;
 mod tiling;

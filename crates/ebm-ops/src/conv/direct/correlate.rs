@@ -3,7 +3,6 @@
 use std::mem::MaybeUninit;
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::layout;
 use super::pass::Pass;
@@ -147,8 +146,7 @@ impl Correlation {
         }
         let (image, result) = (self.channels * self.places.len(), self.filters * self.pixels);
         let per_task = images_per_task(outputs / result);
-        parallel::stay_awake();
-        let task = |(task, out): (usize, &mut [MaybeUninit<f32>])| {
+        let task = |task: usize, out: &mut [MaybeUninit<f32>]| {
             let first = task * per_task * image;
             let images = &images[first..first + out.len() / result * image];
             let mut padded = Scratch::take(self.padded);
@@ -157,9 +155,7 @@ impl Correlation {
             let (packed, start) = (&packed[..], &start[..]);
             arch.dispatch(Task { correlation: self, images, packed, start, padded, pixels, out });
         };
-        let write = |out: &mut [_]| {
-            out.par_chunks_mut(per_task * result).enumerate().with_max_len(1).for_each(task);
-        };
+        let write = |out: &mut [_]| parallel::each(out.chunks_mut(per_task * result), task);
         // SAFETY: the chunks are all of it, and a task writes every pixel of every filter of its images.
         unsafe { buffer::fresh(outputs, write) }
     }
@@ -181,10 +177,12 @@ impl Correlation {
             if part.is_empty() {
                 continue;
             }
-            let blocks = part.par_chunks_mut(length * block).enumerate();
+            // A block at a time where there are large ones, and more where they are small.
             let grain = (GRAIN / (length * block)).max(1);
-            blocks.with_min_len(grain).for_each(|(i, part)| {
-                self.pack_block(pass, weight, i * block, part.len() / length, part);
+            parallel::each(part.chunks_mut(grain * length * block), |first, parts| {
+                for (i, part) in (first * grain..).zip(parts.chunks_mut(length * block)) {
+                    self.pack_block(pass, weight, i * block, part.len() / length, part);
+                }
             });
         }
         packed

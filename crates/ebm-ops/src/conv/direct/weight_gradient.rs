@@ -1,7 +1,6 @@
 //! The gradient of a weight: windows times gradients, summed over the pixels of a batch.
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::outer::{self, Numbers, ROWS};
 use super::scratch::Scratch;
@@ -21,8 +20,7 @@ pub(super) fn run(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let per_task = images_per_task(shape.batch);
     let (image, gradient) = (x.len() / shape.batch, dy.len() / shape.batch);
     let mut sums = Scratch::take(shape.batch.div_ceil(per_task) * plan.sums);
-    parallel::stay_awake();
-    sums.par_chunks_mut(plan.sums).enumerate().with_max_len(1).for_each(|(task, sums)| {
+    parallel::each(sums.chunks_mut(plan.sums), |task, sums| {
         let images = task * per_task..((task + 1) * per_task).min(shape.batch);
         let x = &x[images.start * image..images.end * image];
         let dy = &dy[images.start * gradient..images.end * gradient];
@@ -111,7 +109,7 @@ impl Plan {
     /// Adds the sums of all tasks in their order, and writes them where they belong.
     fn collect(&self, sums: &mut [f32], dw: &mut [f32]) {
         let (total, others) = sums.split_at_mut(self.sums);
-        total.par_chunks_mut(GRAIN).enumerate().for_each(|(i, total)| {
+        parallel::each(total.chunks_mut(GRAIN), |i, total| {
             for other in others.chunks_exact(self.sums) {
                 for (sum, x) in total.iter_mut().zip(&other[i * GRAIN..]) {
                     *sum += x;
@@ -120,9 +118,10 @@ impl Plan {
         });
         let (total, run) = (&*total, self.kernel * self.channels);
         let length = self.channels * self.kernel * self.kernel;
-        let filters = dw.par_chunks_mut(length).enumerate().with_min_len((GRAIN / length).max(1));
-        filters.for_each(|(filter, dw)| {
+        let grain = (GRAIN / length).max(1);
+        parallel::each(dw.chunks_mut(grain * length), |first, dw| {
             for (i, value) in dw.iter_mut().enumerate() {
+                let (filter, i) = (first * grain + i / length, i % length);
                 let (channel, t, s) =
                     (i / self.kernel / self.kernel, i / self.kernel % self.kernel, i % self.kernel);
                 let number = s * self.channels + channel;

@@ -6,11 +6,11 @@ use pulp::{NullaryFnOnce, Simd, WithSimd};
 
 use super::Shape;
 use super::images::Images;
-use super::parallel;
 use super::scratch::{self, cut, whole_lines};
 use super::tiles::POINTS;
 use super::tiling::Tiling;
 use super::weights::{self, Direction, Panels};
+use crate::parallel;
 use crate::product::{Left, Right, Size, Start, Sum, product};
 
 /// Weights below which a second thread costs more than it saves.
@@ -38,7 +38,7 @@ impl WithSimd for Convolve<'_> {
         let outside = Images::new(shape.out_channels, &tiling, 0, S::F32_LANES);
         let panels = Panels::new(shape.in_channels, shape.out_channels, S::F32_LANES);
 
-        let part = shape.batch.div_ceil(parallel::even_parts(shape.batch, tiling.images));
+        let part = shape.batch.div_ceil(even_parts(shape.batch, tiling.images));
         let (read, written) = (part * inside.floats(), part * outside.floats());
         let memory = [
             inside.pane_floats(),
@@ -50,7 +50,7 @@ impl WithSimd for Convolve<'_> {
         scratch::for_call(panels.count() * panels.floats(), |transformed| {
             transform_weights(simd, panels, weight, direction, transformed);
             let transformed = &*transformed;
-            parallel::for_each(out, written, |i, out| {
+            parallel::each(out.chunks_mut(written), |i, out| {
                 let x = &x[i * read..x.len().min((i + 1) * read)];
                 let (inside, outside) = (&inside, &outside);
                 scratch::for_task(memory.map(whole_lines).iter().sum(), |scratch| {
@@ -72,6 +72,11 @@ impl WithSimd for Convolve<'_> {
     }
 }
 
+/// Into how many equal parts of at most `most` to cut `items`, so that all threads have as many.
+fn even_parts(items: usize, most: usize) -> usize {
+    items.div_ceil(most).next_multiple_of(rayon::current_num_threads()).min(items)
+}
+
 /// The transformed weights of all panels.
 fn transform_weights<S: Simd>(
     simd: S,
@@ -82,7 +87,7 @@ fn transform_weights<S: Simd>(
 ) {
     let few = panels.inner * panels.outer < FEW_WEIGHTS;
     let at_a_time = if few { panels.count() } else { 1 };
-    parallel::for_each(out, at_a_time * panels.floats(), |i, out| {
+    parallel::each(out.chunks_mut(at_a_time * panels.floats()), |i, out| {
         for (j, out) in out.chunks_mut(panels.floats()).enumerate() {
             let i = i * at_a_time + j;
             scratch::for_task(panels.taps(), |taps| {
@@ -159,5 +164,17 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
             }
             outside.outputs(simd, &group, products, bias, out_pane, out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_a_multiple_of_the_threads_while_there_are_items() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        let parts = |items, most| pool.install(|| even_parts(items, most));
+        assert_eq!([parts(64, 2), parts(9, 2), parts(3, 8), parts(1, 1)], [32, 8, 3, 1]);
     }
 }

@@ -4,11 +4,11 @@ use pulp::{NullaryFnOnce, Simd, WithSimd};
 
 use super::Shape;
 use super::images::Images;
-use super::parallel;
 use super::scratch::{self, cut, whole_lines};
 use super::tiles::POINTS;
 use super::tiling::Tiling;
 use super::weights::{self, Panels, TAPS};
+use crate::parallel;
 use crate::product::{Left, Right, Size, Start, Sum, product};
 
 /// Most parts of a batch that are summed apart. It limits the threads, and not they it: the result is the same
@@ -48,7 +48,7 @@ impl WithSimd for WeightGradient<'_> {
             outside.pane_floats(),
         ];
         scratch::for_call(shape.batch.div_ceil(part) * whole, |sums| {
-            parallel::for_each(sums, whole, |i, sums| {
+            parallel::each(sums.chunks_mut(whole), |i, sums| {
                 let x = &x[i * read..x.len().min((i + 1) * read)];
                 let dy = &dy[i * read_gradient..dy.len().min((i + 1) * read_gradient)];
                 let (inside, outside) = (&inside, &outside);
@@ -57,7 +57,7 @@ impl WithSimd for WeightGradient<'_> {
                 });
             });
             let sums = &*sums;
-            parallel::for_each(dw, panels.width * panels.inner * TAPS, |i, dw| {
+            parallel::each(dw.chunks_mut(panels.width * panels.inner * TAPS), |i, dw| {
                 scratch::for_task(panels.floats() + panels.taps(), |scratch| {
                     simd.vectorize(TransformBack { simd, panels, i, sums, scratch, dw });
                 });
