@@ -209,9 +209,9 @@ mod tests {
 
     #[test]
     fn tasks_may_hand_out_tasks_and_those_that_panic_are_heard_of() {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        let pool = || rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         let ran = AtomicUsize::new(0);
-        pool.install(|| {
+        pool().install(|| {
             run(5, |_| {
                 run(7, |_| {
                     ran.fetch_add(1, Ordering::Relaxed);
@@ -220,7 +220,7 @@ mod tests {
         });
         assert_eq!(ran.into_inner(), 35);
         for bad in 0..4 {
-            let panicked = std::panic::catch_unwind(|| pool.install(|| run(4, |i| assert_ne!(i, bad))));
+            let panicked = std::panic::catch_unwind(|| pool().install(|| run(4, |i| assert_ne!(i, bad))));
             assert!(panicked.is_err());
         }
     }

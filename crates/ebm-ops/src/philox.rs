@@ -34,8 +34,8 @@ pub(crate) fn round_keys(key: [u32; 2]) -> [[u32; 2]; ROUNDS] {
 
 /// The words of `N` times as many consecutive blocks as there are lanes, from `first` on, of one draw.
 ///
-/// Word w of a block is a lane of vector w of its set; which lane, [`order`] says.   A block's counter is its number
-/// and `draw`, low halves first.   A second set fills the time that the products of the first take.
+/// Word w of a block is a lane of vector w of its set; which lane, [`order`] says. A block's counter is its number
+/// and `draw`, low halves first. A second set fills the time that the products of the first take.
 #[inline(always)]
 pub(crate) fn blocks<S: Simd, const N: usize>(
     simd: S,

@@ -2,7 +2,7 @@
 //!
 //! The instruction multiplies the low halves of its lanes and looks at nothing else, so a counter's words may live in
 //! low halves with anything above them: a product's low half is the next round's word as it is, and its high half
-//! after one shift.   To take the halves of all lanes apart and to put them together costs as much again.
+//! after one shift. To take the halves of all lanes apart and to put them together costs as much again.
 
 use std::any::Any;
 

@@ -145,7 +145,7 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
             assert!(panels.count() * panels.floats() <= transformed.len());
             for point in 0..POINTS {
                 for i in 0..panels.count() {
-                    let size = Size { rows: a.tiles, depth: panels.inner, columns: panels.used(i) };
+                    let size = Size { rows: a.tiles(point), depth: panels.inner, columns: panels.used(i) };
                     // SAFETY: matrix `point` of inputs and products and the same of panel `i` are in bounds, as
                     // asserted, and have the strides and sizes given here; the three slices do not overlap.
                     unsafe {

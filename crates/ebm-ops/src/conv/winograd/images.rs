@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use pulp::Simd;
 
-use super::tiles::{self, Matrices, Pane};
+use super::tiles::{self, Matrices, Pane, Place};
 use super::tiling::{Group, Tiling, View, Window};
 use crate::transpose::{self, Planes, SIDE};
 
@@ -19,9 +19,8 @@ pub(super) struct Images<'a> {
 struct Block {
     /// Its first pixel in the images.
     plane: usize,
-    /// The index of its first tile in each matrix.
-    tile: usize,
-    channel: usize,
+    /// Its place in the matrices.
+    place: Place,
 }
 
 impl<'a> Images<'a> {
@@ -46,13 +45,15 @@ impl<'a> Images<'a> {
     }
 
     pub fn matrices(&self, group: &Group) -> Matrices {
-        let tiles = group.images.len() * group.rows.len() * self.tiling.columns;
-        Matrices { tiles, channels: self.channels }
+        let Tiling { rows, columns, .. } = *self.tiling;
+        let images = group.images.len();
+        Matrices { images, rows: rows.part(&group.rows), columns, channels: self.channels }
     }
 
     /// Floats of the matrices of the largest group.
     pub fn matrices_floats(&self) -> usize {
-        Matrices { tiles: self.tiling.most_tiles(), channels: self.channels }.floats()
+        let Tiling { rows, columns, strip, images, .. } = *self.tiling;
+        Matrices { images, rows: rows.part(&(0..strip)), columns, channels: self.channels }.floats()
     }
 
     fn pixels(&self) -> usize {
@@ -61,27 +62,18 @@ impl<'a> Images<'a> {
 
     fn pane(&self, group: &Group) -> Pane {
         let Window { stride, block, .. } = self.window;
-        Pane { stride, rows: group.rows.len(), columns: self.tiling.columns, block }
-    }
-
-    /// Makes the border of `pane` zero; what lies inside is overwritten for every image of the group.
-    ///
-    /// Groups of whole images all have the same border, so the first of a task is enough.
-    fn clear(&self, group: &Group, pane: &mut [f32]) {
-        if group.images.start == 0 || self.tiling.strip < self.tiling.rows {
-            pane.fill(0.0);
-        }
+        let Tiling { rows, columns, .. } = *self.tiling;
+        Pane { stride, rows: rows.part(&group.rows), columns, block }
     }
 
     /// The blocks of channels of all images of the group.
     fn blocks(&self, group: &Group) -> impl Iterator<Item = Block> + use<> {
         let (channels, step) = (self.channels, self.window.block);
         let (floats, pixels) = (self.floats(), self.pixels());
-        let tiles = group.rows.len() * self.tiling.columns;
         group.images.clone().enumerate().flat_map(move |(i, image)| {
-            (0..channels).step_by(step).map(move |channel| {
-                let plane = image * floats + channel * pixels;
-                Block { plane, tile: i * tiles * channels + channel, channel }
+            (0..channels).step_by(step).map(move |channel| Block {
+                plane: image * floats + channel * pixels,
+                place: Place { image: i, channel },
             })
         })
     }
@@ -99,10 +91,11 @@ impl<'a> Images<'a> {
     ) {
         let (shape, matrices) = (self.pane(group), self.matrices(group));
         let view = self.window.view(&group.rows);
-        self.clear(group, pane);
+        // What lies inside of the border is overwritten for every block of the group.
+        self.window.clear(&group.rows, pane);
         for block in self.blocks(group) {
             self.gather(simd, view, &images[block.plane..], pane);
-            tiles::inputs(simd, shape, pane, line, matrices, block.tile, out);
+            tiles::inputs(simd, shape, pane, line, matrices, block.place, out);
         }
     }
 
@@ -118,10 +111,11 @@ impl<'a> Images<'a> {
     ) {
         let (shape, matrices) = (self.pane(group), self.matrices(group));
         let view = self.window.view(&group.rows);
-        self.clear(group, pane);
+        // What lies inside of the border is overwritten for every block of the group.
+        self.window.clear(&group.rows, pane);
         for block in self.blocks(group) {
             self.gather(simd, view, &images[block.plane..], pane);
-            tiles::output_gradients(simd, shape, pane, matrices, block.tile, out);
+            tiles::output_gradients(simd, shape, pane, matrices, block.place, out);
         }
     }
 
@@ -139,8 +133,8 @@ impl<'a> Images<'a> {
         let (shape, matrices) = (self.pane(group), self.matrices(group));
         let view = self.window.view(&group.rows);
         for block in self.blocks(group) {
-            let bias = bias.map(|bias| &bias[block.channel..block.channel + shape.block]);
-            tiles::outputs(simd, matrices, block.tile, products, bias, shape, pane);
+            let bias = bias.map(|bias| &bias[block.place.channel..][..shape.block]);
+            tiles::outputs(simd, matrices, block.place, products, bias, shape, pane);
             self.scatter(simd, view, pane, &mut images[block.plane..]);
         }
     }

@@ -3,37 +3,67 @@
 use pulp::Simd;
 
 use super::scratch::LINE;
-use super::transform;
+use super::tiling::Side;
+use super::transform::{self, LINE_POINTS, points};
 
 /// Points of the transform of a tile.
-pub(super) const POINTS: usize = 36;
+pub(super) const POINTS: usize = LINE_POINTS * LINE_POINTS;
 
 /// A window of some rows of tiles that holds `block` channels of each pixel side by side.
 #[derive(Clone, Copy)]
 pub(super) struct Pane {
     /// Pixels from one row to the next.
     pub stride: usize,
-    pub rows: usize,
-    pub columns: usize,
+    pub rows: Side,
+    pub columns: Side,
     pub block: usize,
 }
 
-/// The 36 matrices `[tile, channel]` of a group of tiles.
+/// The 36 matrices `[tile, channel]` of a group of tiles; a matrix has the tiles that have its point.
 #[derive(Clone, Copy)]
 pub(super) struct Matrices {
-    pub tiles: usize,
+    pub images: usize,
+    /// Of each image.
+    pub rows: Side,
+    pub columns: Side,
     pub channels: usize,
 }
 
+/// Where a block of channels of an image begins in the matrices.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The number of the image in the group.
+    pub image: usize,
+    pub channel: usize,
+}
+
 impl Matrices {
-    /// Floats from one matrix to the next: a cache line more than it holds, because a power of two would
-    /// map all 36 onto the same few lines of the cache.
+    /// Rows of the matrix of a point.
+    pub fn tiles(self, point: usize) -> usize {
+        self.images * self.rows.with(point / LINE_POINTS) * self.columns.with(point % LINE_POINTS)
+    }
+
+    /// Floats from one matrix to the next: a cache line more than the largest one holds, because a power of two
+    /// would map all 36 onto the same few lines of the cache.
     pub fn stride(self) -> usize {
-        self.tiles * self.channels + LINE
+        self.images * self.rows.tiles * self.columns.tiles * self.channels + LINE
     }
 
     pub fn floats(self) -> usize {
         POINTS * self.stride()
+    }
+
+    /// Where point `(i, j)` of a tile is, in floats.
+    #[inline(always)]
+    fn at(self, Place { image, channel }: Place, [row, column]: [usize; 2], [i, j]: [usize; 2]) -> usize {
+        let tile = (image * self.rows.with(i) + row) * self.columns.with(j) + column;
+        (LINE_POINTS * i + j) * self.stride() + tile * self.channels + channel
+    }
+
+    /// Panics unless a block of channels at `place` is in the matrices of a pane, and these in `floats`.
+    fn check(self, pane: Pane, place: Place, floats: usize) {
+        assert!((self.rows, self.columns) == (pane.rows, pane.columns) && self.floats() <= floats);
+        assert!(place.image < self.images && place.channel + pane.block <= self.channels);
     }
 }
 
@@ -57,8 +87,7 @@ unsafe fn store<S: Simd>(_: S, data: *mut f32, offset: usize, vector: S::f32s) {
     unsafe { data.add(offset).cast::<S::f32s>().write_unaligned(vector) };
 }
 
-/// `Bᵀ d B` of each tile of a pane whose margin is one pixel, into the matrices from `first` on,
-/// an index of the first matrix.
+/// `Bᵀ d B` of each tile of a pane whose margin is one pixel, into the matrices.
 ///
 /// `line` is working memory for `6 · stride` vectors: columns are transformed once for both tiles they are in.
 #[inline(always)]
@@ -68,37 +97,89 @@ pub(super) fn inputs<S: Simd>(
     window: &[f32],
     line: &mut [f32],
     matrices: Matrices,
-    first: usize,
+    place: Place,
     out: &mut [f32],
 ) {
     let Pane { stride, rows, columns, block } = pane;
     let lanes = S::F32_LANES;
-    assert!((4 * rows + 2) * stride * block <= window.len() && 6 * stride * lanes <= line.len());
-    assert!(4 * columns + 2 <= stride && block.is_multiple_of(lanes));
-    assert!(first + (rows * columns - 1) * matrices.channels + block <= matrices.tiles * matrices.channels);
-    assert!(matrices.floats() <= out.len());
+    assert!(
+        (rows.outputs() + 2) * stride * block <= window.len() && LINE_POINTS * stride * lanes <= line.len()
+    );
+    assert!(columns.outputs() + 2 <= stride && block.is_multiple_of(lanes));
+    matrices.check(pane, place, out.len());
     let (window, line, out) = (window.as_ptr(), line.as_mut_ptr(), out.as_mut_ptr());
     for lane in (0..block).step_by(lanes) {
-        for row in 0..rows {
-            // SAFETY: rows of pixels up to `4 · rows + 1` and columns below `stride` of the window, below
-            // `6 · stride` vectors of the line, and the tile's place in each matrix: all asserted above.
+        let place = Place { channel: place.channel + lane, ..place };
+        for row in 0..rows.tiles {
+            // SAFETY: pixels of the rows that the tiles cover and two more, below `stride`, `6 · stride` vectors of
+            // the line, and the tile's place in each matrix that it has a point of: all asserted above.
             unsafe {
-                for column in 0..stride {
-                    let at = |i: usize| load(simd, window, ((4 * row + i) * stride + column) * block + lane);
-                    let d = transform::input(simd, [at(0), at(1), at(2), at(3), at(4), at(5)]);
-                    for (i, &value) in d.iter().enumerate() {
-                        store(simd, line, (i * stride + column) * lanes, value);
-                    }
+                let window = window.add(rows.start(row) * stride * block + lane);
+                let inputs = Inputs { simd, pane, window, line, matrices, place, row, out };
+                if rows.is_short(row) { inputs.row::<true>() } else { inputs.row::<false>() }
+            }
+        }
+    }
+}
+
+/// The inputs of a row of tiles, for one vector of channels.
+#[derive(Clone, Copy)]
+struct Inputs<S> {
+    simd: S,
+    pane: Pane,
+    /// The first pixel of the row, within the margin.
+    window: *const f32,
+    line: *mut f32,
+    matrices: Matrices,
+    place: Place,
+    row: usize,
+    out: *mut f32,
+}
+
+impl<S: Simd> Inputs<S> {
+    /// # Safety
+    /// The pixels of the row with their margin, `6 · stride` vectors of the line, and the places of the tiles in the
+    /// matrices must be in bounds; the row is `SHORT` or is not.
+    #[inline(always)]
+    unsafe fn row<const SHORT: bool>(self) {
+        let Self { simd, pane: Pane { stride, columns, block, .. }, window, line, .. } = self;
+        // SAFETY: the caller's.
+        unsafe {
+            for column in 0..stride {
+                let d = transform::input::<S, SHORT>(
+                    simd,
+                    #[inline(always)]
+                    |i| load(simd, window, (i * stride + column) * block),
+                );
+                for i in points::<SHORT>() {
+                    store(simd, line, (i * stride + column) * S::F32_LANES, d[i]);
                 }
-                for column in 0..columns {
-                    let tile = first + (row * columns + column) * matrices.channels + lane;
-                    for i in 0..6 {
-                        let at = |j: usize| load(simd, line, (i * stride + 4 * column + j) * lanes);
-                        let v = transform::input(simd, [at(0), at(1), at(2), at(3), at(4), at(5)]);
-                        for (j, &value) in v.iter().enumerate() {
-                            store(simd, out, (6 * i + j) * matrices.stride() + tile, value);
-                        }
-                    }
+            }
+            for column in 0..columns.long {
+                self.tile::<SHORT, false>(column);
+            }
+            for column in columns.long..columns.tiles {
+                self.tile::<SHORT, true>(column);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::row`], after its line has been written; the tile is `NARROW` or is not.
+    #[inline(always)]
+    unsafe fn tile<const SHORT: bool, const NARROW: bool>(self, column: usize) {
+        let Self { simd, pane: Pane { stride, columns, .. }, line, matrices, place, row, out, .. } = self;
+        let start = columns.start(column);
+        // SAFETY: the caller's.
+        unsafe {
+            for i in points::<SHORT>() {
+                let v = transform::input::<S, NARROW>(
+                    simd,
+                    #[inline(always)]
+                    |j| load(simd, line, (i * stride + start + j) * S::F32_LANES),
+                );
+                for j in points::<NARROW>() {
+                    store(simd, out, matrices.at(place, [row, column], [i, j]), v[j]);
                 }
             }
         }
@@ -107,91 +188,169 @@ pub(super) fn inputs<S: Simd>(
 
 /// `Aᵀ m A` of each tile, plus the bias of the channel, into a pane without margin.
 ///
-/// `first` is an index of the first matrix, `bias` one number for each channel of the block, if there is one.
+/// `bias` is one number for each channel of the block, if there is one.
 #[inline(always)]
 pub(super) fn outputs<S: Simd>(
     simd: S,
     matrices: Matrices,
-    first: usize,
+    place: Place,
     products: &[f32],
     bias: Option<&[f32]>,
     pane: Pane,
     window: &mut [f32],
 ) {
-    let Pane { stride, rows, columns, block } = pane;
-    check_outputs::<S>(pane, window.len(), matrices, first, products.len());
-    assert!(bias.is_none_or(|bias| bias.len() == block));
+    check_outputs::<S>(pane, window.len());
+    matrices.check(pane, place, products.len());
+    assert!(bias.is_none_or(|bias| bias.len() == pane.block));
     let (products, window) = (products.as_ptr(), window.as_mut_ptr());
-    for lane in (0..block).step_by(S::F32_LANES) {
+    for lane in (0..pane.block).step_by(S::F32_LANES) {
         let bias = match bias {
             // SAFETY: `lane + lanes ≤ block`, the length of `bias`.
             Some(bias) => unsafe { load(simd, bias.as_ptr(), lane) },
             None => simd.splat_f32s(0.0),
         };
-        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
-            let tile = first + (row * columns + column) * matrices.channels + lane;
-            let zero = simd.splat_f32s(0.0);
-            // SAFETY: the tile's place in each matrix and its 4×4 pixels of the window, asserted above.
+        let place = Place { channel: place.channel + lane, ..place };
+        for tile in tiles(pane) {
+            // SAFETY: the tile's place in each matrix that it has a point of, and its pixels of the window, asserted
+            // above.
             unsafe {
-                let mut columns_of_tile = [[zero; 4]; 6];
-                for (j, half) in columns_of_tile.iter_mut().enumerate() {
-                    let at = |i: usize| load(simd, products, (6 * i + j) * matrices.stride() + tile);
-                    *half = transform::output(simd, [at(0), at(1), at(2), at(3), at(4), at(5)]);
-                }
-                let [a, b, c, d, e, f] = columns_of_tile;
-                for i in 0..4 {
-                    let values = transform::output(simd, [a[i], b[i], c[i], d[i], e[i], f[i]]);
-                    let pixel = (4 * row + i) * stride + 4 * column;
-                    for (j, &value) in values.iter().enumerate() {
-                        store(simd, window, (pixel + j) * block + lane, simd.add_f32s(value, bias));
-                    }
+                let window = window.add(lane);
+                let outputs = Outputs { simd, pane, window, matrices, place, tile };
+                match outputs.kind() {
+                    [false, false] => outputs.back::<false, false>(products, bias),
+                    [false, true] => outputs.back::<false, true>(products, bias),
+                    [true, false] => outputs.back::<true, false>(products, bias),
+                    [true, true] => outputs.back::<true, true>(products, bias),
                 }
             }
         }
     }
 }
 
-/// `A y Aᵀ` of each tile of a pane without margin, into the matrices from `first` on.
+/// `A y Aᵀ` of each tile of a pane without margin, into the matrices.
 #[inline(always)]
 pub(super) fn output_gradients<S: Simd>(
     simd: S,
     pane: Pane,
     window: &[f32],
     matrices: Matrices,
-    first: usize,
+    place: Place,
     out: &mut [f32],
 ) {
-    let Pane { stride, rows, columns, block } = pane;
-    check_outputs::<S>(pane, window.len(), matrices, first, out.len());
-    let (window, out) = (window.as_ptr(), out.as_mut_ptr());
-    for lane in (0..block).step_by(S::F32_LANES) {
-        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
-            let tile = first + (row * columns + column) * matrices.channels + lane;
-            let zero = simd.splat_f32s(0.0);
-            // SAFETY: the tile's 4×4 pixels of the window and its place in each matrix, asserted above.
+    check_outputs::<S>(pane, window.len());
+    matrices.check(pane, place, out.len());
+    // Nothing is written to the window.
+    let (window, out) = (window.as_ptr().cast_mut(), out.as_mut_ptr());
+    for lane in (0..pane.block).step_by(S::F32_LANES) {
+        let place = Place { channel: place.channel + lane, ..place };
+        for tile in tiles(pane) {
+            // SAFETY: as in `outputs`.
             unsafe {
-                let mut columns_of_tile = [[zero; 6]; 4];
-                for (j, half) in columns_of_tile.iter_mut().enumerate() {
-                    let pixel = |i: usize| ((4 * row + i) * stride + 4 * column + j) * block + lane;
-                    let at = |i: usize| load(simd, window, pixel(i));
-                    *half = transform::output_gradient(simd, [at(0), at(1), at(2), at(3)]);
-                }
-                let [a, b, c, d] = columns_of_tile;
-                for i in 0..6 {
-                    let values = transform::output_gradient(simd, [a[i], b[i], c[i], d[i]]);
-                    for (j, &value) in values.iter().enumerate() {
-                        store(simd, out, (6 * i + j) * matrices.stride() + tile, value);
-                    }
+                let window = window.add(lane);
+                let outputs = Outputs { simd, pane, window, matrices, place, tile };
+                match outputs.kind() {
+                    [false, false] => outputs.gradients::<false, false>(out),
+                    [false, true] => outputs.gradients::<false, true>(out),
+                    [true, false] => outputs.gradients::<true, false>(out),
+                    [true, true] => outputs.gradients::<true, true>(out),
                 }
             }
         }
     }
 }
 
-/// Panics unless a pane without margin and its place in the matrices are in bounds.
-fn check_outputs<S: Simd>(pane: Pane, window: usize, matrices: Matrices, first: usize, floats: usize) {
+/// The rows and columns of the tiles of a pane.
+#[inline(always)]
+fn tiles(pane: Pane) -> impl Iterator<Item = [usize; 2]> {
+    let (rows, columns) = (pane.rows.tiles, pane.columns.tiles);
+    (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]))
+}
+
+/// The outputs of a tile, for one vector of channels.
+#[derive(Clone, Copy)]
+struct Outputs<S> {
+    simd: S,
+    pane: Pane,
+    window: *mut f32,
+    matrices: Matrices,
+    place: Place,
+    tile: [usize; 2],
+}
+
+impl<S: Simd> Outputs<S> {
+    /// Whether the tile is short, down and across.
+    #[inline(always)]
+    fn kind(self) -> [bool; 2] {
+        [self.pane.rows.is_short(self.tile[0]), self.pane.columns.is_short(self.tile[1])]
+    }
+
+    /// Where output `(i, j)` is in the window, in floats.
+    #[inline(always)]
+    fn pixel(self, i: usize, j: usize) -> usize {
+        let Pane { stride, rows, columns, block } = self.pane;
+        ((rows.start(self.tile[0]) + i) * stride + columns.start(self.tile[1]) + j) * block
+    }
+
+    /// # Safety
+    /// The tile's points in the matrices and its pixels in the window must be in bounds; it is `SHORT` or is not, and
+    /// `NARROW` or is not.
+    #[inline(always)]
+    unsafe fn back<const SHORT: bool, const NARROW: bool>(self, products: *const f32, bias: S::f32s) {
+        let Self { simd, window, matrices, place, tile, .. } = self;
+        let mut halves = [[simd.splat_f32s(0.0); LINE_POINTS]; 4];
+        // SAFETY: the caller's.
+        unsafe {
+            for j in points::<NARROW>() {
+                let mut m = [simd.splat_f32s(0.0); LINE_POINTS];
+                for i in points::<SHORT>() {
+                    m[i] = load(simd, products, matrices.at(place, tile, [i, j]));
+                }
+                let column = transform::output::<S, SHORT>(simd, m);
+                for (half, &value) in halves.iter_mut().zip(&column) {
+                    half[j] = value;
+                }
+            }
+            for (i, &half) in halves.iter().enumerate().take(transform::outputs::<SHORT>()) {
+                let values = transform::output::<S, NARROW>(simd, half);
+                for (j, &value) in values.iter().enumerate().take(transform::outputs::<NARROW>()) {
+                    store(simd, window, self.pixel(i, j), simd.add_f32s(value, bias));
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::back`].
+    #[inline(always)]
+    unsafe fn gradients<const SHORT: bool, const NARROW: bool>(self, out: *mut f32) {
+        let Self { simd, window, matrices, place, tile, .. } = self;
+        let mut halves = [[simd.splat_f32s(0.0); LINE_POINTS]; 4];
+        // SAFETY: the caller's.
+        unsafe {
+            for (j, half) in halves.iter_mut().enumerate().take(transform::outputs::<NARROW>()) {
+                *half = transform::output_gradient::<S, SHORT>(
+                    simd,
+                    #[inline(always)]
+                    |i| load(simd, window, self.pixel(i, j)),
+                );
+            }
+            for i in points::<SHORT>() {
+                let values = transform::output_gradient::<S, NARROW>(
+                    simd,
+                    #[inline(always)]
+                    |j| halves[j][i],
+                );
+                for j in points::<NARROW>() {
+                    store(simd, out, matrices.at(place, tile, [i, j]), values[j]);
+                }
+            }
+        }
+    }
+}
+
+/// Panics unless the tiles of a pane without margin are in its window.
+fn check_outputs<S: Simd>(pane: Pane, window: usize) {
     let Pane { stride, rows, columns, block } = pane;
-    assert!(4 * rows * stride * block <= window && 4 * columns <= stride);
-    assert!(block.is_multiple_of(S::F32_LANES) && matrices.floats() <= floats);
-    assert!(first + (rows * columns - 1) * matrices.channels + block <= matrices.tiles * matrices.channels);
+    assert!(rows.outputs() * stride * block <= window && columns.outputs() <= stride);
+    assert!(block.is_multiple_of(S::F32_LANES));
 }

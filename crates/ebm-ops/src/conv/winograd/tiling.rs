@@ -1,9 +1,14 @@
-//! How images are cut into tiles of 4×4 outputs, and tiles into groups that fit the second-level cache.
+//! How images are cut into tiles of 4×4 outputs and fewer, and tiles into groups that fit the second-level cache.
 
 use std::ops::Range;
 
-/// Outputs of a tile along a side.
-pub(super) const OUTPUTS: usize = 4;
+use super::transform::{self, LONG_ONLY};
+
+/// Outputs of a long tile along a side.
+const LONG: usize = transform::outputs::<false>();
+
+/// Outputs of a short one.
+const SHORT: usize = transform::outputs::<true>();
 
 /// Tiles that a group should hold: enough to use each transformed weight often, few enough to stay in cache.
 const GROUP: usize = 32;
@@ -11,15 +16,54 @@ const GROUP: usize = 32;
 /// Tiles above which an image is worked through in several strips.
 const MOST: usize = 64;
 
+/// The tiles along a side: long ones, and then short ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Side {
+    pub long: usize,
+    pub tiles: usize,
+}
+
+impl Side {
+    /// As few tiles as cover `outputs`, and as few outputs beyond them.
+    pub fn new(outputs: usize) -> Self {
+        let tiles = outputs.div_ceil(LONG);
+        Self { long: tiles - tiles.min(LONG * tiles - outputs), tiles }
+    }
+
+    pub fn is_short(self, tile: usize) -> bool {
+        self.long <= tile
+    }
+
+    /// The first output of a tile, or what they all cover.
+    pub fn start(self, tile: usize) -> usize {
+        LONG * tile.min(self.long) + SHORT * tile.saturating_sub(self.long)
+    }
+
+    /// What all tiles cover.
+    pub fn outputs(self) -> usize {
+        self.start(self.tiles)
+    }
+
+    /// How many tiles have a point of the transform; they are the first ones.
+    pub fn with(self, point: usize) -> usize {
+        if point == LONG_ONLY { self.long } else { self.tiles }
+    }
+
+    /// Some tiles in a row.
+    pub fn part(self, tiles: &Range<usize>) -> Self {
+        Self { long: self.long.clamp(tiles.start, tiles.end) - tiles.start, tiles: tiles.len() }
+    }
+}
+
 /// The tiles of a batch of images of one size.
 #[derive(Clone, Debug)]
 pub(super) struct Tiling {
     pub height: usize,
     pub width: usize,
     /// Rows of tiles of an image.
-    pub rows: usize,
+    pub rows: Side,
     /// Columns of tiles of an image.
-    pub columns: usize,
+    pub columns: Side,
     /// Rows of tiles that are worked on at a time.
     pub strip: usize,
     /// Images that are worked on at a time.
@@ -35,15 +79,11 @@ pub(super) struct Group {
 
 impl Tiling {
     pub fn new(height: usize, width: usize) -> Self {
-        let (rows, columns) = (height.div_ceil(OUTPUTS), width.div_ceil(OUTPUTS));
-        let strip = rows.div_ceil((rows * columns).div_ceil(MOST));
-        let images = if strip == rows { (GROUP / (rows * columns)).max(1) } else { 1 };
+        let (rows, columns) = (Side::new(height), Side::new(width));
+        let tiles = rows.tiles * columns.tiles;
+        let strip = rows.tiles.div_ceil(tiles.div_ceil(MOST));
+        let images = if strip == rows.tiles { (GROUP / tiles).max(1) } else { 1 };
         Self { height, width, rows, columns, strip, images }
-    }
-
-    /// The most tiles that a group holds.
-    pub fn most_tiles(&self) -> usize {
-        self.images * self.strip * self.columns
     }
 
     /// All tiles of `images` images, each in one group.
@@ -51,7 +91,7 @@ impl Tiling {
         let Self { rows, strip, images: step, .. } = *self;
         let ranges = move |end: usize, step: usize| (0..end).step_by(step).map(move |i| i..end.min(i + step));
         ranges(images, step).flat_map(move |images| {
-            ranges(rows, strip).map(move |rows| Group { images: images.clone(), rows })
+            ranges(rows.tiles, strip).map(move |rows| Group { images: images.clone(), rows })
         })
     }
 }
@@ -64,6 +104,8 @@ pub(super) struct Window {
     margin: usize,
     height: usize,
     width: usize,
+    /// Rows of tiles of an image.
+    tiles: Side,
     /// Channels of a block.
     pub block: usize,
     /// Pixels of a row of the window.
@@ -85,23 +127,38 @@ pub(super) struct View {
 
 impl Window {
     pub fn new(tiling: &Tiling, margin: usize, block: usize) -> Self {
-        let Tiling { height, width, .. } = *tiling;
-        let stride = OUTPUTS * tiling.columns + 2 * margin;
-        let rows = height.min(OUTPUTS * tiling.strip + 2 * margin);
+        let Tiling { height, width, rows: tiles, columns, .. } = *tiling;
+        let stride = columns.outputs() + 2 * margin;
+        let rows = height.min(LONG * tiling.strip + 2 * margin);
         let place = |row, column| ((row * stride + column) * block) as u32;
         let places = (0..rows).flat_map(|row| (0..width).map(move |column| place(row, column))).collect();
-        Self { margin, height, width, block, stride, places }
+        Self { margin, height, width, tiles, block, stride, places }
     }
 
-    /// Floats of a window on `rows` rows of tiles.
+    /// Floats of a window on no more than `rows` rows of tiles.
     pub fn floats(&self, rows: usize) -> usize {
-        (OUTPUTS * rows + 2 * self.margin) * self.stride * self.block
+        (LONG * rows + 2 * self.margin) * self.stride * self.block
+    }
+
+    /// Makes everything zero in a window on some rows of tiles that its view does not show.
+    pub fn clear(&self, rows: &Range<usize>, window: &mut [f32]) {
+        let (view, line) = (self.view(rows), self.stride * self.block);
+        let (first, shown) = (view.origin / line, view.pixels / self.width);
+        let all = self.tiles.part(rows).outputs() + 2 * self.margin;
+        for (row, pixels) in window[..all * line].chunks_exact_mut(line).enumerate() {
+            if (first..first + shown).contains(&row) {
+                pixels[..self.margin * self.block].fill(0.0);
+                pixels[(self.margin + self.width) * self.block..].fill(0.0);
+            } else {
+                pixels.fill(0.0);
+            }
+        }
     }
 
     pub fn view(&self, rows: &Range<usize>) -> View {
-        let (top, margin) = (OUTPUTS * rows.start, self.margin);
+        let (top, margin) = (self.tiles.start(rows.start), self.margin);
         let first = top.saturating_sub(margin);
-        let end = self.height.min(OUTPUTS * rows.end + margin);
+        let end = self.height.min(self.tiles.start(rows.end) + margin);
         let origin = ((first + margin - top) * self.stride + margin) * self.block;
         View { first: first * self.width, pixels: (end - first) * self.width, origin }
     }
@@ -115,11 +172,13 @@ mod tests {
     fn groups_hold_every_tile_once_and_no_more_than_they_may() {
         for (height, width) in [(1, 1), (7, 7), (13, 9), (28, 28), (64, 64), (3, 900)] {
             let tiling = Tiling::new(height, width);
-            let mut seen = vec![0; 5 * tiling.rows];
+            let mut seen = vec![0; 5 * tiling.rows.tiles];
             for group in tiling.groups(5) {
-                assert!(group.images.len() * group.rows.len() * tiling.columns <= tiling.most_tiles());
+                let tiles = group.rows.len() * tiling.columns.tiles;
+                assert!(tiles <= MOST.max(tiling.columns.tiles));
+                assert!(group.images.len() == 1 || group.images.len() * tiles <= GROUP);
                 for image in group.images {
-                    group.rows.clone().for_each(|row| seen[image * tiling.rows + row] += 1);
+                    group.rows.clone().for_each(|row| seen[image * tiling.rows.tiles + row] += 1);
                 }
             }
             assert!(seen.iter().all(|&n| n == 1), "{height}x{width}: {seen:?}");
@@ -127,14 +186,31 @@ mod tests {
     }
 
     #[test]
+    fn tiles_along_a_side_cover_it_with_little_beyond() {
+        for (outputs, long, short) in
+            [(1, 0, 1), (3, 0, 1), (4, 1, 0), (5, 0, 2), (7, 1, 1), (14, 2, 2), (28, 7, 0)]
+        {
+            let side = Side::new(outputs);
+            assert_eq!((side.long, side.tiles), (long, long + short), "{outputs}");
+            assert!(outputs <= side.outputs() && side.outputs() <= outputs.max(6).max(3 * side.tiles));
+            let starts: Vec<_> = (0..=side.tiles).map(|tile| side.start(tile)).collect();
+            for (tile, pair) in starts.windows(2).enumerate() {
+                assert_eq!(pair[1] - pair[0], if side.is_short(tile) { SHORT } else { LONG });
+            }
+        }
+        assert_eq!(Side { long: 3, tiles: 5 }.part(&(1..4)), Side { long: 2, tiles: 3 });
+        assert_eq!(Side { long: 3, tiles: 5 }.part(&(4..5)), Side { long: 0, tiles: 1 });
+    }
+
+    #[test]
     fn a_window_shows_the_rows_of_its_tiles_and_its_margin() {
         let tiling = Tiling::new(64, 50);
         let window = Window::new(&tiling, 1, 8);
-        assert_eq!((tiling.strip, window.stride), (4, 54));
-        assert_eq!(window.view(&(0..4)), View { first: 0, pixels: 17 * 50, origin: 8 * (54 + 1) });
+        assert_eq!((tiling.strip, window.stride), (4, 52));
+        assert_eq!(window.view(&(0..4)), View { first: 0, pixels: 17 * 50, origin: 8 * (52 + 1) });
         assert_eq!(window.view(&(4..8)), View { first: 15 * 50, pixels: 18 * 50, origin: 8 });
         assert_eq!(window.view(&(12..16)), View { first: 47 * 50, pixels: 17 * 50, origin: 8 });
-        assert_eq!(window.places[50], 8 * 54);
+        assert_eq!(window.places[50], 8 * 52);
         assert_eq!(
             Window::new(&tiling, 0, 8).view(&(4..8)),
             View { first: 16 * 50, pixels: 16 * 50, origin: 0 }

@@ -1,17 +1,55 @@
-//! The six matrices of F(4, 3) on the points 0, ±1, ±2 and ∞, each applied to vectors of lanes.
+//! The matrices of F(4, 3) on the points 0, ±1, ±2 and ∞, and of F(3, 3) on those but -2, applied to vectors of lanes.
 //!
 //! A tile of 4 outputs `y`, 6 inputs `d` and 3 weights `g` obeys `y = Aᵀ[(G g) ⊙ (Bᵀ d)]` along a line,
 //! and `Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)] A` in the plane.
+//! A short tile, of 3 outputs and 5 inputs, has the same with five of the six points: its `G g` are those of a long one,
+//! and what they lack of its own is in its `Bᵀ`. Values that belong to a point have one place for each of the six,
+//! and a short tile leaves that of [`LONG_ONLY`] alone.
 //!
 //! # Reference
 //! Lavin and Gray (2016), *Fast algorithms for convolutional neural networks*, §4.3.
 
 use pulp::Simd;
 
-/// `Bᵀ d`: six inputs.
+/// Points along a line.
+pub(super) const LINE_POINTS: usize = 6;
+
+/// The point that short tiles do not have: -2.
+pub(super) const LONG_ONLY: usize = 4;
+
+/// The points of a tile along a line.
 #[inline(always)]
-pub(super) fn input<S: Simd>(simd: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
+pub(super) fn points<const SHORT: bool>() -> impl Iterator<Item = usize> {
+    (0..LINE_POINTS).filter(|&point| !SHORT || point != LONG_ONLY)
+}
+
+/// The outputs of a tile along a line.
+pub(super) const fn outputs<const SHORT: bool>() -> usize {
+    if SHORT { 3 } else { 4 }
+}
+
+/// `Bᵀ d`: six inputs, or five.
+#[inline(always)]
+pub(super) fn input<S: Simd, const SHORT: bool>(simd: S, at: impl Fn(usize) -> S::f32s) -> [S::f32s; 6] {
     let (two, four, five) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0), simd.splat_f32s(5.0));
+    if SHORT {
+        let d = [at(0), at(1), at(2), at(3), at(4)];
+        let (near, far) = (simd.sub_f32s(d[3], d[2]), simd.sub_f32s(d[3], d[1]));
+        let once = simd.negate_mul_add_f32s(two, d[2], d[3]);
+        return [
+            simd.mul_add_f32s(
+                two,
+                once,
+                simd.mul_f32s(four, simd.negate_mul_add_f32s(simd.splat_f32s(0.5), d[1], d[0])),
+            ),
+            simd.mul_f32s(simd.splat_f32s(3.0), simd.negate_mul_add_f32s(two, d[1], near)),
+            simd.mul_add_f32s(two, d[1], simd.negate_mul_add_f32s(simd.splat_f32s(3.0), d[2], d[3])),
+            simd.mul_f32s(four, far),
+            simd.splat_f32s(0.0),
+            simd.sub_f32s(simd.negate_mul_add_f32s(two, far, d[4]), d[2]),
+        ];
+    }
+    let d = [at(0), at(1), at(2), at(3), at(4), at(5)];
     let even = simd.negate_mul_add_f32s(four, d[2], d[4]);
     let odd = simd.negate_mul_add_f32s(four, d[1], d[3]);
     let near = simd.sub_f32s(d[4], d[2]);
@@ -26,10 +64,18 @@ pub(super) fn input<S: Simd>(simd: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
     ]
 }
 
-/// `Aᵀ m`: four outputs of six products.
+/// `Aᵀ m`: four outputs of six products, or the first three of five.
 #[inline(always)]
-pub(super) fn output<S: Simd>(simd: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
+pub(super) fn output<S: Simd, const SHORT: bool>(simd: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
     let (sum, difference) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+    if SHORT {
+        return [
+            simd.add_f32s(simd.add_f32s(m[0], m[3]), sum),
+            simd.mul_add_f32s(simd.splat_f32s(2.0), m[3], difference),
+            simd.add_f32s(m[5], simd.mul_add_f32s(simd.splat_f32s(4.0), m[3], sum)),
+            simd.splat_f32s(0.0),
+        ];
+    }
     let (wide_sum, wide_difference) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
     [
         simd.add_f32s(m[0], simd.add_f32s(sum, wide_sum)),
@@ -39,10 +85,26 @@ pub(super) fn output<S: Simd>(simd: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
     ]
 }
 
-/// `A y`: the gradients of six products from those of four outputs.
+/// `A y`: the gradients of six products from those of four outputs, or of five from those of three.
 #[inline(always)]
-pub(super) fn output_gradient<S: Simd>(simd: S, y: [S::f32s; 4]) -> [S::f32s; 6] {
+pub(super) fn output_gradient<S: Simd, const SHORT: bool>(
+    simd: S,
+    at: impl Fn(usize) -> S::f32s,
+) -> [S::f32s; 6] {
     let (two, four) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0));
+    if SHORT {
+        let y = [at(0), at(1), at(2)];
+        let even = simd.add_f32s(y[0], y[2]);
+        return [
+            y[0],
+            simd.add_f32s(even, y[1]),
+            simd.sub_f32s(even, y[1]),
+            simd.mul_add_f32s(four, y[2], simd.mul_add_f32s(two, y[1], y[0])),
+            simd.splat_f32s(0.0),
+            y[2],
+        ];
+    }
+    let y = [at(0), at(1), at(2), at(3)];
     let (even, odd) = (simd.add_f32s(y[0], y[2]), simd.add_f32s(y[1], y[3]));
     let wide_even = simd.mul_add_f32s(four, y[2], y[0]);
     let wide_odd = simd.mul_f32s(two, simd.mul_add_f32s(four, y[3], y[1]));
@@ -145,13 +207,18 @@ mod tests {
 
     #[test]
     fn a_tile_of_unit_inputs_and_unit_weights_is_a_correlation() {
+        check_unit_tile::<false>();
+        check_unit_tile::<true>();
+    }
+
+    fn check_unit_tile<const SHORT: bool>() {
         // Every product d[i] g[j] must reach output i - j and no other.
-        for i in 0..6 {
+        for i in 0..outputs::<SHORT>() + 2 {
             for j in 0..3 {
-                let d = input(simd(), std::array::from_fn(|k| f32::from(k == i)));
+                let d = input::<_, SHORT>(simd(), |k| f32::from(k == i));
                 let g = weight(simd(), std::array::from_fn(|k| f32::from(k == j)));
-                let y = output(simd(), std::array::from_fn(|k| d[k] * g[k]));
-                for (k, &found) in y.iter().enumerate() {
+                let y = output::<_, SHORT>(simd(), std::array::from_fn(|k| d[k] * g[k]));
+                for (k, &found) in y[..outputs::<SHORT>()].iter().enumerate() {
                     let expected = f32::from(k + j == i);
                     assert!((found - expected).abs() < 2e-6, "d[{i}] g[{j}] in y[{k}]: {found}");
                 }
@@ -161,7 +228,12 @@ mod tests {
 
     #[test]
     fn gradients_are_transposes() {
-        assert_eq!(matrix(|y| output_gradient(simd(), y)), transposed(matrix(|m| output(simd(), m))));
+        let long = matrix(|y: [f32; 4]| output_gradient::<_, false>(simd(), |i| y[i]));
+        assert_eq!(long, transposed(matrix(|m| output::<_, false>(simd(), m))));
+        let short = matrix(|y: [f32; 4]| output_gradient::<_, true>(simd(), |i| y[i]));
+        let mut expected = transposed(matrix(|m| output::<_, true>(simd(), m)));
+        expected[LONG_ONLY] = [0.0; 4];
+        assert_eq!(short, expected);
         assert_eq!(matrix(|u| weight_gradient(simd(), u)), transposed(matrix(|g| weight(simd(), g))));
     }
 

@@ -15,6 +15,9 @@ use crate::product::{Left, Right, Size, Start, Sum, product};
 /// for any number of them.
 const PARTS: usize = 8;
 
+/// Tiles of a part, unless there are fewer: so its products take several times as long as to add its sums.
+const TILES: usize = 64;
+
 /// Floats that the sums of all parts may take: 32 MiB, above which there are fewer parts.
 const MOST_SUMS: usize = 8 << 20;
 
@@ -38,7 +41,8 @@ impl WithSimd for WeightGradient<'_> {
         let panels = Panels::new(shape.in_channels, shape.out_channels, S::F32_LANES);
 
         let whole = panels.count() * panels.floats();
-        let part = shape.batch.div_ceil((MOST_SUMS / whole).clamp(1, PARTS));
+        let tiles = shape.batch * tiling.rows.tiles * tiling.columns.tiles;
+        let part = shape.batch.div_ceil((tiles / TILES).min(MOST_SUMS / whole).clamp(1, PARTS));
         let (read, read_gradient) = (part * inside.floats(), part * outside.floats());
         let memory = [
             inside.pane_floats(),
@@ -94,7 +98,7 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
             assert!(panels.count() * panels.floats() <= sums.len());
             for point in 0..POINTS {
                 for i in 0..panels.count() {
-                    let size = Size { rows: panels.inner, depth: a.tiles, columns: panels.used(i) };
+                    let size = Size { rows: panels.inner, depth: a.tiles(point), columns: panels.used(i) };
                     // SAFETY: matrix `point` of inputs and gradients and the same of panel `i` are in bounds, as
                     // asserted, and have the strides and sizes given here; the three slices do not overlap.
                     unsafe {
