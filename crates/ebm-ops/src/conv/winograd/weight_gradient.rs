@@ -18,6 +18,9 @@ const PARTS: usize = 8;
 /// Tiles of a part, unless there are fewer: so its products take several times as long as to add its sums.
 const TILES: usize = 64;
 
+/// Floats of the sums that are added at a time: those of one part stay in the first-level cache.
+const PIECE: usize = 2048;
+
 /// Floats that the sums of all parts may take: 32 MiB, above which there are fewer parts.
 const MOST_SUMS: usize = 8 << 20;
 
@@ -60,10 +63,17 @@ impl WithSimd for WeightGradient<'_> {
                     simd.vectorize(Task { simd, inside, outside, panels, x, dy, sums, memory, scratch });
                 });
             });
-            let sums = &*sums;
+            let (sum, others) = sums.split_at_mut(whole);
+            if !others.is_empty() {
+                parallel::each(sum.chunks_mut(PIECE), |i, sum| {
+                    simd.vectorize(Add { simd, sum, others, first: i * PIECE, whole });
+                });
+            }
+            let sum = &*sum;
             parallel::each(dw.chunks_mut(panels.width * panels.inner * TAPS), |i, dw| {
-                scratch::for_task(panels.floats() + panels.taps(), |scratch| {
-                    simd.vectorize(TransformBack { simd, panels, i, sums, scratch, dw });
+                let sums = &sum[i * panels.floats()..][..panels.floats()];
+                scratch::for_task(panels.taps(), |taps| {
+                    simd.vectorize(TransformBack { simd, panels, i, sums, taps, dw });
                 });
             });
         });
@@ -123,12 +133,38 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
     }
 }
 
+/// Adds to a piece of the first part's sums, from `first` on, those of the other parts in their order.
+struct Add<'a, S> {
+    simd: S,
+    sum: &'a mut [f32],
+    others: &'a [f32],
+    first: usize,
+    /// Floats of a part.
+    whole: usize,
+}
+
+impl<S: Simd> NullaryFnOnce for Add<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { simd, sum, others, first, whole } = self;
+        for part in others.chunks_exact(whole) {
+            let terms = &part[first..][..sum.len()];
+            // Panels are whole cache lines, so there is no rest.
+            for (sum, &term) in S::as_mut_simd_f32s(sum).0.iter_mut().zip(S::as_simd_f32s(terms).0) {
+                *sum = simd.add_f32s(*sum, term);
+            }
+        }
+    }
+}
+
 struct TransformBack<'a, S> {
     simd: S,
     panels: Panels,
     i: usize,
     sums: &'a [f32],
-    scratch: &'a mut [f32],
+    taps: &'a mut [f32],
     dw: &'a mut [f32],
 }
 
@@ -137,7 +173,7 @@ impl<S: Simd> NullaryFnOnce for TransformBack<'_, S> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { simd, panels, i, sums, scratch, dw } = self;
-        weights::gradient(simd, panels, i, sums, scratch.split_at_mut(panels.floats()), dw);
+        let Self { simd, panels, i, sums, taps, dw } = self;
+        weights::gradient(simd, panels, i, sums, taps, dw);
     }
 }

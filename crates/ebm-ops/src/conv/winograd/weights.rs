@@ -111,27 +111,24 @@ pub(super) fn transform<S: Simd>(
 
 /// `Gᵀ (Σ u) G` of the filters of panel `i`: the gradient of a weight `[outer, inner, 3, 3]`.
 ///
-/// `parts` are the sums of all panels, one after the other for each part of the batch; they are added in order,
-/// into `sum`, which has room for a panel.
-/// `out` has room for the filters of this panel.
+/// `sums` are those of the panel, and `out` has room for its filters.
 #[inline(always)]
 pub(super) fn gradient<S: Simd>(
     simd: S,
     panels: Panels,
     i: usize,
-    parts: &[f32],
-    (sum, taps): (&mut [f32], &mut [f32]),
+    sums: &[f32],
+    taps: &mut [f32],
     out: &mut [f32],
 ) {
     let Panels { inner, width, .. } = panels;
     let (used, stride) = (panels.used(i), panels.stride());
     assert!(out.len() == used * TAPS * inner && panels.taps() <= taps.len());
-    add_parts(simd, panels, i, parts, sum);
     for k in 0..inner {
         for column in (0..used).step_by(S::F32_LANES) {
             let mut u = [[simd.splat_f32s(0.0); 6]; 6];
             for (point, u) in u.as_flattened_mut().iter_mut().enumerate() {
-                *u = S::as_simd_f32s(&sum[point * stride + k * width + column..]).0[0];
+                *u = S::as_simd_f32s(&sums[point * stride + k * width + column..]).0[0];
             }
             let g = transform::weight_gradients(simd, u);
             for (tap, &value) in g.as_flattened().iter().enumerate() {
@@ -144,27 +141,4 @@ pub(super) fn gradient<S: Simd>(
     // SAFETY: `taps` holds nine taps of `inner` channels, each of `width` floats, `used` of them in use; `out`
     // holds as many numbers for each of the `used` filters.
     unsafe { transpose::scatter(simd, used, (taps.as_ptr(), place), (out.as_mut_ptr(), planes)) };
-}
-
-/// The sum of panel `i` over all parts, in the order in which they lie in memory.
-#[inline(always)]
-fn add_parts<S: Simd>(simd: S, panels: Panels, i: usize, parts: &[f32], sum: &mut [f32]) {
-    /// Floats that stay in the first-level cache while one part after the other is added.
-    const PIECE: usize = 2048;
-    let (floats, whole) = (panels.floats(), panels.count() * panels.floats());
-    for start in (0..floats).step_by(PIECE) {
-        let piece = start..floats.min(start + PIECE);
-        let sum = &mut sum[piece.clone()];
-        for (n, part) in parts.chunks_exact(whole).enumerate() {
-            let part = &part[i * floats..][piece.clone()];
-            if n == 0 {
-                sum.copy_from_slice(part);
-                continue;
-            }
-            // Panels are whole cache lines, so there is no rest.
-            for (sum, &term) in S::as_mut_simd_f32s(sum).0.iter_mut().zip(S::as_simd_f32s(part).0) {
-                *sum = simd.add_f32s(*sum, term);
-            }
-        }
-    }
 }
