@@ -2,11 +2,13 @@
 
 use pulp::Simd;
 
-/// Rows of the largest block of results that is held in registers.
-const ROWS: usize = 6;
-
-/// Vectors of its columns. 6×2 results, 2 vectors of `b` and a broadcast of `a` fill 15 of 16 registers.
+/// Vectors of columns of the largest block of results that is held in registers.
 const VECTORS: usize = 2;
+
+/// Its rows. 6×2 results, 2 vectors of `b` and a broadcast of `a` fill 15 of 16 registers, 12×2 of them 27 of 32.
+const fn most_rows<S: Simd>() -> usize {
+    if 32 <= S::REGISTER_COUNT { 12 } else { 6 }
+}
 
 /// The left operand of a product, `rows × depth`.
 #[derive(Clone, Copy)]
@@ -116,7 +118,7 @@ pub(crate) unsafe fn product<S: Simd>(simd: S, size: Size, a: Left, b: Right, c:
 unsafe fn panel<S: Simd, const N: usize>(simd: S, size: Size, a: Left, b: Right, c: Sum) {
     let mut row = 0;
     while row < size.rows {
-        let rows = next_block(size.rows - row);
+        let rows = next_block(size.rows - row, most_rows::<S>());
         // SAFETY: `row + rows ≤ size.rows`.
         unsafe {
             let c = Sum { data: c.data.add(row * c.stride), ..c };
@@ -135,13 +137,9 @@ unsafe fn panel<S: Simd, const N: usize>(simd: S, size: Size, a: Left, b: Right,
     }
 }
 
-/// How many of `left` rows come next, so that no block at the end is a small one.
-fn next_block(left: usize) -> usize {
-    match left {
-        7 | 8 => 4,
-        9 | 13 => 5,
-        _ => left.min(ROWS),
-    }
+/// How many of `left` rows come next, so that blocks are as few as they can be with `most`, and of like size.
+fn next_block(left: usize, most: usize) -> usize {
+    left.div_ceil(left.div_ceil(most))
 }
 
 /// The way through the left operand: `row` floats from row to row, `step` from `k` to `k + 1`.
@@ -153,12 +151,18 @@ struct Walk {
 }
 
 /// # Safety
-/// As [`product`], for the first `rows ≤ 6` rows and `N` vectors of columns.
+/// As [`product`], for the first `rows` rows, at most [`most_rows`], and `N` vectors of columns.
 #[inline(always)]
 unsafe fn rows_of<S: Simd, const N: usize>(simd: S, rows: usize, depth: usize, a: Walk, b: Right, c: Sum) {
     // SAFETY: the caller's.
     unsafe {
         match rows {
+            12 if 12 <= most_rows::<S>() => block::<S, 12, N>(simd, depth, a, b, c),
+            11 if 11 <= most_rows::<S>() => block::<S, 11, N>(simd, depth, a, b, c),
+            10 if 10 <= most_rows::<S>() => block::<S, 10, N>(simd, depth, a, b, c),
+            9 if 9 <= most_rows::<S>() => block::<S, 9, N>(simd, depth, a, b, c),
+            8 if 8 <= most_rows::<S>() => block::<S, 8, N>(simd, depth, a, b, c),
+            7 if 7 <= most_rows::<S>() => block::<S, 7, N>(simd, depth, a, b, c),
             6 => block::<S, 6, N>(simd, depth, a, b, c),
             5 => block::<S, 5, N>(simd, depth, a, b, c),
             4 => block::<S, 4, N>(simd, depth, a, b, c),
@@ -274,14 +278,16 @@ mod tests {
     }
 
     #[test]
-    fn no_block_of_many_rows_is_a_small_one() {
-        for rows in 1..200 {
-            let (mut left, mut smallest) = (rows, ROWS);
+    fn blocks_are_few_and_of_like_size() {
+        for (rows, most) in (1..200).flat_map(|rows| [(rows, 6), (rows, 12)]) {
+            let (mut left, mut blocks) = (rows, Vec::new());
             while left > 0 {
-                smallest = smallest.min(next_block(left));
-                left -= next_block(left);
+                blocks.push(next_block(left, most));
+                left -= blocks.last().unwrap();
             }
-            assert!(smallest >= rows.min(3) && (rows == 7 || smallest >= rows.min(4)), "{rows}: {smallest}");
+            let (largest, smallest) = (blocks[0], blocks[blocks.len() - 1]);
+            assert!(largest <= most && largest - smallest <= 1, "{rows}: {blocks:?}");
+            assert_eq!(blocks.len(), rows.div_ceil(most));
         }
     }
 }

@@ -53,6 +53,7 @@ pub(crate) unsafe fn scatter<S: Simd, F: Fn(usize) -> usize>(
             // SAFETY: channels `channel..channel + 8` and pixels `first..first + n` are within both layouts.
             unsafe {
                 let (from, to) = (source.add(channel), target.add(channel * planes.stride + first));
+                bring(target, (channel + SIDE) * planes.stride + first * SIDE);
                 if SIDE <= planes.pixels {
                     squares.transpose(SIDE, |p| from.add(place(first + p)), |c| to.add(c * planes.stride));
                 } else {
@@ -63,6 +64,22 @@ pub(crate) unsafe fn scatter<S: Simd, F: Fn(usize) -> usize>(
             }
         }
     }
+}
+
+/// Asks for the place of a square's numbers, `offset` from `data` on, before they are written.
+///
+/// Eight planes are eight streams in a page or two, of which processors follow one; the place of the next eight, one
+/// line after the other, is one. To ask for what will be read has brought nothing.
+#[inline(always)]
+fn bring(data: *mut f32, offset: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..SIDE * SIDE).step_by(16) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: nothing is read; an address out of bounds is no error.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(data.wrapping_add(offset + line).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (data, offset);
 }
 
 /// The first pixels of blocks of eight that cover `pixels`; the last block overlaps the one before.
