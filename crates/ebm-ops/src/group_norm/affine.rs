@@ -11,8 +11,8 @@ const SMALL: usize = 128;
 
 /// Gain and bias by image and channel.
 pub(super) struct Affine {
-    gain: FlexTensor,
-    bias: FlexTensor,
+    gain: Vec<f32>,
+    bias: Vec<f32>,
     pub rows: usize,
     channels: usize,
     /// Both again for every pixel, where all images share them and are small.
@@ -24,7 +24,8 @@ impl Affine {
     /// For images of so many `pixels`.
     pub(super) fn new(gain: FlexTensor, bias: FlexTensor, pixels: usize) -> Self {
         let [rows, channels] = gain.shape().dims();
-        let (gain, bias) = (buffer::contiguous(gain), buffer::contiguous(bias));
+        // Copied once, for to ask a tensor for its numbers takes a while.
+        let [gain, bias] = [gain, bias].map(|map| buffer::contiguous(map).storage::<f32>().to_vec());
         let small = rows == 1 && (1..SMALL).contains(&pixels);
         let spread = small.then(|| [&gain, &bias].map(|map| over_pixels(map, pixels)));
         Self { gain, bias, rows, channels, spread, pixels }
@@ -33,7 +34,7 @@ impl Affine {
     /// Those of `n` channels of `image`, from channel `first` on.
     pub(super) fn of(&self, image: usize, first: usize, n: usize) -> Maps<'_> {
         let start = image % self.rows * self.channels + first;
-        let (gain, bias) = (&self.gain.storage()[start..start + n], &self.bias.storage()[start..start + n]);
+        let (gain, bias) = (&self.gain[start..start + n], &self.bias[start..start + n]);
         let spread = self
             .spread
             .as_ref()
@@ -43,8 +44,7 @@ impl Affine {
 }
 
 /// Each number of `map` for every one of so many pixels.
-fn over_pixels(map: &FlexTensor, pixels: usize) -> Vec<f32> {
-    let map = map.storage::<f32>();
+fn over_pixels(map: &[f32], pixels: usize) -> Vec<f32> {
     let mut spread = vec![0.0; map.len() * pixels];
     spread.chunks_exact_mut(pixels).zip(map).for_each(|(pixels, value)| pixels.fill(*value));
     spread

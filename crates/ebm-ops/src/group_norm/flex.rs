@@ -41,11 +41,15 @@ impl GroupNormOps for Flex {
         if pixels == 0 {
             return (x, buffer::tensor(statistics, [batch, groups, 3]));
         }
-        let y = buffer::update_with(x, per_group * pixels, &mut statistics, 3, |i, group, statistics| {
-            let maps = affine.of(i / groups, i % groups * per_group, per_group);
-            let (group, found) = arch.dispatch(Forward { group, maps, pixels, epsilon });
-            statistics.copy_from_slice(&found);
-            group.into()
+        let length = per_group * pixels;
+        let together = (RUN / length).max(1);
+        let share = 3 * together;
+        let y = buffer::update_with(x, together * length, &mut statistics, share, |i, run, statistics| {
+            let maps = |group: usize| {
+                let i = i * together + group;
+                affine.of(i / groups, i % groups * per_group, per_group)
+            };
+            arch.dispatch(Forward { groups: run, length, maps, pixels, epsilon, statistics }).into()
         });
         (y, buffer::tensor(statistics, [batch, groups, 3]))
     }
@@ -99,47 +103,71 @@ fn single(tensors: [&FlexTensor; 3]) -> bool {
     tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
 }
 
-/// Turns a group of channels into its result, and gives its statistics.
-struct Forward<'a> {
-    group: Slot<'a>,
-    maps: Maps<'a>,
+/// Turns groups of channels into their results, and writes down their statistics.
+struct Forward<'a, M> {
+    groups: Slot<'a>,
+    /// Elements of a group.
+    length: usize,
+    /// The maps of each.
+    maps: M,
     pixels: usize,
     epsilon: f64,
+    /// Three for each.
+    statistics: &'a mut [f32],
 }
 
-impl<'a> WithSimd for Forward<'a> {
-    type Output = (&'a mut [f32], [f32; 3]);
+impl<'a, 'b, M: Fn(usize) -> Maps<'b>> WithSimd for Forward<'a, M> {
+    type Output = &'a mut [f32];
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { group, maps: Maps { gain, bias, spread }, pixels, epsilon } = self;
-        let statistics = statistics(simd, group.numbers(), epsilon);
-        if let Some(maps) = spread {
-            let [group] = elementwise::update(simd, [group], maps, &SpreadSilu(Normal::new(statistics)));
-            return (group, statistics);
+        let Self { groups, length, maps, pixels, epsilon, statistics: found } = self;
+        // Those of all groups first: the end of each is a chain of divisions, and the others fill the time.
+        let (found, _) = found.as_chunks_mut();
+        for (group, found) in groups.numbers().chunks_exact(length).zip(&mut *found) {
+            *found = statistics(simd, group, epsilon);
         }
-        // The affine map by channels, then SiLU over several: its vectors do not end with every small channel.
-        let together = (RUN / pixels).max(1);
-        let group = group.by(
-            together * pixels,
+        groups.by(
+            length,
             #[inline(always)]
-            |i, channels| {
-                let channels = channels.by(
-                    pixels,
-                    #[inline(always)]
-                    |c, channel| {
-                        let c = i * together + c;
-                        let map = Map::new(gain[c], bias[c], statistics);
-                        let [channel] = elementwise::update(simd, [channel], [], &map);
-                        channel.into()
-                    },
-                );
-                let [channels] = elementwise::update(simd, [channels.into()], [], &Silu);
-                channels.into()
-            },
-        );
-        (group, statistics)
+            |i, group| apply(simd, group, maps(i), pixels, found[i]).into(),
+        )
     }
+}
+
+/// What becomes of a group with these statistics.
+#[inline(always)]
+fn apply<'a, S: Simd>(
+    simd: S,
+    group: Slot<'a>,
+    Maps { gain, bias, spread }: Maps<'_>,
+    pixels: usize,
+    statistics: [f32; 3],
+) -> &'a mut [f32] {
+    if let Some(maps) = spread {
+        let [group] = elementwise::update(simd, [group], maps, &SpreadSilu(Normal::new(statistics)));
+        return group;
+    }
+    // The affine map by channels, then SiLU over several: its vectors do not end with every small channel.
+    let together = (RUN / pixels).max(1);
+    group.by(
+        together * pixels,
+        #[inline(always)]
+        |i, channels| {
+            let channels = channels.by(
+                pixels,
+                #[inline(always)]
+                |c, channel| {
+                    let c = i * together + c;
+                    let map = Map::new(gain[c], bias[c], statistics);
+                    let [channel] = elementwise::update(simd, [channel], [], &map);
+                    channel.into()
+                },
+            );
+            let [channels] = elementwise::update(simd, [channels.into()], [], &Silu);
+            channels.into()
+        },
+    )
 }
 
 /// Centre, mean above it and inverse deviation of a group.
