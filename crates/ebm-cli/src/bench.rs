@@ -38,6 +38,10 @@ pub struct BenchArguments {
     /// Say where the time of a training step goes.
     #[arg(long)]
     profile: bool,
+    /// Carry everything out by Burn's own operations, as if there were no kernels for the processor.
+    #[cfg(feature = "flex")]
+    #[arg(long)]
+    plain: bool,
     /// Where tensors live.
     #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
     backend: Backend,
@@ -65,6 +69,14 @@ impl BenchArguments {
     pub fn run(&self) -> Result<()> {
         ensure!(0 < self.batch_size, usage(anyhow!("--batch-size 0: expected at least 1")));
         bounds::batch("--batch-size", &[self.batch_size, 28 * 28])?;
+        #[cfg(feature = "flex")]
+        if self.plain {
+            return ebm_ops::without_kernels(|| self.measure());
+        }
+        self.measure()
+    }
+
+    fn measure(&self) -> Result<()> {
         let subject = Subject::new(self.batch_size, self.width, &self.backend.device()?)?;
         if self.profile {
             let found = subject.profile()?;

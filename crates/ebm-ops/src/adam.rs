@@ -185,12 +185,11 @@ fn plain<B: Backend>(
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
-    use burn::tensor::DType;
     use pulp::{Simd, WithSimd};
 
     use super::{AdamOps, AdamStep, Factors, plain};
     use crate::buffer::{self, GRAIN};
-    use crate::{parallel, simd};
+    use crate::{kernels, parallel, simd};
 
     impl AdamOps for Flex {
         fn adam(
@@ -203,7 +202,7 @@ mod flex {
             step: AdamStep,
         ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
             let all = [&parameter, &gradient, &factor, &first, &second, &average];
-            if all.iter().any(|tensor| tensor.dtype() != DType::F32) {
+            if !kernels::take(all) {
                 return plain::<Self>(parameter, gradient, factor, first, second, average, step);
             }
             let (mut factors, arch) = (step.factors(), simd::arch());

@@ -86,10 +86,12 @@ impl<S: Simd> Lanes for S {
 }
 
 /// `N` registers side by side.
+#[cfg(feature = "flex")]
 #[derive(Clone, Copy)]
 pub(crate) struct Several<S, const N: usize>(pub(crate) S);
 
 /// Operations that each register goes through by itself.
+#[cfg(feature = "flex")]
 macro_rules! each {
     ($($name:ident($($argument:ident),*);)*) => {
         $(#[inline(always)]
@@ -103,6 +105,7 @@ macro_rules! each {
     };
 }
 
+#[cfg(feature = "flex")]
 impl<S: Simd, const N: usize> Lanes for Several<S, N> {
     type Floats = [S::f32s; N];
     type Mask = [S::m32s; N];

@@ -96,7 +96,6 @@ fn plain<B: Backend>(
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
-    use burn::tensor::DType;
     use pulp::bytemuck::cast_slice;
     use pulp::{Simd, WithSimd};
 
@@ -106,7 +105,7 @@ mod flex {
     use crate::lanes::Lanes;
     use crate::slot::Slot;
     use crate::stream::{Draw, Normals};
-    use crate::{Noise, simd};
+    use crate::{Noise, kernels, simd};
 
     impl LangevinOps for Flex {
         fn langevin_step(
@@ -115,7 +114,7 @@ mod flex {
             step_size: f64,
             mut noise: Noise,
         ) -> FloatTensor<Self> {
-            if x.dtype() != DType::F32 || score.dtype() != DType::F32 {
+            if !kernels::take([&x, &score]) {
                 return plain::<Self>(x, score, step_size, noise);
             }
             let score = buffer::contiguous(score);

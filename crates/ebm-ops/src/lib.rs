@@ -19,6 +19,8 @@ mod device;
 #[cfg(feature = "flex")]
 mod elementwise;
 pub mod group_norm;
+#[cfg(feature = "flex")]
+mod kernels;
 mod lanes;
 pub mod langevin;
 pub mod leapfrog;
@@ -26,7 +28,6 @@ pub mod leapfrog;
 mod matrix;
 mod noise;
 mod normal;
-#[cfg(feature = "flex")]
 mod parallel;
 mod philox;
 #[cfg(feature = "flex")]
@@ -46,6 +47,8 @@ mod transpose;
 mod vector;
 
 pub use device::reading_waits;
+#[cfg(feature = "flex")]
+pub use kernels::without_kernels;
 pub use noise::Noise;
 #[cfg(feature = "flex")]
 pub use parallel::join_threads;

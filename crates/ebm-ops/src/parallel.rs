@@ -25,6 +25,7 @@ static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// A program calls it once, at the beginning of the thread that trains or samples; the number of threads is
 /// rayon's, that is `RAYON_NUM_THREADS` or one for each processor.
 /// It returns whether it did so: not where the pool of the process has been built before.
+#[cfg(feature = "flex")]
 pub fn join_threads() -> bool {
     rayon::ThreadPoolBuilder::new().use_current_thread().build_global().is_ok()
 }
@@ -68,6 +69,7 @@ pub(crate) fn each<T: Send>(items: impl ExactSizeIterator<Item = T>, task: impl 
 }
 
 /// The results of both tasks, of which another thread may do one if they are `worth` handing over.
+#[cfg(feature = "flex")]
 pub(crate) fn both<A: Send, B: Send>(
     worth: bool,
     first: impl FnOnce() -> A + Send,
@@ -132,6 +134,7 @@ impl Ranges {
 }
 
 /// Whether others wait for tasks of this thread, so that short ones are worth handing over too.
+#[cfg(feature = "flex")]
 pub(crate) fn ready() -> bool {
     0 < WAITING.load(Ordering::Relaxed) && rayon::current_thread_index().is_some()
 }

@@ -83,16 +83,15 @@ impl<B: RowDotOps, C: CheckpointStrategy> RowDotOps for Autodiff<B, C> {
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
-    use burn::tensor::DType;
 
     use super::{RowDotOps, plain};
-    use crate::buffer;
     use crate::sums::{Products, row_sums};
+    use crate::{buffer, kernels};
 
     impl RowDotOps for Flex {
         fn row_dot(x: FloatTensor<Self>, y: FloatTensor<Self>) -> FloatTensor<Self> {
             let [rows, dim] = x.shape().dims();
-            if [&x, &y].iter().any(|tensor| tensor.dtype() != DType::F32) || rows * dim == 0 {
+            if !kernels::take([&x, &y]) || rows * dim == 0 {
                 return plain::<Self>(x, y);
             }
             buffer::tensor(row_sums([x, y], Products), [rows])

@@ -61,14 +61,13 @@ fn plain<B: Backend>(c: FloatTensor<B>, frequencies: FloatTensor<B>) -> FloatTen
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
-    use burn::tensor::DType;
     use pulp::{Simd, WithSimd};
 
     use super::{SinusoidOps, plain};
     use crate::elementwise::{self, Elementwise};
     use crate::lanes::Lanes;
     use crate::slot::Slot;
-    use crate::{buffer, simd, vector};
+    use crate::{buffer, kernels, simd, vector};
 
     /// The largest angle whose quarter turns are taken off without loss.
     const LARGEST: f32 = 8192.0;
@@ -78,7 +77,7 @@ mod flex {
 
     impl SinusoidOps for Flex {
         fn sinusoids(c: FloatTensor<Self>, frequencies: FloatTensor<Self>) -> FloatTensor<Self> {
-            if [&c, &frequencies].iter().any(|tensor| tensor.dtype() != DType::F32) {
+            if !kernels::take([&c, &frequencies]) {
                 return plain::<Self>(c, frequencies);
             }
             let (c, frequencies) = (buffer::contiguous(c), buffer::contiguous(frequencies));

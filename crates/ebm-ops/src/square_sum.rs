@@ -50,18 +50,17 @@ fn plain<B: Backend>(sum: FloatTensor<B>, x: FloatTensor<B>) -> FloatTensor<B> {
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
-    use burn::tensor::DType;
 
     use super::{SquareSumOps, plain};
     use crate::buffer::{self, CHUNK, GRAIN};
     use crate::elementwise::Elementwise;
     use crate::lanes::Lanes;
     use crate::sums::Sums;
-    use crate::{parallel, simd};
+    use crate::{kernels, parallel, simd};
 
     impl SquareSumOps for Flex {
         fn add_square_sum(sum: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
-            if [&sum, &x].iter().any(|tensor| tensor.dtype() != DType::F32) {
+            if !kernels::take([&sum, &x]) {
                 return plain::<Self>(sum, x);
             }
             let (sum, x, arch) = (buffer::contiguous(sum), buffer::contiguous(x), simd::arch());

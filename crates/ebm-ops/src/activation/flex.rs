@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 use burn::backend::flex::FlexTensor;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Flex, tensor::FloatTensor};
-use burn::tensor::DType;
 use pulp::{Simd, WithSimd};
 
 use super::{Activation, ActivationFunctionOps, plain};
@@ -13,11 +12,11 @@ use crate::buffer::{self, CHUNK};
 use crate::elementwise::{self, Elementwise};
 use crate::lanes::Lanes;
 use crate::slot::{Slot, Written};
-use crate::{simd, vector};
+use crate::{kernels, simd, vector};
 
 impl ActivationFunctionOps for Flex {
     fn activation(x: FloatTensor<Self>, function: Activation, order: usize) -> FloatTensor<Self> {
-        if x.dtype() != DType::F32 {
+        if !kernels::take([&x]) {
             return plain::derivative::<Self>(x, function, order);
         }
         let arch = simd::arch();
@@ -30,7 +29,7 @@ impl ActivationFunctionOps for Flex {
         function: Activation,
         order: usize,
     ) -> FloatTensor<Self> {
-        if x.dtype() != DType::F32 || grad.dtype() != DType::F32 {
+        if !kernels::take([&x, &grad]) {
             return Self::float_mul(grad, plain::derivative::<Self>(x, function, order));
         }
         let (x, arch) = (buffer::contiguous(x), simd::arch());
@@ -47,7 +46,7 @@ impl ActivationFunctionOps for Flex {
         grad: FloatTensor<Self>,
         function: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        if [&z, &g, &grad].iter().any(|tensor| tensor.dtype() != DType::F32) {
+        if !kernels::take([&z, &g, &grad]) {
             return plain::pullback_backward::<Self>(z, g, grad, function);
         }
         let arch = simd::arch();
@@ -64,7 +63,7 @@ impl ActivationFunctionOps for Flex {
         curvature: FloatTensor<Self>,
         function: Activation,
     ) -> FloatTensor<Self> {
-        if [&z, &slope, &curvature].iter().any(|tensor| tensor.dtype() != DType::F32) {
+        if !kernels::take([&z, &slope, &curvature]) {
             return plain::curvature::<Self>(z, slope, curvature, function);
         }
         let (z, slope, arch) = (buffer::contiguous(z), buffer::contiguous(slope), simd::arch());
@@ -83,7 +82,7 @@ impl ActivationFunctionOps for Flex {
         grad: FloatTensor<Self>,
         function: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        if [&z, &slope, &curvature, &grad].iter().any(|tensor| tensor.dtype() != DType::F32) {
+        if !kernels::take([&z, &slope, &curvature, &grad]) {
             return plain::curvature_backward::<Self>(z, slope, curvature, grad, function);
         }
         let arch = simd::arch();

@@ -3,13 +3,12 @@
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::DType;
 
 use super::algorithm::{self, Algorithm};
 use super::channel_sum;
 use super::shape::Shape;
 use super::{ConvOps, Geometry, direct, plain, winograd};
-use crate::buffer;
+use crate::{buffer, kernels};
 
 impl ConvOps for Flex {
     fn convolve(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
@@ -50,7 +49,7 @@ impl ConvOps for Flex {
         dy: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        if !single([&x, &weight, &dy].into_iter()) {
+        if !kernels::take([&x, &weight, &dy]) {
             return plain::weight_grad::<Self>(x, weight, dy, geometry);
         }
         let shape = Shape::new(x.shape().dims(), weight.shape().dims(), geometry);
@@ -65,7 +64,7 @@ impl ConvOps for Flex {
     }
 
     fn channel_sums(dy: FloatTensor<Self>) -> FloatTensor<Self> {
-        if !single([&dy].into_iter()) {
+        if !kernels::take([&dy]) {
             return plain::channel_sums::<Self>(dy);
         }
         let [_, channels, height, width] = dy.shape().dims();
@@ -76,7 +75,7 @@ impl ConvOps for Flex {
 
 /// From `x` to `y`.
 fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometry: Geometry) -> FlexTensor {
-    if !single([&x, &weight].into_iter().chain(&bias)) {
+    if !kernels::take([&x, &weight].into_iter().chain(&bias)) {
         return plain::convolve::<Flex>(x, weight, bias, geometry);
     }
     let shape = Shape::new(x.shape().dims(), weight.shape().dims(), geometry);
@@ -97,7 +96,7 @@ fn spread(
     geometry: Geometry,
     size: [usize; 2],
 ) -> FlexTensor {
-    if !single([&y, &weight].into_iter().chain(&bias)) {
+    if !kernels::take([&y, &weight].into_iter().chain(&bias)) {
         return plain::spread::<Flex>(y, weight, bias, geometry, size);
     }
     let (batch, channels) = (y.shape()[0], weight.shape()[1]);
@@ -110,11 +109,6 @@ fn spread(
         None => direct::input_grad(&shape, weight, y, bias),
     };
     buffer::tensor(x, dimensions)
-}
-
-/// Whether all are of single precision.
-fn single<'a>(mut tensors: impl Iterator<Item = &'a FlexTensor>) -> bool {
-    tensors.all(|tensor| tensor.dtype() == DType::F32)
 }
 
 /// The shape for Winograd's algorithm, if that is allowed and fits.

@@ -3,12 +3,11 @@
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::DType;
 
 use super::{DenseOps, plain};
-use crate::buffer;
 use crate::matrix::{Factor, multiply};
 use crate::product::Size;
+use crate::{buffer, kernels};
 
 /// Multiplications from which on Burn's product, which copies both factors to lie as they are read, is faster.
 const LARGE: usize = 1 << 28;
@@ -85,5 +84,5 @@ fn weight_grad(size: Size, x: FlexTensor, g: FlexTensor, sums: Option<&mut [f32]
 
 /// Whether the kernel here is the one for a product: of single precision, and not large.
 fn ours<'a>(size: Size, tensors: impl IntoIterator<Item = &'a FlexTensor>) -> bool {
-    size.multiplications() < LARGE && tensors.into_iter().all(|tensor| tensor.dtype() == DType::F32)
+    size.multiplications() < LARGE && kernels::take(tensors)
 }

@@ -1,9 +1,7 @@
 //! The operation in single precision on the processor: a group at a time, from cache.
 
 use burn::backend::Flex;
-use burn::backend::flex::FlexTensor;
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
-use burn::tensor::DType;
 use pulp::{Simd, WithSimd};
 
 use super::affine::{Affine, Maps};
@@ -15,7 +13,7 @@ use super::{GroupNormOps, plain};
 use crate::elementwise::{self, Elementwise};
 use crate::slot::Slot;
 use crate::sums::sums;
-use crate::{buffer, simd};
+use crate::{buffer, kernels, simd};
 
 /// Elements that are summed in single precision before the sum goes on in double.
 const RUN: usize = 2048;
@@ -31,7 +29,7 @@ impl GroupNormOps for Flex {
         groups: usize,
         epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        if !single([&x, &gain, &bias]) {
+        if !kernels::take([&x, &gain, &bias]) {
             return plain::forward::<Self>(x, gain, bias, groups, epsilon);
         }
         let [batch, channels, height, width] = x.shape().dims();
@@ -62,7 +60,7 @@ impl GroupNormOps for Flex {
         grad: FloatTensor<Self>,
         wanted: bool,
     ) -> (Option<FloatTensor<Self>>, FloatTensor<Self>, FloatTensor<Self>) {
-        if !single([&x, &gain, &bias]) || !single([&statistics, &grad, &x]) {
+        if !kernels::take([&x, &gain, &bias, &statistics, &grad]) {
             return plain::backward::<Self>(x, gain, bias, statistics, grad, wanted);
         }
         let ([batch, channels, height, width], groups) = (x.shape().dims(), statistics.shape()[1]);
@@ -96,11 +94,6 @@ impl GroupNormOps for Flex {
         let [for_gain, for_bias] = totals.map(|total| buffer::tensor(total, [affine.rows, channels]));
         (wanted.then_some(for_x), for_gain, for_bias)
     }
-}
-
-/// Whether all are of single precision.
-fn single(tensors: [&FlexTensor; 3]) -> bool {
-    tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
 }
 
 /// Turns groups of channels into their results, and writes down their statistics.

@@ -2,24 +2,19 @@
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
-use burn::tensor::DType;
 use pulp::{Simd, WithSimd};
 
 use super::{LeapfrogOps, plain};
 use crate::buffer::{self, CHUNK, rows_together};
 use crate::elementwise::{self, Elementwise};
 use crate::lanes::Lanes;
-use crate::simd;
 use crate::slot::Slot;
 use crate::sums::row_sums;
-
-fn are_single(tensors: &[&FloatTensor<Flex>]) -> bool {
-    tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
-}
+use crate::{kernels, simd};
 
 impl LeapfrogOps for Flex {
     fn add_scaled(x: FloatTensor<Self>, y: FloatTensor<Self>, a: f64) -> FloatTensor<Self> {
-        if !are_single(&[&x, &y]) {
+        if !kernels::take([&x, &y]) {
             return plain::add_scaled::<Self>(x, y, a);
         }
         let (y, a, arch) = (buffer::contiguous(y), a as f32, simd::arch());
@@ -32,7 +27,7 @@ impl LeapfrogOps for Flex {
 
     fn kinetic_change(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         let [rows, dim] = a.shape().dims();
-        if !are_single(&[&a, &b]) || rows * dim == 0 {
+        if !kernels::take([&a, &b]) || rows * dim == 0 {
             return plain::kinetic_change::<Self>(a, b);
         }
         half_sums([a, b], SquareDifference)
@@ -44,7 +39,7 @@ impl LeapfrogOps for Flex {
         s: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self> {
-        if !are_single(&[&x, &r, &s]) {
+        if !kernels::take([&x, &r, &s]) {
             return plain::leap::<Self>(x, r, s, epsilon);
         }
         let (r, s, arch) = (buffer::contiguous(r), buffer::contiguous(s), simd::arch());
@@ -63,7 +58,7 @@ impl LeapfrogOps for Flex {
         epsilon: f64,
     ) -> FloatTensor<Self> {
         let [rows, dim] = r.shape().dims();
-        if !are_single(&[&r, &s, &end]) || rows * dim == 0 {
+        if !kernels::take([&r, &s, &end]) || rows * dim == 0 {
             return plain::leap_kinetic_change::<Self>(r, s, end, epsilon);
         }
         half_sums([r, s, end], LeapSquareDifference { half: (0.5 * epsilon) as f32 })
@@ -71,7 +66,7 @@ impl LeapfrogOps for Flex {
 
     fn choose_rows(mask: FloatTensor<Self>, a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         let [rows, dim] = a.shape().dims();
-        if !are_single(&[&mask, &a, &b]) || rows * dim == 0 {
+        if !kernels::take([&mask, &a, &b]) || rows * dim == 0 {
             return plain::choose_rows::<Self>(mask, a, b);
         }
         let mask = buffer::contiguous(mask);

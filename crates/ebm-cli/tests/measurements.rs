@@ -1,0 +1,33 @@
+//! `ebm bench` from the command line: what it prints, with kernels and without.
+
+mod common;
+
+use common::{ebm, stderr, stdout};
+use serde_json::Value;
+
+/// The profile of a training step of a small network, and the speeds.
+fn bench(more: &[&str]) -> [Value; 2] {
+    let mut command = ebm(&["bench", "--profile", "--json", "--batch-size", "2", "--width", "8"]);
+    let output = command.args(["--backend", "flex"]).args(more).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let lines: Vec<_> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.try_into().expect("two objects")
+}
+
+#[test]
+fn the_parts_of_a_profile_are_its_whole_and_the_same_without_kernels() {
+    let [ours, plain] = [&[][..], &["--plain"]].map(|more| {
+        let [profile, speed] = bench(more);
+        for key in ["train_images_per_second", "score_images_per_second"] {
+            assert!(0.0 < speed[key].as_f64().unwrap(), "{speed}");
+        }
+        let parts = profile["parts"].as_object().unwrap().clone();
+        let sum: f64 = parts.values().map(|part| part["ms"].as_f64().unwrap()).sum();
+        let whole = profile["step_ms"].as_f64().unwrap();
+        assert!((sum - whole).abs() <= 1e-3 * whole, "{sum} of {whole} ms");
+        let calls = parts.into_iter().map(|(name, part)| (name, part["calls"].as_u64().unwrap()));
+        (calls.collect::<Vec<_>>(), speed["parameters"].as_u64().unwrap())
+    });
+    assert!(ours.0.iter().any(|(name, calls)| name == "convolution" && 0 < *calls));
+    assert_eq!(ours, plain);
+}
