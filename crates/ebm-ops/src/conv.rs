@@ -10,6 +10,8 @@ mod direct;
 mod flex;
 mod plain;
 #[cfg(feature = "flex")]
+mod pointwise;
+#[cfg(feature = "flex")]
 mod shape;
 #[cfg(feature = "flex")]
 mod winograd;

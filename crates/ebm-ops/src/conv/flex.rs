@@ -7,7 +7,7 @@ use burn::backend::{Flex, TensorMetadata};
 use super::algorithm::{self, Algorithm};
 use super::channel_sum;
 use super::shape::Shape;
-use super::{ConvOps, Geometry, direct, plain, winograd};
+use super::{ConvOps, Geometry, direct, plain, pointwise, winograd};
 use crate::{buffer, kernels};
 
 impl ConvOps for Flex {
@@ -83,6 +83,7 @@ fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometr
     let (x, weight, bias) = (x.storage(), weight.storage(), bias.as_ref().map(|bias| bias.storage()));
     let y = match fast(&shape) {
         Some(fast) => winograd::forward(&fast, x, weight, bias),
+        None if pointwise::fits(&shape) => pointwise::forward(&shape, x, weight, bias),
         None => direct::forward(&shape, x, weight, bias),
     };
     buffer::tensor(y, [shape.batch, shape.out_channels, shape.out_height(), shape.out_width()])
@@ -106,6 +107,7 @@ fn spread(
     let (y, weight, bias) = (y.storage(), weight.storage(), bias.as_ref().map(|bias| bias.storage()));
     let x = match fast(&shape).filter(|_| bias.is_none()) {
         Some(fast) => winograd::input_grad(&fast, weight, y),
+        None if pointwise::fits(&shape) => pointwise::input_grad(&shape, weight, y, bias),
         None => direct::input_grad(&shape, weight, y, bias),
     };
     buffer::tensor(x, dimensions)
