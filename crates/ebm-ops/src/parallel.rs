@@ -114,7 +114,7 @@ impl Ranges {
                     break;
                 }
                 task(i);
-                // Those who wait for others look for more than they hear.
+                // However long ago these tasks were handed out, there is work.
                 LAST.store(now(), Ordering::Relaxed);
                 self.done.0.fetch_add(1, Ordering::Release);
             }
@@ -126,8 +126,13 @@ impl Ranges {
         let began = now();
         while self.done.0.load(Ordering::Acquire) < self.tasks {
             (0..8).for_each(|_| std::hint::spin_loop());
-            if began + (PATIENCE.as_nanos() as u64) < now() {
+            let waited = Duration::from_nanos(now().saturating_sub(began));
+            if PATIENCE < waited {
                 return;
+            }
+            // Where there are more threads than processors, the last task may wait for this one.
+            if PATIENCE / 8 < waited {
+                std::thread::yield_now();
             }
         }
     }

@@ -12,7 +12,7 @@
 //! 9.4e-6 of the largest result for [`forward`] and [`input_grad`], and 1.04e-5 for [`weight_grad`].
 //!
 //! Tensors are contiguous: images `[batch, channel, height, width]`, weights `[out, in, 3, 3]`.
-//! Inside, channels lie side by side, so that the lanes of a register are channels and no tile is a special case.
+//! Inside, channels lie side by side, so that the lanes of a register are channels, wherever a tile lies.
 //! Results do not depend on the number of threads, to the bit.
 //!
 //! # Reference
