@@ -80,15 +80,15 @@ impl BenchArguments {
         let subject = Subject::new(self.batch_size, self.width, &self.backend.device()?)?;
         if self.profile {
             let found = subject.profile()?;
-            if self.json { println!("{}", found.to_json()) } else { println!("{found}") }
+            if self.json { tell!("{}", found.to_json()) } else { tell!("{found}") }
         }
         let speed = subject.speed()?;
         if self.json {
-            println!("{}", serde_json::to_string(&speed)?);
+            tell!("{}", serde_json::to_string(&speed)?);
         } else {
-            println!("training steps    {:>9.1} images/s", speed.train_images_per_second);
-            println!("score evaluations {:>9.1} images/s", speed.score_images_per_second);
-            println!("parameters        {:>9}", speed.parameters);
+            tell!("training steps    {:>9.1} images/s", speed.train_images_per_second);
+            tell!("score evaluations {:>9.1} images/s", speed.score_images_per_second);
+            tell!("parameters        {:>9}", speed.parameters);
         }
         Ok(())
     }

@@ -73,7 +73,7 @@ pub fn energy(request: &Request, device: &Device) -> Result<()> {
     let line =
         json!({"event": "done", "rows": energies.len(), "mean_energy": mean, "auroc": contrast, "out": out});
     if request.json {
-        println!("{line}");
+        tell!("{line}");
     } else {
         let auroc = contrast
             .map(|auroc| format!(", AUROC {:.4} ± {:.4}", auroc.value, auroc.standard_error))

@@ -177,13 +177,13 @@ fn feature_name(content: &Content) -> String {
 
 fn print(report: &Report, json: bool) -> Result<()> {
     if json {
-        println!("{}", json!({"event": "done", "figures": report.figures}));
+        tell!("{}", json!({"event": "done", "figures": report.figures}));
         return Ok(());
     }
     for Figure { name, value, standard_error, floor, protocol } in &report.figures {
         let error = standard_error.map(|error| format!(" ± {error:.2e}")).unwrap_or_default();
         let floor = floor.map(|floor| format!("   data against data {floor:.6}")).unwrap_or_default();
-        println!("{name:24} {value:>12.6}{error}{floor}   n = {}", protocol.n);
+        tell!("{name:24} {value:>12.6}{error}{floor}   n = {}", protocol.n);
     }
     Ok(())
 }

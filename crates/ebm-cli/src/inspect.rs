@@ -20,9 +20,9 @@ const MAX_JOURNAL: u64 = 1 << 28;
 pub fn inspect(path: &Path, json: bool) -> Result<()> {
     let found = if path.is_file() { model(path)? } else { run(&RunFolder::open(path)?)? };
     if json {
-        println!("{found}");
+        tell!("{found}");
     } else {
-        print!("{}", toml::to_string(&found)?);
+        tell!("{}", toml::to_string(&found)?.trim_end());
     }
     Ok(())
 }

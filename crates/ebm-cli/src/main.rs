@@ -2,8 +2,11 @@
 //!
 //! Its way through the workspace is one line: data → train → model → sample.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to a person is what it is for")]
+#![allow(clippy::print_stderr, reason = "talking to a person is what it is for")]
 #![recursion_limit = "256"]
+
+#[macro_use]
+mod tell;
 
 mod agreement;
 mod arguments;
@@ -65,7 +68,7 @@ fn main() -> ! {
 fn run(arguments: Arguments) -> Result<u8> {
     match arguments.verb {
         Verb::Train(arguments) if arguments.list => {
-            presets::list().for_each(|(name, what)| println!("{name:16} {what}"));
+            presets::list().for_each(|(name, what)| tell!("{name:16} {what}"));
             Ok(0)
         }
         Verb::Train(arguments) => {
@@ -77,9 +80,9 @@ fn run(arguments: Arguments) -> Result<u8> {
             let fetched = fetch.run()?;
             if json {
                 let line = serde_json::json!({"event": "done", "folder": fetched.folder, "new": fetched.new, "kept": fetched.kept});
-                println!("{line}");
+                tell!("{line}");
             } else {
-                println!("{fetched}");
+                tell!("{fetched}");
             }
             Ok(0)
         }

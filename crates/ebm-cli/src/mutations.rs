@@ -3,6 +3,7 @@
 //!
 //! Whatever a file holds, what reads it answers with a value or an error: no panic, no second of waiting, no memory
 //! beyond 256 MB and twice the file, nothing written outside the folder.
+#![allow(clippy::print_stdout, reason = "a table for who runs the test")]
 
 mod formats;
 mod mutator;

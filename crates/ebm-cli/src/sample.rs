@@ -100,9 +100,9 @@ pub fn sample(request: &Request, device: &Device) -> Result<()> {
         let line = json!({
             "event": "done", "n": n, "seed": seed, "sampler": name, "seconds": seconds, "shape": shape, "out": out,
         });
-        println!("{line}");
+        tell!("{line}");
     } else {
-        println!("{n} samples in {seconds:.1} s: {}", out.display());
+        tell!("{n} samples in {seconds:.1} s: {}", out.display());
     }
     Ok(())
 }

@@ -124,12 +124,12 @@ impl Request {
                 "acceptance": draws.test.as_ref().map(draws::Test::mean_acceptance), "test": test,
                 "swaps": draws.swaps, "coordinates": summaries, "out": self.out, "plots": self.plots,
             });
-            println!("{line}");
+            tell!("{line}");
             return;
         }
-        println!("          mean        sd        5 %    median      95 %     r_hat  ess_bulk  ess_tail");
+        tell!("          mean        sd        5 %    median      95 %     r_hat  ess_bulk  ess_tail");
         for (i, s) in summaries.iter().enumerate() {
-            println!(
+            tell!(
                 "{:<4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.0} {:9.0}",
                 parameter(i),
                 s.mean,
@@ -143,20 +143,17 @@ impl Request {
             );
         }
         if let Some(step_size) = draws.step_size {
-            println!("step size {step_size:.4}");
+            tell!("step size {step_size:.4}");
         }
         if let Some(test) = &draws.test {
             let ([mean, largest], [divergences, steps]) = (test.mean_and_largest_error(), test.n_diverged);
-            println!(
-                "acceptance {:.3}, energy error {mean:.3}, at most {largest:.3}",
-                test.mean_acceptance()
-            );
-            println!("{divergences} of {steps} proposals diverged");
+            tell!("acceptance {:.3}, energy error {mean:.3}, at most {largest:.3}", test.mean_acceptance());
+            tell!("{divergences} of {steps} proposals diverged");
         }
         if !draws.swaps.is_empty() {
             let shares: Vec<String> = draws.swaps.iter().map(|share| format!("{share:.2}")).collect();
-            println!("neighbouring temperatures change places: {}", shares.join(", "));
+            tell!("neighbouring temperatures change places: {}", shares.join(", "));
         }
-        println!("{} chains of {} draws: {}", self.chains, self.draws, files.join(", "));
+        tell!("{} chains of {} draws: {}", self.chains, self.draws, files.join(", "));
     }
 }

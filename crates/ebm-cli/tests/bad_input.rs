@@ -21,6 +21,17 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, part: &str) {
 }
 
 #[test]
+fn where_nobody_reads_the_results_the_program_ends_well() {
+    for arguments in [&["train", "--list"][..], &["bench", "--batch-size", "1", "--width", "8", "--json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = ebm(arguments).stdout(writer).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn instructions_that_no_machine_has_are_a_wrong_call() {
     let output = ebm(&["train", "--list"]).env("EBM_SIMD", "sse9").output().unwrap();
     assert_eq!(output.status.code(), Some(2));

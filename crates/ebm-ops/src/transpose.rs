@@ -12,7 +12,7 @@ pub(crate) struct Planes {
     pub pixels: usize,
 }
 
-/// Copies `channels` channels, a multiple of eight, to where pixel `p` has them from `place(p)` on.
+/// Copies `channels` channels, eight at least, to where pixel `p` has them from `place(p)` on.
 ///
 /// # Safety
 /// Every element of both layouts must be in bounds of its pointer, and the two must not overlap.
@@ -24,7 +24,7 @@ pub(crate) unsafe fn gather<S: Simd, F: Fn(usize) -> usize>(
     (target, place): (*mut f32, F),
 ) {
     let squares = Squares::new(simd);
-    for channel in (0..channels).step_by(SIDE) {
+    for channel in steps(channels) {
         for first in steps(planes.pixels) {
             // SAFETY: rows are channels `channel..channel + 8` and columns pixels `first..first + n`, within both.
             unsafe {
@@ -36,7 +36,7 @@ pub(crate) unsafe fn gather<S: Simd, F: Fn(usize) -> usize>(
     }
 }
 
-/// Copies `channels` channels, a multiple of eight, from where pixel `p` has them from `place(p)` on.
+/// Copies `channels` channels, eight at least, from where pixel `p` has them from `place(p)` on.
 ///
 /// # Safety
 /// Every element of both layouts must be in bounds of its pointer, and the two must not overlap.
@@ -48,7 +48,7 @@ pub(crate) unsafe fn scatter<S: Simd, F: Fn(usize) -> usize>(
     (target, planes): (*mut f32, Planes),
 ) {
     let squares = Squares::new(simd);
-    for channel in (0..channels).step_by(SIDE) {
+    for channel in steps(channels) {
         for first in steps(planes.pixels) {
             // SAFETY: channels `channel..channel + 8` and pixels `first..first + n` are within both layouts.
             unsafe {
@@ -82,11 +82,11 @@ fn bring(data: *mut f32, offset: usize) {
     let _ = (data, offset);
 }
 
-/// The first pixels of blocks of eight that cover `pixels`; the last block overlaps the one before.
+/// The beginnings of blocks of eight that cover `n`; the last block overlaps the one before.
 #[inline(always)]
-fn steps(pixels: usize) -> impl Iterator<Item = usize> {
-    let last = pixels.saturating_sub(SIDE);
-    (0..pixels.div_ceil(SIDE)).map(move |i| last.min(i * SIDE))
+fn steps(n: usize) -> impl Iterator<Item = usize> {
+    let last = n.saturating_sub(SIDE);
+    (0..n.div_ceil(SIDE)).map(move |i| last.min(i * SIDE))
 }
 
 /// Transposes squares of 8×8 floats, in registers where the machine has them.
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn check<S: Simd>(simd: S) {
-        for (channels, pixels) in [(8, 1), (16, 7), (8, 8), (24, 13), (16, 64)] {
+        for (channels, pixels) in [(8, 1), (16, 7), (8, 8), (11, 9), (24, 13), (16, 64)] {
             let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
             let (mut spread, mut back) = (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
             let from = Planes { stride: pixels, pixels };

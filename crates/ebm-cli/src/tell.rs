@@ -1,0 +1,21 @@
+//! Results on standard output.
+
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write};
+
+/// A line of results, as `println!`, which would panic where nobody reads them.
+macro_rules! tell {
+    ($($argument:tt)*) => { $crate::tell::line(format_args!($($argument)*)) };
+}
+
+/// Writes a line to standard output.
+///
+/// Where nobody reads it any more, as behind `| head`, it is dropped, and the work goes on.
+/// If it cannot be written for another reason, the program ends with that.
+pub fn line(line: Arguments<'_>) {
+    let Err(error) = writeln!(std::io::stdout(), "{line}") else { return };
+    if error.kind() != ErrorKind::BrokenPipe {
+        crate::say(&format!("error: cannot write to standard output: {error}"));
+        signal_hook::low_level::exit(1);
+    }
+}
