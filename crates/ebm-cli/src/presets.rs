@@ -41,7 +41,7 @@ const PRESETS: &[Preset] = &[
     ),
     whole(
         "mnist",
-        "MNIST, the best that ten minutes on two cores give",
+        "MNIST, in four minutes on two cores",
         include_str!("../presets/mnist.toml"),
     ),
     whole(
