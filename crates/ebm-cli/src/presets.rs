@@ -39,11 +39,7 @@ const PRESETS: &[Preset] = &[
         "handwritten-looking digits that the program draws itself; needs no file",
         include_str!("../presets/glyphs.toml"),
     ),
-    whole(
-        "mnist",
-        "MNIST, in four minutes on two cores",
-        include_str!("../presets/mnist.toml"),
-    ),
+    whole("mnist", "MNIST, in four minutes on two cores", include_str!("../presets/mnist.toml")),
     whole(
         "mnist-reference",
         "MNIST by the reference network and run",

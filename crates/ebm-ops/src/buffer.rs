@@ -82,13 +82,13 @@ pub(crate) fn update_with<T: Send>(
         return x;
     }
     let source = x.storage::<f32>();
-    let mut values = Vec::with_capacity(source.len());
-    let chunks = values.spare_capacity_mut()[..source.len()].chunks_mut(grain * length);
-    let chunks = chunks.zip(source.chunks(grain * length)).zip(sides);
-    parallel::each(chunks, |i, ((chunk, source), side)| task(i, Slot::between(source, chunk), side));
-    // SAFETY: the vector has room for the elements of `source`, and the tasks wrote each of them: `by` has
-    // seen that, the chunks of both cover both, and the assertion above says that `side` does not end the loop early.
-    unsafe { values.set_len(source.len()) };
+    let write = |places: &mut [_]| {
+        let chunks = places.chunks_mut(grain * length).zip(source.chunks(grain * length)).zip(sides);
+        parallel::each(chunks, |i, ((chunk, source), side)| task(i, Slot::between(source, chunk), side));
+    };
+    // SAFETY: the tasks write every number: `by` sees that, the chunks of both cover both, and the assertion above says
+    // that `side` does not end the loop early.
+    let values = unsafe { fresh(source.len(), write) };
     tensor(values, x.layout().shape().clone())
 }
 

@@ -5,6 +5,8 @@ use std::cell::Cell;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::DType;
 
+use crate::scoped;
+
 thread_local! {
     static OFF: Cell<bool> = const { Cell::new(false) };
 }
@@ -17,14 +19,7 @@ thread_local! {
 /// Scoped and by thread, as [`with_instructions`](crate::simd::with_instructions); what was before is restored also
 /// after a panic.
 pub fn without_kernels<R>(work: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            OFF.set(self.0);
-        }
-    }
-    let _restore = Restore(OFF.replace(true));
-    work()
+    scoped::with(&OFF, true, work)
 }
 
 /// Whether a kernel takes these tensors: they are of single precision, and kernels are wanted.

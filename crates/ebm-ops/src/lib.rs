@@ -34,6 +34,7 @@ mod philox;
 mod product;
 pub mod profile;
 pub mod row_dot;
+mod scoped;
 pub mod simd;
 pub mod sinusoids;
 #[cfg(feature = "flex")]

@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use pulp::Arch;
 
+use crate::scoped;
+
 /// Vector instructions, from the fewest to the most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Instructions {
@@ -30,14 +32,7 @@ thread_local! {
 /// Scoped and by thread, as [`with_algorithm`](crate::conv::with_algorithm); the limit before is restored also
 /// after a panic.
 pub fn with_instructions<R>(most: Instructions, work: impl FnOnce() -> R) -> R {
-    struct Restore(Instructions);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            MOST.set(self.0);
-        }
-    }
-    let _restore = Restore(MOST.replace(most));
-    work()
+    scoped::with(&MOST, most, work)
 }
 
 /// What kernels that this thread starts now run on.

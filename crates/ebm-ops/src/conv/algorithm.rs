@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use crate::scoped;
+
 /// How a convolution on the CPU adds up its products.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -21,14 +23,7 @@ thread_local! {
 /// Scoped and by thread, not a global switch: two tests, or a training run and an exact evaluation beside it,
 /// do not disturb each other, and the choice before is restored also after a panic.
 pub fn with_algorithm<R>(algorithm: Algorithm, work: impl FnOnce() -> R) -> R {
-    struct Restore(Algorithm);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            ALGORITHM.set(self.0);
-        }
-    }
-    let _restore = Restore(ALGORITHM.replace(algorithm));
-    work()
+    scoped::with(&ALGORITHM, algorithm, work)
 }
 
 /// The choice that holds for this thread now.

@@ -3,10 +3,7 @@
 use crate::elementwise::Elementwise;
 use crate::lanes::Lanes;
 use crate::sums::Sums;
-use crate::{parallel, simd};
-
-/// Elements below which a second thread costs more than it brings.
-const GRAIN: usize = 32 * 1024;
+use crate::{buffer, simd};
 
 /// The sum of each of `channels` channels of `pixels` elements over all images of `images`.
 ///
@@ -22,10 +19,7 @@ pub(super) fn channel_sums(images: &[f32], channels: usize, pixels: usize) -> Ve
         planes.map(|plane| f64::from(arch.dispatch(Sums::<_, 1, 1>([plane], Plain))[0])).sum::<f64>() as f32
     };
     let mut sums = vec![0.0; channels];
-    let grain = (GRAIN / per_channel).max(1);
-    parallel::each(sums.chunks_mut(grain), |task, sums| {
-        sums.iter_mut().enumerate().for_each(|(i, total)| *total = sum(task * grain + i));
-    });
+    buffer::fill(&mut sums, 1, per_channel, |channel, total| total[0] = sum(channel));
     sums
 }
 

@@ -11,8 +11,8 @@ use super::tile::Window;
 use super::{Shape, images_per_task};
 use crate::{buffer, parallel, simd};
 
-/// Elements of a weight below which a second thread costs more than it brings.
-const GRAIN: usize = 8 * 1024;
+/// Elements of an elementwise operation that take as long as to put one of a weight in its place.
+const PACKED: usize = 4;
 
 /// How the pixels of one image follow from those of another.
 pub(super) struct Correlation {
@@ -177,12 +177,9 @@ impl Correlation {
             if part.is_empty() {
                 continue;
             }
-            // A block at a time where there are large ones, and more where they are small.
-            let grain = (GRAIN / (length * block)).max(1);
-            parallel::each(part.chunks_mut(grain * length * block), |first, parts| {
-                for (i, part) in (first * grain..).zip(parts.chunks_mut(length * block)) {
-                    self.pack_block(pass, weight, i * block, part.len() / length, part);
-                }
+            let share = length * block;
+            buffer::fill(part, share, PACKED * share, |i, part| {
+                self.pack_block(pass, weight, i * block, part.len() / length, part);
             });
         }
         packed

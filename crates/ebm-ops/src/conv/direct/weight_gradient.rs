@@ -5,10 +5,13 @@ use pulp::{Simd, WithSimd};
 use super::outer::{self, Numbers, ROWS};
 use super::scratch::Scratch;
 use super::{Shape, images_per_task, layout, split};
-use crate::{parallel, simd};
+use crate::{buffer, parallel, simd};
 
 /// Elements of a result below which a second thread costs more than it brings.
 const GRAIN: usize = 4 * 1024;
+
+/// Elements of an elementwise operation that take as long as to put one of a result in its place.
+const COLLECTED: usize = 8;
 
 /// Writes `dw`, `[out, in, k, k]`, from `x` and the gradient `dy` of the result.
 pub(super) fn run(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
@@ -118,10 +121,8 @@ impl Plan {
         });
         let (total, run) = (&*total, self.kernel * self.channels);
         let length = self.channels * self.kernel * self.kernel;
-        let grain = (GRAIN / length).max(1);
-        parallel::each(dw.chunks_mut(grain * length), |first, dw| {
+        buffer::fill(dw, length, COLLECTED * length, |filter, dw| {
             for (i, value) in dw.iter_mut().enumerate() {
-                let (filter, i) = (first * grain + i / length, i % length);
                 let (channel, t, s) =
                     (i / self.kernel / self.kernel, i / self.kernel % self.kernel, i % self.kernel);
                 let number = s * self.channels + channel;
