@@ -18,13 +18,15 @@ pub trait NoisyScore {
         x.clone() + self.score_at(x, sigma) * variance
     }
 
-    /// The score at one noise level, for samplers that know of no other.
+    /// The score at one noise level, for samplers that know of no other; of a trait object, [`AtNoise::new`].
     ///
     /// # Panics
     /// Unless `0 < sigma < ∞`.
-    fn at(&self, sigma: f64) -> AtNoise<'_, Self> {
-        assert!(sigma.is_finite() && 0.0 < sigma, "a noise level is positive and finite, found {sigma}");
-        AtNoise { model: self, sigma }
+    fn at(&self, sigma: f64) -> AtNoise<'_, Self>
+    where
+        Self: Sized,
+    {
+        AtNoise::new(self, sigma)
     }
 }
 
@@ -45,7 +47,16 @@ pub struct AtNoise<'a, M: ?Sized> {
     sigma: f64,
 }
 
-impl<M: ?Sized> AtNoise<'_, M> {
+impl<'a, M: ?Sized> AtNoise<'a, M> {
+    /// `model` at the noise level `sigma`.
+    ///
+    /// # Panics
+    /// Unless `0 < sigma < ∞`.
+    pub fn new(model: &'a M, sigma: f64) -> Self {
+        assert!(sigma.is_finite() && 0.0 < sigma, "a noise level is positive and finite, found {sigma}");
+        Self { model, sigma }
+    }
+
     /// The level.
     pub fn sigma(&self) -> f64 {
         self.sigma

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Energy, NoisyScore, Potential, Score};
+use crate::{Energy, NoisyPotential, NoisyScore, Potential, Score};
 
 /// E(x)/T, s(x)/T and s(x, σ)/T: at a temperature T below one, samples keep closer to the likely and vary
 /// less.
@@ -32,6 +32,17 @@ impl<M> Tempered<M> {
 impl<M: NoisyScore> NoisyScore for Tempered<M> {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         self.model.score_at(x, sigma) / self.temperature
+    }
+}
+
+impl<M: NoisyPotential> NoisyPotential for Tempered<M> {
+    fn energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
+        self.model.energy_at(x, sigma) / self.temperature
+    }
+
+    fn energy_and_score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<1>, Tensor<2>) {
+        let (energy, score) = self.model.energy_and_score_at(x, sigma);
+        (energy / self.temperature, score / self.temperature)
     }
 }
 

@@ -45,7 +45,7 @@ where
     let last = ladder.levels().len() - 1;
     ladder.levels().iter().enumerate().flat_map(move |(i, &sigma)| {
         let (position, noise) = moving.take().expect("each level hands on to the next");
-        let at_noise = model.at(sigma);
+        let at_noise = AtNoise::new(model, sigma);
         let mut chain = Chain::start(&at_noise, kernel(steps.step_size(sigma)), position, noise);
         let position = chain.nth(steps.count() - 1).expect("a chain does not end").position;
         let denoised =

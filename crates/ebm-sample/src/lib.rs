@@ -10,6 +10,7 @@
 mod chain;
 mod kernel;
 mod langevin;
+mod step_report;
 
 mod evaluated;
 mod hmc;
@@ -71,6 +72,7 @@ pub use predictor_corrector::PredictorCorrector;
 pub use probability_flow::ProbabilityFlow;
 pub use repeated::Repeated;
 pub use reverse_diffusion::ReverseDiffusion;
+pub use step_report::StepReport;
 pub use stochastic_heun::StochasticHeun;
 pub use underdamped::{Underdamped, UnderdampedInfo, UnderdampedMemo};
 

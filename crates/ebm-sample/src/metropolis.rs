@@ -9,7 +9,7 @@ use crate::evaluated::Evaluated;
 /// The energy error from which a trajectory counts as diverged; Stan's.
 pub(crate) const DIVERGENCE: f64 = 1000.0;
 
-/// What a Metropolis step decided, each `[chains]`.
+/// What a Metropolis step decided, each `[chains]` unless it says otherwise.
 #[derive(Clone, Debug)]
 pub struct MetropolisInfo {
     /// The probability with which the proposal was taken, min(1, exp(−energy error)).
@@ -23,6 +23,8 @@ pub struct MetropolisInfo {
     pub energy_error: Tensor<1>,
     /// E where the chain is now.
     pub energy: Tensor<1>,
+    /// The score where the chain is now, `[chains, dim]`.
+    pub score: Tensor<2>,
 }
 
 /// `proposal` with probability min(1, exp(−energy error)), else `state`, row by row; the error is that of
@@ -46,8 +48,8 @@ pub(crate) fn decide(
     let diverged = unsound.bool_or(energy_error.clone().greater_elem(DIVERGENCE));
     // On the device: reading the mask would wait for it once a step.
     let state = state.mask_where(accepted.clone(), proposal);
-    let energy = state.memo.energy.clone();
-    (state, MetropolisInfo { acceptance, accepted, diverged, energy_error, energy })
+    let (energy, score) = (state.memo.energy.clone(), state.memo.score.clone());
+    (state, MetropolisInfo { acceptance, accepted, diverged, energy_error, energy, score })
 }
 
 /// Numbers uniform on `[0, 1)`, of the shape, type and device of `x`; to 24 bits in single precision, and

@@ -1,7 +1,7 @@
 //! Steps down the noise, each corrected where it lands.
 
 use burn::tensor::{Device, Tensor};
-use ebm_model::NoisyScore;
+use ebm_model::{AtNoise, NoisyScore};
 use ebm_ops::Noise;
 
 use crate::descent::{end, fall};
@@ -72,7 +72,7 @@ impl PredictorCorrector {
         sigma: f64,
         noise: &mut Noise,
     ) -> Tensor<2> {
-        let at_noise = model.at(sigma);
+        let at_noise = AtNoise::new(model, sigma);
         let kernel = Langevin::new(self.corrections.step_size(sigma)).expect("levels and ratio are positive");
         let mut chain = Chain::start(&at_noise, kernel, x, noise.clone());
         let corrected = chain.nth(self.corrections.count() - 1).expect("a chain does not end").position;

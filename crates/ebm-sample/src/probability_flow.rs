@@ -1,7 +1,7 @@
 //! The ordinary differential equation that has the same marginals as the noise.
 
 use burn::tensor::{Device, Tensor};
-use ebm_model::{NoisyScore, Score};
+use ebm_model::{AtNoise, NoisyScore, Score};
 use ebm_ops::Noise;
 
 use crate::descent::{end, fall};
@@ -62,7 +62,7 @@ impl ProbabilityFlow {
 
 /// One step from level `from` to level `to`; Euler's where `to` is 0, as there is no score there.
 pub(crate) fn heun<M: NoisyScore + ?Sized>(model: &M, x: Tensor<2>, from: f64, to: f64) -> Tensor<2> {
-    let slope = |x: Tensor<2>, sigma: f64| model.at(sigma).score(x) * -sigma;
+    let slope = |x: Tensor<2>, sigma: f64| AtNoise::new(model, sigma).score(x) * -sigma;
     let first = slope(x.clone(), from);
     let euler = x.clone() + first.clone() * (to - from);
     if to == 0.0 {

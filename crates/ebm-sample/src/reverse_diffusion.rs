@@ -1,7 +1,7 @@
 //! The stochastic differential equation that undoes the noise.
 
 use burn::tensor::{Device, Tensor};
-use ebm_model::{NoisyScore, Score};
+use ebm_model::{AtNoise, NoisyScore, Score};
 use ebm_ops::Noise;
 
 use crate::NoiseLadder;
@@ -62,10 +62,10 @@ pub(crate) fn predict<M: NoisyScore + ?Sized>(
     noise: &mut Noise,
 ) -> Tensor<2> {
     if to == 0.0 {
-        return model.at(from).denoise(x);
+        return AtNoise::new(model, from).denoise(x);
     }
     let lost = from * from - to * to;
-    let score = model.at(from).score(x.clone());
+    let score = AtNoise::new(model, from).score(x.clone());
     let z = noise.normal_like(&x);
     x + score * lost + z * lost.sqrt()
 }
