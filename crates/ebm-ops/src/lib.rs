@@ -28,6 +28,7 @@ pub mod leapfrog;
 mod matrix;
 mod noise;
 mod normal;
+mod out_of_range;
 mod parallel;
 mod philox;
 #[cfg(feature = "flex")]
@@ -51,6 +52,7 @@ pub use device::reading_waits;
 #[cfg(feature = "flex")]
 pub use kernels::without_kernels;
 pub use noise::Noise;
+pub use out_of_range::OutOfRange;
 #[cfg(feature = "flex")]
 pub use parallel::join_threads;
 pub use philox::philox4x32;

@@ -1,0 +1,42 @@
+//! A number that is not in the range it must be in.
+
+use std::fmt::Display;
+
+/// A number out of range: which one, what was found, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: expected {expected}, found {found}")]
+pub struct OutOfRange {
+    /// The field or argument, `step_size` for instance.
+    pub what: String,
+    /// The value found.
+    pub found: String,
+    /// The values that are accepted.
+    pub expected: String,
+}
+
+impl OutOfRange {
+    /// The error for `what`.
+    pub fn new(what: impl Into<String>, found: impl Display, expected: impl Into<String>) -> Self {
+        Self { what: what.into(), found: found.to_string(), expected: expected.into() }
+    }
+
+    /// `value` if it is positive and finite.
+    ///
+    /// # Errors
+    /// The value, if it is not.
+    pub fn positive(what: &str, value: f64) -> Result<f64, Self> {
+        if value.is_finite() && 0.0 < value {
+            Ok(value)
+        } else {
+            Err(Self::new(what, value, "a positive, finite number"))
+        }
+    }
+
+    /// `count` if it is at least `least`.
+    ///
+    /// # Errors
+    /// The count, if it is smaller.
+    pub fn at_least(what: &str, least: usize, count: usize) -> Result<usize, Self> {
+        if least <= count { Ok(count) } else { Err(Self::new(what, count, format!("at least {least}"))) }
+    }
+}
