@@ -60,6 +60,7 @@ mod unet;
 mod unet_rules;
 
 mod architecture;
+mod capabilities;
 mod error;
 mod network;
 pub mod weights;
@@ -69,6 +70,7 @@ mod laws;
 
 pub use architecture::{Architecture, Input};
 pub use autograd::Autograd;
+pub use capabilities::{Capabilities, Detach, DirectionalPotential, DirectionalScore, NoisyDirectionalScore};
 pub use conditional_layer::ConditionalLayer;
 pub use confined::Confined;
 pub use confinement::Confinement;
