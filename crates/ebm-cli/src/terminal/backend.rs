@@ -1,0 +1,91 @@
+//! A backend's name made into a device.
+
+use anyhow::{Result, bail};
+use burn::tensor::Device;
+use clap::ValueEnum;
+
+use ebm_run::usage::usage;
+
+/// Where tensors live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// Pure Rust on the CPU, with this workspace's own kernels.
+    Flex,
+    /// Rust on the CPU by ndarray; for comparison.
+    Ndarray,
+    /// Any GPU through WebGPU.
+    Wgpu,
+    /// NVIDIA's GPUs.
+    Cuda,
+}
+
+impl Backend {
+    /// The backend that a build was made for: the accelerator that was compiled in, or else `flex`.
+    pub fn default_of_build() -> Self {
+        if cfg!(feature = "cuda") {
+            Self::Cuda
+        } else if cfg!(feature = "wgpu") {
+            Self::Wgpu
+        } else if cfg!(feature = "flex") {
+            Self::Flex
+        } else {
+            Self::Ndarray
+        }
+    }
+
+    /// The first device of this backend.
+    ///
+    /// # Errors
+    /// A wrong use of the command line if the backend was not compiled in; a failure if the machine has no
+    /// such device.
+    pub fn device(self) -> Result<Device> {
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => Ok(Device::flex()),
+            #[cfg(feature = "ndarray")]
+            #[allow(deprecated, reason = "Burn keeps it, and it is a second opinion on every number")]
+            Self::Ndarray => Ok(Device::ndarray()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => answering(self, || Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => answering(self, || Device::cuda(0)),
+            #[allow(unreachable_patterns, reason = "which arms there are is up to the features")]
+            missing => {
+                let name = missing.name();
+                let error = anyhow::anyhow!(
+                    "backend {name} is not compiled in; any verb of `cargo xtask` with --backend {name} builds it in"
+                );
+                bail!(usage(error))
+            }
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Cuda => "cuda",
+        }
+    }
+}
+
+/// The device, if it answers: Burn panics where a driver or a card is missing.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn answering(backend: Backend, device: impl FnOnce() -> Device + std::panic::UnwindSafe) -> Result<Device> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let answer = std::panic::catch_unwind(|| {
+        let device = device();
+        burn::tensor::Tensor::<1>::zeros([1], &device).into_data();
+        device
+    });
+    std::panic::set_hook(hook);
+    answer.map_err(|_| {
+        anyhow::anyhow!(
+            "backend {}: no device or driver answers; --backend flex runs on the CPU",
+            backend.name()
+        )
+    })
+}

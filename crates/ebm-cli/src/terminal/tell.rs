@@ -1,0 +1,32 @@
+//! Results on standard output.
+
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write};
+
+/// A line of results, as `println!`, which would panic where nobody reads them.
+macro_rules! tell {
+    ($($argument:tt)*) => { $crate::terminal::tell::line(format_args!($($argument)*)) };
+}
+
+/// Writes a line to standard output.
+///
+/// Where nobody reads it any more, as behind `| head`, it is dropped, and the work goes on.
+/// If it cannot be written for another reason, the program ends with that.
+pub fn line(line: Arguments<'_>) {
+    let Err(error) = writeln!(std::io::stdout(), "{line}") else { return };
+    if error.kind() != ErrorKind::BrokenPipe {
+        crate::terminal::say(&format!("error: cannot write to standard output: {error}"));
+        signal_hook::low_level::exit(1);
+    }
+}
+
+/// Writes text that ends its line to standard output, for journals that are echoed there.
+///
+/// # Errors
+/// Any but that nobody reads it any more.
+pub fn echo(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}

@@ -1,0 +1,50 @@
+//! The verbs of the program, each with its arguments.
+
+mod bench;
+mod energy;
+mod eval;
+mod fetch;
+mod inspect;
+mod sample;
+mod train;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Train a network on a dataset; without a preset, on digits that the program draws itself.
+    Train(train::Train),
+    /// Draw samples from a trained network, or from a closed-form energy.
+    Sample(sample::Sample),
+    /// Measure how good a model's samples are, and how likely it finds data that it was not trained on.
+    Eval(eval::Eval),
+    /// Write the energy of every row of a table, or of every picture of a folder, as CSV, the highest first.
+    Energy(energy::Energy),
+    /// Download a dataset, or take it from a folder, and verify it.
+    Fetch(fetch::Fetch),
+    /// Say what is in a run's folder or a model file.
+    Inspect(inspect::Inspect),
+    /// Measure how fast the reference network trains and scores.
+    Bench(bench::Bench),
+}
+
+impl Verb {
+    /// Does it; the program's exit code.
+    ///
+    /// # Errors
+    /// A line for the person who typed the command.
+    pub fn run(self) -> Result<u8> {
+        match self {
+            Self::Train(train) => return train.run(),
+            Self::Sample(sample) => sample.run(),
+            Self::Eval(eval) => eval.run(),
+            Self::Energy(energy) => energy.run(),
+            Self::Fetch(fetch) => fetch.run(),
+            Self::Inspect(inspect) => inspect.run(),
+            Self::Bench(bench) => bench.run(),
+        }?;
+        Ok(0)
+    }
+}

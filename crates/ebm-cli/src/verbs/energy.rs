@@ -1,0 +1,103 @@
+//! `ebm energy`: how unlikely a trained energy finds each row of a table or each picture.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, ensure};
+use clap::Args;
+use ebm_data::Split;
+use ebm_eval::auroc;
+use ebm_run::landscape::energy_of;
+use ebm_run::model::model;
+use ebm_run::output::atomic;
+use ebm_run::rows::Rows;
+use ebm_run::usage::usage;
+use serde_json::json;
+
+use crate::terminal::backend::Backend;
+use crate::terminal::say;
+
+/// `ebm energy`.
+#[derive(Debug, Args)]
+pub struct Energy {
+    /// A run's folder, or a model.safetensors.
+    run: PathBuf,
+    /// The rows: a table, a folder of pictures, IDX files.
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// The held-out part of them.
+    #[arg(long)]
+    test: bool,
+    /// Rows that the energy should find less likely: prints how well it tells them apart (AUROC).
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
+    /// The noise level, for an energy that is conditioned on one [default: the lowest].
+    #[arg(long)]
+    sigma: Option<f64>,
+    /// Where the table goes [default: standard output].
+    #[arg(long, value_name = "FILE.csv")]
+    out: Option<PathBuf>,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    backend: Backend,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Energy {
+    /// Writes the energy of every row as CSV, the highest first.
+    ///
+    /// # Errors
+    /// Whatever keeps the rows from being read or written, or a network that is no energy.
+    pub fn run(self) -> Result<()> {
+        let Self { run, data, test, against, sigma, out, backend, json } = self;
+        ensure!(
+            !json || out.is_some(),
+            usage(anyhow!(
+                "--json prints the summary on standard output; name a file for the table by --out"
+            ))
+        );
+        let device = backend.device()?;
+        let (card, network) = model(&run, &device)?;
+        let split = if test { Split::Test } else { Split::Train };
+        let number = energy_of(&network, sigma.unwrap_or(card.sample.heun.bottom))?;
+        let read = |path: &Path| Rows::read(path, split, &card.content, card.architecture.dim());
+        let rows = read(&data)?;
+        let energies = rows.each(&device, &number)?;
+        let contrast = match &against {
+            Some(path) => Some(auroc(&read(path)?.each(&device, &number)?, &energies)?),
+            None => None,
+        };
+        match &out {
+            Some(path) => atomic::write(path, |writer| table(writer, &energies, &rows))?,
+            None => table(&mut std::io::stdout().lock(), &energies, &rows)?,
+        }
+        let mean = energies.iter().sum::<f64>() / energies.len() as f64;
+        if json {
+            let line = json!({
+                "event": "done", "rows": energies.len(), "mean_energy": mean, "auroc": contrast, "out": out,
+            });
+            tell!("{line}");
+        } else {
+            let auroc = contrast
+                .map(|auroc| format!(", AUROC {:.4} ± {:.4}", auroc.value, auroc.standard_error))
+                .unwrap_or_default();
+            say(&format!("{} rows, mean energy {mean:.4}{auroc}", energies.len()));
+        }
+        Ok(())
+    }
+}
+
+/// One line a row, the highest energy first.
+fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows) -> Result<()> {
+    let mut order: Vec<usize> = (0..energies.len()).collect();
+    order.sort_by(|&a, &b| energies[b].total_cmp(&energies[a]));
+    let mut csv = csv::Writer::from_writer(writer);
+    csv.write_record(["row", "energy", "file"])?;
+    for &row in &order {
+        let file = rows.file(row).map(|file| file.to_string_lossy()).unwrap_or_default();
+        csv.write_record([&row.to_string(), &energies[row].to_string(), &*file])?;
+    }
+    Ok(csv.flush()?)
+}

@@ -1,0 +1,129 @@
+//! `ebm sample`: new samples from a trained network, or chains on a closed-form energy.
+
+mod chains;
+mod closed_form;
+mod draws;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use burn::tensor::Device;
+use clap::{Args, ValueEnum};
+use ebm_ops::Noise;
+use ebm_run::config::assign_to;
+use ebm_run::model::model;
+use ebm_run::output::{self, Format, Shape};
+use ebm_run::sampling::SampleConfig;
+use ebm_run::usage::usage;
+use ebm_run::{bounds, landscape};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use self::chains::Chains;
+use self::closed_form::ClosedForm;
+use crate::terminal::backend::Backend;
+
+/// `ebm sample`.
+#[derive(Debug, Args)]
+pub struct Sample {
+    /// A run's folder, a model.safetensors, or the name of a closed-form energy (banana, funnel, …).
+    #[arg(required_unless_present = "target", conflicts_with = "target")]
+    run: Option<PathBuf>,
+    /// Samples of a network [default: 64].
+    #[arg(long, conflicts_with = "target")]
+    n: Option<usize>,
+    /// Seed of the random number generator.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The sampler, if not the one that the model was trained with: see `ebm sample --list`.
+    #[arg(long, alias = "kernel")]
+    sampler: Option<String>,
+    /// A number of a sampler, for instance langevin.levels=100; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    #[command(flatten)]
+    chains: Chains,
+    /// Where the samples go: .png, .gif (the way from noise), .npy, .safetensors, .csv (rows, or chain, draw and
+    /// the draw), or, of chains, .zarr as ArviZ reads it.
+    #[arg(long, default_value = "samples.png")]
+    out: PathBuf,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    backend: Backend,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Sample {
+    /// Draws samples and writes them.
+    ///
+    /// # Errors
+    /// Whatever keeps them from being drawn or written; nothing half-written is left.
+    pub fn run(self) -> Result<()> {
+        let device = self.backend.device()?;
+        if let Some(target) = self.closed_form() {
+            if self.n.is_some() {
+                bail!(usage(anyhow!("--n is for networks; of a closed form, --chains and --draws")));
+            }
+            return self.chains.run(&self, target, &device);
+        }
+        let Some(run) = &self.run else { bail!(usage(anyhow!("expected a run or --target"))) };
+        if let Some(flag) = self.chains.given() {
+            bail!(usage(anyhow!("{flag} is for closed-form energies; of a network, --set chain.…")));
+        }
+        self.network(run, &device)
+    }
+
+    /// The closed form that is named, by `--target` or in place of a run that is not there.
+    fn closed_form(&self) -> Option<ClosedForm> {
+        let by_name = || {
+            let run = self.run.as_ref()?;
+            if run.exists() { None } else { ClosedForm::from_str(run.to_str()?, false).ok() }
+        };
+        self.chains.target.or_else(by_name)
+    }
+
+    fn network(&self, run: &Path, device: &Device) -> Result<()> {
+        let (n, seed, out) = (self.n.unwrap_or(64), self.seed, &self.out);
+        ensure!(0 < n, usage(anyhow!("--n 0: expected at least 1")));
+        let format = Format::of(out).map_err(usage)?;
+        let (card, network) = model(run, device)?;
+        let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
+        let name = self.sampler.as_deref();
+        let drawing = config.drawing(name, &network).map_err(usage)?;
+        let dim = card.architecture.dim();
+        bounds::samples("--n", &[n, dim, if format.is_film() { drawing.n_levels() } else { 1 }])?;
+        format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
+
+        let began = Instant::now();
+        let bar = ProgressBar::new((n * drawing.n_levels()) as u64);
+        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
+        let tick = |samples: usize| bar.inc(samples as u64);
+        let drawn = drawing.draw(&network, [n, dim], &Noise::seeded(seed), device, format.is_film(), tick)?;
+        bar.finish_and_clear();
+        let seconds = began.elapsed().as_secs_f64();
+        let samples = card.content.samples(drawn.values, n)?.with_film(card.content.frames(drawn.film))?;
+        let samples = match format {
+            Format::Png | Format::Gif => {
+                landscape::under(samples, &network, config.heun.bottom, &card.content, device)?
+            }
+            Format::Npy | Format::Safetensors | Format::Csv | Format::Zarr => samples,
+        };
+        output::write(out, &samples)?;
+
+        let shape = Shape::dims(samples.shape());
+        if self.json {
+            let sampler = name.unwrap_or(&config.sampler);
+            let line = json!({
+                "event": "done", "n": n, "seed": seed, "sampler": sampler, "seconds": seconds, "shape": shape,
+                "out": out,
+            });
+            tell!("{line}");
+        } else {
+            tell!("{n} samples in {seconds:.1} s: {}", out.display());
+        }
+        Ok(())
+    }
+}

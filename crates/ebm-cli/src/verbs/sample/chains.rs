@@ -1,0 +1,322 @@
+//! `ebm sample NAME`: draws from a closed-form energy, as chains with their diagnostics.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use burn::tensor::{Device, Tensor};
+use clap::{Args, ValueEnum};
+use ebm_model::NoisyPotential;
+use ebm_ops::Noise;
+use ebm_run::bounds;
+use ebm_run::config::assign_to;
+use ebm_run::output::{self, Format, Samples, Traces, atomic, parameter};
+use ebm_run::sampling::SampleConfig;
+use ebm_run::usage::usage;
+use ebm_sample::diagnostics::Summary;
+use ebm_sample::{Density, Draw, Sampler, StepReport};
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use super::Sample;
+use super::closed_form::ClosedForm;
+use super::draws::{self, Draws, Record, host};
+
+/// Draws of a chain that are discarded unless said otherwise.
+const BURN_IN: usize = 500;
+
+/// Draws that descend together. A constant, so that draw `i` does not depend on how many are asked for.
+const TOGETHER: usize = 4000;
+
+/// Chains on a closed-form energy.
+#[derive(Debug, Args)]
+pub struct Chains {
+    /// The closed-form energy, as `ebm sample NAME` also names it.
+    #[arg(long, value_enum, help_heading = "Chains")]
+    pub target: Option<ClosedForm>,
+    /// Step size: η of x + η s + √(2η) z, or ε of a leapfrog or underdamped step [default: 0.05].
+    #[arg(long, help_heading = "Chains")]
+    step_size: Option<f64>,
+    /// Leapfrog steps of one step of hmc [default: 10].
+    #[arg(long, help_heading = "Chains")]
+    leapfrog: Option<usize>,
+    /// Number of chains [default: 4].
+    #[arg(long, help_heading = "Chains")]
+    chains: Option<usize>,
+    /// Draws kept of each chain [default: 1000].
+    #[arg(long, help_heading = "Chains")]
+    draws: Option<usize>,
+    /// Draws discarded at the start of each chain [default: 500].
+    #[arg(long, help_heading = "Chains")]
+    burn_in: Option<usize>,
+    /// Adapt step size and mass during the burn-in, for mala and hmc; for preconditioned-langevin, its variances.
+    #[arg(long, help_heading = "Chains")]
+    adapt: bool,
+    /// Keep one draw of so many [default: 1].
+    #[arg(long, help_heading = "Chains")]
+    thin: Option<usize>,
+    /// A picture of the chains: traces, ranks and autocorrelations.
+    #[arg(long, value_name = "FILE.png", help_heading = "Chains")]
+    plots: Option<PathBuf>,
+}
+
+impl Chains {
+    /// The first flag that was given and is of chains only.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--step-size", self.step_size.is_some()),
+            ("--leapfrog", self.leapfrog.is_some()),
+            ("--chains", self.chains.is_some()),
+            ("--draws", self.draws.is_some()),
+            ("--burn-in", self.burn_in.is_some()),
+            ("--adapt", self.adapt),
+            ("--thin", self.thin.is_some()),
+            ("--plots", self.plots.is_some()),
+        ];
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+
+    fn n(&self) -> [usize; 2] {
+        [self.chains.unwrap_or(4), self.draws.unwrap_or(1000)]
+    }
+
+    /// The sampler by name with its numbers.
+    fn sampler(&self, sample: &Sample) -> Result<Sampler> {
+        let config: SampleConfig = assign_to(&SampleConfig::default(), &sample.set)?;
+        config.check()?;
+        let sampler = config.sampler(sample.sampler.as_deref().unwrap_or("langevin"), false)?;
+        let sampler = sampler.with_step_size(self.step_size.unwrap_or(0.05));
+        match (self.leapfrog, sampler) {
+            (Some(leapfrog), Sampler::Hmc(hmc)) => {
+                Ok(Sampler::Hmc(ebm_sample::HmcSettings { leapfrog, ..hmc }))
+            }
+            (_, sampler) => Ok(sampler),
+        }
+    }
+
+    /// Refuses what cannot be, before anything is drawn.
+    fn check(&self, sample: &Sample, target: ClosedForm, sampler: &Sampler) -> Result<()> {
+        let [chains, draws] = self.n();
+        let counts = [("--chains", chains), ("--draws", draws), ("--thin", self.thin.unwrap_or(1))];
+        for (flag, count) in counts {
+            ensure!(0 < count, usage(anyhow!("{flag} 0: expected at least 1")));
+        }
+        let dim = target.dim();
+        bounds::samples("--chains × --draws", &[chains, draws, dim])?;
+        let evaluations = match sampler {
+            Sampler::Hmc(hmc) => hmc.leapfrog,
+            _ => 1,
+        };
+        bounds::chain(draws, self.thin.unwrap_or(1), self.burn_in.unwrap_or(0), evaluations)?;
+        let format = Format::of(&sample.out).map_err(usage)?;
+        format.check(Samples::chains(vec![0.0; dim], [1, 1, dim])?.shape()).map_err(usage)?;
+        if let Some(path) = &self.plots {
+            let is_png = Format::of(path).map_err(usage)? == Format::Png;
+            ensure!(is_png, usage(anyhow!("--plots {}: the extension must be .png", path.display())));
+            ensure!(
+                *path != sample.out,
+                usage(anyhow!("--plots {}: --out is the same file", path.display()))
+            );
+        }
+        Ok(())
+    }
+
+    /// Draws from the energy, writes the draws, `[chain, draw, dim]`, and prints their diagnostics.
+    ///
+    /// # Errors
+    /// A wrong use of the command line, a chain that diverges, or a file that cannot be written.
+    pub fn run(&self, sample: &Sample, target: ClosedForm, device: &Device) -> Result<()> {
+        let sampler = self.sampler(sample).map_err(usage)?;
+        self.check(sample, target, &sampler)?;
+        let (energy, blurred) = (target.energy()?, target.at_noise()?);
+        let density = Density::new().with_potential(&*energy);
+        let density = match &blurred {
+            Some(blurred) => density.with_noisy_potential(blurred as &dyn NoisyPotential),
+            None => density,
+        };
+        if !density.offers(sampler.need()) {
+            bail!(usage(unfit(&sampler, target)?));
+        }
+        let noise = Noise::seeded(sample.seed);
+        let draws = if sampler.is_descent() {
+            self.descents(&sampler, density, target.dim(), &noise.derive("chain"), device)?
+        } else {
+            let start = noise.derive("start").normal([self.n()[0], target.dim()], device);
+            self.chains(&sampler, density, start, noise.derive("chain"))?
+        };
+        output::write(&sample.out, &draws.samples(&*energy, device)?)?;
+        if let Some(path) = &self.plots {
+            let title = format!("{}, {}", name(target), sampler.name());
+            let picture = Traces { title: &title, draws: &draws.values, shape: draws.shape }.draw().png()?;
+            atomic::write(path, |out| Ok(out.write_all(&picture)?))?;
+        }
+        let values: Vec<f64> = draws.values.iter().map(|&value| f64::from(value)).collect();
+        self.report(sample, target, &sampler, &draws, &Summary::of_each(&values, draws.shape));
+        Ok(())
+    }
+
+    /// Chains from N(0, I), adapted before if that is asked for.
+    fn chains(
+        &self,
+        sampler: &Sampler,
+        density: Density<'_>,
+        start: Tensor<2>,
+        mut noise: Noise,
+    ) -> Result<Draws> {
+        let burn_in = self.burn_in.unwrap_or(BURN_IN);
+        ensure!(
+            !self.adapt || sampler.can_adapt(),
+            usage(anyhow!(
+                "--adapt needs a kernel with a mass: --sampler mala or hmc, or preconditioned-langevin"
+            ))
+        );
+        if self.adapt && 0 < burn_in {
+            let (kernel, state) = sampler.warm_up(density, burn_in, start, &mut noise)?;
+            let step_size = kernel.step_size();
+            return self.record(kernel.resume(density, state, noise)?, step_size, 0);
+        }
+        let kernel = sampler.kernel().map_err(usage)?;
+        let step_size = kernel.step_size();
+        self.record(kernel.chain(density, start, noise)?, step_size, burn_in)
+    }
+
+    /// The draws that are kept, and what the kernel reported of its steps.
+    fn record(
+        &self,
+        chain: impl Iterator<Item = Draw<Box<dyn StepReport>>>,
+        step_size: f64,
+        burn_in: usize,
+    ) -> Result<Draws> {
+        let (thin, [_, draws]) = (self.thin.unwrap_or(1), self.n());
+        let steps = (draws - 1).saturating_mul(thin).saturating_add(1);
+        let bar = ProgressBar::new(draws as u64);
+        let mut record = Record::default();
+        for (i, draw) in chain.skip(burn_in).take(steps).enumerate() {
+            let is_draw = i.is_multiple_of(thin);
+            bar.inc(u64::from(is_draw));
+            record.add(draw.position, &*draw.info, is_draw);
+        }
+        bar.finish_and_clear();
+        record.finish(step_size)
+    }
+
+    /// Independent draws, each from high noise to none; those of a chain one after the other.
+    fn descents(
+        &self,
+        sampler: &Sampler,
+        density: Density<'_>,
+        dim: usize,
+        noise: &Noise,
+        device: &Device,
+    ) -> Result<Draws> {
+        let of_chains =
+            [("--adapt", self.adapt), ("--burn-in", self.burn_in.is_some()), ("--thin", self.thin.is_some())];
+        if let Some((flag, _)) = of_chains.into_iter().find(|(_, is_given)| *is_given) {
+            bail!(usage(anyhow!(
+                "{flag} is for chains; draws of {} are independent of each other, each from high noise to none",
+                sampler.name()
+            )));
+        }
+        let descent = sampler.descent().map_err(usage)?;
+        let [chains, draws] = self.n();
+        let n = chains.checked_mul(draws);
+        let n = n.ok_or_else(|| usage(anyhow!("--chains {chains} --draws {draws}: too many")))?;
+        let bar = ProgressBar::new(n as u64);
+        let mut values = Vec::new();
+        for (group, first) in (0..n).step_by(TOGETHER).enumerate() {
+            let together = TOGETHER.min(n - first);
+            let noise = noise.child(group as u64);
+            let start = descent.ladder().start(together, dim, &mut noise.derive("start"), device);
+            let last = descent.descend(density, start, noise.derive("chain"))?.last();
+            values.extend(host(last.expect("a ladder has a level").position)?);
+            bar.inc(together as u64);
+        }
+        bar.finish_and_clear();
+        ensure!(values.len() == n * dim, "{} numbers for {n} draws", values.len());
+        Draws::new(values, [chains, draws, dim], None, None, vec![])
+    }
+
+    fn report(
+        &self,
+        sample: &Sample,
+        target: ClosedForm,
+        sampler: &Sampler,
+        draws: &Draws,
+        summaries: &[Summary],
+    ) {
+        let files = [Some(&sample.out), self.plots.as_ref()];
+        let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
+        if sample.json {
+            let test = draws.test.as_ref().map(|test| {
+                let [mean, largest] = test.mean_and_largest_error();
+                let [divergences, steps] = test.n_diverged;
+                json!({
+                    "acceptance": test.mean_acceptance(), "mean_energy_error": mean,
+                    "largest_energy_error": largest, "divergences": divergences, "steps": steps,
+                })
+            });
+            let line = json!({
+                "event": "done", "target": name(target), "kernel": sampler.name(),
+                "shape": draws.shape, "seed": sample.seed, "step_size": draws.step_size,
+                "acceptance": draws.test.as_ref().map(draws::Test::mean_acceptance), "test": test,
+                "swaps": draws.swaps, "coordinates": summaries, "out": sample.out, "plots": self.plots,
+            });
+            tell!("{line}");
+            return;
+        }
+        tell!("          mean        sd        5 %    median      95 %     r_hat  ess_bulk  ess_tail");
+        for (i, s) in summaries.iter().enumerate() {
+            tell!(
+                "{:<4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.0} {:9.0}",
+                parameter(i),
+                s.mean,
+                s.sd,
+                s.q5,
+                s.median,
+                s.q95,
+                s.r_hat,
+                s.ess_bulk,
+                s.ess_tail
+            );
+        }
+        if let Some(step_size) = draws.step_size {
+            tell!("step size {step_size:.4}");
+        }
+        if let Some(test) = &draws.test {
+            let ([mean, largest], [divergences, steps]) = (test.mean_and_largest_error(), test.n_diverged);
+            tell!("acceptance {:.3}, energy error {mean:.3}, at most {largest:.3}", test.mean_acceptance());
+            tell!("{divergences} of {steps} proposals diverged");
+        }
+        if !draws.swaps.is_empty() {
+            let shares: Vec<String> = draws.swaps.iter().map(|share| format!("{share:.2}")).collect();
+            tell!("neighbouring temperatures change places: {}", shares.join(", "));
+        }
+        let [chains, n] = self.n();
+        tell!("{chains} chains of {n} draws: {}", files.join(", "));
+    }
+}
+
+/// Why the closed form is not for the sampler, with what is.
+fn unfit(sampler: &Sampler, target: ClosedForm) -> Result<anyhow::Error> {
+    let kernels: Vec<&str> = Sampler::list()
+        .map(|(name, _)| name)
+        .filter(|name| Sampler::named(name).is_ok_and(|sampler| !sampler.is_descent()))
+        .collect();
+    let mut targets = vec![];
+    for &target in ClosedForm::value_variants() {
+        if target.at_noise()?.is_some() {
+            targets.push(name(target));
+        }
+    }
+    Ok(anyhow!(
+        "{} descends noise levels, at which {} is not known; for it: {}; known at noise levels: {}",
+        sampler.name(),
+        name(target),
+        kernels.join(", "),
+        targets.join(", ")
+    ))
+}
+
+/// The closed form's name on the command line.
+fn name(target: ClosedForm) -> String {
+    target.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+}

@@ -1,0 +1,175 @@
+//! A trained network in one file that is enough to sample from.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use burn::tensor::Device;
+use ebm_data::{Standardize, to_pixel};
+use ebm_model::{Architecture, Init, Input, Network, weights};
+use ebm_ops::Noise;
+use serde::{Deserialize, Serialize};
+
+use crate::output::{self, Samples};
+use crate::sampling::SampleConfig;
+
+/// The version of what is stored beside the weights.
+const FORMAT: u32 = 1;
+
+/// Most bytes of a model file.
+const MAX_BYTES: u64 = 1 << 33;
+
+/// What a model file says about its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    format: u32,
+    /// The run's name.
+    pub name: String,
+    /// Steps of training.
+    pub step: u64,
+    /// The network.
+    pub architecture: Architecture,
+    /// What a sample is.
+    pub content: Content,
+    /// How samples are drawn if nothing else is said.
+    pub sample: SampleConfig,
+}
+
+/// What the numbers of a sample mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Content {
+    /// An image, channel by channel, in [−1, 1].
+    Image {
+        /// Colours.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+    /// A row of a table, standardised if it says by what.
+    Row {
+        /// What brings a row back to the table's units.
+        standardize: Option<Standardize>,
+    },
+}
+
+impl Content {
+    /// `n` samples in the model's units as a person wants them: pixels in [0, 1], or the table's units.
+    ///
+    /// # Errors
+    /// If the numbers are not `n` samples.
+    pub fn samples(&self, values: Vec<f32>, n: usize) -> Result<Samples> {
+        match self {
+            &Self::Image { channels, height, width } => {
+                Samples::images(values.iter().map(|&y| to_pixel(y)).collect(), [n, channels, height, width])
+            }
+            Self::Row { standardize } => {
+                let dim = values.len() / n.max(1);
+                Samples::table(to_units(values, standardize.as_ref()), [n, dim])
+            }
+        }
+    }
+
+    /// Rows in a table's units as the model wants them; the way back from [`samples`](Self::samples).
+    pub fn rows(&self, values: Vec<f32>) -> Vec<f32> {
+        match self {
+            Self::Row { standardize: Some(units) } => {
+                units.forward(&values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())
+            }
+            _ => values,
+        }
+    }
+
+    /// Frames of a film likewise.
+    pub fn frames(&self, film: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+        let frame = |values: Vec<f32>| match self {
+            Self::Image { .. } => values.iter().map(|&y| to_pixel(y)).collect(),
+            Self::Row { standardize } => to_units(values, standardize.as_ref()),
+        };
+        film.into_iter().map(frame).collect()
+    }
+}
+
+fn to_units(values: Vec<f32>, standardize: Option<&Standardize>) -> Vec<f32> {
+    match standardize {
+        Some(standardize) => standardize.inverse(&values).into_iter().map(|value| value as f32).collect(),
+        None => values,
+    }
+}
+
+impl ModelCard {
+    /// What is stored beside the weights of a network.
+    pub fn new(
+        name: String,
+        step: u64,
+        architecture: Architecture,
+        content: Content,
+        sample: SampleConfig,
+    ) -> Self {
+        Self { format: FORMAT, name, step, architecture, content, sample }
+    }
+
+    /// Whether what a sample is agrees with what the network gives.
+    fn check(&self) -> Result<()> {
+        let found = match (&self.content, self.architecture.input()) {
+            (&Content::Image { channels, height, width }, input) => {
+                ensure!(
+                    input == Input::Image { channels, height, width },
+                    "its samples are images of {channels}×{height}×{width}, its network is for {input:?}"
+                );
+                return Ok(());
+            }
+            (_, Input::Image { .. }) => bail!("its samples are rows of a table, its network is for images"),
+            (Content::Row { standardize: None }, _) => return Ok(()),
+            (Content::Row { standardize: Some(units) }, Input::Row { dim }) => (units.dim(), dim),
+        };
+        ensure!(found.0 == found.1, "its samples have {} columns, its network {}", found.0, found.1);
+        Ok(())
+    }
+
+    /// Writes the network and this card, whole or not at all.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn save(&self, network: &Network, path: &Path) -> Result<()> {
+        let bytes = weights::to_bytes(&weights::collect(network), &serde_json::to_string(self)?)?;
+        output::atomic::write(path, |out| Ok(out.write_all(&bytes)?))
+    }
+
+    /// The card of a model file, and its weights by name.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no model file of this program.
+    pub fn read(path: &Path) -> Result<(Self, weights::NamedTensors)> {
+        let failed = || format!("{} cannot be used", path.display());
+        let bytes = weights::read_file(path, MAX_BYTES);
+        let bytes = bytes.with_context(|| format!("could not read {}", path.display()))?;
+        let (tensors, text) = weights::from_bytes(&bytes).with_context(failed)?;
+        if text.is_empty() {
+            return Err(anyhow!("it says nothing about its network: no `ebm train` wrote it"))
+                .with_context(failed);
+        }
+        let card: Self = serde_json::from_str(&text).with_context(failed)?;
+        if card.format != FORMAT {
+            bail!("{} has format {}, this program reads {FORMAT}", path.display(), card.format);
+        }
+        card.check().with_context(failed)?;
+        Ok((card, tensors))
+    }
+
+    /// The card and the network of a model file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no model file of this program, or its weights are of another network.
+    pub fn load(path: &Path, device: &Device) -> Result<(Self, Network)> {
+        let (card, tensors) = Self::read(path)?;
+        let failed = || format!("{} cannot be used", path.display());
+        // Nothing is built before the weights are known to fit: the card is as little to be trusted as the file.
+        let shapes = card.architecture.shapes(device).with_context(failed)?;
+        weights::check(&shapes, &tensors).with_context(failed)?;
+        let network = card.architecture.build(&Init::new(Noise::seeded(0), device)).with_context(failed)?;
+        let network = weights::apply(network, tensors).with_context(failed)?;
+        Ok((card, network))
+    }
+}

@@ -1,0 +1,186 @@
+//! Where a run keeps its files.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use sha2::{Digest, Sha256};
+
+use crate::lock::Lock;
+use crate::output::atomic;
+use crate::usage::usage;
+
+/// The folder of one run.
+#[derive(Clone, Debug)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// Makes and takes the folder of a new run: `out`, or the first free `runs/NAME-N`.
+    ///
+    /// # Errors
+    /// If it holds a run already, is another trainer's, or cannot be made or written to.
+    pub fn create(out: Option<&Path>, name: &str) -> Result<(Self, Lock)> {
+        let run = Self(match out {
+            Some(out) => out.to_owned(),
+            None => free(Path::new("runs"), name)?,
+        });
+        run.vacant()?;
+        fs::create_dir_all(&run.0).with_context(|| unwritable(&run.0))?;
+        let lock = run.take()?;
+        // Another one may have been here in between.
+        run.vacant()?;
+        Ok((run, lock))
+    }
+
+    /// Takes the folder for a trainer, and clears away what a dead one was about to write.
+    ///
+    /// # Errors
+    /// If another trainer has it, or it cannot be written to.
+    pub fn take(&self) -> Result<Lock> {
+        let lock = Lock::take(&self.0)?;
+        for folder in [self.0.clone(), self.samples()] {
+            atomic::clear(&folder).with_context(|| unwritable(&folder))?;
+        }
+        Ok(lock)
+    }
+
+    /// Finds out, by doing it, whether `bytes` can be written here.
+    ///
+    /// # Errors
+    /// If they cannot.
+    pub fn probe(&self, bytes: u64) -> Result<()> {
+        static BLOCK: [u8; 1 << 16] = [0; 1 << 16];
+        let write = || -> Result<()> {
+            // Dropped without being committed, it is removed.
+            let mut draft = atomic::Draft::of(&self.0.join("room"))?;
+            for _ in 0..bytes.div_ceil(BLOCK.len() as u64) {
+                draft.write_all(&BLOCK)?;
+            }
+            draft.sync()
+        };
+        write().with_context(|| {
+            format!("could not write the {bytes} bytes of a checkpoint to {}", self.0.display())
+        })
+    }
+
+    /// # Errors
+    /// If there is a run in the folder.
+    fn vacant(&self) -> Result<()> {
+        if !self.config().exists() {
+            return Ok(());
+        }
+        let path = self.0.display();
+        bail!(usage(anyhow!(
+            "{path} holds a run already; `--resume {path}` goes on with it, another --out keeps it"
+        )));
+    }
+
+    /// The folder of a run that exists.
+    ///
+    /// # Errors
+    /// If there is no run in it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let run = Self(path.to_owned());
+        if !run.config().is_file() {
+            bail!(usage(anyhow!("{} is no run: it has no config.toml", path.display())));
+        }
+        Ok(run)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The resolved configuration.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+
+    /// The text of the configuration.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn config_text(&self) -> Result<String> {
+        let path = self.config();
+        fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
+    }
+
+    /// Writes the configuration, whole or not at all.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write_config(&self, text: &str) -> Result<()> {
+        atomic::write(&self.config(), |out| Ok(out.write_all(text.as_bytes())?))
+    }
+
+    /// SHA-256 of the configuration, as it is written: what its checkpoints are known by.
+    ///
+    /// Of the text, so that a program which knows more settings, each with what it was before there was such a
+    /// thing, goes on with the run.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn hash(&self) -> Result<String> {
+        let path = self.config();
+        let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// What happened, a line of JSON each.
+    pub fn journal(&self) -> PathBuf {
+        self.0.join("journal.jsonl")
+    }
+
+    /// Folder of the checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.0.join("checkpoints")
+    }
+
+    /// Folder of the pictures.
+    pub fn samples(&self) -> PathBuf {
+        self.0.join("samples")
+    }
+
+    /// The picture of samples after `step` steps.
+    pub fn picture(&self, step: u64) -> PathBuf {
+        self.samples().join(format!("step-{step}.png"))
+    }
+
+    /// The trained network.
+    pub fn model(&self) -> PathBuf {
+        self.0.join("model.safetensors")
+    }
+}
+
+/// The first `folder/NAME-N` that was not there, and is there now: of two programs that look for one, each gets its
+/// own.
+fn free(folder: &Path, name: &str) -> Result<PathBuf> {
+    fs::create_dir_all(folder).with_context(|| unwritable(folder))?;
+    for n in 1u32.. {
+        let path = folder.join(format!("{name}-{n}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| unwritable(&path)),
+        }
+    }
+    bail!("no free name in {}", folder.display())
+}
+
+fn unwritable(folder: &Path) -> String {
+    format!("could not write to the folder {}", folder.display())
+}
+/// Opens a file that a run goes on writing, with what is in it.
+///
+/// # Errors
+/// Those of the file system, or if something else is there: a pipe would be waited for, and what a link leads to is
+/// not ours to change.
+pub fn open_own(path: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        let what = format!("{} is a folder, link, device or pipe, expected a file", path.display());
+        return Err(io::Error::new(ErrorKind::InvalidInput, what));
+    }
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}

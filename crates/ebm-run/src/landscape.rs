@@ -1,0 +1,53 @@
+//! The energy that a network has learned, under its samples.
+
+use anyhow::{Result, anyhow, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use ebm_model::{Energy, Network, NoisyScore};
+
+use crate::card::Content;
+use crate::output::{self, Landscape, Samples, Shape};
+use crate::usage::usage;
+
+/// Points that the energy is asked for at once.
+const TOGETHER: usize = 4096;
+
+/// The samples over the energy of `network`, at `sigma` if it is told a noise level; as they are if the network has
+/// no energy or they are no points in the plane.
+///
+/// # Errors
+/// If no energy is finite.
+pub fn under(
+    samples: Samples,
+    network: &Network,
+    sigma: f64,
+    content: &Content,
+    device: &Device,
+) -> Result<Samples> {
+    let (Shape::Table { dim: 2, .. }, Ok(energy)) = (samples.shape(), energy_of(network, sigma)) else {
+        return Ok(samples);
+    };
+    let points = content.rows(Landscape::points(&output::window(&samples)));
+    let energies = points.chunks(2 * TOGETHER).flat_map(|points| {
+        let batch = TensorData::new(points.to_vec(), [points.len() / 2, 2]);
+        energy(Tensor::from_data(batch, device)).into_data().iter::<f32>().collect::<Vec<_>>()
+    });
+    Ok(samples.on(Landscape::new(energies.collect())?))
+}
+
+/// The energy of a batch by `network`, at `sigma` if it is told a noise level.
+///
+/// # Errors
+/// A wrong use of the command line if the network is no energy, or the level is none.
+pub fn energy_of(network: &Network, sigma: f64) -> Result<impl Fn(Tensor<2>) -> Tensor<1> + '_> {
+    let (plain, noisy) = (network.energy(), network.noisy_energy());
+    ensure!(
+        plain.is_some() || noisy.is_some(),
+        usage(anyhow!("the network is a score and has no energy; `--set model=mlp-energy` trains one"))
+    );
+    ensure!(sigma.is_finite() && 0.0 < sigma, usage(anyhow!("--sigma {sigma}: expected a positive number")));
+    Ok(move |x: Tensor<2>| match (plain, noisy) {
+        (Some(network), _) => network.energy(x),
+        (None, Some(network)) => network.at(sigma).energy(x),
+        (None, None) => unreachable!("it was seen to be an energy"),
+    })
+}

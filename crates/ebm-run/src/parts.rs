@@ -1,0 +1,166 @@
+//! What a run is made of, put together and checked before anything is written.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use burn::tensor::Device;
+use ebm_data::{Batches, Data, ImageShape};
+use ebm_model::{Architecture, Init, Input, Network};
+use ebm_ops::Noise;
+use ebm_train::{Every, Retreats};
+
+use crate::bounds;
+use crate::card::{Content, ModelCard};
+use crate::config::Config;
+use crate::folder::RunFolder;
+use crate::objective::Loss;
+use crate::pictures::Pictures;
+use crate::sampling::Drawing;
+use crate::training::Training;
+use crate::usage::usage;
+
+/// The parts of a run, each of which fits the others.
+pub struct Parts {
+    /// The configuration, complete.
+    pub config: Config,
+    /// The root of all randomness.
+    pub noise: Noise,
+    /// What is learned from.
+    pub batches: Batches,
+    /// What a sample will be.
+    pub content: Content,
+    /// Points of the data to be seen under samples, if they are in the plane.
+    pub background: Vec<f32>,
+    /// What draws pictures.
+    pub drawing: Drawing,
+    /// Where tensors live.
+    pub device: Device,
+    /// The network before its first step.
+    pub network: Network,
+}
+
+impl Parts {
+    /// The parts that `config` names.
+    ///
+    /// # Errors
+    /// Data that cannot be read, settings out of range, a network that does not fit the data, a backend that
+    /// is not there.
+    pub fn of(config: &Config, device: impl FnOnce() -> Result<Device>) -> Result<Self> {
+        let noise = Noise::seeded(config.seed);
+        let batch_size = NonZeroUsize::new(config.batch_size);
+        let batch_size = batch_size.ok_or_else(|| usage(anyhow!("batch_size = 0, expected at least 1")))?;
+        config.train.validate().map_err(usage)?;
+
+        let data = Arc::new(Data::open(&config.data, &noise.derive("data"))?);
+        let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
+        let content = content(&config.model, &data).map_err(usage)?;
+        bounds::run(&config)?;
+        let background = background(&data, &content, &noise)?;
+        let device = device()?;
+        let network = config.model.build(&Init::new(noise.derive("init"), &device)).map_err(usage)?;
+        let drawing = config.sample.drawing(None, &network).map_err(usage)?;
+        let batches = Batches::new(data, batch_size, &noise);
+        let parts = Self { config, noise, batches, content, background, drawing, device, network };
+        parts.loss(Retreats::default())?;
+        Ok(parts)
+    }
+
+    /// The run of these parts; `config` is the text of its `config.toml`.
+    pub fn training(&self, config: String) -> Training<'_, Network, Loss> {
+        let mut batches = self.batches.clone();
+        Training {
+            config,
+            seed: self.config.seed,
+            network: self.network.clone(),
+            objective: Box::new(|retreats| self.loss(retreats)),
+            sampler_step_size: self.config.objective.sampler_step_size(),
+            batches: Box::new(move |step| Ok(batches.batch(step, &self.device)?)),
+            settings: self.config.train.clone(),
+            record: self.config.record.clone(),
+            noise: self.noise.derive("objective"),
+            memory_numbers: self.config.objective.remembers(self.config.model.dim()),
+        }
+    }
+
+    /// What draws pictures as training goes; `given_up` says whether one that is not done is given up.
+    pub fn pictures(
+        &self,
+        folder: &RunFolder,
+        tell: impl Fn(&str) + 'static,
+        given_up: impl Fn() -> bool + 'static,
+    ) -> Every<Pictures> {
+        let record = &self.config.record;
+        let pictures = Pictures {
+            run: folder.clone(),
+            drawing: self.drawing.clone(),
+            content: self.content.clone(),
+            shape: [record.picture_samples, self.config.model.dim()],
+            noise: self.noise.derive("pictures"),
+            sigma: self.config.sample.heun.bottom,
+            device: self.device.clone(),
+            background: self.background.clone(),
+            tell: Box::new(tell),
+            given_up: Box::new(given_up),
+        };
+        Every { steps: record.picture_every, observer: pictures }
+    }
+
+    /// The model file's card of a run that came to `step`.
+    pub fn card(&self, step: u64) -> ModelCard {
+        let Config { name, model, sample, .. } = self.config.clone();
+        ModelCard::new(name, step, model, self.content.clone(), sample)
+    }
+
+    /// The loss, whose sampler takes what `retreats` have left of its step.
+    fn loss(&self, retreats: Retreats) -> Result<Loss> {
+        const ROWS: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not 0");
+        let rows = || Ok(self.batches.clone().with_size(ROWS).batch(0, &self.device)?);
+        self.config.objective.build(&self.network, retreats.sampler_scale(), rows).map_err(usage)
+    }
+}
+
+/// What a row of the data is.
+fn input(data: &Data) -> Input {
+    match data.image_shape() {
+        Some(ImageShape { channels, height, width }) => Input::Image { channels, height, width },
+        None => Input::Row { dim: data.dim() },
+    }
+}
+
+/// What a sample will be, if the network and the data agree on it.
+fn content(model: &Architecture, data: &Data) -> Result<Content> {
+    match (model.input(), input(data)) {
+        (
+            Input::Image { channels, height, width },
+            found @ Input::Image { channels: c, height: h, width: w },
+        ) => {
+            ensure!(
+                found == model.input(),
+                "the data are images of {c}x{h}x{w} (channels, height, width), the network is for \
+                 {channels}x{height}x{width}; `--set model.channels={c} --set model.height={h} --set \
+                 model.width={w}` changes it",
+            );
+            Ok(Content::Image { channels, height, width })
+        }
+        (Input::Row { dim: expected }, Input::Row { dim }) => {
+            ensure!(
+                expected == dim,
+                "the data have {dim} columns, the network is for {expected}; `--set model.dim={dim}` changes it",
+            );
+            Ok(Content::Row { standardize: data.standardize().cloned() })
+        }
+        (Input::Image { .. }, Input::Row { .. }) => bail!("the network is for images, the data are points"),
+        (Input::Row { .. }, Input::Image { .. }) => bail!("the network is for points, the data are images"),
+    }
+}
+
+/// Points of the data in their own units, if they are in the plane.
+fn background(data: &Arc<Data>, content: &Content, noise: &Noise) -> Result<Vec<f32>> {
+    const POINTS: NonZeroUsize = NonZeroUsize::new(2000).expect("2000 is not 0");
+    if data.image_shape().is_some() || data.dim() != 2 {
+        return Ok(Vec::new());
+    }
+    let rows = Batches::new(data.clone(), POINTS, &noise.derive("background")).read(0)?;
+    Ok(content.samples(rows.values, POINTS.get())?.values().to_vec())
+}

@@ -1,0 +1,133 @@
+//! Configurations that come with the program.
+
+use anyhow::{Result, anyhow};
+
+use crate::usage::usage;
+
+/// A configuration by name.
+struct Preset {
+    name: &'static str,
+    /// What it is, in a line.
+    what: &'static str,
+    text: &'static str,
+    /// What is set in the text, besides the name.
+    changes: &'static [&'static str],
+}
+
+const fn whole(name: &'static str, what: &'static str, text: &'static str) -> Preset {
+    Preset { name, what, text, changes: &[] }
+}
+
+/// An energy of two moons, trained in one of the ways there are.
+const fn energy(name: &'static str, what: &'static str, changes: &'static [&'static str]) -> Preset {
+    Preset { name, what, text: include_str!("../presets/two-moons-energy.toml"), changes }
+}
+
+/// What contrastive divergence needs, whose energies grow sharper than its chains can follow.
+const LONG_CHAINS: &str = "objective.contrast.sampler_steps=25";
+const SMALL_ENERGIES: &str = "objective.contrast.magnitude=0.1";
+const FAST: &str = "train.learning_rate=4e-3";
+
+/// A configuration for images whose network is an energy.
+const fn pictures(name: &'static str, what: &'static str, text: &'static str) -> Preset {
+    Preset { name, what, text, changes: &["model=unet-energy"] }
+}
+
+const PRESETS: &[Preset] = &[
+    whole(
+        "glyphs",
+        "handwritten-looking digits that the program draws itself; needs no file",
+        include_str!("../presets/glyphs.toml"),
+    ),
+    whole("mnist", "MNIST, in four minutes on two cores", include_str!("../presets/mnist.toml")),
+    whole(
+        "mnist-reference",
+        "MNIST by the reference network and run",
+        include_str!("../presets/mnist-reference.toml"),
+    ),
+    whole("fashion-mnist", "Fashion-MNIST", include_str!("../presets/fashion-mnist.toml")),
+    whole(
+        "cifar10",
+        "CIFAR-10, 32x32 in colour; a first try, not yet a good one",
+        include_str!("../presets/cifar10.toml"),
+    ),
+    pictures(
+        "glyphs-energy",
+        "the drawn digits by an energy, whose score draws them",
+        include_str!("../presets/glyphs.toml"),
+    ),
+    pictures("mnist-energy", "MNIST by an energy", include_str!("../presets/mnist.toml")),
+    whole("images", "a folder of your own images, --data FOLDER", include_str!("../presets/images.toml")),
+    whole(
+        "table",
+        "a table of your own numbers, --data FILE.csv or FILE.npy",
+        include_str!("../presets/table.toml"),
+    ),
+    whole("two-moons", "two half circles in the plane", include_str!("../presets/two-moons.toml")),
+    whole(
+        "eight-gaussians",
+        "eight normal distributions on a circle",
+        include_str!("../presets/eight-gaussians.toml"),
+    ),
+    whole("checkerboard", "the dark squares of a board", include_str!("../presets/checkerboard.toml")),
+    whole("rings", "concentric circles", include_str!("../presets/rings.toml")),
+    whole("spirals", "two spirals", include_str!("../presets/spirals.toml")),
+    whole("pinwheel", "five bent blades", include_str!("../presets/pinwheel.toml")),
+    whole("swiss-roll", "one rolled-up sheet", include_str!("../presets/swiss-roll.toml")),
+    energy("two-moons-ssm", "an energy of two moons by sliced score matching", &[]),
+    energy("two-moons-ism", "the same by Hyvärinen's exact score matching", &["objective=implicit"]),
+    energy("two-moons-fd", "the same by differences of the energy", &["objective=finite-difference"]),
+    energy("two-moons-dsm", "the same by denoising at one noise level", &["objective=denoising-at"]),
+    energy(
+        "two-moons-cd",
+        "the same by contrastive divergence",
+        &["objective=contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, FAST],
+    ),
+    energy(
+        "two-moons-pcd",
+        "the same by persistent contrastive divergence",
+        &["objective=persistent-contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, FAST],
+    ),
+    energy("two-moons-nce", "the same by noise-contrastive estimation", &["objective=noise-contrastive"]),
+    energy(
+        "two-moons-ncsn",
+        "an energy of two moons at every noise level, by denoising",
+        &[
+            "model=noisy-energy",
+            "model.layers=1",
+            "model.embedding=0",
+            "model.frequencies=8",
+            "objective=denoising",
+            "sample.sampler=heun",
+        ],
+    ),
+];
+
+/// What a configuration is where nothing else says otherwise.
+pub const DEFAULTS: &str = include_str!("../presets/defaults.toml");
+
+/// The preset that is trained if none is named.
+pub const DEFAULT: &str = "glyphs";
+
+/// The names.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|preset| preset.name)
+}
+
+/// A line for each preset: its name and what it is.
+pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PRESETS.iter().map(|preset| (preset.name, preset.what))
+}
+
+/// The TOML of a preset, and what is to be set in it.
+///
+/// # Errors
+/// A wrong use of the command line, with the names that there are.
+pub fn find(name: &str) -> Result<(&'static str, Vec<String>)> {
+    let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) else {
+        let known = names().collect::<Vec<_>>().join(", ");
+        return Err(usage(anyhow!("there is no preset {name}, and it is no .toml file; presets: {known}")));
+    };
+    let changes = preset.changes.iter().map(|&change| change.to_owned());
+    Ok((preset.text, std::iter::once(format!("name={name}")).chain(changes).collect()))
+}

@@ -1,0 +1,107 @@
+//! Rows of a file or folder as a trained network wants them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use ebm_data::{Data, DataSpec, DatasetName, ImageFolder, Split};
+use ebm_ops::Noise;
+
+use crate::card::Content;
+use crate::usage::usage;
+
+/// Rows that are on the device at once.
+const TOGETHER: usize = 500;
+
+/// Rows in the units of a network, whole in memory.
+pub struct Rows {
+    dim: usize,
+    values: Vec<f32>,
+    files: Vec<PathBuf>,
+}
+
+impl Rows {
+    /// The rows of the table, the pictures of the folder or IDX files at `path`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn read(path: &Path, split: Split, content: &Content, dim: usize) -> Result<Self> {
+        Self::open(
+            &DataSpec { split, ..DataSpec::detect(path)? },
+            &Noise::seeded(0),
+            content,
+            dim,
+            usize::MAX,
+        )
+    }
+
+    /// The first `most` rows of the data that `spec` names, or all of them; `noise` is what the program draws data
+    /// from.
+    ///
+    /// A table is brought to the units in which the network was trained, a picture's bytes to the middle of their
+    /// bins.
+    ///
+    /// # Errors
+    /// Data that cannot be read, or are not of the kind and size that `content` and `dim` say.
+    pub fn open(spec: &DataSpec, noise: &Noise, content: &Content, dim: usize, most: usize) -> Result<Self> {
+        let spec = DataSpec { standardize: false, ..spec.clone() };
+        let data = Data::open(&spec, noise)?;
+        let n = data.len().unwrap_or(most).min(most);
+        let values = data.read(&(0..n).collect::<Vec<_>>(), None)?.values;
+        let at =
+            spec.path.as_ref().map_or_else(|| spec.dataset.to_string(), |path| path.display().to_string());
+        let values = match (content, data.image_shape()) {
+            (&Content::Image { channels, height, width }, Some(shape)) => {
+                let fits = (channels, height, width) == (shape.channels, shape.height, shape.width);
+                let wanted = format!("{channels}×{height}×{width}");
+                ensure!(fits, usage(anyhow!("{at}: images of {shape}, the network is for {wanted}")));
+                values
+            }
+            (Content::Row { .. }, None) => {
+                let columns = data.dim();
+                ensure!(columns == dim, usage(anyhow!("{at}: {columns} columns, the network is for {dim}")));
+                content.rows(values)
+            }
+            (Content::Image { .. }, None) => {
+                bail!(usage(anyhow!("{at}: a table, the network is for images")))
+            }
+            (Content::Row { .. }, Some(_)) => {
+                bail!(usage(anyhow!("{at}: images, the network is for a table")))
+            }
+        };
+        let files = match (spec.dataset, &spec.path) {
+            (DatasetName::Folder, Some(path)) => ImageFolder::new(path).files(spec.split)?,
+            _ => Vec::new(),
+        };
+        Ok(Self { dim, values, files })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
+    /// The file of a row, if each has its own.
+    pub fn file(&self, row: usize) -> Option<&Path> {
+        self.files.get(row).map(PathBuf::as_path)
+    }
+
+    /// All of them, `[n, dim]`.
+    pub fn tensor(&self, device: &Device) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(self.values.clone(), [self.len(), self.dim]), device)
+    }
+
+    /// A number for each row: `number` of a batch, `[batch, dim]` → `[batch]`.
+    ///
+    /// # Errors
+    /// If the numbers cannot be read back.
+    pub fn each(&self, device: &Device, number: impl Fn(Tensor<2>) -> Tensor<1>) -> Result<Vec<f64>> {
+        let mut numbers = Vec::with_capacity(self.len());
+        for values in self.values.chunks(TOGETHER * self.dim) {
+            let shape = [values.len() / self.dim, self.dim];
+            let batch = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);
+            numbers.extend(number(batch).into_data().iter::<f64>());
+        }
+        Ok(numbers)
+    }
+}

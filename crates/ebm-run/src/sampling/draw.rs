@@ -1,0 +1,182 @@
+//! Samples of a network.
+
+use std::ops::ControlFlow;
+
+use anyhow::{Result, anyhow, bail};
+use burn::tensor::{Device, Tensor};
+use ebm_model::Capabilities;
+use ebm_ops::Noise;
+use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level};
+
+use super::{ChainConfig, SampleConfig, with_density};
+
+/// Samples that descend together. A constant, so that sample `i` does not depend on how many are asked for.
+const DESCENTS_TOGETHER: usize = 100;
+
+/// Chains cost little each, and run together in larger numbers.
+const CHAINS_TOGETHER: usize = 4000;
+
+/// Segments of a chain; the caller hears of each.
+const SEGMENTS: usize = 50;
+
+/// A sampler ready to draw from a network.
+#[derive(Clone)]
+pub struct Drawing {
+    temperature: f64,
+    /// The lowest noise level.
+    sigma: f64,
+    method: Method,
+}
+
+#[derive(Clone)]
+enum Method {
+    Descent(AnyDescent),
+    Chain { kernel: AnyKernel, config: ChainConfig },
+}
+
+/// Samples, and the way to them if it was asked for.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// Row after row, `n · dim` numbers in the model's units.
+    pub values: Vec<f32>,
+    /// The same at each level on the way, the first one first; empty if not asked for.
+    pub film: Vec<Vec<f32>>,
+}
+
+impl SampleConfig {
+    /// The sampler of that name, or the one of the configuration, for samples of `network`.
+    ///
+    /// # Errors
+    /// A name that is not known, a number out of range, or a sampler that needs what the network does not have.
+    pub fn drawing(&self, name: Option<&str>, network: &dyn Capabilities) -> Result<Drawing> {
+        self.check()?;
+        let conditioned = network.as_noisy_score().is_some();
+        let sampler = self.sampler(name.unwrap_or(&self.sampler), conditioned)?;
+        let sigma = self.heun.bottom;
+        with_density(network, self.temperature, sigma, |density| density.check(&sampler))?;
+        let method = match sampler.build()? {
+            AnySampler::Descent(descent) => Method::Descent(descent),
+            AnySampler::Kernel(kernel) => Method::Chain { kernel, config: self.chain.clone() },
+        };
+        Ok(Drawing { temperature: self.temperature, sigma, method })
+    }
+}
+
+impl Drawing {
+    /// Items of a descent, or segments of a chain.
+    pub fn n_levels(&self) -> usize {
+        match &self.method {
+            Method::Descent(descent) => descent.len(),
+            Method::Chain { config, .. } => config.steps.div_ceil(segment(config)),
+        }
+    }
+
+    /// `n` samples in `dim` dimensions; `tick` is told after each level how many samples took part in it.
+    ///
+    /// The first samples of a larger number are those of a smaller one.
+    ///
+    /// # Errors
+    /// If a sample is not finite.
+    pub fn draw(
+        &self,
+        network: &dyn Capabilities,
+        [n, dim]: [usize; 2],
+        noise: &Noise,
+        device: &Device,
+        keep_film: bool,
+        mut tick: impl FnMut(usize),
+    ) -> Result<Drawn> {
+        let go_on = |together| {
+            tick(together);
+            ControlFlow::Continue(())
+        };
+        let drawn = self.draw_while(network, [n, dim], noise, device, keep_film, go_on)?;
+        drawn.ok_or_else(|| anyhow!("the samples were given up"))
+    }
+
+    /// As [`draw`](Self::draw), or nothing if `tick` ends it on the way.
+    ///
+    /// # Errors
+    /// If a sample is not finite.
+    pub fn draw_while(
+        &self,
+        network: &dyn Capabilities,
+        [n, dim]: [usize; 2],
+        noise: &Noise,
+        device: &Device,
+        keep_film: bool,
+        mut tick: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Drawn>> {
+        let group = match self.method {
+            Method::Chain { .. } => CHAINS_TOGETHER,
+            Method::Descent(_) => DESCENTS_TOGETHER,
+        };
+        let mut drawn = Drawn { values: Vec::with_capacity(n * dim), film: Vec::new() };
+        for (chunk, first) in (0..n).step_by(group).enumerate() {
+            let together = group.min(n - first);
+            let noise = noise.child(chunk as u64);
+            let whole = with_density(network, self.temperature, self.sigma, |density| -> Result<bool> {
+                let levels = self.levels(density, [together, dim], &noise, device)?;
+                for (i, level) in levels.enumerate() {
+                    if tick(together).is_break() {
+                        return Ok(false);
+                    }
+                    if i + 1 == self.n_levels() {
+                        drawn.values.extend(host(level.position)?);
+                    } else if keep_film {
+                        if drawn.film.len() <= i {
+                            drawn.film.push(Vec::with_capacity(n * dim));
+                        }
+                        drawn.film[i].extend(host(level.position)?);
+                    }
+                }
+                Ok(true)
+            })?;
+            if !whole {
+                return Ok(None);
+            }
+        }
+        match drawn.values.iter().position(|value| !value.is_finite()) {
+            Some(at) => {
+                bail!("sample {} is not finite: the steps are too large, or the model is broken", at / dim)
+            }
+            None => Ok(Some(drawn)),
+        }
+    }
+
+    /// The positions each time there is something to see.
+    fn levels<'a>(
+        &'a self,
+        density: Density<'a>,
+        [n, dim]: [usize; 2],
+        noise: &Noise,
+        device: &Device,
+    ) -> Result<Box<dyn Iterator<Item = Level> + 'a>> {
+        let (mut start, noise) = (noise.derive("start"), noise.derive("chain"));
+        Ok(match &self.method {
+            Method::Descent(descent) => {
+                let start = descent.ladder().start(n, dim, &mut start, device);
+                descent.descend(density, start, noise)?
+            }
+            Method::Chain { kernel, config } => {
+                let start = start.normal([n, dim], device) * config.start;
+                let mut chain = kernel.chain(density, start, noise)?;
+                let (steps, segment) = (config.steps, segment(config));
+                Box::new((0..steps).step_by(segment).map_while(move |done| {
+                    let draw = chain.nth(segment.min(steps - done) - 1)?;
+                    Some(Level { sigma: 0.0, position: draw.position })
+                }))
+            }
+        })
+    }
+}
+
+/// Steps of a segment; the last one may be shorter.
+fn segment(config: &ChainConfig) -> usize {
+    config.steps.div_ceil(SEGMENTS)
+}
+
+fn host(position: Tensor<2>) -> Result<Vec<f32>> {
+    let data = position.into_data().convert::<f32>();
+    data.try_to_vec().map_err(|error| anyhow!("the samples cannot be read back: {error:?}"))
+}

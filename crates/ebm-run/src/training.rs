@@ -1,0 +1,315 @@
+//! A run from its first step, or from its last checkpoint, to its end.
+//!
+//! [`Training`] is what determines a run; [`Training::open`] takes its folder and finds out where it is, and
+//! [`Session::run`] trains it to its last step: with a journal, checkpoints, and, for contrastive divergence, retreats.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use burn::module::Module;
+use burn::tensor::Tensor;
+use ebm_ops::Noise;
+use ebm_train::{
+    BoxError, Checkpoints, Divergence, Event, Every, Finish, Objective, Observer, Observers, Restored,
+    Retreats, TrainError, TrainSettings, TrainState, Trainer,
+};
+use serde_json::json;
+
+use crate::config::RecordConfig;
+use crate::folder::RunFolder;
+use crate::journal::{Echo, Journal};
+use crate::lock::Lock;
+use crate::usage::usage;
+
+/// Batches by step, counted from 0: `[batch, dim]` each, a pure function of the step.
+pub type Source<'a> = Box<dyn FnMut(u64) -> Result<Tensor<2>, BoxError> + 'a>;
+
+/// The objective, anew after a retreat.
+pub type ObjectiveSource<'a, O> = Box<dyn Fn(Retreats) -> Result<O> + 'a>;
+
+/// Lines for the person who waits.
+pub type Notice<'a> = &'a dyn Fn(&str);
+
+/// All that determines a run, besides its data.
+pub struct Training<'a, M, O> {
+    /// The run's `config.toml`. A run is resumed under the text that it began with.
+    pub config: String,
+    /// Seed of the random number generator, for the journal.
+    pub seed: u64,
+    /// The network before its first step.
+    pub network: M,
+    /// The objective, of what its sampler's step has left after retreats.
+    pub objective: ObjectiveSource<'a, O>,
+    /// The step size of the objective's sampler, if it has one: then a run that diverges retreats.
+    pub sampler_step_size: Option<f64>,
+    /// The data.
+    pub batches: Source<'a>,
+    /// Steps, learning rate, optimiser.
+    pub settings: TrainSettings,
+    /// What is recorded, and how often.
+    pub record: RecordConfig,
+    /// The noise of the objective.
+    pub noise: Noise,
+    /// Numbers that the objective remembers from step to step, for the size of a checkpoint.
+    pub memory_numbers: usize,
+}
+
+/// How a session starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// With a run that is not there yet.
+    Begin,
+    /// With the run that is there.
+    Resume,
+    /// With the run that is there, or else a new one.
+    ResumeOrBegin,
+}
+
+/// A run whose folder is taken, at a step.
+pub struct Session<'a, M, O> {
+    training: Training<'a, M, O>,
+    folder: RunFolder,
+    checkpoints: Checkpoints,
+    state: TrainState<M>,
+    resumed: bool,
+    notice: Notice<'a>,
+    echo: Option<Echo>,
+    _lock: Lock,
+}
+
+/// What a session came to.
+pub struct Ended<M> {
+    /// The state after the last step.
+    pub state: TrainState<M>,
+    /// Whether all steps were done.
+    pub finish: Finish,
+    /// The checkpoint of a run that was stopped.
+    pub checkpoint: Option<PathBuf>,
+    /// Steps that this session did.
+    pub steps: u64,
+}
+
+impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
+    /// Takes the folder at `path`, where a run begins or goes on from its last checkpoint that is whole.
+    ///
+    /// # Errors
+    /// A folder that another process trains in, that holds another run, or that cannot be written; checkpoints of
+    /// which none can be used.
+    pub fn open(self, path: &Path, opening: Opening, notice: Notice<'a>) -> Result<Session<'a, M, O>> {
+        let is_run = path.join("config.toml").is_file();
+        match opening {
+            Opening::Resume => self.resume(RunFolder::open(path)?, notice),
+            Opening::ResumeOrBegin if is_run => self.resume(RunFolder::open(path)?, notice),
+            Opening::Begin | Opening::ResumeOrBegin => {
+                let (folder, lock) = RunFolder::create(Some(path), "run")?;
+                self.begin(folder, lock, notice)
+            }
+        }
+    }
+
+    /// Begins a run in a folder that was created for it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn begin(self, folder: RunFolder, lock: Lock, notice: Notice<'a>) -> Result<Session<'a, M, O>> {
+        folder.probe(self.checkpoint_bytes())?;
+        folder.write_config(&self.config)?;
+        self.session(folder, lock, false, notice)
+    }
+
+    /// Goes on with the run in a folder.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn resume(self, folder: RunFolder, notice: Notice<'a>) -> Result<Session<'a, M, O>> {
+        let lock = folder.take()?;
+        ensure!(
+            folder.config_text()? == self.config,
+            usage(anyhow!("{} is not the configuration of this run", folder.config().display()))
+        );
+        folder.probe(self.checkpoint_bytes())?;
+        self.session(folder, lock, true, notice)
+    }
+
+    fn session(
+        self,
+        folder: RunFolder,
+        lock: Lock,
+        resumed: bool,
+        notice: Notice<'a>,
+    ) -> Result<Session<'a, M, O>> {
+        if !lock.is_exclusive() {
+            let path = folder.path().display();
+            notice(&format!("{path} cannot be locked there: nothing keeps a second trainer out"));
+        }
+        let record = &self.record;
+        // The loss of contrastive divergence does not say how good a model is.
+        let best = if self.sampler_step_size.is_some() { 0 } else { record.keep_best };
+        let checkpoints = Checkpoints::new(folder.checkpoints(), folder.hash()?, record.keep_checkpoints);
+        let checkpoints = checkpoints.with_best(best);
+        checkpoints.recover()?;
+        let state = if resumed { self.restore(&checkpoints, notice)? } else { self.beginning() };
+        Ok(Session { training: self, folder, checkpoints, state, resumed, notice, echo: None, _lock: lock })
+    }
+
+    /// The state before the first step.
+    fn beginning(&self) -> TrainState<M> {
+        TrainState::new(self.network.clone(), self.noise.clone())
+    }
+
+    /// The state of the last checkpoint that is whole; a run that had come to none begins.
+    fn restore(&self, checkpoints: &Checkpoints, notice: Notice<'_>) -> Result<TrainState<M>> {
+        let Restored { state, path, refused } = match checkpoints.latest(&self.network) {
+            Err(TrainError::NoCheckpoint { refused, .. }) if refused.is_empty() => {
+                notice("there is no checkpoint yet: beginning");
+                return Ok(self.beginning());
+            }
+            found => found?,
+        };
+        refused.iter().for_each(|reason| notice(&format!("not used: {reason}")));
+        notice(&format!("going on from {}", path.display()));
+        Ok(state)
+    }
+
+    /// About as many bytes as a checkpoint has: weights, two moments and the average, and the objective's memory.
+    fn checkpoint_bytes(&self) -> u64 {
+        4 * (4 * self.network.num_params() + self.memory_numbers) as u64
+    }
+
+    fn trainer(&self, state: TrainState<M>) -> Result<Trainer<M, O>> {
+        let objective = (self.objective)(state.retreats())?;
+        Trainer::new(state, objective, self.settings.clone()).map_err(usage)
+    }
+}
+
+impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
+    /// The folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// Steps that are done.
+    pub fn step(&self) -> u64 {
+        self.state.step()
+    }
+
+    /// Where lines of the journal go besides.
+    pub fn with_echo(mut self, echo: Echo) -> Self {
+        self.echo = Some(echo);
+        self
+    }
+
+    /// Trains until the last step, or until an observer ends it; a run that is ended so is kept as a checkpoint.
+    ///
+    /// `observers(step)` are asked after the journal and the checkpoints; they are made anew after a retreat.
+    ///
+    /// # Errors
+    /// Whatever keeps a step from being done or recorded; the last checkpoint is then whole.
+    pub fn run<'o>(mut self, observers: impl Fn(u64) -> Vec<Box<dyn Observer<M> + 'o>>) -> Result<Ended<M>> {
+        let begun_at = self.state.step();
+        let mut journal = self.journal(begun_at)?;
+        journal.write(&json!({
+            "event": if self.resumed { "resumed" } else { "began" },
+            "step": begun_at,
+            "run": self.folder.path(),
+            "seed": self.training.seed,
+            "parameters": self.state.model().num_params(),
+        }))?;
+        let mut trainer = self.training.trainer(self.state)?;
+        let finish = loop {
+            let others = observers(trainer.state().step());
+            let mut watch = watching(journal, &self.checkpoints, &self.training.record, others);
+            let error = match trainer.run(|step| (self.training.batches)(step), &mut watch) {
+                Ok(finish) => break finish,
+                Err(error) => error,
+            };
+            let reason = match &error {
+                TrainError::Diverged { reason, .. }
+                    if may_retreat(&self.training, reason, trainer.state().retreats()) =>
+                {
+                    reason
+                }
+                _ => return Err(error).with_context(|| what_is_left(&self.training, &self.checkpoints)),
+            };
+            let state = retreat(&self.training, &self.checkpoints, trainer.state(), reason)?;
+            // What the journal says after that step did not come to be.
+            let every = self.training.record.journal_every;
+            journal = Journal::open(&self.folder.journal(), state.step(), every, self.echo)?;
+            journal.write(&json!({
+                "event": "retreat",
+                "step": state.step(),
+                "reason": error.to_string(),
+                "retreats": state.retreats().count(),
+                "learning_rate": state.learning_rate(&self.training.settings, state.step()),
+                "sampler_step_size":
+                    self.training.sampler_step_size.map(|size| size * state.retreats().sampler_scale()),
+            }))?;
+            let halved = match reason {
+                Divergence::Acceptance { .. } => "the sampler's step",
+                _ => "the learning rate and of the sampler's step",
+            };
+            (self.notice)(&format!("{error}; going on from step {} with half of {halved}", state.step()));
+            trainer = self.training.trainer(state)?;
+        };
+        let state = trainer.state().clone();
+        let checkpoint = match finish {
+            Finish::Stopped => Some(self.checkpoints.save(&state)?),
+            Finish::Complete => None,
+        };
+        let steps = state.step() - begun_at;
+        Ok(Ended { state, finish, checkpoint, steps })
+    }
+
+    fn journal(&self, step: u64) -> Result<Journal> {
+        Journal::open(&self.folder.journal(), step, self.training.record.journal_every, self.echo)
+    }
+}
+
+/// Who watches the run, in the order in which they are asked.
+fn watching<'o, M: Module + 'o>(
+    journal: Journal,
+    checkpoints: &'o Checkpoints,
+    record: &RecordConfig,
+    observers: Vec<Box<dyn Observer<M> + 'o>>,
+) -> Observers<'o, M> {
+    let save = |event: &Event<'_, M>| -> Result<ControlFlow<()>, BoxError> {
+        checkpoints.save(event.state)?;
+        Ok(ControlFlow::Continue(()))
+    };
+    let checkpoint = Every { steps: record.checkpoint_every, observer: save };
+    let ours: [Box<dyn Observer<M> + 'o>; 2] = [Box::new(journal), Box::new(checkpoint)];
+    Observers(ours.into_iter().chain(observers).collect())
+}
+
+/// Whether smaller steps may keep this from happening: of the model's or of the sampler's, not of what the data are.
+fn may_retreat<M, O>(training: &Training<'_, M, O>, reason: &Divergence, retreats: Retreats) -> bool {
+    let of_the_model = !matches!(reason, Divergence::Batch { .. } | Divergence::LearningRate { .. });
+    of_the_model && training.sampler_step_size.is_some() && retreats.count() < training.record.retreats
+}
+
+/// Where a run that cannot go on has come to, in a line.
+fn what_is_left<M: Module, O>(training: &Training<'_, M, O>, checkpoints: &Checkpoints) -> String {
+    match checkpoints.latest(&training.network) {
+        Ok(restored) => format!("the run ends; its last checkpoint is {}", restored.path.display()),
+        Err(_) => "the run ends without a checkpoint".into(),
+    }
+}
+
+/// The last healthy state, from the last checkpoint or from the beginning, to go on from with smaller steps; saved,
+/// so that a run that is killed does not diverge again.
+fn retreat<M: Module, O: Objective<M>>(
+    training: &Training<'_, M, O>,
+    checkpoints: &Checkpoints,
+    diverged: &TrainState<M>,
+    reason: &Divergence,
+) -> Result<TrainState<M>> {
+    let healthy = match checkpoints.latest(&training.network) {
+        Ok(restored) => restored.state,
+        Err(TrainError::NoCheckpoint { .. }) => training.beginning(),
+        Err(error) => return Err(error.into()),
+    };
+    let state = healthy.retreat(diverged, reason);
+    checkpoints.save(&state)?;
+    Ok(state)
+}
