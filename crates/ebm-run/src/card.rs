@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use burn::module::Module;
 use burn::tensor::Device;
 use ebm_data::{Standardize, to_pixel};
 use ebm_model::{Architecture, Init, Input, Network, weights};
@@ -98,6 +99,15 @@ fn to_units(values: Vec<f32>, standardize: Option<&Standardize>) -> Vec<f32> {
     }
 }
 
+/// Writes the weights of any network with a text about them as safetensors, whole or not at all.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn save_weights<M: Module>(network: &M, about: &str, path: &Path) -> Result<()> {
+    let bytes = weights::to_bytes(&weights::collect(network), about)?;
+    output::atomic::write(path, |out| Ok(out.write_all(&bytes)?))
+}
+
 impl ModelCard {
     /// What is stored beside the weights of a network.
     pub fn new(
@@ -133,8 +143,7 @@ impl ModelCard {
     /// # Errors
     /// If the disk refuses.
     pub fn save(&self, network: &Network, path: &Path) -> Result<()> {
-        let bytes = weights::to_bytes(&weights::collect(network), &serde_json::to_string(self)?)?;
-        output::atomic::write(path, |out| Ok(out.write_all(&bytes)?))
+        save_weights(network, &serde_json::to_string(self)?, path)
     }
 
     /// The card of a model file, and its weights by name.

@@ -69,6 +69,21 @@ pub struct RecordConfig {
     pub retreats: u32,
 }
 
+impl Default for RecordConfig {
+    /// A checkpoint every 1,000 steps, a line of the journal every 50, no pictures.
+    fn default() -> Self {
+        Self {
+            checkpoint_every: 1000,
+            keep_checkpoints: 3,
+            keep_best: keep_best(),
+            journal_every: 50,
+            picture_every: 0,
+            picture_samples: 0,
+            retreats: retreats(),
+        }
+    }
+}
+
 fn keep_best() -> usize {
     1
 }

@@ -91,6 +91,29 @@ pub struct Ended<M> {
 }
 
 impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
+    /// A run of `network` by an objective that has no sampler inside; `rows(step)` is the batch of a step, counted
+    /// from 0, and a function of the step only. The settings are the run's configuration.
+    pub fn new(
+        network: M,
+        objective: impl Fn() -> O + 'a,
+        mut rows: impl FnMut(u64) -> Tensor<2> + 'a,
+        settings: TrainSettings,
+        noise: Noise,
+    ) -> Result<Self> {
+        Ok(Self {
+            config: toml::to_string(&settings).context("the settings cannot be written")?,
+            seed: 0,
+            network,
+            objective: Box::new(move |_| Ok(objective())),
+            sampler_step_size: None,
+            batches: Box::new(move |step| Ok(rows(step))),
+            settings,
+            record: RecordConfig::default(),
+            noise,
+            memory_numbers: 0,
+        })
+    }
+
     /// Takes the folder at `path`, where a run begins or goes on from its last checkpoint that is whole.
     ///
     /// # Errors

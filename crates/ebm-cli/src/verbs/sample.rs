@@ -17,6 +17,7 @@ use ebm_run::output::{self, Format, Shape};
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 use ebm_run::{bounds, landscape};
+use ebm_sample::Sampler;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -28,8 +29,11 @@ use crate::terminal::backend::Backend;
 #[derive(Debug, Args)]
 pub struct Sample {
     /// A run's folder, a model.safetensors, or the name of a closed-form energy (banana, funnel, …).
-    #[arg(required_unless_present = "target", conflicts_with = "target")]
+    #[arg(required_unless_present_any = ["target", "list"], conflicts_with = "target")]
     run: Option<PathBuf>,
+    /// List the samplers, what each needs of a model, and what it is.
+    #[arg(long)]
+    list: bool,
     /// Samples of a network [default: 64].
     #[arg(long, conflicts_with = "target")]
     n: Option<usize>,
@@ -62,6 +66,12 @@ impl Sample {
     /// # Errors
     /// Whatever keeps them from being drawn or written; nothing half-written is left.
     pub fn run(self) -> Result<()> {
+        if self.list {
+            for (name, what) in Sampler::list() {
+                tell!("{name:24}  {:30}  {what}", Sampler::named(name)?.need().to_string());
+            }
+            return Ok(());
+        }
         let device = self.backend.device()?;
         if let Some(target) = self.closed_form() {
             if self.n.is_some() {

@@ -1,0 +1,133 @@
+//! Every sampler of the library by name, on trained networks and on closed forms: drawn, or refused with the reason.
+
+mod common;
+
+use std::path::Path;
+
+use common::{ebm, stderr, stdout};
+
+/// A sampler as `ebm sample --list` has it.
+struct Named {
+    name: String,
+    need: String,
+}
+
+fn samplers() -> Vec<Named> {
+    let output = ebm(&["sample", "--list"]).output().unwrap();
+    let text = stdout(&output);
+    let named = text.lines().map(|line| {
+        let mut parts = line.split("  ").map(str::trim).filter(|part| !part.is_empty());
+        let mut part = || parts.next().unwrap().to_owned();
+        Named { name: part(), need: part() }
+    });
+    let named: Vec<Named> = named.collect();
+    assert!(12 <= named.len(), "{text}");
+    named
+}
+
+/// Few steps of every sampler, so that the test is about names and not about quality.
+const QUICK: [&str; 10] = [
+    "langevin.levels=3",
+    "langevin.steps_per_level=1",
+    "heun.levels=3",
+    "reverse.levels=3",
+    "chain.steps=3",
+    "chain.leapfrog=2",
+    "chain.temperatures=[1.0,2.0]",
+    "preconditioned.variances=[1.0,1.0]",
+    "underdamped.friction=1.0",
+    "temperature=1.0",
+];
+
+fn sample(what: &[&str], name: &str, out: &Path) -> Result<(), String> {
+    let mut command = ebm(&["sample", "--json", "--backend", "flex", "--sampler", name, "--out"]);
+    command.arg(out).args(what);
+    QUICK.iter().for_each(|set| {
+        command.args(["--set", set]);
+    });
+    let output = command.output().unwrap();
+    match output.status.code() {
+        Some(0) => Ok(()),
+        Some(2) => Err(stderr(&output)),
+        code => panic!("{name}: {code:?}: {}", stderr(&output)),
+    }
+}
+
+#[test]
+fn every_sampler_draws_from_the_networks_that_have_what_it_needs_and_refuses_the_others_with_the_reason() {
+    let root = tempfile::tempdir().unwrap();
+    let score: [&str; 2] = ["model=mlp-score", "objective=sliced"];
+    let (all, plain, energy, noisy) =
+        ("an energy at every noise level", "a score", "an energy", "a score at every noise level");
+    // What each network offers; one that is conditioned on the noise level also at the lowest level alone.
+    let runs: [(&str, &[&str], &[&str]); 4] = [
+        ("two-moons", &[], &[plain, noisy]),
+        ("two-moons-ncsn", &[], &[plain, noisy, energy, all]),
+        ("two-moons-ssm", &[], &[plain, energy]),
+        ("two-moons-ssm", &score, &[plain]),
+    ];
+    let samplers = samplers();
+    for (i, (preset, set, offers)) in runs.into_iter().enumerate() {
+        let run = root.path().join(format!("run-{i}"));
+        let mut train = ebm(&["train", preset, "--steps", "5", "--backend", "flex", "--out"]);
+        train.arg(&run).args(["--set", "record.picture_samples=0", "--set", "sample.sampler=langevin"]);
+        set.iter().for_each(|set| {
+            train.args(["--set", set]);
+        });
+        let output = train.output().unwrap();
+        assert!(output.status.success(), "{preset}: {}", stderr(&output));
+        let (run, out) = (run.to_str().unwrap(), root.path().join("out.npy"));
+        for Named { name, need } in &samplers {
+            let drawn = sample(&[run, "--n", "4"], name, &out);
+            match drawn {
+                Ok(()) => assert!(offers.contains(&need.as_str()) || name == "langevin", "{preset}: {name}"),
+                Err(error) => {
+                    assert!(!offers.contains(&need.as_str()), "{preset}: {name}: {error}");
+                    assert!(error.contains("needs") && error.contains(need), "{preset}: {name}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_sampler_draws_from_closed_forms_and_descents_only_where_the_noise_levels_are_known() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out.npy");
+    let few = ["--chains", "2", "--draws", "3", "--step-size", "0.1"];
+    for Named { name, need } in samplers() {
+        for target in ["gaussian", "eight-modes", "banana", "funnel"] {
+            let drawn = sample(&[&[target], &few[..]].concat(), &name, &out);
+            let known = matches!(target, "gaussian" | "eight-modes") || !need.contains("noise level");
+            match drawn {
+                Ok(()) => assert!(known, "{target}: {name}"),
+                Err(error) => {
+                    assert!(!known, "{target}: {name}: {error}");
+                    assert!(error.contains("noise levels") && error.contains(target), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_closed_form_by_its_name_is_the_same_as_by_target_and_kernel() {
+    let root = tempfile::tempdir().unwrap();
+    let (new, old) = (root.path().join("new.npy"), root.path().join("old.npy"));
+    let run = |arguments: &[&str], out: &Path| {
+        let output = ebm(arguments).args(["--draws", "50", "--backend", "flex", "--out"]).arg(out).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        std::fs::read(out).unwrap()
+    };
+    let new = run(&["sample", "banana", "--sampler", "hmc"], &new);
+    assert!(new == run(&["sample", "--target", "banana", "--kernel", "hmc"], &old));
+}
+
+#[test]
+fn an_unknown_sampler_is_refused_with_the_known_ones() {
+    let output = ebm(&["sample", "banana", "--sampler", "hcm"]).output().unwrap();
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("hcm") && samplers().iter().all(|named| error.contains(&named.name)), "{error}");
+}
