@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::card::Content;
     use crate::config::Overrides;
-    use crate::model::model;
+    use crate::model;
 
     /// A configuration whose network differs from that of every other.
     fn configs() -> Vec<Config> {
@@ -179,11 +179,11 @@ mod tests {
             // The model file's own card speaks of another network than its weights are of.
             save(config, &run.model());
             all_in(ModelCard::load(&run.model(), &device).expect_err("the card lies"));
-            all_in(model(run.path(), &device).expect_err("the card lies"));
+            all_in(model::model(run.path(), &device).expect_err("the card lies"));
 
             // The configuration beside it does: every key is named.
             save(other, &run.model());
-            let error = format!("{:#}", model(run.path(), &device).expect_err("config.toml lies"));
+            let error = format!("{:#}", model::model(run.path(), &device).expect_err("config.toml lies"));
             let keys = super::differences(&config.model, &other.model).unwrap();
             assert!(!keys.is_empty() && keys.iter().all(|key| error.contains(key)), "{keys:?}: {error}");
 
@@ -219,6 +219,6 @@ mod tests {
         let Config { name, model, sample, .. } = config;
         let card = ModelCard::new(name, 2, model, Content::Row { standardize: None }, sample);
         card.save(&network, &run.model()).unwrap();
-        assert_eq!(model(run.path(), &device).unwrap().0, card);
+        assert_eq!(model::model(run.path(), &device).unwrap().0, card);
     }
 }

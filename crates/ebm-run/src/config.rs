@@ -304,6 +304,44 @@ mod tests {
     }
 
     #[test]
+    fn a_file_says_only_what_differs_and_a_kind_brings_its_own_defaults() {
+        let parse = |text: &str| Config::parse(text, &Overrides::default());
+        let config = parse("name = \"mine\"\n[model]\nkind = \"mlp-energy\"\n[train]\nsteps = 7").unwrap();
+        let default = Config::parse("", &Overrides::default()).unwrap();
+        assert_eq!((config.name.as_str(), config.train.steps), ("mine", 7));
+        assert_eq!(config.train.learning_rate, default.train.learning_rate);
+        assert_eq!(config.model, Value::Table(models::table("mlp-energy").unwrap()).try_into().unwrap());
+        let noise = parse("[objective.noise]\nlaw = \"log-normal\"\nmean = 0.0\ndeviation = 1.0").unwrap();
+        assert!(noise.to_toml().unwrap().contains("mean = 0.0"));
+        let error = format!("{:#}", parse("[objective.noise]\nlaw = \"log-normal\"\nmean = 0.0").unwrap_err());
+        assert!(error.contains("deviation"), "{error}");
+        assert!(parse("[model]\nkind = \"transformer\"").unwrap_err().to_string().contains("mlp-energy"));
+    }
+
+    #[test]
+    fn a_preset_says_nothing_that_is_a_default_anyway() {
+        let defaults: Table = presets::DEFAULTS.parse().unwrap();
+        for name in presets::names() {
+            let (text, _) = presets::find(name).unwrap();
+            let repeated = repeated(&text.parse().unwrap(), &defaults);
+            assert!(repeated.is_empty(), "{name} repeats {repeated:?}");
+        }
+    }
+
+    /// The keys of a preset whose values are those of the defaults, where the kind is too.
+    fn repeated(preset: &Table, defaults: &Table) -> Vec<String> {
+        if tags(defaults, preset).is_some() {
+            return vec![];
+        }
+        let each = preset.iter().flat_map(|(key, value)| match (value, defaults.get(key)) {
+            (Value::Table(preset), Some(Value::Table(defaults))) => repeated(preset, defaults),
+            (value, Some(default)) if value == default => vec![key.clone()],
+            _ => vec![],
+        });
+        each.collect()
+    }
+
+    #[test]
     fn values_are_set_by_dotted_keys_and_the_text_follows() {
         let config = with(&["train.learning_rate=2", "data.dataset=two-moons", "seed = 7"]).unwrap();
         assert_eq!((config.train.learning_rate, config.seed), (2.0, 7));
