@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use burn::tensor::{Device, Tensor};
 use ebm_model::Capabilities;
 use ebm_ops::Noise;
-use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level};
+use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError};
 
 use super::{ChainConfig, SampleConfig, with_density};
 
@@ -53,8 +53,16 @@ impl SampleConfig {
         let conditioned = network.as_noisy_score().is_some();
         let sampler = self.sampler(name.unwrap_or(&self.sampler), conditioned)?;
         let sigma = self.heun.bottom;
-        with_density(network, self.temperature, sigma, |density| density.check(&sampler))?;
-        let method = match sampler.build()? {
+        let built = sampler.build()?;
+        with_density(network, self.temperature, sigma, |density| match density.offers(sampler.need()) {
+            true => Ok(()),
+            false => Err(SampleError::Unfit {
+                sampler: sampler.name(),
+                need: sampler.need(),
+                offers: density.to_string(),
+            }),
+        })?;
+        let method = match built {
             AnySampler::Descent(descent) => Method::Descent(descent),
             AnySampler::Kernel(kernel) => Method::Chain { kernel, config: self.chain.clone() },
         };
@@ -66,7 +74,7 @@ impl Drawing {
     /// Items of a descent, or segments of a chain.
     pub fn n_levels(&self) -> usize {
         match &self.method {
-            Method::Descent(descent) => descent.len(),
+            Method::Descent(descent) => descent.n_items(),
             Method::Chain { config, .. } => config.steps.div_ceil(segment(config)),
         }
     }
@@ -155,7 +163,7 @@ impl Drawing {
         let (mut start, noise) = (noise.derive("start"), noise.derive("chain"));
         Ok(match &self.method {
             Method::Descent(descent) => {
-                let start = descent.ladder().start(n, dim, &mut start, device);
+                let start = descent.start(n, dim, &mut start, device);
                 descent.descend(density, start, noise)?
             }
             Method::Chain { kernel, config } => {

@@ -14,20 +14,20 @@ pub fn with_density<R>(
     f: impl FnOnce(Density<'_>) -> R,
 ) -> R {
     if let Some(energy) = network.as_energy() {
-        return f(Density::new().with_potential(&Tempered::new(energy, temperature)));
+        return f(Density::of_energy(&Tempered::new(energy, temperature)));
     }
     if let Some(score) = network.as_score() {
-        return f(Density::new().with_score(&Tempered::new(score, temperature)));
+        return f(Density::of_score(&Tempered::new(score, temperature)));
     }
     if let Some(energy) = network.as_noisy_energy() {
         let energy = Tempered::new(energy, temperature);
         let lowest = AtNoise::new(&energy, sigma);
-        return f(Density::new().with_potential(&lowest).with_noisy_potential(&energy));
+        return f(Density::of_energy(&lowest).with_noisy_energy(&energy));
     }
     if let Some(score) = network.as_noisy_score() {
         let score = Tempered::new(score, temperature);
         let lowest = AtNoise::new(&score, sigma);
-        return f(Density::new().with_score(&lowest).with_noisy_score(&score));
+        return f(Density::of_score(&lowest).with_noisy_score(&score));
     }
-    f(Density::new())
+    f(Density::default())
 }

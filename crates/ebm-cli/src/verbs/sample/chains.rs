@@ -13,7 +13,7 @@ use ebm_run::output::{self, Format, Samples, Traces, atomic, parameter};
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 use ebm_sample::diagnostics::Summary;
-use ebm_sample::{Density, Draw, Sampler, StepReport};
+use ebm_sample::{AnyInfo, AnySampler, Density, Draw, SampleError, Sampler, WarmedUp};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -128,9 +128,9 @@ impl Chains {
         let sampler = self.sampler(sample).map_err(usage)?;
         self.check(sample, target, &sampler)?;
         let (energy, blurred) = (target.energy()?, target.at_noise()?);
-        let density = Density::new().with_potential(&*energy);
+        let density = Density::of_energy(&*energy);
         let density = match &blurred {
-            Some(blurred) => density.with_noisy_potential(blurred as &dyn NoisyPotential),
+            Some(blurred) => density.with_noisy_energy(blurred as &dyn NoisyPotential),
             None => density,
         };
         if !density.offers(sampler.need()) {
@@ -163,18 +163,22 @@ impl Chains {
         mut noise: Noise,
     ) -> Result<Draws> {
         let burn_in = self.burn_in.unwrap_or(BURN_IN);
+        let AnySampler::Kernel(kernel) = sampler.build().map_err(usage)? else {
+            bail!("{} moves no chains", sampler.name());
+        };
         ensure!(
-            !self.adapt || sampler.can_adapt(),
+            !self.adapt || kernel.can_adapt(),
             usage(anyhow!(
                 "--adapt needs a kernel with a mass: --sampler mala or hmc, or preconditioned-langevin"
             ))
         );
         if self.adapt && 0 < burn_in {
-            let (kernel, state) = sampler.warm_up(density, burn_in, start, &mut noise)?;
+            let WarmedUp { kernel, state, .. } =
+                kernel.warm_up(density, burn_in, start, &mut noise)?;
             let step_size = kernel.step_size();
             return self.record(kernel.resume(density, state, noise)?, step_size, 0);
         }
-        let kernel = sampler.kernel().map_err(usage)?;
+        kernel.check(start.dims()[1]).map_err(|error| usage(with_hint(error)))?;
         let step_size = kernel.step_size();
         self.record(kernel.chain(density, start, noise)?, step_size, burn_in)
     }
@@ -182,7 +186,7 @@ impl Chains {
     /// The draws that are kept, and what the kernel reported of its steps.
     fn record(
         &self,
-        chain: impl Iterator<Item = Draw<Box<dyn StepReport>>>,
+        chain: impl Iterator<Item = Draw<AnyInfo>>,
         step_size: f64,
         burn_in: usize,
     ) -> Result<Draws> {
@@ -216,7 +220,9 @@ impl Chains {
                 sampler.name()
             )));
         }
-        let descent = sampler.descent().map_err(usage)?;
+        let AnySampler::Descent(descent) = sampler.build().map_err(usage)? else {
+            bail!("{} descends no noise levels", sampler.name());
+        };
         let [chains, draws] = self.n();
         let n = chains.checked_mul(draws);
         let n = n.ok_or_else(|| usage(anyhow!("--chains {chains} --draws {draws}: too many")))?;
@@ -225,7 +231,7 @@ impl Chains {
         for (group, first) in (0..n).step_by(TOGETHER).enumerate() {
             let together = TOGETHER.min(n - first);
             let noise = noise.child(group as u64);
-            let start = descent.ladder().start(together, dim, &mut noise.derive("start"), device);
+            let start = descent.start(together, dim, &mut noise.derive("start"), device);
             let last = descent.descend(density, start, noise.derive("chain"))?.last();
             values.extend(host(last.expect("a ladder has a level").position)?);
             bar.inc(together as u64);
@@ -293,6 +299,11 @@ impl Chains {
         let [chains, n] = self.n();
         tell!("{chains} chains of {n} draws: {}", files.join(", "));
     }
+}
+
+/// How the variances are given, where they are missing.
+fn with_hint(error: SampleError) -> anyhow::Error {
+    anyhow!("{error}; --set preconditioned.variances=[1.0, 2.0] gives them, --adapt finds them")
 }
 
 /// Why the closed form is not for the sampler, with what is.
