@@ -3,6 +3,7 @@
 mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
+mod function;
 mod plain;
 
 use burn::backend::tensor::FloatTensor;
@@ -11,16 +12,7 @@ use burn::tensor::Tensor;
 
 use crate::profile::span;
 
-/// Which function of one number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// x s(x), s(x) = 1/(1 + exp(-x))
-    Silu,
-    /// ln(1 + exp(x))
-    Softplus,
-    /// tanh(x)
-    Tanh,
-}
+pub use function::Activation;
 
 /// x s(x), s(x) = 1/(1 + exp(-x)), elementwise; differentiable.
 ///

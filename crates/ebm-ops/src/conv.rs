@@ -8,6 +8,7 @@ mod channel_sum;
 mod direct;
 #[cfg(feature = "flex")]
 mod flex;
+mod geometry;
 mod plain;
 #[cfg(feature = "flex")]
 mod pointwise;
@@ -23,15 +24,7 @@ use burn::tensor::Tensor;
 use crate::profile::span;
 
 pub use algorithm::{Algorithm, with_algorithm};
-
-/// Stride and zero padding of a square convolution, the same in both directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Geometry {
-    /// Pixels from one window to the next, at least 1.
-    pub stride: usize,
-    /// Rows and columns of zeros on each side of the image.
-    pub padding: usize,
-}
+pub use geometry::Geometry;
 
 /// The correlation of an image with square kernels, which networks call a convolution.
 ///
@@ -85,16 +78,15 @@ pub fn conv_transpose2d(
     let ([_, channels, height, width], [rows, kernel]) = (x.dims(), check(&weight, geometry));
     assert_eq!(rows, channels, "channels of weight {:?} and of x {:?}", weight.dims(), x.dims());
     let size = [height, width].map(|n| {
-        let spread = n.checked_sub(1).map(|steps| steps * geometry.stride + kernel);
-        let left =
-            spread.and_then(|spread| spread.checked_sub(2 * geometry.padding)).filter(|left| 0 < *left);
+        let reach = n.checked_sub(1).map(|steps| steps * geometry.stride + kernel);
+        let left = reach.and_then(|reach| reach.checked_sub(2 * geometry.padding)).filter(|left| 0 < *left);
         left.unwrap_or_else(|| panic!("a kernel {:?} on x {:?}, {geometry:?}", weight.dims(), x.dims()))
     });
     check_bias(bias.as_ref(), weight.dims()[1], &weight);
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
     Tensor::from_dispatch(span("transposed convolution", || match bias {
-        Some(bias) => Dispatch::spread_with_bias(x, weight, bias.into_dispatch(), geometry, size),
-        None => Dispatch::spread(x, weight, geometry, size),
+        Some(bias) => Dispatch::conv_transpose_with_bias(x, weight, bias.into_dispatch(), geometry, size),
+        None => Dispatch::conv_transpose(x, weight, geometry, size),
     }))
 }
 
@@ -118,7 +110,7 @@ pub fn conv2d_adjoint(v: Tensor<4>, weight: Tensor<4>, geometry: Geometry, size:
         "what an image {size:?} becomes, and v {:?}, {geometry:?}",
         v.dims()
     );
-    Tensor::from_dispatch(Dispatch::spread(v.into_dispatch(), weight.into_dispatch(), geometry, size))
+    Tensor::from_dispatch(Dispatch::conv_transpose(v.into_dispatch(), weight.into_dispatch(), geometry, size))
 }
 
 /// The first dimension of a weight and the side of its kernel.
@@ -162,24 +154,24 @@ pub trait ConvOps: Backend {
     }
 
     /// From `y` to `x`, which has the `size` (height and width) of an image that `convolve` brings to that of `y`.
-    fn spread(
+    fn conv_transpose(
         y: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
         size: [usize; 2],
     ) -> FloatTensor<Self> {
-        plain::spread::<Self>(y, weight, None, geometry, size)
+        plain::conv_transpose::<Self>(y, weight, None, geometry, size)
     }
 
-    /// As `spread`, plus `bias`, `[in]`.
-    fn spread_with_bias(
+    /// As `conv_transpose`, plus `bias`, `[in]`.
+    fn conv_transpose_with_bias(
         y: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         geometry: Geometry,
         size: [usize; 2],
     ) -> FloatTensor<Self> {
-        plain::spread::<Self>(y, weight, Some(bias), geometry, size)
+        plain::conv_transpose::<Self>(y, weight, Some(bias), geometry, size)
     }
 
     /// From `x` and the gradient `dy` of `y` to the gradient of `weight`, which only lends its shape.

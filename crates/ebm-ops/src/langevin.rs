@@ -101,10 +101,11 @@ mod flex {
 
     use super::{LangevinOps, plain};
     use crate::buffer::{self, CHUNK};
+    use crate::distribution::Normals;
     use crate::elementwise::{self, Elementwise};
     use crate::lanes::Lanes;
     use crate::slot::Slot;
-    use crate::stream::{Draw, Normals};
+    use crate::stream::Draw;
     use crate::{Noise, kernels, simd};
 
     impl LangevinOps for Flex {

@@ -39,22 +39,22 @@ pub fn kinetic_change(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
 ///
 /// # Panics
 /// If the shapes differ.
-pub fn leap(x: Tensor<2>, r: Tensor<2>, s: Tensor<2>, epsilon: f64) -> Tensor<2> {
+pub fn leapfrog_position(x: Tensor<2>, r: Tensor<2>, s: Tensor<2>, epsilon: f64) -> Tensor<2> {
     assert_eq!(x.dims(), r.dims(), "x and r have one shape");
     assert_eq!(x.dims(), s.dims(), "x and s have one shape");
     let [x, r, s] = [x, r, s].map(Tensor::into_dispatch);
-    Tensor::from_dispatch(span("leap", || Dispatch::leap(x, r, s, epsilon)))
+    Tensor::from_dispatch(span("leapfrog position", || Dispatch::leapfrog_position(x, r, s, epsilon)))
 }
 
 /// The [`kinetic_change`] of that step, whose end has the score `end`: of r + ½ε (s + s_end) against r.
 ///
 /// # Panics
 /// If the shapes differ.
-pub fn leap_kinetic_change(r: Tensor<2>, s: Tensor<2>, end: Tensor<2>, epsilon: f64) -> Tensor<1> {
+pub fn leapfrog_kinetic_change(r: Tensor<2>, s: Tensor<2>, end: Tensor<2>, epsilon: f64) -> Tensor<1> {
     assert_eq!(r.dims(), s.dims(), "r and s have one shape");
     assert_eq!(r.dims(), end.dims(), "r and the score at the end have one shape");
     let [r, s, end] = [r, s, end].map(Tensor::into_dispatch);
-    let change = || Dispatch::leap_kinetic_change(r, s, end, epsilon);
+    let change = || Dispatch::leapfrog_kinetic_change(r, s, end, epsilon);
     Tensor::from_dispatch(span("kinetic change", change))
 }
 
@@ -90,23 +90,23 @@ pub trait LeapfrogOps: Backend {
     }
 
     /// x + ε (r + ½ε s).
-    fn leap(
+    fn leapfrog_position(
         x: FloatTensor<Self>,
         r: FloatTensor<Self>,
         s: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self> {
-        plain::leap::<Self>(x, r, s, epsilon)
+        plain::leapfrog_position::<Self>(x, r, s, epsilon)
     }
 
     /// ½‖r + ½ε (s + end)‖² − ½‖r‖², row by row.
-    fn leap_kinetic_change(
+    fn leapfrog_kinetic_change(
         r: FloatTensor<Self>,
         s: FloatTensor<Self>,
         end: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self> {
-        plain::leap_kinetic_change::<Self>(r, s, end, epsilon)
+        plain::leapfrog_kinetic_change::<Self>(r, s, end, epsilon)
     }
 
     /// The rows of `b` where the mask is above 0, else those of `a`.

@@ -16,6 +16,7 @@ pub mod conv;
 mod cube;
 pub mod dense;
 mod device;
+mod distribution;
 #[cfg(feature = "flex")]
 mod elementwise;
 pub mod group_norm;
@@ -31,6 +32,7 @@ mod normal;
 mod out_of_range;
 mod parallel;
 mod philox;
+mod polynomial;
 #[cfg(feature = "flex")]
 mod product;
 pub mod profile;

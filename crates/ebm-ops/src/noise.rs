@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use crate::cube;
+use crate::distribution::{Distribution, Normals, Signs, Uniforms, Words};
 use crate::normal;
 use crate::parallel;
 use crate::philox::philox4x32;
-use crate::stream::{self, Law, Normals, Signs, Uniforms, Words};
+use crate::stream;
 
 /// Elements that one task fills; a multiple of the four words of a block.
 const CHUNK: usize = 16 * 1024;
@@ -150,7 +151,7 @@ impl Noise {
     }
 
     /// One draw as a tensor: made on the device where it has a kernel for it, else here and carried there.
-    fn tensor<L: Law<Number = f32>, const D: usize>(
+    fn tensor<L: Distribution<Number = f32>, const D: usize>(
         &mut self,
         shape: [usize; D],
         device: &Device,
@@ -159,7 +160,7 @@ impl Noise {
         let (key, draw) = (self.key, self.advance());
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
         if dtype == DType::F32
-            && let Some(tensor) = cube::draw(L::CUBE, key, draw, shape, device)
+            && let Some(tensor) = cube::draw(L::NAME, key, draw, shape, device)
         {
             return tensor;
         }

@@ -4,7 +4,7 @@
 
 use pulp::Simd;
 
-use crate::vector::polynomial;
+use crate::polynomial::{COS, SIN, polynomial};
 
 /// The bits of 1, and those of 2²³, whose low bits count in units.
 const ONE: u32 = 0x3f80_0000;
@@ -23,12 +23,6 @@ pub(crate) const LOG: [f32; 7] = [
     -1.426_748_6e-1,
     8.700_436e-2,
 ];
-
-/// sin(πx/2)/x in x² for |x| ≤ ½, right to 5e-9.
-pub(crate) const SIN: [f32; 4] = [1.570_796_4, -6.459_635e-1, 7.968_023e-2, -4.602_177e-3];
-
-/// (cos(πx/2) − 1)/x² in x² for |x| ≤ ½, right to 4e-8.
-pub(crate) const COS: [f32; 3] = [-1.233_698, 2.536_063_5e-1, -2.042_625e-2];
 
 /// Words as uniform numbers in `[0, 1)`, multiples of 2⁻²⁴: their 24 high bits.
 #[inline(always)]

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 ///
 /// To wake it takes tens of microseconds, as long as many operations of a small network take; this is longer
 /// than what lies between the large operations of two training steps.
-const PATIENCE: Duration = Duration::from_micros(400);
+const SPIN_TIME: Duration = Duration::from_micros(400);
 
 /// Threads that look for tasks now.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+static SPINNING: AtomicUsize = AtomicUsize::new(0);
 
 /// When there were tasks last, in nanoseconds from the beginning.
-static LAST: AtomicU64 = AtomicU64::new(0);
+static LAST_TASK: AtomicU64 = AtomicU64::new(0);
 
-static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Makes the calling thread one of those that the operations of this crate run on, for the whole process.
 ///
@@ -45,14 +45,14 @@ pub(crate) fn run(tasks: usize, task: impl Fn(usize) + Sync) {
     }
     let ranges = &Ranges::new(tasks, threads);
     rayon::scope(|scope| {
-        stay_awake();
+        keep_workers_spinning();
         for _ in 1..threads {
             scope.spawn(|_| ranges.work(&task));
         }
         ranges.work(&task);
         ranges.wait();
     });
-    LAST.store(now(), Ordering::Relaxed);
+    LAST_TASK.store(now(), Ordering::Relaxed);
 }
 
 /// Runs `task(i, item i)` for every item, as [`run`].
@@ -115,7 +115,7 @@ impl Ranges {
                 }
                 task(i);
                 // However long ago these tasks were handed out, there is work.
-                LAST.store(now(), Ordering::Relaxed);
+                LAST_TASK.store(now(), Ordering::Relaxed);
                 self.done.0.fetch_add(1, Ordering::Release);
             }
         }
@@ -127,11 +127,11 @@ impl Ranges {
         while self.done.0.load(Ordering::Acquire) < self.tasks {
             (0..8).for_each(|_| std::hint::spin_loop());
             let waited = Duration::from_nanos(now().saturating_sub(began));
-            if PATIENCE < waited {
+            if SPIN_TIME < waited {
                 return;
             }
             // Where there are more threads than processors, the last task may wait for this one.
-            if PATIENCE / 8 < waited {
+            if SPIN_TIME / 8 < waited {
                 std::thread::yield_now();
             }
         }
@@ -141,39 +141,39 @@ impl Ranges {
 /// Whether others wait for tasks of this thread, so that short ones are worth handing over too.
 #[cfg(feature = "flex")]
 pub(crate) fn ready() -> bool {
-    0 < WAITING.load(Ordering::Relaxed) && rayon::current_thread_index().is_some()
+    0 < SPINNING.load(Ordering::Relaxed) && rayon::current_thread_index().is_some()
 }
 
 /// Sees to it that threads wait awake for what this one hands out from now on, if it is of the pool.
-pub(crate) fn stay_awake() {
+pub(crate) fn keep_workers_spinning() {
     let (threads, Some(this)) = (rayon::current_num_threads(), rayon::current_thread_index()) else {
         return;
     };
-    LAST.store(now(), Ordering::Relaxed);
-    let waiting = WAITING.load(Ordering::Relaxed);
+    LAST_TASK.store(now(), Ordering::Relaxed);
+    let waiting = SPINNING.load(Ordering::Relaxed);
     if threads <= waiting + 1 {
         return;
     }
-    if WAITING.compare_exchange(waiting, waiting + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    if SPINNING.compare_exchange(waiting, waiting + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         rayon::spawn(move || {
             struct Leave;
             impl Drop for Leave {
                 fn drop(&mut self) {
-                    WAITING.fetch_sub(1, Ordering::Relaxed);
+                    SPINNING.fetch_sub(1, Ordering::Relaxed);
                 }
             }
             let _leave = Leave;
             // The thread that hands out tasks has better things to do.
             if rayon::current_thread_index() != Some(this) {
-                wait();
+                spin();
             }
         });
     }
 }
 
 /// Carries out what others hand out, until there has been nothing for a while.
-fn wait() {
-    while now().saturating_sub(LAST.load(Ordering::Relaxed)) < PATIENCE.as_nanos() as u64 {
+fn spin() {
+    while now().saturating_sub(LAST_TASK.load(Ordering::Relaxed)) < SPIN_TIME.as_nanos() as u64 {
         if !matches!(rayon::yield_now(), Some(rayon::Yield::Executed)) {
             (0..16).for_each(|_| std::hint::spin_loop());
         }
@@ -181,7 +181,7 @@ fn wait() {
 }
 
 fn now() -> u64 {
-    BEGINNING.elapsed().as_nanos() as u64
+    START.elapsed().as_nanos() as u64
 }
 
 #[cfg(test)]
@@ -242,7 +242,7 @@ mod tests {
         // A pool ends when its threads have nothing to do any more.
         drop(pool);
         let began = Instant::now();
-        while 0 < WAITING.load(Ordering::Relaxed) {
+        while 0 < SPINNING.load(Ordering::Relaxed) {
             assert!(began.elapsed() < Duration::from_secs(20), "somebody still waits");
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -1,16 +1,12 @@
 //! Philox4x32-10: a counter-based generator, a pure function from a counter and a key to four words.
 
+mod constants;
 #[cfg(target_arch = "x86_64")]
 mod halves;
 
 use pulp::Simd;
 
-/// Rounds of the published, crush-resistant variant.
-pub(crate) const ROUNDS: usize = 10;
-/// Multipliers of the two 32×32→64 products of a round.
-pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-/// What the key grows by after each round (golden ratio, √3 − 1).
-pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) use constants::{MULTIPLIERS, ROUNDS, WEYL};
 
 /// The four words that belong to `counter` under `key`.
 ///

@@ -2,12 +2,11 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::bytemuck::{self, Pod};
+use pulp::bytemuck;
 use pulp::{Simd, WithSimd};
 
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-use crate::cube;
-use crate::{normal, parallel, philox, profile, simd};
+use crate::distribution::Distribution;
+use crate::{parallel, philox, profile, simd};
 
 /// Elements that one task fills; a multiple of those that a vector of lanes gives at once.
 const CHUNK: usize = 16 * 1024;
@@ -15,88 +14,8 @@ const CHUNK: usize = 16 * 1024;
 /// Vectors of blocks that are made together.
 const SETS: usize = 2;
 
-/// How the four words of a block become four numbers.
-pub(crate) trait Law {
-    /// A number, of 32 bits.
-    type Number: Pod + Send;
-
-    /// The same law on a CubeCL device.
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law;
-
-    /// The bits of the numbers, of as many blocks as there are lanes.
-    fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4];
-}
-
-/// Every word as it is.
-pub(crate) struct Words;
-
-impl Law for Words {
-    type Number = u32;
-
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law = cube::Law::Words;
-
-    #[inline(always)]
-    fn numbers<S: Simd>(_: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
-        words
-    }
-}
-
-/// Uniform on `[0, 1)`, multiples of 2⁻²⁴.
-pub(crate) struct Uniforms;
-
-impl Law for Uniforms {
-    type Number = f32;
-
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law = cube::Law::Uniforms;
-
-    #[inline(always)]
-    fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
-        let [a, b, c, d] = words;
-        let uniform = |word| simd.transmute_u32s_f32s(normal::uniform(simd, word));
-        [uniform(a), uniform(b), uniform(c), uniform(d)]
-    }
-}
-
-/// -1 or 1, by the highest bit.
-pub(crate) struct Signs;
-
-impl Law for Signs {
-    type Number = f32;
-
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law = cube::Law::Signs;
-
-    #[inline(always)]
-    fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
-        let (high, one) = (simd.splat_u32s(1 << 31), simd.splat_u32s(1f32.to_bits()));
-        let [a, b, c, d] = words;
-        let sign = |word| simd.or_u32s(simd.and_u32s(word, high), one);
-        [sign(a), sign(b), sign(c), sign(d)]
-    }
-}
-
-/// Standard normal, two from the first two words and two from the last two.
-pub(crate) struct Normals;
-
-impl Law for Normals {
-    type Number = f32;
-
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law = cube::Law::Normals;
-
-    #[inline(always)]
-    fn numbers<S: Simd>(simd: S, [a, b, c, d]: [S::u32s; 4]) -> [S::u32s; 4] {
-        let ([p, q], [r, s]) = (normal::box_muller(simd, a, b), normal::box_muller(simd, c, d));
-        let bits = |number| simd.transmute_u32s_f32s(number);
-        [bits(p), bits(q), bits(r), bits(s)]
-    }
-}
-
 /// Draw number `draw` of the stream with this key, `n` elements, filled by all threads.
-pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number> {
+pub(crate) fn draw<L: Distribution>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number> {
     let (mut numbers, arch) = (Vec::with_capacity(n), simd::arch());
     profile::span("noise", || {
         let draw = &Draw::new(key, draw);
@@ -131,7 +50,7 @@ impl Draw {
 
     /// The bits of the elements from `first` on, which begins a block; their order is that in memory.
     #[inline(always)]
-    pub fn bits<L: Law, S: Simd>(&self, simd: S, first: usize) -> [[S::u32s; 4]; SETS] {
+    pub fn bits<L: Distribution, S: Simd>(&self, simd: S, first: usize) -> [[S::u32s; 4]; SETS] {
         let mut sets = philox::blocks(simd, first as u64 / 4, self.number, &self.keys);
         for set in &mut sets {
             *set = simd.interleave_shfl_f32s(L::numbers(simd, *set));
@@ -141,13 +60,13 @@ impl Draw {
 }
 
 /// Writes the elements of a draw from `first` on, which begins a block, to every place of `out`.
-struct Fill<'a, L: Law> {
+struct Fill<'a, L: Distribution> {
     draw: &'a Draw,
     first: usize,
     out: &'a mut [MaybeUninit<L::Number>],
 }
 
-impl<L: Law> WithSimd for Fill<'_, L> {
+impl<L: Distribution> WithSimd for Fill<'_, L> {
     type Output = ();
 
     #[inline(always)]
@@ -175,10 +94,11 @@ mod tests {
     use pulp::bytemuck::Zeroable;
 
     use super::*;
+    use crate::distribution::{Normals, Signs, Uniforms, Words};
     use crate::philox4x32;
 
     /// The bits of `n` elements from `first` on, without vectors and with the widest there are.
-    fn both<L: Law>(first: usize, n: usize) -> [Vec<L::Number>; 2] {
+    fn both<L: Distribution>(first: usize, n: usize) -> [Vec<L::Number>; 2] {
         let mut out = [vec![L::Number::zeroed(); n], vec![L::Number::zeroed(); n]];
         let [scalar, vector] = out.each_mut().map(|out| {
             // SAFETY: a place that holds a number may be seen as one that may hold one, and only numbers are

@@ -186,15 +186,16 @@ mod tests {
     fn check<S: Simd>(simd: S) {
         for (channels, pixels) in [(8, 1), (16, 7), (8, 8), (11, 9), (24, 13), (16, 64)] {
             let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
-            let (mut spread, mut back) = (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
+            let (mut side_by_side, mut back) =
+                (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
             let from = Planes { stride: pixels, pixels };
             let place = |p: usize| (3 * p + 1) * channels;
             // SAFETY: places reach `3 · pixels - 2`, each with `channels` channels; planes are as long as said.
             unsafe {
-                gather(simd, channels, (planes.as_ptr(), from), (spread.as_mut_ptr(), place));
-                scatter(simd, channels, (spread.as_ptr(), place), (back.as_mut_ptr(), from));
+                gather(simd, channels, (planes.as_ptr(), from), (side_by_side.as_mut_ptr(), place));
+                scatter(simd, channels, (side_by_side.as_ptr(), place), (back.as_mut_ptr(), from));
             }
-            for (p, pixel) in spread.chunks(channels).enumerate() {
+            for (p, pixel) in side_by_side.chunks(channels).enumerate() {
                 for (c, &value) in pixel.iter().enumerate() {
                     let expected = if p % 3 == 1 { (c * pixels + p / 3) as f32 } else { -1.0 };
                     assert_eq!(value, expected, "{channels} channels of {pixels} pixels");

@@ -7,21 +7,7 @@
 #![cfg_attr(not(feature = "flex"), allow(dead_code))]
 
 use crate::lanes::Lanes;
-use crate::normal::{COS, SIN};
-
-/// c₀ + x (c₁ + x (c₂ + …)), by Horner's rule.
-#[inline(always)]
-pub(crate) fn polynomial<L: Lanes, const N: usize>(
-    lanes: L,
-    x: L::Floats,
-    coefficients: [f32; N],
-) -> L::Floats {
-    let mut sum = lanes.all(coefficients[N - 1]);
-    for i in (0..N - 1).rev() {
-        sum = lanes.mul_add(sum, x, lanes.all(coefficients[i]));
-    }
-    sum
-}
+use crate::polynomial::{COS, SIN, polynomial};
 
 /// `x`, or `bound` where `x` is less; NaN stays NaN.
 #[inline(always)]

@@ -3,7 +3,7 @@
 use burn::backend::Backend;
 use burn::backend::tensor::FloatTensor;
 
-use super::Activation;
+use super::function::Activation;
 
 /// Beyond it s is 0 or 1 in double precision too, and the bound keeps ∞ · 0 away.
 const SATURATED: f64 = 750.0;

@@ -14,6 +14,7 @@ mod correlate;
 mod dots;
 mod layout;
 mod outer;
+mod parts;
 mod pass;
 mod scratch;
 mod tile;
@@ -52,21 +53,6 @@ pub(crate) fn weight_grad(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) 
 fn check(shape: &Shape, x: usize, weight: usize, y: usize) {
     let expected = [shape.inputs(), shape.weights(), shape.outputs()];
     assert_eq!([x, weight, y], expected, "lengths, found and expected, for {shape:?}");
-}
-
-/// How many images one task takes: always the same, so that the number of threads changes nothing.
-fn images_per_task(batch: usize) -> usize {
-    batch.div_ceil(TASKS)
-}
-
-/// Into how many tasks a batch is cut at most.
-const TASKS: usize = 16;
-
-/// Cuts `0..n` into as few ranges as hold at most `most` each, of lengths that differ by one at most.
-#[inline(always)]
-fn split(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let parts = n.div_ceil(most);
-    (0..parts).map(move |i| (i * n / parts, (i + 1) * n / parts - i * n / parts))
 }
 
 #[cfg(test)]

@@ -24,23 +24,23 @@ impl ConvOps for Flex {
         convolve(x, weight, Some(bias), geometry)
     }
 
-    fn spread(
+    fn conv_transpose(
         y: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
         size: [usize; 2],
     ) -> FloatTensor<Self> {
-        spread(y, weight, None, geometry, size)
+        conv_transpose(y, weight, None, geometry, size)
     }
 
-    fn spread_with_bias(
+    fn conv_transpose_with_bias(
         y: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         geometry: Geometry,
         size: [usize; 2],
     ) -> FloatTensor<Self> {
-        spread(y, weight, Some(bias), geometry, size)
+        conv_transpose(y, weight, Some(bias), geometry, size)
     }
 
     fn convolve_weight_grad(
@@ -90,7 +90,7 @@ fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometr
 }
 
 /// From `y` to `x` of the given size.
-fn spread(
+fn conv_transpose(
     y: FlexTensor,
     weight: FlexTensor,
     bias: Option<FlexTensor>,
@@ -98,7 +98,7 @@ fn spread(
     size: [usize; 2],
 ) -> FlexTensor {
     if !kernels::take([&y, &weight].into_iter().chain(&bias)) {
-        return plain::spread::<Flex>(y, weight, bias, geometry, size);
+        return plain::conv_transpose::<Flex>(y, weight, bias, geometry, size);
     }
     let (batch, channels) = (y.shape()[0], weight.shape()[1]);
     let dimensions = [batch, channels, size[0], size[1]];

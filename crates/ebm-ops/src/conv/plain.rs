@@ -5,7 +5,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::Shape;
 
-use super::Geometry;
+use super::geometry::Geometry;
 
 pub(super) fn convolve<B: Backend>(
     x: FloatTensor<B>,
@@ -16,7 +16,7 @@ pub(super) fn convolve<B: Backend>(
     B::conv2d(x, weight, bias, options(geometry))
 }
 
-pub(super) fn spread<B: Backend>(
+pub(super) fn conv_transpose<B: Backend>(
     y: FloatTensor<B>,
     weight: FloatTensor<B>,
     bias: Option<FloatTensor<B>>,

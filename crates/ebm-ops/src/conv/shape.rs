@@ -1,6 +1,6 @@
 //! The sizes of a convolution.
 
-use super::Geometry;
+use super::geometry::Geometry;
 
 /// The sizes of a square convolution from `[batch, in_channels, height, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

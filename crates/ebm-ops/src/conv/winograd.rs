@@ -23,6 +23,7 @@ mod weight_gradient;
 
 mod images;
 mod scratch;
+mod shape;
 mod tiles;
 mod tiling;
 mod transform;
@@ -37,20 +38,7 @@ use weights::Direction;
 use crate::buffer;
 use crate::simd::{self, Instructions};
 
-/// The sizes of a convolution with 3×3 taps, stride 1 and a border of one zero.
-///
-/// Both numbers of channels are positive multiples of [`CHANNELS`], the other three are positive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub batch: usize,
-    pub in_channels: usize,
-    pub out_channels: usize,
-    pub height: usize,
-    pub width: usize,
-}
-
-/// What numbers of channels must be multiples of.
-pub(crate) const CHANNELS: usize = crate::transpose::SIDE;
+pub(crate) use shape::{CHANNELS, Shape};
 
 /// `x * weight + bias`: `x` is `[batch, in, height, width]`, the result `[batch, out, height, width]`.
 ///
@@ -92,22 +80,6 @@ pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f32> 
 pub(crate) fn weight_grad(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     shape.check(x.len(), dw.len(), dy.len());
     dispatch(shape, WeightGradient { shape: *shape, x, dy, dw });
-}
-
-impl Shape {
-    /// Panics unless the three tensors have their lengths.
-    fn check(&self, x: usize, weight: usize, y: usize) {
-        let Self { batch, in_channels, out_channels, height, width } = *self;
-        let whole = |channels: usize| 0 < channels && channels.is_multiple_of(CHANNELS);
-        assert!(whole(in_channels) && whole(out_channels) && 0 < batch * height * width, "{self:?}");
-        let expected = [self.pixels() * batch * in_channels, 9 * in_channels * out_channels];
-        assert_eq!([x, weight], expected, "lengths of input and weight, found and expected, for {self:?}");
-        assert_eq!(y, self.pixels() * batch * out_channels, "length of the result for {self:?}");
-    }
-
-    fn pixels(&self) -> usize {
-        self.height * self.width
-    }
 }
 
 /// Runs `operation` on the widest vectors that are allowed and that divide both numbers of channels.

@@ -7,7 +7,8 @@
 
 use burn_cubecl::cubecl::{self, prelude::*};
 
-use crate::normal::{COS, LOG, SIN, SQRT_HALF};
+use crate::normal::{LOG, SQRT_HALF};
+use crate::polynomial::{COS, SIN};
 
 /// 2⁻²⁴.
 const ULP: f32 = 1.0 / 16_777_216.0;
@@ -155,7 +156,7 @@ fn sealed(x: f32, zero: u32) -> f32 {
 mod tests {
     use pulp::Scalar;
 
-    use super::super::tests::{device, distance, fetched, sent};
+    use super::super::testing::{device, distance, fetched, sent};
     use super::*;
     use crate::{normal, philox4x32};
 

@@ -2,8 +2,10 @@
 
 use burn_cubecl::cubecl::{self, prelude::*};
 
-use super::Four;
 use crate::philox::{MULTIPLIERS, ROUNDS, WEYL};
+
+/// Four of a kind, one for each word of a block.
+pub(super) type Four<T> = Vector<T, Const<4>>;
 
 /// The four words that belong to the counter `c0`, … `c3` under the key `k0`, `k1`.
 #[cube]
@@ -38,7 +40,7 @@ fn product(a: u32, #[comptime] b: u32) -> (u32, u32) {
 
 #[cfg(all(test, feature = "wgpu"))]
 mod tests {
-    use super::super::tests::{device, fetched, sent};
+    use super::super::testing::{device, fetched, sent};
     use super::*;
     use crate::philox4x32;
 

@@ -16,7 +16,7 @@ pub(super) struct Affine {
     pub rows: usize,
     channels: usize,
     /// Both again for every pixel, where all images share them and are small.
-    spread: Option<[Vec<f32>; 2]>,
+    per_pixel: Option<[Vec<f32>; 2]>,
     pixels: usize,
 }
 
@@ -27,27 +27,27 @@ impl Affine {
         // Copied once, for to ask a tensor for its numbers takes a while.
         let [gain, bias] = [gain, bias].map(|map| buffer::contiguous(map).storage::<f32>().to_vec());
         let small = rows == 1 && (1..SMALL).contains(&pixels);
-        let spread = small.then(|| [&gain, &bias].map(|map| over_pixels(map, pixels)));
-        Self { gain, bias, rows, channels, spread, pixels }
+        let per_pixel = small.then(|| [&gain, &bias].map(|map| over_pixels(map, pixels)));
+        Self { gain, bias, rows, channels, per_pixel, pixels }
     }
 
     /// Those of `n` channels of `image`, from channel `first` on.
     pub(super) fn of(&self, image: usize, first: usize, n: usize) -> Maps<'_> {
         let start = image % self.rows * self.channels + first;
         let (gain, bias) = (&self.gain[start..start + n], &self.bias[start..start + n]);
-        let spread = self
-            .spread
+        let per_pixel = self
+            .per_pixel
             .as_ref()
             .map(|both| both.each_ref().map(|map| &map[start * self.pixels..(start + n) * self.pixels]));
-        Maps { gain, bias, spread }
+        Maps { gain, bias, per_pixel }
     }
 }
 
 /// Each number of `map` for every one of so many pixels.
 fn over_pixels(map: &[f32], pixels: usize) -> Vec<f32> {
-    let mut spread = vec![0.0; map.len() * pixels];
-    spread.chunks_exact_mut(pixels).zip(map).for_each(|(pixels, value)| pixels.fill(*value));
-    spread
+    let mut per_pixel = vec![0.0; map.len() * pixels];
+    per_pixel.chunks_exact_mut(pixels).zip(map).for_each(|(pixels, value)| pixels.fill(*value));
+    per_pixel
 }
 
 /// Gain and bias of a group.
@@ -57,5 +57,5 @@ pub(super) struct Maps<'a> {
     pub gain: &'a [f32],
     pub bias: &'a [f32],
     /// By pixel.
-    pub spread: Option<[&'a [f32]; 2]>,
+    pub per_pixel: Option<[&'a [f32]; 2]>,
 }

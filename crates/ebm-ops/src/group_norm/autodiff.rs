@@ -16,7 +16,7 @@ struct GroupNormSilu;
 
 /// What the step keeps: where `x` is found, and the small tensors.
 #[derive(Clone, Debug)]
-struct Kept<F> {
+struct Saved<F> {
     x: NodeId,
     gain: F,
     bias: F,
@@ -24,11 +24,11 @@ struct Kept<F> {
 }
 
 impl<B: GroupNormOps> Backward<B, 3> for GroupNormSilu {
-    type State = Kept<FloatTensor<B>>;
+    type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let Kept { x, gain, bias, statistics } = ops.state;
+        let Saved { x, gain, bias, statistics } = ops.state;
         let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
         let [node_x, node_gain, node_bias] = ops.parents;
 
@@ -63,7 +63,7 @@ impl<B: GroupNormOps, C: CheckpointStrategy> GroupNormOps for Autodiff<B, C> {
                 let (y, statistics) =
                     B::group_norm_silu(x.into_primitive(), gain.clone(), bias.clone(), groups, epsilon);
                 let constant = FloatTensor::<Self>::new(statistics.clone());
-                (step.finish(Kept { x: kept, gain, bias, statistics }, y), constant)
+                (step.finish(Saved { x: kept, gain, bias, statistics }, y), constant)
             }
             OpsKind::UnTracked(step) => {
                 let (y, statistics) = B::group_norm_silu(

@@ -133,11 +133,11 @@ impl<'a, 'b, M: Fn(usize) -> Maps<'b>> WithSimd for Forward<'a, M> {
 fn apply<'a, S: Simd>(
     simd: S,
     group: Slot<'a>,
-    Maps { gain, bias, spread }: Maps<'_>,
+    Maps { gain, bias, per_pixel }: Maps<'_>,
     pixels: usize,
     statistics: [f32; 3],
 ) -> &'a mut [f32] {
-    if let Some(maps) = spread {
+    if let Some(maps) = per_pixel {
         let [group] = elementwise::update(simd, [group], maps, &SpreadSilu(Normal::new(statistics)));
         return group;
     }
@@ -212,14 +212,14 @@ impl<'a> WithSimd for Backward<'a> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { x, grad, sums, maps: Maps { gain, bias, spread }, statistics, pixels, wanted } = self;
+        let Self { x, grad, sums, maps: Maps { gain, bias, per_pixel }, statistics, pixels, wanted } = self;
         let statistics @ [about, remainder, inverse] = [statistics[0], statistics[1], statistics[2]];
         let n = x.len() as f64;
 
         // Through SiLU: g ← g · silu'(z), then Σ g (x - centre) and Σ g of each channel.
         // Sums of their own, for the processor sees further ahead where it has less to do.
         let (mut along, mut level) = (0.0, 0.0);
-        let grad = if let Some([gain, bias]) = spread {
+        let grad = if let Some([gain, bias]) = per_pixel {
             let through = SpreadThroughSilu(Normal::new(statistics));
             let [grad] = elementwise::update(simd, [grad], [x, gain, bias], &through);
             grad
@@ -252,7 +252,7 @@ impl<'a> WithSimd for Backward<'a> {
         let constant = -level / n * scale - per_x * f64::from(remainder);
         let combination =
             Combination { scale: inverse, centre: about, per_x: per_x as f32, level: constant as f32 };
-        if let Some([gain, _]) = spread {
+        if let Some([gain, _]) = per_pixel {
             let [grad] = elementwise::update(simd, [grad.into()], [x, gain], &SpreadCombination(combination));
             return grad;
         }

@@ -33,25 +33,25 @@ impl LeapfrogOps for Flex {
         half_sums([a, b], SquareDifference)
     }
 
-    fn leap(
+    fn leapfrog_position(
         x: FloatTensor<Self>,
         r: FloatTensor<Self>,
         s: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self> {
         if !kernels::take([&x, &r, &s]) {
-            return plain::leap::<Self>(x, r, s, epsilon);
+            return plain::leapfrog_position::<Self>(x, r, s, epsilon);
         }
         let (r, s, arch) = (buffer::contiguous(r), buffer::contiguous(s), simd::arch());
         let (r, s) = (r.storage::<f32>(), s.storage::<f32>());
-        let step = Leap { half: (0.5 * epsilon) as f32, whole: epsilon as f32 };
+        let step = LeapfrogPosition { half: (0.5 * epsilon) as f32, whole: epsilon as f32 };
         buffer::update(x, |i, x| {
             let beside = [r, s].map(|y| &y[i * CHUNK..][..x.len()]);
             arch.dispatch(Update { x, beside, function: &step }).into()
         })
     }
 
-    fn leap_kinetic_change(
+    fn leapfrog_kinetic_change(
         r: FloatTensor<Self>,
         s: FloatTensor<Self>,
         end: FloatTensor<Self>,
@@ -59,9 +59,9 @@ impl LeapfrogOps for Flex {
     ) -> FloatTensor<Self> {
         let [rows, dim] = r.shape().dims();
         if !kernels::take([&r, &s, &end]) || rows * dim == 0 {
-            return plain::leap_kinetic_change::<Self>(r, s, end, epsilon);
+            return plain::leapfrog_kinetic_change::<Self>(r, s, end, epsilon);
         }
-        half_sums([r, s, end], LeapSquareDifference { half: (0.5 * epsilon) as f32 })
+        half_sums([r, s, end], LeapfrogSquareDifference { half: (0.5 * epsilon) as f32 })
     }
 
     fn choose_rows(mask: FloatTensor<Self>, a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -131,12 +131,12 @@ impl Elementwise<1, 1> for PlusTimes {
 }
 
 /// x + ε (r + ½ε s)
-struct Leap {
+struct LeapfrogPosition {
     half: f32,
     whole: f32,
 }
 
-impl Elementwise<1, 2> for Leap {
+impl Elementwise<1, 2> for LeapfrogPosition {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [r, s]: [L::Floats; 2]) -> [L::Floats; 1] {
         let r = lanes.mul_add(s, lanes.all(self.half), r);
@@ -146,11 +146,11 @@ impl Elementwise<1, 2> for Leap {
 
 /// Σ a² - r² of a = r + ½ε s + ½ε end, rounded where the steps of a momentum are.
 #[derive(Clone, Copy)]
-struct LeapSquareDifference {
+struct LeapfrogSquareDifference {
     half: f32,
 }
 
-impl Elementwise<1, 3> for LeapSquareDifference {
+impl Elementwise<1, 3> for LeapfrogSquareDifference {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [sum]: [L::Floats; 1], [r, s, end]: [L::Floats; 3]) -> [L::Floats; 1] {
         let half = lanes.all(self.half);

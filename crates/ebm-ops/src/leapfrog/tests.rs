@@ -67,7 +67,7 @@ fn the_change_of_a_half_square_is_that_of_its_rows() {
 }
 
 #[test]
-fn a_leap_and_its_change_are_those_of_its_parts_to_the_bit() {
+fn the_leapfrog_position_and_kinetic_change_equal_their_compositions_to_the_bit() {
     for shape in SHAPES {
         let [x, r, s, end] = [158, 159, 160, 161].map(|seed| normal(shape, seed));
         let epsilon = 0.3;
@@ -78,9 +78,13 @@ fn a_leap_and_its_change_are_those_of_its_parts_to_the_bit() {
             let after = add_scaled(middle, end.clone(), 0.5 * epsilon);
             let change = numbers(kinetic_change(after, r.clone()));
             let held = numbers(x.clone());
-            assert_eq!(numbers(leap(x.clone(), r.clone(), s.clone(), epsilon)), expected, "{shape:?}");
+            assert_eq!(
+                numbers(leapfrog_position(x.clone(), r.clone(), s.clone(), epsilon)),
+                expected,
+                "{shape:?}"
+            );
             assert_eq!(numbers(x), held);
-            assert_eq!(numbers(leap_kinetic_change(r, s, end, epsilon)), change, "{shape:?}");
+            assert_eq!(numbers(leapfrog_kinetic_change(r, s, end, epsilon)), change, "{shape:?}");
         }
     }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use pulp::{Simd, WithSimd};
 
-use super::Factor;
+use super::factor::Factor;
+use super::panels;
 use crate::product::Size;
 use crate::sums::{Products, sums};
 use crate::{buffer, simd};
@@ -51,7 +52,7 @@ pub(super) fn multiply(
                 Factor::Transposed(b) => Factor::Plain(b),
             };
             let size = Size { rows: columns, depth, columns: rows };
-            let across = super::multiply(size, right, Factor::Plain(left), None, None);
+            let across = panels::multiply(size, right, Factor::Plain(left), None, None);
             let element = |i: usize| across[i % columns * rows + i / columns] + start(i % columns);
             (0..rows * columns).map(element).collect()
         }

@@ -10,7 +10,7 @@ use pulp::bytemuck::cast;
 use pulp::x86::{V3, V4};
 use pulp::{Simd, u32x8, u32x16, u64x4, u64x8};
 
-use super::{MULTIPLIERS, ROUNDS};
+use super::constants::{MULTIPLIERS, ROUNDS};
 
 /// The words that belong to `counters`, if the lanes of `simd` are such lanes.
 #[inline(always)]

@@ -4,11 +4,12 @@ use std::mem::MaybeUninit;
 
 use pulp::{Simd, WithSimd};
 
+use super::Shape;
 use super::layout;
+use super::parts::images_per_task;
 use super::pass::Pass;
 use super::scratch::Scratch;
 use super::tile::Window;
-use super::{Shape, images_per_task};
 use crate::{buffer, parallel, simd};
 
 /// Elements of an elementwise operation that take as long as to put one of a weight in its place.

@@ -89,14 +89,14 @@ mod tests {
             let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
             let stride = channels + 3;
             let places: Vec<u32> = (0..pixels).map(|p| (p * stride + 2) as u32).collect();
-            let mut spread = vec![-1.0; pixels * stride + 2];
-            gather(simd, &planes, channels, &places, &mut spread);
-            for (i, x) in spread.iter().enumerate() {
+            let mut side_by_side = vec![-1.0; pixels * stride + 2];
+            gather(simd, &planes, channels, &places, &mut side_by_side);
+            for (i, x) in side_by_side.iter().enumerate() {
                 let (p, c) = (i.wrapping_sub(2) / stride, i.wrapping_sub(2) % stride);
                 let expected = if 2 <= i && c < channels { (c * pixels + p) as f32 } else { -1.0 };
                 assert_eq!(*x, expected, "{channels} channels of {pixels} pixels at {i}");
             }
-            let scatter = |back: &mut [_]| scatter(simd, &spread[2..], stride, channels, back);
+            let scatter = |back: &mut [_]| scatter(simd, &side_by_side[2..], stride, channels, back);
             // SAFETY: every pixel of every channel is written.
             assert_eq!(unsafe { buffer::fresh(planes.len(), scatter) }, planes);
         }

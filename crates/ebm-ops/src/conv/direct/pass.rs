@@ -2,8 +2,9 @@
 
 use pulp::Simd;
 
+use super::dots;
+use super::parts::split;
 use super::tile::{self, Block, ROWS, ROWS_OF_ONE, Window};
-use super::{dots, split};
 
 /// The pixels that see the same taps.
 pub(super) struct Pass {

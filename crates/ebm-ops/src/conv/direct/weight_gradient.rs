@@ -3,8 +3,9 @@
 use pulp::{Simd, WithSimd};
 
 use super::outer::{self, Numbers, ROWS};
+use super::parts::{images_per_task, split};
 use super::scratch::Scratch;
-use super::{Shape, images_per_task, layout, split};
+use super::{Shape, layout};
 use crate::{buffer, parallel, simd};
 
 /// Elements of a result below which a second thread costs more than it brings.

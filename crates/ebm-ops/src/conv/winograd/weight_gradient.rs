@@ -2,9 +2,9 @@
 
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 
-use super::Shape;
 use super::images::Images;
 use super::scratch::{self, cut, whole_lines};
+use super::shape::Shape;
 use super::tiles::POINTS;
 use super::tiling::Tiling;
 use super::weights::{self, Panels, TAPS};

@@ -1,0 +1,12 @@
+//! The functions, by name.
+
+/// Which function of one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x s(x), s(x) = 1/(1 + exp(-x))
+    Silu,
+    /// ln(1 + exp(x))
+    Softplus,
+    /// tanh(x)
+    Tanh,
+}
