@@ -1,4 +1,4 @@
-//! Noise made by kernels on a CubeCL device, so that it never crosses the bus.
+//! Noise generated on a CubeCL device, so that it need not be copied there.
 
 pub(crate) mod langevin;
 mod normal;
@@ -16,22 +16,22 @@ use burn_cubecl::{CubeDevice, tensor::CubeTensor};
 use crate::distribution::Name as Distribution;
 use philox::Four;
 
-/// Elements that a kernel can count without overflow, whatever its threads are rounded up to.
+/// Largest number of elements that a kernel can index without overflow, whatever its threads are rounded up to.
 const MOST: usize = i32::MAX as usize;
 
-/// One draw of a stream, as a kernel is told of it.
+/// One draw of a stream, as a kernel argument.
 #[derive(CubeType, CubeLaunch)]
 struct Draw {
     key_low: u32,
     key_high: u32,
     low: u32,
     high: u32,
-    /// 0, which no compiler knows.
+    /// 0, unknown to the compiler; see `normal`.
     zero: u32,
 }
 
-/// Draw number `draw` of the stream with this key, in single precision, made on `device`; `None` if that is no CubeCL
-/// device, or nothing is to be drawn.
+/// Draw number `draw` of the stream with this key, in single precision, generated on `device`; `None` if `device`
+/// is not a CubeCL device, or the shape is empty.
 pub(crate) fn draw<const D: usize>(
     distribution: Distribution,
     key: [u32; 2],
@@ -53,7 +53,7 @@ pub(crate) fn draw<const D: usize>(
     })
 }
 
-/// A draw of numbers of 32 bits, at least one.
+/// A draw of at least one 32-bit number.
 fn fill(
     distribution: Distribution,
     key: [u32; 2],
@@ -85,9 +85,9 @@ fn empty(shape: Shape, device: CubeDevice, dtype: DType) -> CubeTensor {
     CubeTensor::new_contiguous(client, device, shape, buffer, dtype)
 }
 
-/// One thread a block, and how many elements it reads and writes at once.
+/// Launch grid with one thread per block of four elements, and how many elements a thread accesses at once.
 fn grid(tensor: &CubeTensor, n: usize) -> (CubeCount, CubeDim, usize) {
-    assert!(n <= MOST, "a draw on this device has at most {MOST} elements, found {n}");
+    assert!(n <= MOST, "expected a draw of at most {MOST} elements, found {n}");
     let blocks = n.div_ceil(4);
     let dim = CubeDim::new(&tensor.client, blocks);
     let count = calculate_cube_count_elemwise(&tensor.client, blocks, dim);
@@ -98,7 +98,7 @@ fn described([key_low, key_high]: [u32; 2], draw: u64) -> DrawLaunch {
     DrawLaunch::new(key_low, key_high, draw as u32, (draw >> 32) as u32, 0)
 }
 
-/// Whether a multiply-add of the device is rounded once, by its specification.
+/// Whether the specification of the device guarantees that a multiply-add is rounded once.
 fn fuses(device: &CubeDevice) -> bool {
     #[cfg(feature = "cuda")]
     if matches!(device, CubeDevice::Cuda(_)) {
@@ -160,7 +160,7 @@ fn transformed(
     bits
 }
 
-/// Every thread writes a block.
+/// Each thread writes one block.
 #[cube(launch)]
 fn fill_kernel<N: Size>(
     out: &mut [Vector<u32, N>],
@@ -183,7 +183,7 @@ fn fill_kernel<N: Size>(
     }
 }
 
-/// The `part`th N of four.
+/// Lanes `part · N` to `(part + 1) · N` of `four`.
 #[cube]
 fn cut<N: Size>(four: Four<u32>, #[comptime] part: usize) -> Vector<u32, N> {
     let lanes = N::value().comptime();

@@ -1,4 +1,4 @@
-//! The distributions that noise is drawn from, as functions of the words of a block.
+//! The distributions of noise, as functions of the random words of a block.
 
 use pulp::Simd;
 use pulp::bytemuck::Pod;
@@ -6,33 +6,33 @@ use pulp::bytemuck::Pod;
 use crate::normal;
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
-/// How the four words of a block become four numbers; [`crate::stream::Law`] on a device.
+/// The names of the distributions, by which a kernel on a CubeCL device is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Name {
-    /// Every word as it is.
+    /// The words themselves, uniform on all 2³² values.
     Words,
     /// Uniform on `[0, 1)`, multiples of 2⁻²⁴.
     Uniforms,
-    /// -1 or 1, by the highest bit.
+    /// -1 or 1, from the highest bit.
     Signs,
     /// Standard normal.
     Normals,
 }
 
-/// How the four words of a block become four numbers.
+/// A distribution: a map from the four words of a block to four numbers.
 pub(crate) trait Distribution {
-    /// A number, of 32 bits.
+    /// The type of the numbers; it has 32 bits.
     type Number: Pod + Send;
 
-    /// The same law on a CubeCL device.
+    /// The name of the distribution.
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
     const NAME: Name;
 
-    /// The bits of the numbers, of as many blocks as there are lanes.
+    /// The bits of the numbers of one block per lane.
     fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4];
 }
 
-/// Every word as it is.
+/// The words themselves, uniform on all 2³² values.
 pub(crate) struct Words;
 
 impl Distribution for Words {
@@ -64,7 +64,7 @@ impl Distribution for Uniforms {
     }
 }
 
-/// -1 or 1, by the highest bit.
+/// -1 or 1, from the highest bit.
 pub(crate) struct Signs;
 
 impl Distribution for Signs {
@@ -82,7 +82,7 @@ impl Distribution for Signs {
     }
 }
 
-/// Standard normal, two from the first two words and two from the last two.
+/// Standard normal: two from the first two words, and two from the last two.
 pub(crate) struct Normals;
 
 impl Distribution for Normals {

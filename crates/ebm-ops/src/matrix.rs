@@ -1,4 +1,4 @@
-//! Products of matrices of any size on all threads.
+//! Matrix products of any size, on all threads.
 
 mod factor;
 mod narrow;
@@ -8,15 +8,15 @@ use crate::product::Size;
 
 pub(crate) use factor::Factor;
 
-/// `left` times `right`, plus `row` in every row, in row-major order; and the sums of the columns of `right` to
-/// `sums`, if asked for.
+/// `left` times `right`, plus `row` in every row, in row-major order. Writes the column sums of `right` to `sums`,
+/// if given.
 ///
-/// Each element is `row`'s plus the products in the order of `depth`, of both halves of it for themselves where it is
-/// long, or in that of [`sums`](crate::sums) where the result has few columns, so it is the same to the bit on any
-/// number of threads; so is each sum.
+/// Each element is that of `row` plus the products, added in the order of `depth` (separately for both halves of a
+/// large `depth`), or in the order of [`sums`](crate::sums) if the result has few columns. So the result does not
+/// depend on the number of threads, bit for bit; neither do the column sums.
 ///
 /// # Panics
-/// If a slice has another length than `size` says.
+/// If a slice does not have the length that `size` implies.
 pub(crate) fn multiply(
     size: Size,
     left: Factor<'_>,
@@ -27,8 +27,8 @@ pub(crate) fn multiply(
     let Size { rows, depth, columns } = size;
     let (Factor::Plain(a) | Factor::Transposed(a), Factor::Plain(b) | Factor::Transposed(b)) = (left, right);
     assert_eq!([a.len(), b.len()], [rows * depth, depth * columns], "factors of {size:?}");
-    assert!(row.is_none_or(|row| row.len() == columns), "a row of {columns} numbers");
-    assert!(sums.as_ref().is_none_or(|sums| sums.len() == columns), "sums of {columns} columns");
+    assert!(row.is_none_or(|row| row.len() == columns), "expected a row of {columns} numbers");
+    assert!(sums.as_ref().is_none_or(|sums| sums.len() == columns), "expected {columns} column sums");
 
     if columns <= narrow::COLUMNS && columns < rows && 0 < columns && 0 < depth {
         return narrow::multiply(size, left, right, row, sums);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::simd::{Instructions, with_instructions};
 
-    /// Small integers, so that every sum is exact in any order.
+    /// Small integers: sums are exact in any order.
     fn numbers(n: usize, factor: usize) -> Vec<f32> {
         (0..n).map(|i| (i * factor % 17) as f32 - 8.0).collect()
     }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_many_rows_are_exact_on_any_threads() {
+    fn products_with_many_rows_are_exact_on_any_number_of_threads() {
         for threads in [1, 2, 7] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| check(Size { rows: 1283, depth: 70, columns: 32 }));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_odd_sizes_are_exact_on_any_vectors() {
+    fn products_of_odd_sizes_are_exact_with_any_instructions() {
         for most in [Instructions::Scalar, Instructions::Avx2, Instructions::Widest] {
             with_instructions(most, || {
                 for rows in [1, 2, 7, 13, 129] {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_nothing_are_the_row_or_nothing() {
+    fn empty_products_give_the_row_or_nothing() {
         check(Size { rows: 3, depth: 0, columns: 5 });
         check(Size { rows: 0, depth: 4, columns: 5 });
         check(Size { rows: 3, depth: 4, columns: 0 });

@@ -2,10 +2,10 @@
 
 use crate::lanes::Lanes;
 
-/// sin(πx/2)/x in x² for |x| ≤ ½, right to 5e-9.
+/// Coefficients of sin(πx/2)/x in powers of x² for |x| ≤ ½, accurate to 5e-9.
 pub(crate) const SIN: [f32; 4] = [1.570_796_4, -6.459_635e-1, 7.968_023e-2, -4.602_177e-3];
 
-/// (cos(πx/2) − 1)/x² in x² for |x| ≤ ½, right to 4e-8.
+/// Coefficients of (cos(πx/2) − 1)/x² in powers of x² for |x| ≤ ½, accurate to 4e-8.
 pub(crate) const COS: [f32; 3] = [-1.233_698, 2.536_063_5e-1, -2.042_625e-2];
 
 /// c₀ + x (c₁ + x (c₂ + …)), by Horner's rule.

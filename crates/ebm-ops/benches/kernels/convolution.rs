@@ -1,4 +1,4 @@
-//! Convolutions of the reference network's sizes: forward, and both gradients apart.
+//! Convolutions with the sizes of the reference network: forward, and both gradients separately.
 
 use burn::backend::Dispatch;
 use burn::backend::ops::{ConvOptions, ConvTransposeOptions, ModuleOps};
@@ -7,7 +7,7 @@ use ebm_ops::conv::{ConvOps, Geometry};
 
 use crate::{BATCH, compare, normal};
 
-/// One layer on images of `side` × `side` pixels; `channels` before and after it.
+/// One layer on images of `side` × `side` pixels; `channels` are its input and output channels.
 struct Layer {
     name: &'static str,
     channels: [usize; 2],
@@ -45,7 +45,7 @@ pub fn bench(criterion: &mut Criterion) {
 }
 
 impl Layer {
-    /// The side of the result.
+    /// Side of the result.
     fn result(&self) -> usize {
         let Geometry { stride, padding } = self.geometry;
         if self.transposed {
@@ -55,7 +55,7 @@ impl Layer {
         }
     }
 
-    /// Operations of the plain sum: a product and a sum for each tap.
+    /// Operations of direct summation: one multiplication and one addition per tap.
     fn operations(&self) -> u64 {
         let windows = if self.transposed { self.side } else { self.result() };
         let [inputs, outputs] = self.channels;

@@ -1,6 +1,6 @@
-//! The functions, by name.
+//! The names of the functions.
 
-/// Which function of one number.
+/// An activation function σ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// x s(x), s(x) = 1/(1 + exp(-x))

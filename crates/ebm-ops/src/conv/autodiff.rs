@@ -1,4 +1,4 @@
-//! The gradients of both maps, each as one step on the tape.
+//! Gradients of both maps, each recorded by autodiff as one operation.
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -10,15 +10,14 @@ use burn::backend::{Autodiff, TensorMetadata};
 use super::{ConvOps, Geometry};
 use crate::profile::span;
 
-/// The step of a map from one image to another; its parents are the image, the weight and, if any, the bias.
+/// Backward operation of either map; its parents are the image, the weight and, if there is one, the bias.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Convolve,
     ConvTranspose,
 }
 
-/// What a step keeps: where the image is found, the weight, and the `size` (height and
-/// width) of the image on the side of `x`.
+/// Values saved for the backward pass: the node of the image, the weight, and the `size` (height and width) of x.
 #[derive(Clone, Debug)]
 struct Saved<F> {
     image: NodeId,
@@ -46,7 +45,7 @@ impl Step {
         }
     }
 
-    /// Registers the gradients of those parents that are tracked.
+    /// Registers the gradients of the tracked parents.
     fn gradients<B: ConvOps, const N: usize>(
         self,
         ops: Ops<Saved<FloatTensor<B>>, N>,
@@ -79,7 +78,7 @@ impl Step {
         }
     }
 
-    /// Computes the map, and leaves the step on the tape if a parent is tracked.
+    /// Computes the map, and records it if a parent is tracked.
     fn record<B: ConvOps, C: CheckpointStrategy>(
         self,
         image: FloatTensor<Autodiff<B, C>>,

@@ -73,7 +73,7 @@ impl ConvOps for Flex {
     }
 }
 
-/// From `x` to `y`.
+/// The convolution of `x`.
 fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometry: Geometry) -> FlexTensor {
     if !kernels::take([&x, &weight].into_iter().chain(&bias)) {
         return plain::convolve::<Flex>(x, weight, bias, geometry);
@@ -89,7 +89,7 @@ fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometr
     buffer::tensor(y, [shape.batch, shape.out_channels, shape.out_height(), shape.out_width()])
 }
 
-/// From `y` to `x` of the given size.
+/// The transposed convolution of `y`, with the given size.
 fn conv_transpose(
     y: FlexTensor,
     weight: FlexTensor,
@@ -113,7 +113,7 @@ fn conv_transpose(
     buffer::tensor(x, dimensions)
 }
 
-/// The shape for Winograd's algorithm, if that is allowed and fits.
+/// The shape for Winograd's algorithm, if it is enabled and supports the shape.
 fn fast(shape: &Shape) -> Option<winograd::Shape> {
     let &Shape { batch, in_channels, out_channels, height, width, kernel, stride, padding } = shape;
     let whole = |channels: usize| 0 < channels && channels.is_multiple_of(winograd::CHANNELS);

@@ -1,13 +1,13 @@
-//! A step of Langevin dynamics as one kernel, its noise made in registers.
+//! A step of Langevin dynamics as one kernel, with noise generated in registers.
 
 use burn_cubecl::cubecl::{self, prelude::*};
 use burn_cubecl::{kernel::into_contiguous, tensor::CubeTensor};
 
 use super::{Distribution, Draw, cut, described, empty, fuses, grid, numbers};
 
-/// x + η s + √(2η) z in single precision, at least one element, z the normals of draw number `draw`.
+/// x + η s + √(2η) z in single precision, for at least one element; z are the normals of draw number `draw`.
 ///
-/// A buffer of `x` that nobody else holds is changed in place.
+/// The buffer of `x` is reused unless another tensor shares it.
 pub(crate) fn step(x: CubeTensor, score: CubeTensor, step_size: f64, key: [u32; 2], draw: u64) -> CubeTensor {
     let (x, score) = (into_contiguous(x), into_contiguous(score));
     let n = x.meta.shape().num_elements();
@@ -36,7 +36,7 @@ pub(crate) fn step(x: CubeTensor, score: CubeTensor, step_size: f64, key: [u32; 
     out
 }
 
-/// Every thread moves the elements of a block.
+/// Each thread updates the elements of one block.
 #[cube(launch)]
 fn step_kernel<N: Size>(
     x: &[Vector<f32, N>],

@@ -1,13 +1,13 @@
-//! Philox4x32-10 on a device, the integers of [`crate::philox4x32`].
+//! Philox4x32-10 on a device; the same integers as [`crate::philox4x32`].
 
 use burn_cubecl::cubecl::{self, prelude::*};
 
 use crate::philox::{MULTIPLIERS, ROUNDS, WEYL};
 
-/// Four of a kind, one for each word of a block.
+/// Four values, one for each word of a block.
 pub(super) type Four<T> = Vector<T, Const<4>>;
 
-/// The four words that belong to the counter `c0`, … `c3` under the key `k0`, `k1`.
+/// The four words for the counter `c0`, … `c3` and the key `k0`, `k1`.
 #[cube]
 pub(super) fn block(c0: u32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32) -> Four<u32> {
     let mut words = Four::<u32>::empty();
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_known_answers_are_met_and_those_of_any_counter_and_key() {
+    fn words_equal_the_published_test_vectors_and_those_of_the_host() {
         let Some(device) = device() else { return };
         let mut inputs = vec![
             [0; 6],

@@ -1,4 +1,4 @@
-//! A device for tests, and words that go to it and come back.
+//! Test helpers: a device, and transfers of words.
 
 use std::panic::catch_unwind;
 
@@ -6,7 +6,7 @@ use burn::backend::{Cube, DispatchDevice};
 use burn::tensor::{DType, Device, DeviceKind, Int, Tensor, TensorData};
 use burn_cubecl::{CubeDevice, tensor::CubeTensor};
 
-/// The device that the tests run on, if there is one.
+/// The device to test on, if there is one.
 #[allow(clippy::print_stdout, reason = "a test says that it skips")]
 pub(super) fn device() -> Option<Device> {
     let device = catch_unwind(|| {
@@ -15,7 +15,7 @@ pub(super) fn device() -> Option<Device> {
         device
     });
     if device.is_err() {
-        println!("skipped: no adapter for wgpu; a Vulkan driver such as Mesa's llvmpipe is one");
+        println!("skipped: no adapter for wgpu; install a Vulkan driver, such as Mesa's llvmpipe");
     }
     device.ok()
 }
@@ -27,7 +27,7 @@ pub(super) fn cube(device: &Device) -> CubeDevice {
     }
 }
 
-/// The buffer of `values` on a device.
+/// `values` in a buffer on a device.
 pub(super) fn sent(values: &[u32], device: &Device) -> CubeTensor {
     let data = TensorData::new(values.to_vec(), [values.len()]);
     Tensor::<1, Int>::from_data(data, (device, DType::U32)).try_into_primitive::<Cube>().unwrap()
@@ -37,7 +37,7 @@ pub(super) fn fetched(tensor: CubeTensor) -> Vec<u32> {
     Tensor::<1, Int>::from_primitive::<Cube>(tensor).into_data().try_to_vec().unwrap()
 }
 
-/// How many floating-point numbers lie between two, given as bits.
+/// Distance in units in the last place between two floating-point numbers, given as bits.
 pub(super) fn distance(a: u32, b: u32) -> u64 {
     let place = |bits: u32| {
         let magnitude = i64::from(bits & !(1 << 31));

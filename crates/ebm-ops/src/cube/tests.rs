@@ -11,7 +11,7 @@ fn values<T: Element, const D: usize>(tensor: Tensor<D>) -> Vec<T> {
 }
 
 #[test]
-fn words_uniforms_and_signs_are_those_of_the_host_to_the_bit() {
+fn words_uniforms_and_signs_equal_those_of_the_host_to_the_bit() {
     let Some(device) = device() else { return };
     let bits = |numbers: Vec<f32>| numbers.into_iter().map(f32::to_bits).collect::<Vec<_>>();
     for (key, draw) in [([0, 0], 0), ([71, u32::MAX], 1), ([1 << 31, 73], 1 << 40), ([!0, !0], u64::MAX)] {
@@ -30,7 +30,7 @@ fn words_uniforms_and_signs_are_those_of_the_host_to_the_bit() {
 }
 
 #[test]
-fn a_million_normals_are_within_two_units_in_the_last_place_of_the_host() {
+fn a_million_normals_are_within_two_ulps_of_the_host() {
     let Some(device) = device() else { return };
     for (draw, n) in [(0, 1_000_003), (1 << 33, 1_000_000)] {
         let expected = stream::draw::<Normals>([79, 83], draw, n);
@@ -42,7 +42,7 @@ fn a_million_normals_are_within_two_units_in_the_last_place_of_the_host() {
 }
 
 #[test]
-fn noise_is_made_on_the_device_and_is_that_of_any_other() {
+fn noise_on_the_device_agrees_with_the_host() {
     let Some(device) = device() else { return };
     let (mut here, mut there) = (Noise::seeded(5), Noise::seeded(5));
     for _ in 0..2 {
@@ -63,7 +63,7 @@ fn noise_is_made_on_the_device_and_is_that_of_any_other() {
 }
 
 #[test]
-fn noise_on_a_differentiable_device_belongs_to_it() {
+fn noise_on_an_autodiff_device_belongs_to_that_device() {
     let Some(device) = device() else { return };
     for device in [device.clone().autodiff(), device.autodiff().gradient_checkpointing()] {
         let x = Tensor::<1>::ones([6], &device).require_grad();
@@ -77,7 +77,7 @@ fn noise_on_a_differentiable_device_belongs_to_it() {
 
 #[test]
 #[should_panic(expected = "at most 2147483647 elements, found 2147483648")]
-fn a_draw_whose_elements_cannot_be_counted_is_refused() {
+fn a_draw_with_too_many_elements_is_rejected() {
     let Some(device) = device() else { panic!("at most 2147483647 elements, found 2147483648") };
     grid(&sent(&[0], &device), 1 << 31);
 }

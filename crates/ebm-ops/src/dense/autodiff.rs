@@ -1,4 +1,4 @@
-//! The gradients of both maps, each as one step on the tape.
+//! Gradients of both maps, each recorded by autodiff as one operation.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
@@ -10,15 +10,15 @@ use burn::backend::tensor::FloatTensor;
 use super::DenseOps;
 use crate::profile::span;
 
-/// The step of x W or x W + b; its parents are `x`, the weight and, if any, the bias.
+/// Backward operation of x W or x W + b; its parents are `x`, the weight and, if there is one, the bias.
 #[derive(Debug)]
 struct Dense;
 
-/// The step of g Wᵀ; its parents are `g` and the weight.
+/// Backward operation of g Wᵀ; its parents are `g` and the weight.
 #[derive(Debug)]
 struct Pullback;
 
-/// What a step keeps: where its first argument is found, and the weight.
+/// Values saved for the backward pass: the node of the first argument, and the weight.
 #[derive(Clone, Debug)]
 struct Saved<F> {
     input: NodeId,
@@ -26,7 +26,7 @@ struct Saved<F> {
 }
 
 impl Dense {
-    /// Registers the gradients of those parents that are tracked.
+    /// Registers the gradients of the tracked parents.
     fn gradients<B: DenseOps, const N: usize>(
         ops: Ops<Saved<FloatTensor<B>>, N>,
         grads: &mut Gradients,

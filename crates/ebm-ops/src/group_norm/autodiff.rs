@@ -1,4 +1,4 @@
-//! The gradient of the operation, as one step on the tape.
+//! Gradient of the operation, recorded by autodiff as one operation.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
@@ -10,11 +10,11 @@ use burn::backend::tensor::FloatTensor;
 use super::GroupNormOps;
 use crate::profile::span;
 
-/// The step, whose parents are `x`, `gain` and `bias`.
+/// Backward operation; its parents are `x`, `gain` and `bias`.
 #[derive(Debug)]
 struct GroupNormSilu;
 
-/// What the step keeps: where `x` is found, and the small tensors.
+/// Values saved for the backward pass: the node of `x`, and the small tensors.
 #[derive(Clone, Debug)]
 struct Saved<F> {
     x: NodeId,

@@ -1,4 +1,4 @@
-//! What the operations mean, in the operations that every backend has.
+//! Reference implementation, in operations that every backend has.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata, get_device_settings};
@@ -25,7 +25,7 @@ pub(super) fn leapfrog_position<B: Backend>(
     add_scaled::<B>(x, add_scaled::<B>(r, s, 0.5 * epsilon), epsilon)
 }
 
-/// ½‖r + ½ε (s + end)‖² − ½‖r‖², row by row.
+/// ½‖r + ½ε (s + end)‖² − ½‖r‖² of each row.
 pub(super) fn leapfrog_kinetic_change<B: Backend>(
     r: FloatTensor<B>,
     s: FloatTensor<B>,

@@ -1,6 +1,6 @@
-//! A factor of a product.
+//! A factor of a matrix product.
 
-/// A factor in row-major order, or its transpose in that order.
+/// A factor, given in row-major order as it is, or by its transpose in row-major order.
 #[derive(Clone, Copy)]
 pub(crate) enum Factor<'a> {
     Plain(&'a [f32]),

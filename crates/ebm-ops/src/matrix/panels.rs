@@ -1,4 +1,4 @@
-//! Products by panels of columns, copied to lie side by side.
+//! Products by panels of columns, which are copied to contiguous memory.
 
 use std::mem::MaybeUninit;
 
@@ -9,28 +9,30 @@ use crate::product::{Left, Right, Size, Start, Sum, product};
 use crate::transpose::{self, Planes};
 use crate::{parallel, simd};
 
-/// Columns of the right factor that are copied to lie side by side, a multiple of every number of lanes.
+/// Columns of the right factor per panel; a multiple of every number of lanes.
 const PANEL: usize = 32;
 
-/// Rows of them: with the panel's 32 columns 8 KiB, a quarter of a usual first-level cache.
+/// Rows of a panel. With 32 columns it has 8 KiB, a quarter of a typical L1 cache.
 ///
-/// A left factor that is transposed, with a power of two as its number of rows, has no more that fit beside.
+/// A transposed left factor whose number of rows is a power of two leaves no room for more: its rows map to few
+/// cache sets.
 const DEPTH: usize = 64;
 
-/// Rows of the result that one task computes at least, so that copying a panel costs little beside.
+/// Least number of rows of the result per task, so that copying a panel costs comparatively little.
 const ROWS: usize = 128;
 
-/// Tasks for each thread that there are at least, where there are rows enough, so that threads end together.
+/// Least number of tasks per thread, if there are enough rows, so that the load is balanced.
 const TASKS: usize = 4;
 
-/// The depth from which on a left factor that is transposed, as in the gradient of a weight, is taken in halves.
+/// Depth from which a product with a transposed left factor, as in the gradient of a weight, is computed in two
+/// halves.
 const LONG: usize = 512;
 
-/// Multiplications and additions below which a second thread costs more than it brings: where threads wait for
-/// tasks, and where they must be woken.
+/// Number of multiply-adds below which a second thread does not pay: if threads are waiting for tasks, and if they
+/// must be woken.
 const GRAIN: [usize; 2] = [1 << 18, 1 << 20];
 
-/// [`multiply`](super::multiply) of any number of columns; the caller has checked the lengths.
+/// [`multiply`](super::multiply) for any number of columns; the caller has checked the lengths.
 pub(super) fn multiply(
     size: Size,
     left: Factor<'_>,
@@ -44,9 +46,9 @@ pub(super) fn multiply(
     }
 }
 
-/// [`multiply`] of a left factor that is transposed, in two halves of the depth with a result each.
+/// [`multiply`] with a transposed left factor, as the sum of two products with half the depth.
 ///
-/// Each thread then reads the rows of the factors that it has likely written.
+/// Each thread then reads rows of the factors that it probably wrote.
 fn halves(
     size: Size,
     left: &[f32],
@@ -89,7 +91,7 @@ fn whole(
     let groups = rows.div_ceil(group_rows).max(1);
     let (arch, tasks) = (simd::arch(), groups * panels);
     let task = |i: usize| {
-        // Neighbours in a group of rows share the left factor in cache.
+        // Consecutive tasks in a group of rows share the left factor in cache.
         let (group, panel) = (i / panels, i % panels);
         let first = [group * group_rows, panel * PANEL];
         let sums = sums.filter(|_| group == 0);
@@ -101,14 +103,14 @@ fn whole(
     } else {
         parallel::run(tasks, task)
     }
-    // SAFETY: the vector has room for `rows · columns` floats, and the tasks wrote each: they are all pairs of a
-    // group of rows and a panel of columns.
+    // SAFETY: the capacity is `rows · columns`, and the tasks, all pairs of a group of rows and a panel of columns,
+    // wrote every element.
     unsafe { out.set_len(rows * columns) };
     out
 }
 
-/// Rows of each task: few tasks copy the panels seldom. Where columns beyond the last one are computed beside the result,
-/// there is room for [`ROWS`] of them.
+/// Rows per task: with few tasks, panels are copied seldom. If columns beyond the last one are computed, in a
+/// buffer of their own, it has room for [`ROWS`] rows.
 pub(super) fn group_rows(rows: usize, columns: usize, threads: usize) -> usize {
     if columns == 0 || !columns.is_multiple_of(PANEL) {
         return ROWS;
@@ -117,16 +119,16 @@ pub(super) fn group_rows(rows: usize, columns: usize, threads: usize) -> usize {
     rows.div_ceil(groups).max(ROWS)
 }
 
-/// A pointer that tasks share, each of which writes elements of its own.
+/// A pointer shared by tasks that write disjoint elements.
 #[derive(Clone, Copy)]
 struct Shared(*mut f32);
 
-// SAFETY: no element is written by two tasks, or read by one while another writes it.
+// SAFETY: no two tasks access the same element.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
-/// The elements of the result from row `first[0]` and column `first[1]` on, `group_rows` by `PANEL` at the most.
+/// A task: the elements of the result from row `first[0]` and column `first[1]` on, at most `group_rows` × `PANEL`.
 struct Task<'a> {
     size: Size,
     first: [usize; 2],
@@ -138,7 +140,7 @@ struct Task<'a> {
     sums: Option<Shared>,
 }
 
-/// On the boundary of a line of cache.
+/// A buffer aligned to cache lines.
 #[repr(align(64))]
 struct Aligned<const N: usize>([MaybeUninit<f32>; N]);
 
@@ -161,7 +163,7 @@ impl WithSimd for Task<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { size, first: [first_row, first_column], group_rows, left, right, row, out, sums } = self;
         let (rows, columns) = (group_rows.min(size.rows - first_row), PANEL.min(size.columns - first_column));
-        // Columns up to a whole number of vectors are computed, those beyond the last one from zeros.
+        // Computes a whole number of vectors of columns; columns beyond the last one are computed from zeros.
         let width = columns.next_multiple_of(S::F32_LANES);
         let (mut panel, mut beside) =
             (Aligned::<{ DEPTH * PANEL }>::new(), Aligned::<{ ROWS * PANEL }>::new());
@@ -169,10 +171,10 @@ impl WithSimd for Task<'_> {
         if let Some(row) = row {
             added[..columns].copy_from_slice(&row[first_column..][..columns]);
         }
-        // SAFETY: `first_row + rows ≤ size.rows` and `first_column + columns ≤ size.columns`, so that all below
-        // are within the factors, whose lengths `multiply` has checked, and within the result; its elements are
-        // this task's own.
-        // Of `panel` and `beside` only what was written is read, `width ≤ PANEL` floats in each of `PANEL`.
+        // SAFETY: `first_row + rows ≤ size.rows` and `first_column + columns ≤ size.columns`, so all accesses below
+        // are in bounds of the factors, whose lengths `multiply` has checked, and of the result, whose elements
+        // belong to this task alone. Of `panel` and `beside` only what was written is read: `width ≤ PANEL` floats
+        // of each row of `PANEL`.
         unsafe {
             let out = out.0.add(first_row * size.columns + first_column);
             let (target, stride) =
@@ -231,7 +233,7 @@ unsafe fn copy<S: Simd>(
     [depth, columns, width]: [usize; 3],
     panel: *mut f32,
 ) {
-    // SAFETY: rows below `depth` and columns below `columns` of both.
+    // SAFETY: only rows below `depth` and columns below `columns` of both are accessed.
     unsafe {
         match right {
             Factor::Plain(b) => {
@@ -242,7 +244,7 @@ unsafe fn copy<S: Simd>(
                         std::ptr::copy_nonoverlapping(source, target, columns);
                         continue;
                     }
-                    // In registers: a copy of a length that the compiler knows it makes a call all the same.
+                    // In registers: the compiler would call memcpy even for a length known at compile time.
                     for column in (0..PANEL).step_by(S::F32_LANES) {
                         let vector = source.add(column).cast::<S::f32s>().read_unaligned();
                         target.add(column).cast::<S::f32s>().write_unaligned(vector);

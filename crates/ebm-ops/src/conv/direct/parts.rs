@@ -1,14 +1,14 @@
-//! How a batch is cut into tasks, and a range into parts.
+//! Division of a batch into tasks, and of a range into parts.
 
-/// Into how many tasks a batch is cut at most.
+/// Largest number of tasks for a batch.
 const TASKS: usize = 16;
 
-/// How many images one task takes: always the same, so that the number of threads changes nothing.
+/// Number of images per task. It does not depend on the number of threads, so results do not either.
 pub(super) fn images_per_task(batch: usize) -> usize {
     batch.div_ceil(TASKS)
 }
 
-/// Cuts `0..n` into as few ranges as hold at most `most` each, of lengths that differ by one at most.
+/// Divides `0..n` into the fewest ranges of at most `most` elements, with lengths that differ by at most one.
 #[inline(always)]
 pub(super) fn split(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let parts = n.div_ceil(most);

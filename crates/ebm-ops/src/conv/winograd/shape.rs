@@ -1,11 +1,11 @@
-//! The sizes that this algorithm takes.
+//! Sizes supported by the algorithm.
 
-/// What numbers of channels must be multiples of.
+/// Numbers of channels must be multiples of this.
 pub(crate) const CHANNELS: usize = crate::transpose::SIDE;
 
-/// The sizes of a convolution with 3×3 taps, stride 1 and a border of one zero.
+/// Sizes of a convolution with 3×3 kernels, stride 1 and padding 1.
 ///
-/// Both numbers of channels are positive multiples of [`CHANNELS`], the other three are positive.
+/// Both numbers of channels are positive multiples of [`CHANNELS`]; the other sizes are positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub batch: usize,
@@ -16,7 +16,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Panics unless the three tensors have their lengths.
+    /// Panics unless the sizes are valid and the three tensors have matching lengths.
     pub(super) fn check(&self, x: usize, weight: usize, y: usize) {
         let Self { batch, in_channels, out_channels, height, width } = *self;
         let whole = |channels: usize| 0 < channels && channels.is_multiple_of(CHANNELS);

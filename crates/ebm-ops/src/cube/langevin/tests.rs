@@ -18,14 +18,14 @@ fn composed<const D: usize>(x: Tensor<D>, score: Tensor<D>, noise: &mut Noise) -
 fn assert_close(found: Vec<f32>, expected: Vec<f32>) {
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.into_iter().zip(expected) {
-        // Two sums and two products, each of them rounded.
+        // Two sums and two products, each rounded.
         let tolerance = 4.0 * f32::EPSILON * (1.0 + expected.abs());
         assert!((found - expected).abs() <= tolerance, "{found}, {expected}");
     }
 }
 
 #[test]
-fn from_rest_the_step_is_the_noise_to_the_bit_and_one_draw() {
+fn from_the_origin_the_step_is_the_noise_to_the_bit_and_uses_one_draw() {
     let Some(device) = device() else { return };
     for n in [1, 2, 3, 4, 7, 1023, 4096, 100_003] {
         let mut noise = Noise::seeded(79);
@@ -39,7 +39,7 @@ fn from_rest_the_step_is_the_noise_to_the_bit_and_one_draw() {
 }
 
 #[test]
-fn the_step_is_that_of_the_composition_and_of_flex() {
+fn the_step_agrees_with_the_composition_and_with_flex() {
     let Some(device) = device() else { return };
     let mut noise = Noise::seeded(83);
     let draw = |shape: [usize; 2], noise: &mut Noise| noise.normal(shape, &device);
@@ -65,21 +65,21 @@ fn the_step_is_that_of_the_composition_and_of_flex() {
 }
 
 #[test]
-fn a_position_that_is_held_stays_and_one_that_is_not_is_moved_in_place() {
+fn a_shared_position_is_unchanged_and_an_unshared_one_is_updated_in_place() {
     let Some(device) = device() else { return };
     let held = Noise::seeded(89).normal([31, 784], &device);
     let before = numbers(held.clone());
     let mut noise = Noise::seeded(97);
     let found = langevin_step(held.clone(), held.clone(), STEP_SIZE, &mut noise.clone());
     assert_eq!(numbers(held.clone()), before);
-    // The same numbers, in a buffer that only the step has.
+    // The same numbers in a buffer that is not shared.
     let own = Tensor::<2>::from_data(held.clone().into_data(), &device);
     let in_place = langevin_step(own, held, STEP_SIZE, &mut noise);
     assert_eq!(numbers(in_place), numbers(found));
 }
 
 #[test]
-fn steps_of_nothing_and_of_tracked_positions_keep_their_meaning() {
+fn empty_and_tracked_positions_are_supported() {
     let Some(device) = device() else { return };
     let nothing = Tensor::<2>::zeros([0, 3], &device);
     let mut noise = Noise::seeded(101);
