@@ -28,17 +28,17 @@ pub use geometry::Geometry;
 
 /// Two-dimensional convolution with square kernels (mathematically a cross-correlation), plus a bias.
 ///
-/// y`[b, o, v, u]` = bias`[o]` + Σ weight`[o, i, t, s]` · x`[b, i, v · stride + t - padding, u · stride + s -
-/// padding]`, where `x` is zero outside of the image.
+/// y`[b, o, v, u]` = bias`[o]` + Σ weight`[o, i, t, s]` ·
+/// x`[b, i, v · stride + t - padding, u · stride + s - padding]`, where `x` is zero outside of the image.
 ///
-/// `x` is `[batch, in, height, width]`, `weight` `[out, in, k, k]` and `bias` `[out]`; the result is `[batch, out,
-/// height', width']`, height' = ⌊(height + 2 · padding - k)/stride⌋ + 1, and likewise width'. Differentiable once
-/// in every argument; only the gradients that are needed are computed.
+/// `x` is `[batch, in, height, width]`, `weight` `[out, in, k, k]` and `bias` `[out]`; the result is
+/// `[batch, out, height', width']`, height' = ⌊(height + 2 · padding - k)/stride⌋ + 1, and likewise width'.
+/// Differentiable once in every argument; only the gradients that are needed are computed.
 ///
 /// On the CPU (Flex) in single precision, 3×3 kernels with stride 1, padding 1 and channels in multiples of eight
 /// go through Winograd's algorithm, whose rounding errors are several times larger than those of direct summation,
-/// but below 3e-5 of the largest result. [`with_algorithm`] selects direct summation. There the result does not
-/// depend on the number of threads, bit for bit.
+/// but below 3e-5 of the largest result. [`with_algorithm`] selects direct summation. On the CPU in single
+/// precision the result does not depend on the number of threads, bit for bit.
 ///
 /// # Panics
 /// If the stride is 0, the padded image is smaller than the kernel, or the shapes do not match.
@@ -59,9 +59,9 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, geometry
 ///
 /// y`[b, o, v · stride + t - padding, u · stride + s - padding]` = bias`[o]` + Σ weight`[i, o, t, s]` · x`[b, i, v, u]`.
 ///
-/// `x` is `[batch, in, height, width]`, `weight` `[in, out, k, k]` and `bias` `[out]`; the result is `[batch, out,
-/// height', width']`, height' = (height - 1) · stride + k - 2 · padding, and likewise width'. Differentiable once
-/// in every argument; only the gradients that are needed are computed.
+/// `x` is `[batch, in, height, width]`, `weight` `[in, out, k, k]` and `bias` `[out]`; the result is
+/// `[batch, out, height', width']`, height' = (height - 1) · stride + k - 2 · padding, and likewise width'.
+/// Differentiable once in every argument; only the gradients that are needed are computed.
 ///
 /// # Panics
 /// If the stride is 0, the result would have no pixels, or the shapes do not match.
@@ -92,9 +92,9 @@ pub fn conv_transpose2d(
 
 /// The adjoint of [`conv2d`] in the image: vᵀ ∂y/∂x for a cotangent v of y.
 ///
-/// `v` is `[batch, out, height', width']` and `weight` `[out, in, k, k]`, as in [`conv2d`]; the result is `[batch,
-/// in, height, width]`, where `size` is (height, width). Pixels that no window covers are zero. Differentiable once
-/// in both arguments; only the gradients that are needed are computed.
+/// `v` is `[batch, out, height', width']` and `weight` `[out, in, k, k]`, as in [`conv2d`]; the result is
+/// `[batch, in, height, width]`, where `size` is (height, width). Pixels that no window covers are zero.
+/// Differentiable once in both arguments; only the gradients that are needed are computed.
 ///
 /// # Panics
 /// If [`conv2d`] would not map an image of `size` to the size of `v`, or the shapes do not match.

@@ -5,8 +5,8 @@ use pulp::bytemuck::Pod;
 
 use crate::normal;
 
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
 /// The names of the distributions, by which a kernel on a CubeCL device is compiled.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Name {
     /// The words themselves, uniform on all 2³² values.

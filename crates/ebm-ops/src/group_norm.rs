@@ -18,9 +18,9 @@ use crate::profile::span;
 /// SiLU(GroupNorm(x; γ, β) · (1 + scale) + shift), differentiable in every argument.
 ///
 /// Each of `groups` groups of channels of an image is normalised to mean 0 and (biased) variance 1 over its
-/// channels and pixels. Then channel `c` of image `i` is multiplied by γ`[c]`, and β`[c]` is added. With `film =
-/// (scale, shift)`, the result is multiplied by 1 + scale`[i, c]`, and shift`[i, c]` is added. Finally SiLU(z) = z
-/// σ(z) is applied.
+/// channels and pixels. Then channel `c` of image `i` is multiplied by γ`[c]`, and β`[c]` is added. With
+/// `film = (scale, shift)`, the result is multiplied by 1 + scale`[i, c]`, and shift`[i, c]` is added. Finally
+/// SiLU(z) = z σ(z) is applied.
 ///
 /// `x` is `[batch, channels, height, width]`, `gamma` and `beta` are `[channels]`, `scale` and `shift`
 /// `[batch, channels]`; the result has the shape of `x`. `epsilon` is added to the variance.

@@ -1,11 +1,11 @@
 //! 3×3 convolutions by Winograd's algorithm, F(4×4, 3×3) and smaller variants, on slices of `f32`.
 //!
-//! A tile of 4×4 outputs costs 36 multiplications per pair of channels instead of 144: `Y = Aᵀ[Σ (G g Gᵀ) ⊙ (Bᵀ d
-//! B)] A`, summed over channels, which is 36 independent matrix products over tiles. Tiles with 3 outputs along one
-//! or both sides need 30 or 25 of the 36 points and use the same weights; they cover the end of a side that is not
-//! a multiple of four. So 14×14 outputs take 484 multiplications instead of 576. The adjoint with respect to the
-//! input is the same algorithm with the kernels rotated by 180°. The adjoint with respect to the weight is `Gᵀ[Σ
-//! (Bᵀ d B) ⊙ (A dY Aᵀ)] G`, summed over tiles.
+//! A tile of 4×4 outputs costs 36 multiplications per pair of channels instead of 144:
+//! `Y = Aᵀ[Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A`, summed over channels, which is 36 independent matrix products over tiles.
+//! Tiles with 3 outputs along one or both sides need 30 or 25 of the 36 points and use the same weights; they cover
+//! the end of a side that is not a multiple of four. So 14×14 outputs take 484 multiplications instead of 576. The
+//! adjoint with respect to the input is the same algorithm with the kernels rotated by 180°. The adjoint with
+//! respect to the weight is `Gᵀ[Σ (Bᵀ d B) ⊙ (A dY Aᵀ)] G`, summed over tiles.
 //!
 //! Rounding errors are several times those of direct summation. On normally distributed data, with up to 64
 //! channels and 64 images of up to 28×28 pixels, the largest were 9.4e-6 of the largest result for [`forward`] and

@@ -12,9 +12,9 @@ pub(super) const FILTERS: usize = 4;
 /// `block.weights` holds one filter after another, `block.start` one number for each filter.
 ///
 /// # Safety
-/// Every window must lie within the image, and its runs must be whole vectors; `weights` must be readable for `rows
-/// · run` numbers of each filter, and `result` writable for `filters` numbers at every target; there must be as
-/// many targets as sources.
+/// Every window must lie within the image, and its runs must be whole vectors; `weights` must be readable for
+/// `rows · run` numbers of each filter, and `result` writable for `filters` numbers at every target; there must be
+/// as many targets as sources.
 #[inline(always)]
 pub(super) unsafe fn any<S: Simd>(simd: S, filters: usize, window: Window, block: Block<'_>) {
     // SAFETY: guaranteed by the caller. Windows times filters give enough independent sums to hide latency, and few
