@@ -30,8 +30,8 @@ thread_local! {
 /// normalisations and changes of kinetic energy are summed in another order, and differ in rounding. The limit
 /// applies to all threads that a kernel uses, but not to Burn's own operations.
 ///
-/// The limit applies to this thread only, as in [`with_algorithm`](crate::conv::with_algorithm), and the previous
-/// one is restored even after a panic.
+/// Operations that other threads start are not affected, as in [`with_algorithm`](crate::conv::with_algorithm). The
+/// previous limit is restored even after a panic.
 pub fn with_instructions<R>(most: Instructions, work: impl FnOnce() -> R) -> R {
     scoped::with(&MOST, most, work)
 }

@@ -103,7 +103,7 @@ impl<'a> Slot<'a> {
         unsafe { self.from.add(first).cast::<[S::f32s; K]>().read_unaligned() }
     }
 
-    /// Writes Reads `K` vectors from element `first` on.
+    /// Writes `K` vectors from element `first` on.
     ///
     /// # Safety
     /// They must be in bounds.
