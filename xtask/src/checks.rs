@@ -1,26 +1,26 @@
-//! What the continuous integration runs, and anyone else.
+//! The checks that continuous integration runs.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::features;
-use crate::program::{become_it, cargo, program, workspace};
+use crate::program::{cargo, program, replace_by, workspace};
 
-/// Runs the tests of the whole workspace in release, with these backends besides flex.
+/// Runs the tests of the workspace in release mode, with `backends` compiled in besides flex.
 ///
 /// # Errors
-/// An unknown backend, or cargo cannot be started.
+/// If a backend is unknown or cargo cannot be started.
 pub fn test(backends: &str, arguments: &[OsString]) -> Result<ExitCode, String> {
     let mut tests = with_features(cargo("test"), backends)?;
     tests.args(["--release", "--workspace"]);
     tests.arg("--").args(arguments);
-    become_it(tests)
+    replace_by(tests)
 }
 
-/// Checks the format, clippy's lints and, if cargo-deny is installed, the dependencies; stops at the first failure.
+/// Checks formatting, clippy's lints and, if cargo-deny is installed, the dependencies; stops at the first failure.
 ///
 /// # Errors
-/// An unknown backend, or cargo cannot be started.
+/// If a backend is unknown or cargo cannot be started.
 pub fn lint(backends: &str) -> Result<ExitCode, String> {
     let mut format = cargo("fmt");
     format.args(["--all", "--check"]);
@@ -32,7 +32,7 @@ pub fn lint(backends: &str) -> Result<ExitCode, String> {
         deny.arg("check");
         steps.push(deny);
     } else {
-        eprintln!("cargo-deny is not installed: licences and advisories are not checked");
+        eprintln!("cargo-deny is not installed; licences and advisories were not checked");
     }
     for mut step in steps {
         let status = step.status().map_err(|e| format!("could not start cargo: {e}"))?;
@@ -43,10 +43,10 @@ pub fn lint(backends: &str) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the samplers' certificate with NUTS; the whole of it is written to the documentation.
+/// Runs the certificate of the samplers, including NUTS; writes `docs/certificate.md` unless told otherwise.
 ///
 /// # Errors
-/// Cargo cannot be started.
+/// If cargo cannot be started.
 pub fn certificate(mut arguments: Vec<OsString>) -> Result<ExitCode, String> {
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     if !has("--quick") && !has("--out") {
@@ -56,7 +56,7 @@ pub fn certificate(mut arguments: Vec<OsString>) -> Result<ExitCode, String> {
     let mut program = cargo("run");
     program.args(["--release", "--package", "ebm-sample", "--features", "nuts", "--example", "certificate"]);
     program.arg("--").args(arguments);
-    become_it(program)
+    replace_by(program)
 }
 
 fn with_features(mut cargo: Command, backends: &str) -> Result<Command, String> {

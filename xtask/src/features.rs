@@ -1,30 +1,30 @@
-//! Which backends the arguments ask for, and what the program is to see of that.
+//! The backends that the arguments ask for.
 
 use std::ffi::{OsStr, OsString};
 
-/// The backends there are; each is a cargo feature of `ebm-cli`.
+/// All backends; each is a cargo feature of `ebm-cli`.
 pub const BACKENDS: [&str; 4] = ["flex", "ndarray", "wgpu", "cuda"];
 
-/// Verbs of the program that compute on a device.
+/// Commands of `ebm` that accept `--backend`.
 const COMPUTING: [&str; 5] = ["train", "sample", "eval", "energy", "bench"];
 
-/// What to compile and what to pass on.
+/// The features to compile, and the arguments to pass on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Cargo features, without repetition, in the order they were asked for.
+    /// Cargo features, without duplicates, in the order in which they were given.
     pub features: Vec<&'static str>,
-    /// The program's arguments after the verb.
+    /// Arguments of `ebm` after the command.
     pub arguments: Vec<OsString>,
 }
 
 impl Asked {
-    /// Reads the arguments after a verb.
+    /// Reads the arguments after a command.
     ///
-    /// `--features` is taken out; without a `--backend`, its first backend becomes the verb's device.
-    /// What follows a `--` is not looked at.
+    /// `--features` is removed; without `--backend`, its first backend becomes the value of `--backend`.
+    /// Arguments after `--` are passed on unread.
     ///
     /// # Errors
-    /// A line that names the unknown backend and the known ones, or the flag that has no value.
+    /// A one-line message if a backend is unknown or a flag has no value.
     pub fn of(verb: &str, given: Vec<OsString>) -> Result<Self, String> {
         let mut asked = Self { features: Vec::new(), arguments: Vec::new() };
         let (mut listed, mut backend) = (Vec::new(), None);
@@ -59,17 +59,17 @@ impl Asked {
 /// Reads a list of backends separated by commas or spaces.
 ///
 /// # Errors
-/// A line that names the unknown backend and the known ones.
+/// A one-line message that names the unknown backend and the known ones.
 pub fn parse(list: &str) -> Result<Vec<&'static str>, String> {
     list.split([',', ' ']).filter(|name| !name.is_empty()).map(known).collect()
 }
 
 fn known(name: &str) -> Result<&'static str, String> {
     let found = BACKENDS.into_iter().find(|backend| *backend == name);
-    found.ok_or_else(|| format!("unknown backend {name:?}; known are {}", BACKENDS.join(", ")))
+    found.ok_or_else(|| format!("unknown backend {name:?}; expected one of {}", BACKENDS.join(", ")))
 }
 
-/// The value of `flag` if `argument` is that flag, taken from behind its `=` or from the next argument.
+/// The value of `flag` if `argument` is that flag: the text after its `=`, or the next argument.
 fn value_of(
     flag: &str,
     argument: &OsStr,
@@ -82,7 +82,7 @@ fn value_of(
     if text != flag {
         return Ok(None);
     }
-    let value = rest.next().ok_or_else(|| format!("{flag} needs a value: {}", BACKENDS.join(", ")))?;
+    let value = rest.next().ok_or_else(|| format!("{flag} needs a value, one of {}", BACKENDS.join(", ")))?;
     value.into_string().map(Some).map_err(|value| format!("unknown backend {value:?}"))
 }
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_anywhere_is_compiled_in_and_passed_on() {
+    fn backend_is_compiled_in_and_passed_on_wherever_it_stands() {
         for given in [
             &["mnist", "--backend", "wgpu", "--steps", "9"][..],
             &["mnist", "--backend=wgpu", "--steps", "9"],
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn features_alone_choose_the_device_and_are_eaten() {
+    fn features_are_removed_and_set_the_backend() {
         for given in [&["--features", "wgpu", "mnist"][..], &["mnist", "--features=wgpu"]] {
             assert_eq!(asked("train", given).unwrap(), (vec!["wgpu"], words("--backend wgpu mnist")));
         }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_wins_over_the_features_and_both_are_compiled_in() {
+    fn backend_takes_precedence_over_features_and_both_are_compiled_in() {
         let both = asked("sample", &["--features", "wgpu,ndarray", "run", "--backend", "flex"]).unwrap();
         assert_eq!(both, (vec!["wgpu", "ndarray", "flex"], words("run --backend flex")));
         let twice = asked("sample", &["--features=cuda", "--backend", "cuda"]).unwrap();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_backend_or_a_flag_without_value_is_one_line() {
+    fn an_unknown_backend_and_a_missing_value_are_one_line_errors() {
         for given in [&["--backend", "tpu"][..], &["--backend=tpu"], &["--features", "wgpu,tpu"]] {
             let message = asked("train", given).unwrap_err();
             assert!(message.contains("tpu") && BACKENDS.iter().all(|b| message.contains(b)), "{message}");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_two_dashes_is_left_alone() {
+    fn arguments_after_two_dashes_are_passed_on_unread() {
         let passed = asked("train", &["--features", "wgpu", "--", "--backend", "tpu"]).unwrap();
         assert_eq!(passed, (vec!["wgpu"], words("--backend wgpu -- --backend tpu")));
         assert_eq!(asked("train", &["--backends", "x", "--help"]).unwrap().1, words("--backends x --help"));

@@ -1,11 +1,10 @@
-//! The workspace's own commands: `cargo xtask train …` builds `ebm` in release and runs it; also test, lint and
-//! the samplers' certificate.
+//! The commands of this workspace: `cargo xtask train …` builds `ebm` in release mode and runs it; `test`, `lint`,
+//! `crash` and `certificate` check the workspace.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod checks;
 mod crash;
-mod faults;
 mod features;
 mod program;
 
@@ -14,11 +13,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// The workspace's own commands.
+/// Builds and runs `ebm`, and checks the workspace.
 ///
-/// The verbs of the program build `ebm` in release with the backend asked for and run it; everything after the verb
-/// is passed on, and its exit code comes back. `--backend wgpu` anywhere after the verb, or `--features wgpu`, which
-/// also makes it the default device, compiles that backend in. Backends: flex (always in), ndarray, wgpu, cuda.
+/// The commands of `ebm` (train, sample, …) build it in release mode and run it with the arguments given; the exit code
+/// is that of `ebm`. To compile a backend in, give `--backend wgpu` anywhere after the command, or `--features wgpu`,
+/// which also makes it the default. Backends: flex (always compiled in), ndarray, wgpu, cuda.
 #[derive(Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Call {
@@ -28,22 +27,22 @@ struct Call {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Train a score network.
+    /// Train a network.
     #[command(disable_help_flag = true)]
     Train(Passed),
     /// Draw samples from a run, or from a closed-form energy.
     #[command(disable_help_flag = true)]
     Sample(Passed),
-    /// Measure a model's samples and likelihoods.
+    /// Evaluate a model: distances of its samples to held-out data, and likelihoods.
     #[command(disable_help_flag = true)]
     Eval(Passed),
-    /// The energy of every row of a table, or of every picture.
+    /// Compute the energy of every row of a table, or of every image.
     #[command(disable_help_flag = true)]
     Energy(Passed),
-    /// Bring the files of a dataset.
+    /// Download the files of a dataset.
     #[command(disable_help_flag = true)]
     Fetch(Passed),
-    /// Say what is in a run or a file.
+    /// Describe a run or a file.
     #[command(disable_help_flag = true)]
     Inspect(Passed),
     /// Measure the speed of training and scoring.
@@ -51,19 +50,19 @@ enum Verb {
     Bench(Passed),
     /// Run the tests of the workspace.
     Test(Checked),
-    /// Measure every sampler against exact answers and write the table to docs/certificate.md.
+    /// Compare every sampler with exact answers, and write the results to docs/certificate.md.
     ///
-    /// Builds with the feature `nuts`, which compiles Burn a second time. `--quick` measures less and writes nothing;
-    /// `--seed N` takes other random numbers, `--out FILE` another file.
+    /// Builds with the feature `nuts`, which compiles Burn a second time. `--quick` measures less and writes no file;
+    /// `--seed N` sets the seed, `--out FILE` the file to write.
     #[command(disable_help_flag = true)]
     Certificate(Passed),
-    /// Kill training at random instants, or let its writes fail, and see that nothing is lost.
+    /// Kill training at random instants, or make its writes fail, and check that nothing is lost.
     Crash(crash::Crash),
-    /// Check format, lints and, with cargo-deny, licences and advisories.
+    /// Check formatting, lints and, if cargo-deny is installed, licences and advisories.
     Lint(Checked),
 }
 
-/// Arguments that belong to the program.
+/// Arguments that are passed on.
 #[derive(clap::Args)]
 struct Passed {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
@@ -75,7 +74,7 @@ struct Checked {
     /// Backends to compile in besides flex, separated by commas.
     #[arg(long, default_value = "", hide_default_value = true)]
     features: String,
-    /// What the test programs get, a part of a test's name for instance.
+    /// Arguments of the test programs, such as part of a test's name.
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<OsString>,
 }
@@ -88,7 +87,7 @@ fn main() -> ExitCode {
         Some(Verb::Crash(asked)) => crash::crash(&asked),
         Some(Verb::Lint(Checked { features, .. })) => checks::lint(&features),
         Some(Verb::Certificate(Passed { arguments })) => checks::certificate(arguments),
-        // Taken as they came: clap would swallow a `--`.
+        // Not taken from clap, which would drop a `--`.
         Some(_) => program::run(&verb, std::env::args_os().skip(2).collect()),
     };
     result.unwrap_or_else(|message| {

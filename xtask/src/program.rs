@@ -1,4 +1,4 @@
-//! Building the program and becoming it.
+//! Builds `ebm` and runs it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::process::{Command, ExitCode};
 
 use crate::features::Asked;
 
-/// Builds `ebm` in release with the backends asked for, and runs `verb` with the other arguments.
+/// Builds `ebm` in release mode with the backends asked for, and runs its command `verb` with the other arguments.
 ///
-/// On Unix this process becomes cargo, and cargo becomes the program, so signals and exit codes are the program's.
+/// On Unix this process is replaced by cargo, and cargo by `ebm`, so signals reach `ebm` and the exit code is its own.
 ///
 /// # Errors
-/// A line for the person who typed the command.
+/// A one-line message for the user.
 pub fn run(verb: &str, given: Vec<OsString>) -> Result<ExitCode, String> {
     let Asked { features, arguments } = Asked::of(verb, given)?;
     let mut cargo = cargo("run");
@@ -20,12 +20,12 @@ pub fn run(verb: &str, given: Vec<OsString>) -> Result<ExitCode, String> {
         cargo.arg("--features").arg(features.join(","));
     }
     cargo.arg("--").arg(verb).args(arguments);
-    become_it(cargo)
+    replace_by(cargo)
 }
 
-/// The cargo that started us, at work on this workspace.
+/// A command of the cargo that started this program, for this workspace.
 ///
-/// What cargo told this program about itself is not passed on: build scripts that heed it would run again each time.
+/// The variables that cargo sets for xtask are removed: build scripts that read them would run again each time.
 pub fn cargo(verb: &str) -> Command {
     let mut cargo = Command::new(program());
     cargo.arg(verb).arg("--manifest-path").arg(workspace().join("Cargo.toml"));
@@ -38,35 +38,35 @@ pub fn cargo(verb: &str) -> Command {
     cargo
 }
 
-/// The cargo that started us, or the one in the path.
-#[expect(clippy::disallowed_methods, reason = "cargo tells its subcommands so which cargo it is")]
+/// The path of the cargo that started this program, or else `cargo`.
+#[expect(clippy::disallowed_methods, reason = "cargo sets CARGO for the programs that it starts")]
 pub fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Ends this process with what the command ends with.
+/// Replaces this process by the command.
 ///
 /// # Errors
 /// If the command cannot be started.
 #[cfg(unix)]
-pub fn become_it(mut command: Command) -> Result<ExitCode, String> {
+pub fn replace_by(mut command: Command) -> Result<ExitCode, String> {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
     Err(format!("could not start {}: {error}", command.get_program().display()))
 }
 
-/// Ends this process with what the command ends with.
+/// Runs the command, and returns its exit code.
 ///
 /// # Errors
 /// If the command cannot be started.
 #[cfg(not(unix))]
-pub fn become_it(mut command: Command) -> Result<ExitCode, String> {
+pub fn replace_by(mut command: Command) -> Result<ExitCode, String> {
     let status = command.status().map_err(|e| format!("could not start cargo: {e}"))?;
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
-/// The workspace's folder, where this program was built unless cargo says otherwise.
-#[expect(clippy::disallowed_methods, reason = "cargo tells the programs that it runs so where they lie")]
+/// The folder of the workspace: as cargo says, or else where this program was built.
+#[expect(clippy::disallowed_methods, reason = "cargo sets CARGO_MANIFEST_DIR for the programs that it runs")]
 pub fn workspace() -> PathBuf {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     PathBuf::from(here).join("..")

@@ -1,8 +1,9 @@
-//! Smooth functions of one number and their derivatives, each in one pass forward and one backward.
+//! Elementwise activation functions and their derivatives, each in one pass forward and one backward.
 
 mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
+mod function;
 mod plain;
 
 use burn::backend::tensor::FloatTensor;
@@ -11,20 +12,11 @@ use burn::tensor::Tensor;
 
 use crate::profile::span;
 
-/// Which function of one number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// x s(x), s(x) = 1/(1 + exp(-x))
-    Silu,
-    /// ln(1 + exp(x))
-    Softplus,
-    /// tanh(x)
-    Tanh,
-}
+pub use function::Activation;
 
 /// x s(x), s(x) = 1/(1 + exp(-x)), elementwise; differentiable.
 ///
-/// It is 0 at -∞, its limit there, +∞ at +∞, and NaN at NaN; where s(x) is subnormal it may be 0.
+/// The value is 0 at -∞ (the limit), +∞ at +∞ and NaN at NaN; where s(x) is subnormal it may be 0.
 ///
 /// # Reference
 /// Elfwing, Uchibe and Doya (2018), *Sigmoid-weighted linear units for neural network function approximation in
@@ -33,9 +25,9 @@ pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     derivative(x, Activation::Silu, 0)
 }
 
-/// ln(1 + exp(x)), elementwise, without overflow and without loss where it is small; differentiable.
+/// ln(1 + exp(x)), elementwise, without overflow and accurate where it is small; differentiable.
 ///
-/// It is 0 at -∞, +∞ at +∞, and NaN at NaN; where the result is subnormal it may be 0.
+/// The value is 0 at -∞, +∞ at +∞ and NaN at NaN; where the result is subnormal it may be 0.
 ///
 /// # Reference
 /// Dugas, Bengio, Bélisle, Nadeau and Garcia (2001), *Incorporating second-order functional knowledge for better
@@ -44,34 +36,34 @@ pub fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     derivative(x, Activation::Softplus, 0)
 }
 
-/// tanh(x), elementwise; differentiable. It is ±1 at ±∞, and NaN at NaN.
+/// tanh(x), elementwise; differentiable. The value is ±1 at ±∞ and NaN at NaN.
 pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     derivative(x, Activation::Tanh, 0)
 }
 
-/// σ(x), σ′(x) or σ″(x), elementwise, for the `order` 0, 1 or 2 of the derivative; differentiable, once.
+/// σ(x), σ′(x) or σ″(x), elementwise, for `order` 0, 1 or 2; differentiable once.
 ///
-/// At ±∞ it is the limit there, and NaN at NaN.
+/// The value at ±∞ is the limit, and NaN at NaN.
 ///
 /// # Panics
 /// If the order is above 2.
 pub fn derivative<const D: usize>(x: Tensor<D>, function: Activation, order: usize) -> Tensor<D> {
-    assert!(order <= 2, "a derivative of order 0, 1 or 2, found {order}");
+    assert!(order <= 2, "order: expected 0, 1 or 2, found {order}");
     Tensor::from_dispatch(span("activation", || Dispatch::activation(x.into_dispatch(), function, order)))
 }
 
-/// g σ′(z), elementwise: what σ makes of a cotangent `g` of its result; differentiable, once, in both.
+/// g σ′(z), elementwise: the pullback of the cotangent `g` of σ(z); differentiable once in both arguments.
 ///
 /// # Panics
 /// If the shapes differ.
 pub fn pullback<const D: usize>(z: Tensor<D>, function: Activation, g: Tensor<D>) -> Tensor<D> {
-    assert_eq!(z.dims(), g.dims(), "z and g have one shape");
+    assert_eq!(z.dims(), g.dims(), "z and g must have the same shape");
     let (z, g) = (z.into_dispatch(), g.into_dispatch());
     Tensor::from_dispatch(span("activation pullback", || Dispatch::activation_pullback(z, g, function)))
 }
 
-/// σ″(z) ż² + σ′(z) z̈, elementwise: the second derivative of σ along a line on which z has the derivatives `slope` ż
-/// and `curvature` z̈; differentiable, once, in all three.
+/// σ″(z) ż² + σ′(z) z̈, elementwise: the second derivative of σ along a line on which z has the derivatives `slope`
+/// ż and `curvature` z̈; differentiable once in all three arguments.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -84,14 +76,14 @@ pub fn curvature<const D: usize>(
     slope: Tensor<D>,
     curvature: Tensor<D>,
 ) -> Tensor<D> {
-    assert_eq!(z.dims(), slope.dims(), "z and its slope have one shape");
-    assert_eq!(z.dims(), curvature.dims(), "z and its curvature have one shape");
+    assert_eq!(z.dims(), slope.dims(), "z and its slope must have the same shape");
+    assert_eq!(z.dims(), curvature.dims(), "z and its curvature must have the same shape");
     let [z, slope, curvature] = [z, slope, curvature].map(Tensor::into_dispatch);
     let curved = || Dispatch::activation_curvature(z, slope, curvature, function);
     Tensor::from_dispatch(span("activation curvature", curved))
 }
 
-/// A smooth function applied to every element, its derivatives, and what they are multiplied by.
+/// Activation functions, their derivatives, and products with them.
 #[backend_extension(
     Autodiff,
     Flex: cfg(feature = "flex"),
@@ -99,7 +91,7 @@ pub fn curvature<const D: usize>(
     Cube: cfg(any(feature = "wgpu", feature = "cuda"))
 )]
 pub trait ActivationFunctionOps: Backend {
-    /// The derivative of `order` at `x`, 0 to 3; on the tape to 2.
+    /// The derivative of order `order`, 0 to 3, at `x`; autodiff records orders up to 2.
     fn activation(x: FloatTensor<Self>, function: Activation, order: usize) -> FloatTensor<Self> {
         plain::derivative::<Self>(x, function, order)
     }
@@ -113,7 +105,7 @@ pub trait ActivationFunctionOps: Backend {
         Self::activation_backward(z, g, function, 1)
     }
 
-    /// `grad` times the derivative of `order` at `x`, 1 to 3; not on the tape.
+    /// `grad` times the derivative of `order` at `x`, 1 to 3; not recorded by autodiff.
     fn activation_backward(
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,
@@ -123,7 +115,7 @@ pub trait ActivationFunctionOps: Backend {
         Self::float_mul(grad, plain::derivative::<Self>(x, function, order))
     }
 
-    /// `grad` `g` σ″(`z`) and `grad` σ′(`z`); not on the tape.
+    /// `grad` `g` σ″(`z`) and `grad` σ′(`z`); not recorded by autodiff.
     fn activation_pullback_backward(
         z: FloatTensor<Self>,
         g: FloatTensor<Self>,
@@ -143,7 +135,8 @@ pub trait ActivationFunctionOps: Backend {
         plain::curvature::<Self>(z, slope, curvature, function)
     }
 
-    /// The gradients of `z`, `slope` and `curvature`, given `grad`, that of the curvature; not on the tape.
+    /// The gradients of `z`, `slope` and `curvature`, given `grad`, the gradient of the curvature; not recorded by
+    /// autodiff.
     fn activation_curvature_backward(
         z: FloatTensor<Self>,
         slope: FloatTensor<Self>,

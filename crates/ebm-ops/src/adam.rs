@@ -1,4 +1,4 @@
-//! Adam's update of one tensor, with clipping before it and averaging after it, in one pass.
+//! Adam's update of one tensor in one pass, with gradient scaling before it and parameter averaging after it.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
@@ -6,7 +6,7 @@ use burn::tensor::{Shape, Tensor};
 
 use crate::profile::span;
 
-/// The numbers of one step of Adam; the same for every tensor of a model.
+/// Settings of one Adam step, shared by all tensors of a model.
 ///
 /// With g the gradient times `gradient_scale`, t the `step`, and β, β′ the `decays`:
 ///
@@ -19,33 +19,34 @@ use crate::profile::span;
 /// Polyak and Juditsky (1992) with exponential weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
-    /// The number of this step, from 1 on: what the bias corrections count.
+    /// Number of this step, at least 1; used for bias correction.
     pub step: u64,
-    /// How far a parameter moves, at most about.
+    /// Learning rate: approximately the largest change of a parameter in a step.
     pub learning_rate: f64,
-    /// How much of the first and of the second moment stays, usually 0.9 and 0.999.
+    /// Decay rates β and β′ of the first and second moment, in `[0, 1)`; usually 0.9 and 0.999.
     pub decays: [f64; 2],
-    /// Added to the root of the second moment.
+    /// Added to the root of the second moment, so that the quotient stays bounded; usually 1e-8.
     pub epsilon: f64,
-    /// What every gradient is multiplied by first: the factor of clipping by the global norm, or 1.
+    /// Factor applied to every gradient first: that of clipping by the global norm, or 1.
     pub gradient_scale: f64,
-    /// How much of the running average of the parameters stays; 0 makes it the parameters themselves.
+    /// Decay rate of the moving average of the parameters, in `[0, 1)`; 0 makes the average equal to the
+    /// parameters.
     pub average_decay: f64,
 }
 
-/// What Adam remembers of one parameter tensor; all have its shape.
+/// Adam's state for one parameter tensor; each part has its shape.
 #[derive(Clone, Debug)]
 pub struct Moments<const D: usize> {
-    /// m: the running mean of the gradient.
+    /// m: exponential moving average of the gradient.
     pub first: Tensor<D>,
-    /// v: the running mean of its square.
+    /// v: exponential moving average of the squared gradient.
     pub second: Tensor<D>,
-    /// θ̄: the running mean of the parameter.
+    /// θ̄: exponential moving average of the parameter.
     pub average: Tensor<D>,
 }
 
 impl<const D: usize> Moments<D> {
-    /// Those before the first step: no gradient was seen, and the average is the parameter.
+    /// The state before the first step: both moments are zero, and the average is the parameter.
     pub fn new(parameter: &Tensor<D>) -> Self {
         let parameter = parameter.clone().inner();
         Self { first: parameter.zeros_like(), second: parameter.zeros_like(), average: parameter }
@@ -55,8 +56,8 @@ impl<const D: usize> Moments<D> {
 impl AdamStep {
     /// The parameter and the moments after this step.
     ///
-    /// Buffers that nobody else holds are changed in place.
-    /// The results are plain tensors, whether or not the arguments are tracked by autodiff.
+    /// Buffers are updated in place unless another tensor shares them. The results are not tracked by autodiff,
+    /// even if the arguments are.
     ///
     /// # Panics
     /// If the shapes differ, or `step` is 0.
@@ -70,8 +71,8 @@ impl AdamStep {
         self.apply_scaled(parameter, gradient, one, moments)
     }
 
-    /// As [`apply`](Self::apply), with the gradient times `factor`, `[1]`, besides `gradient_scale`: one that
-    /// stays on the device.
+    /// Like [`apply`](Self::apply), but the gradient is also multiplied by `factor`, `[1]`, which is never copied
+    /// from the device.
     ///
     /// # Panics
     /// If the shapes differ, or `step` is 0.
@@ -82,12 +83,12 @@ impl AdamStep {
         factor: Tensor<1>,
         moments: Moments<D>,
     ) -> (Tensor<D>, Moments<D>) {
-        assert_eq!(factor.dims(), [1], "a factor is one number");
-        assert!(0 < self.step, "steps are counted from one");
+        assert_eq!(factor.dims(), [1], "factor must have one element");
+        assert!(0 < self.step, "step: expected at least 1, found 0");
         let shape = parameter.dims();
         let Moments { first, second, average } = moments;
         for other in [gradient.dims(), first.dims(), second.dims(), average.dims()] {
-            assert_eq!(other, shape, "the gradient and the moments have the parameter's shape");
+            assert_eq!(other, shape, "the gradient and the moments must have the shape of the parameter");
         }
         let [parameter, gradient, first, second, average] =
             [parameter, gradient, first, second, average].map(|tensor| tensor.inner().into_dispatch());
@@ -99,7 +100,7 @@ impl AdamStep {
         (parameter, Moments { first, second, average })
     }
 
-    /// The factors of the formulas, with those that are products multiplied.
+    /// The factors of the formulas, with products of them precomputed.
     fn factors(&self) -> Factors {
         let corrections = self.decays.map(|decay| 1.0 - decay.powf(self.step as f64));
         Factors {
@@ -114,7 +115,7 @@ impl AdamStep {
     }
 }
 
-/// What the elements are multiplied by.
+/// Factors of the formulas.
 struct Factors {
     gradient: f64,
     keep: [f64; 2],
@@ -132,8 +133,8 @@ struct Factors {
     Cube: cfg(any(feature = "wgpu", feature = "cuda"))
 )]
 pub trait AdamOps: Backend {
-    /// The parameter, the first and second moment, and the average after `step`; `factor` is one number that
-    /// the gradient is multiplied by.
+    /// The parameter, the first and second moment, and the average after `step`; the gradient is multiplied by
+    /// `factor`, which has one element.
     fn adam(
         parameter: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -154,7 +155,7 @@ impl AdamOps for burn::backend::NdArray {}
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl AdamOps for burn::backend::Cube {}
 
-/// What the step means, in the operations that every backend has.
+/// Reference implementation, in operations that every backend has.
 fn plain<B: Backend>(
     parameter: FloatTensor<B>,
     gradient: FloatTensor<B>,
@@ -181,7 +182,7 @@ fn plain<B: Backend>(
     (parameter, first, second, average)
 }
 
-/// The step in single precision on the processor.
+/// The step on the CPU in single precision.
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
@@ -209,7 +210,7 @@ mod flex {
             factors.gradient *= f64::from(buffer::contiguous(factor).storage::<f32>()[0]);
             let gradient = buffer::contiguous(gradient);
             let mut state = [parameter, first, second, average].map(buffer::contiguous);
-            // Copies what somebody else holds too.
+            // Copies buffers that other tensors share.
             let [parameter, first, second, average] =
                 state.each_mut().map(|tensor| tensor.storage_mut::<f32>());
             let chunks = parameter.chunks_mut(GRAIN).zip(gradient.storage::<f32>().chunks(GRAIN));
@@ -224,7 +225,7 @@ mod flex {
         }
     }
 
-    /// Slices of one length.
+    /// Slices of equal length.
     struct Chunk<'a> {
         parameter: &'a mut [f32],
         gradient: &'a [f32],
@@ -286,7 +287,7 @@ mod flex {
             Self { gradient, keep, take, step, second, epsilon, average }
         }
 
-        /// The parameter, the first and second moment and the average, new from old.
+        /// Updates the parameter, the first and second moment, and the average.
         #[inline(always)]
         fn apply(
             &self,
@@ -332,7 +333,7 @@ mod tests {
         Tensor::<1>::from_data(TensorData::new(values, [n]), (&Device::flex(), DType::F32)).cast(dtype)
     }
 
-    /// Parameter, moments and average after three steps on the gradients of stream 53.
+    /// The parameter, the moments and the average after three steps on gradients drawn from seed 53.
     fn three_steps(n: usize, dtype: DType) -> [Vec<f64>; 4] {
         let mut noise = Noise::seeded(53);
         let mut parameter = tensor(noise.normals(n), dtype);
@@ -344,7 +345,7 @@ mod tests {
         [&parameter, &moments.first, &moments.second, &moments.average].map(numbers)
     }
 
-    /// The same from the formulas, a number at a time.
+    /// The same, element by element from the formulas.
     fn by_hand(n: usize) -> [Vec<f64>; 4] {
         let mut noise = Noise::seeded(53);
         let mut draw = || noise.normals(n).into_iter().map(f64::from).collect::<Vec<_>>();
@@ -375,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn three_steps_are_those_of_the_formulas() {
+    fn three_steps_agree_with_the_formulas() {
         for n in [1, 7, 8, 9, 4097, 40_001] {
             // Each step rounds a dozen times; none of the numbers exceeds its scale.
             assert_near(&three_steps(n, DType::F32), &by_hand(n), 12.0 * 3.0 * f64::from(f32::EPSILON));
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_factor_on_the_device_scales_as_one_in_the_settings() {
+    fn a_factor_on_the_device_scales_the_gradient_like_gradient_scale() {
         for dtype in [DType::F32, DType::F64] {
             let mut noise = Noise::seeded(73);
             let [theta, gradient] = [(); 2].map(|()| tensor(noise.normals(4099), dtype));
@@ -408,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn held_tensors_keep_their_values_and_strided_ones_are_read_by_their_strides() {
+    fn shared_tensors_keep_their_values_and_strides_are_respected() {
         let device = Device::flex();
         let mut noise = Noise::seeded(59);
         let (theta, gradient) = (noise.normal([6, 9], &device), noise.normal([9, 6], &device));
@@ -424,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_do_not_change_a_bit() {
+    fn results_do_not_depend_on_the_number_of_threads() {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| three_steps(200_003, DType::F32))
@@ -434,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tracked_parameter_gives_plain_results() {
+    fn results_are_not_tracked_even_if_the_parameter_is() {
         let parameter = tensor(vec![1.0; 5], DType::F32).autodiff().require_grad();
         let gradient = parameter.clone().inner();
         let (stepped, moments) = STEP.apply(parameter.clone(), gradient, Moments::new(&parameter));

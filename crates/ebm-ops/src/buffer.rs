@@ -1,4 +1,4 @@
-//! Tensors of the Flex backend as slices of `f32`, in place where nobody else looks.
+//! Tensors of the Flex backend as slices of `f32`, updated in place where the buffer is not shared.
 
 use std::mem::MaybeUninit;
 
@@ -8,16 +8,16 @@ use burn::tensor::{Bytes, DType, Shape};
 use crate::parallel;
 use crate::slot::{Slot, Written};
 
-/// Elements below which a second thread costs more than it brings.
+/// Number of elements below which a second thread does not pay.
 pub(crate) const GRAIN: usize = 32 * 1024;
 
-/// The same where threads wait for tasks.
+/// The same when other threads are already waiting for tasks.
 const READY: usize = 8 * 1024;
 
-/// Elements of one chunk of an elementwise operation: 16 KiB, half of a usual first-level cache.
+/// Elements per chunk of an elementwise operation: 16 KiB, half of a typical L1 cache.
 pub(crate) const CHUNK: usize = 4 * 1024;
 
-/// `x` in row-major order from the beginning of its buffer to the end.
+/// `x` in row-major order, filling its buffer from beginning to end.
 pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
     let bytes = x.layout().num_elements() * size_of::<f32>();
     let whole = x.is_contiguous() && x.layout().start_offset() == 0 && x.bytes().len() == bytes;
@@ -29,33 +29,33 @@ pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)
 }
 
-/// `n` numbers in a place of their own, which `write` fills.
+/// A new vector of `n` elements, filled by `write`.
 ///
-/// A place that begins as zeros is written twice, and the first time by one thread.
+/// It is not zeroed first: that would write every element twice, the first time on one thread.
 ///
 /// # Safety
-/// `write` must write every number.
+/// `write` must write every element.
 pub(crate) unsafe fn fresh(n: usize, write: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(n);
     let places = &mut numbers.spare_capacity_mut()[..n];
-    // Tests see what is not written.
+    // Makes elements that are not written visible in tests.
     if cfg!(test) {
         places.fill(MaybeUninit::new(f32::NAN));
     }
     write(places);
-    // SAFETY: there is room for `n` numbers, and the caller says that all are written.
+    // SAFETY: the capacity is at least `n`, and the caller guarantees that all `n` elements were written.
     unsafe { numbers.set_len(n) };
     numbers
 }
 
-/// Runs `kernel(i, chunk i of x, chunk i of side)` for every chunk, on all threads, and returns the changed `x`; the
-/// kernel returns that the place of its chunk has been written.
+/// Runs `kernel(i, chunk i of x, chunk i of side)` for every chunk, on all threads, and returns the updated `x`.
+/// The kernel returns proof that its chunk has been written.
 ///
-/// Chunks hold `length` elements of `x` and `share` of `side`, whatever the number of threads.
-/// Where another tensor shares the buffer, what becomes of it is written to a new one.
+/// A chunk has `length` elements of `x` and `share` elements of `side`, whatever the number of threads. If another
+/// tensor shares the buffer of `x`, the result goes to a new buffer.
 ///
 /// # Panics
-/// If there is not a chunk beside for each chunk of `x`, or a kernel returns that of another place.
+/// If `side` does not have one chunk for each chunk of `x`, or a kernel returns the proof of another chunk.
 pub(crate) fn update_with<T: Send>(
     x: FlexTensor,
     length: usize,
@@ -65,13 +65,13 @@ pub(crate) fn update_with<T: Send>(
 ) -> FlexTensor {
     let mut x = contiguous(x);
     let chunks = x.layout().num_elements().div_ceil(length);
-    assert_eq!(side.len().div_ceil(share), chunks, "one chunk beside for each chunk of the tensor");
+    assert_eq!(side.len().div_ceil(share), chunks, "expected one chunk of side for each chunk of the tensor");
     let grain = grain(length);
-    // A task takes a few chunks in a row.
+    // A task takes several consecutive chunks.
     let task = |task: usize, slot: Slot<'_>, side: &mut [T]| {
         let mut sides = side.chunks_mut(share);
         slot.by(length, |i, slot| {
-            let side = sides.next().expect("one chunk beside for each chunk of the tensor");
+            let side = sides.next().expect("expected one chunk of side for each chunk of the tensor");
             kernel(task * grain + i, slot, side)
         });
     };
@@ -86,14 +86,14 @@ pub(crate) fn update_with<T: Send>(
         let chunks = places.chunks_mut(grain * length).zip(source.chunks(grain * length)).zip(sides);
         parallel::each(chunks, |i, ((chunk, source), side)| task(i, Slot::between(source, chunk), side));
     };
-    // SAFETY: the tasks write every number: `by` sees that, the chunks of both cover both, and the assertion above says
-    // that `side` does not end the loop early.
+    // SAFETY: the tasks write every element: `by` checks that for each task, the chunks cover both slices, and by
+    // the assertion above `side` does not end the loop early.
     let values = unsafe { fresh(source.len(), write) };
     tensor(values, x.layout().shape().clone())
 }
 
-/// Runs `kernel(i, chunk i of side)` for every chunk of `share` places, which takes as long as `length` elements of
-/// an elementwise operation, on all threads.
+/// Runs `kernel(i, chunk i of side)` for every chunk of `share` elements, on all threads. One call should take as
+/// long as an elementwise operation on `length` elements.
 pub(crate) fn fill<T: Send>(
     side: &mut [T],
     share: usize,
@@ -106,18 +106,18 @@ pub(crate) fn fill<T: Send>(
     });
 }
 
-/// Rows of `dim` elements that make up a chunk, of which the whole has one at least.
+/// Number of rows of `dim` elements in a chunk, at least one.
 pub(crate) fn rows_together(dim: usize) -> usize {
     (CHUNK / dim.max(1)).max(1)
 }
 
-/// How many chunks of `length` elements a thread takes at once.
+/// Number of chunks of `length` elements in one task.
 fn grain(length: usize) -> usize {
     let grain = if parallel::ready() { READY } else { GRAIN };
     (grain / length.max(1)).max(1)
 }
 
-/// [`update_with`] in chunks of [`CHUNK`] elements and nothing beside them.
+/// [`update_with`] in chunks of [`CHUNK`] elements, without `side`.
 pub(crate) fn update(x: FlexTensor, kernel: impl Fn(usize, Slot<'_>) -> Written + Sync) -> FlexTensor {
     let mut nothing = vec![(); x.layout().num_elements().div_ceil(CHUNK)];
     update_with(x, CHUNK, &mut nothing, 1, |i, chunk, _| kernel(i, chunk))

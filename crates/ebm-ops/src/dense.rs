@@ -1,4 +1,4 @@
-//! The fully connected map and its transpose, with gradients by the same kernel.
+//! The fully connected map and its transpose, whose gradients use the same kernel.
 
 mod autodiff;
 #[cfg(feature = "flex")]
@@ -13,18 +13,18 @@ use crate::profile::span;
 
 /// x W + b.
 ///
-/// `x` is `[batch, in]`, `weight` `[in, out]` and `bias` `[out]`; the result is `[batch, out]`.
-/// It is differentiable, once, in every argument; gradients that nobody asks for are not computed.
+/// `x` is `[batch, in]`, `weight` `[in, out]` and `bias` `[out]`; the result is `[batch, out]`. Differentiable once
+/// in every argument; only the gradients that are needed are computed.
 ///
-/// On the CPU (Flex) in single precision the result is the same to the bit on any number of threads.
+/// On the CPU (Flex) in single precision the result does not depend on the number of threads, bit for bit.
 ///
 /// # Panics
-/// If a shape is not as said.
+/// If the shapes do not match.
 pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
     let (shape, [inputs, outputs]) = (x.dims(), weight.dims());
     assert_eq!(shape[1], inputs, "columns of x {shape:?} and rows of weight {:?}", weight.dims());
     if let Some(bias) = &bias {
-        assert_eq!(bias.dims(), [outputs], "the shape of bias, with weight {:?}", weight.dims());
+        assert_eq!(bias.dims(), [outputs], "shape of bias for weight {:?}", weight.dims());
     }
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
     Tensor::from_dispatch(span("dense", || match bias {
@@ -33,15 +33,15 @@ pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor
     }))
 }
 
-/// g Wᵀ: what [`dense`] makes of a cotangent of its result.
+/// g Wᵀ: the pullback of a cotangent through [`dense`].
 ///
-/// `g` is `[batch, out]` and `weight` `[in, out]`; the result is `[batch, in]`.
-/// It is differentiable, once, in both; gradients that nobody asks for are not computed.
+/// `g` is `[batch, out]` and `weight` `[in, out]`; the result is `[batch, in]`. Differentiable once in both
+/// arguments; only the gradients that are needed are computed.
 ///
-/// On the CPU (Flex) in single precision the result is the same to the bit on any number of threads.
+/// On the CPU (Flex) in single precision the result does not depend on the number of threads, bit for bit.
 ///
 /// # Panics
-/// If a shape is not as said.
+/// If the shapes do not match.
 pub fn dense_pullback(g: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     let (shape, [_, outputs]) = (g.dims(), weight.dims());
     assert_eq!(shape[1], outputs, "columns of g {shape:?} and of weight {:?}", weight.dims());
@@ -49,7 +49,7 @@ pub fn dense_pullback(g: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(span("dense pullback", || Dispatch::dense_pullback(g, weight)))
 }
 
-/// The map, its transpose, and the adjoints of both in the weight and the bias.
+/// The map, its transpose, and the adjoints of both with respect to the weight and the bias.
 ///
 /// `x` is `[batch, in]`, `y` and `g` are `[batch, out]`, and the weight is `[in, out]`.
 #[backend_extension(
@@ -83,7 +83,7 @@ pub trait DenseOps: Backend {
         plain::weight_grad::<Self>(x, g)
     }
 
-    /// xᵀ g, and the sums of the columns of `g`, `[out]`.
+    /// xᵀ g, `[in, out]`, and the column sums of `g`, `[out]`.
     fn dense_weight_and_bias_grad(
         x: FloatTensor<Self>,
         g: FloatTensor<Self>,
@@ -91,7 +91,7 @@ pub trait DenseOps: Backend {
         (plain::weight_grad::<Self>(x, g.clone()), plain::column_sums::<Self>(g))
     }
 
-    /// The sums of the columns of `g`, `[out]`.
+    /// The column sums of `g`, `[out]`.
     fn dense_bias_grad(g: FloatTensor<Self>) -> FloatTensor<Self> {
         plain::column_sums::<Self>(g)
     }

@@ -1,9 +1,9 @@
-//! What differs between devices.
+//! Properties of devices.
 
 use burn::tensor::Device;
 
-/// Whether a number that is read from this device has to be waited for: on a GPU, which is behind with its work,
-/// and not where the processor computes.
+/// Whether reading a value from this device waits for queued work: true on a GPU, which computes asynchronously,
+/// false on the CPU.
 pub fn reading_waits(device: &Device) -> bool {
     is_cube(device)
 }

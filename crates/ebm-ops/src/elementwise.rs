@@ -1,21 +1,21 @@
-//! Functions applied to slices, a few registers at a time.
+//! Elementwise functions on slices, several registers at a time.
 
 use pulp::Simd;
 
 use crate::lanes::{Lanes, Several};
 use crate::slot::Slot;
 
-/// What becomes of `M` numbers, given `N` others beside them.
+/// A function that updates `M` numbers, given `N` others.
 pub(crate) trait Elementwise<const M: usize, const N: usize> {
-    /// On all lanes.
+    /// The updated numbers, in every lane.
     fn at<L: Lanes>(&self, lanes: L, x: [L::Floats; M], others: [L::Floats; N]) -> [L::Floats; M];
 }
 
-/// Replaces the elements of `values` by the `function` of them and of the elements of `others` beside them, and gives
-/// the places where they are now.
+/// Updates each element of `values` by `function`, given the corresponding elements of `others`; returns the
+/// updated slices.
 ///
 /// # Panics
-/// If the slots and slices are not all of one length.
+/// If the slots and slices differ in length.
 #[inline(always)]
 pub(crate) fn update<'a, S: Simd, const M: usize, const N: usize>(
     simd: S,
@@ -23,7 +23,7 @@ pub(crate) fn update<'a, S: Simd, const M: usize, const N: usize>(
     others: [&[f32]; N],
     function: &impl Elementwise<M, N>,
 ) -> [&'a mut [f32]; M] {
-    // As many registers side by side as there are names for what they hold meanwhile.
+    // As many registers at a time as fit into the register file with their intermediate values.
     if S::F32_LANES < 16 {
         by::<S, 2, M, N>(simd, values, others, function)
     } else {
@@ -41,8 +41,8 @@ fn by<'a, S: Simd, const K: usize, const M: usize, const N: usize>(
 ) -> [&'a mut [f32]; M] {
     let n = values[0].len();
     let lengths = values.iter().map(Slot::len).chain(others.iter().map(|other| other.len()));
-    lengths.for_each(|length| assert_eq!(length, n, "slices of one length"));
-    // The last vectors overlap those before them, so they are made before anything is written.
+    lengths.for_each(|length| assert_eq!(length, n, "slices must have the same length"));
+    // The last vectors overlap the ones before, so they are computed before anything is written.
     let end = if n.is_multiple_of(S::F32_LANES) {
         None
     } else {
@@ -56,7 +56,7 @@ fn by<'a, S: Simd, const K: usize, const M: usize, const N: usize>(
     let beside = others.map(|other| S::as_simd_f32s(other).0.as_chunks::<K>());
     for i in 0..blocks {
         let first = i * K * S::F32_LANES;
-        // SAFETY: the vectors from the first on are `K` of the `vectors` that there are of each.
+        // SAFETY: the `K` vectors from `first` on are among the whole vectors of each slot.
         let x = unsafe { values.each_ref().map(|x| x.read::<S, K>(first)) };
         let y = function.at(Several::<S, K>(simd), x, beside.map(|other| other.0[i]));
         for (value, y) in values.iter_mut().zip(y) {
@@ -66,7 +66,7 @@ fn by<'a, S: Simd, const K: usize, const M: usize, const N: usize>(
     }
     for i in 0..rest {
         let first = (blocks * K + i) * S::F32_LANES;
-        // SAFETY: it is one of the `vectors`.
+        // SAFETY: it is one of the whole vectors.
         let x = unsafe { values.each_ref().map(|x| x.read::<S, 1>(first)[0]) };
         let y = function.at(simd, x, beside.map(|other| other.1[i]));
         for (value, y) in values.iter_mut().zip(y) {
@@ -80,12 +80,13 @@ fn by<'a, S: Simd, const K: usize, const M: usize, const N: usize>(
             |(value, end)| value.write_last(simd, end),
         );
     }
-    // SAFETY: the vectors and the last lanes are all elements there are.
+    // SAFETY: the whole vectors and the last lanes together are all elements.
     values.map(|value| unsafe { value.written() })
 }
 
-/// The last lanes of `values`, and which of them are in no whole vector before: all beyond the last multiple of the
-/// lanes. Of fewer elements than lanes, these and then zeros, and all lanes that are elements.
+/// The last vector of `values`, and a mask of its elements that no whole vector contains, that is, those beyond the
+/// last multiple of the lanes. With fewer elements than lanes, the vector is padded with zeros, and the mask
+/// selects all elements.
 #[inline(always)]
 pub(crate) fn last<S: Simd>(simd: S, values: &[f32]) -> (S::f32s, S::m32s) {
     let (n, lanes) = (values.len(), S::F32_LANES);
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_touches_every_element_once_at_every_length() {
+    fn an_update_changes_every_element_once_for_every_length() {
         struct Update<'a>([&'a mut [f32]; 2], &'a [f32]);
         impl pulp::WithSimd for Update<'_> {
             type Output = ();
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_elsewhere_stays_there() {
+    fn an_update_between_buffers_leaves_the_source_unchanged() {
         struct Update<'a>([Slot<'a>; 2], &'a [f32]);
         impl pulp::WithSimd for Update<'_> {
             type Output = ();

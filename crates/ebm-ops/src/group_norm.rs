@@ -1,4 +1,4 @@
-//! Group normalisation, its affine map, feature-wise modulation and SiLU as one operation.
+//! Group normalisation, its affine map, feature-wise linear modulation and SiLU as one operation.
 
 #[cfg(feature = "flex")]
 mod affine;
@@ -17,15 +17,16 @@ use crate::profile::span;
 
 /// SiLU(GroupNorm(x; γ, β) · (1 + scale) + shift), differentiable in every argument.
 ///
-/// Each of `groups` groups of channels of an image is brought to mean 0 and (biased) variance 1 over its
-/// channels and pixels; then channel `c` of image `i` is multiplied by γ`[c]` and moved by β`[c]`, and, under
-/// `film = (scale, shift)`, multiplied by 1 + scale`[i, c]` and moved by shift`[i, c]`; SiLU(z) = z σ(z) ends it.
+/// Each of `groups` groups of channels of an image is normalised to mean 0 and (biased) variance 1 over its
+/// channels and pixels. Then channel `c` of image `i` is multiplied by γ`[c]`, and β`[c]` is added. With
+/// `film = (scale, shift)`, the result is multiplied by 1 + scale`[i, c]`, and shift`[i, c]` is added. Finally
+/// SiLU(z) = z σ(z) is applied.
 ///
 /// `x` is `[batch, channels, height, width]`, `gamma` and `beta` are `[channels]`, `scale` and `shift`
 /// `[batch, channels]`; the result has the shape of `x`. `epsilon` is added to the variance.
 ///
 /// # Panics
-/// If `groups` does not divide the channels, or a shape is not as said.
+/// If `groups` does not divide the number of channels, or the shapes do not match.
 ///
 /// # Reference
 /// Wu and He (2018), *Group normalization*; Perez et al. (2018), *FiLM: visual reasoning with a general
@@ -39,16 +40,19 @@ pub fn group_norm_silu(
     epsilon: f64,
 ) -> Tensor<4> {
     let [batch, channels, ..] = x.dims();
-    assert!(0 < groups && channels.is_multiple_of(groups), "{channels} channels in {groups} groups");
-    assert_eq!(gamma.dims(), [channels], "the shape of gamma");
-    assert_eq!(beta.dims(), [channels], "the shape of beta");
+    assert!(
+        0 < groups && channels.is_multiple_of(groups),
+        "groups: expected a divisor of {channels} channels, found {groups}"
+    );
+    assert_eq!(gamma.dims(), [channels], "shape of gamma");
+    assert_eq!(beta.dims(), [channels], "shape of beta");
     let (gain, bias) = (gamma.unsqueeze::<2>(), beta.unsqueeze::<2>());
-    // Both affine maps are one, so that the operation knows a single gain and bias.
+    // Combines both affine maps into a single gain and bias.
     let (gain, bias) = match film {
         None => (gain, bias),
         Some((scale, shift)) => {
-            assert_eq!(scale.dims(), [batch, channels], "the shape of scale");
-            assert_eq!(shift.dims(), [batch, channels], "the shape of shift");
+            assert_eq!(scale.dims(), [batch, channels], "shape of scale");
+            assert_eq!(shift.dims(), [batch, channels], "shape of shift");
             let scale = scale + 1.0;
             (gain * scale.clone(), bias * scale + shift)
         }
@@ -59,11 +63,11 @@ pub fn group_norm_silu(
     Tensor::from_dispatch(y)
 }
 
-/// y = SiLU(gain · x̂ + bias), x̂ being `x` normalised by groups, and its adjoint.
+/// y = SiLU(gain · x̂ + bias), where x̂ is `x` normalised by groups, and its adjoint.
 ///
-/// `gain` and `bias` are `[rows, channels]`, where `rows` is the batch, or 1 for a map that all images share.
-/// `statistics` are `[batch, groups, 3]`: the mean as a sum of two numbers, the first of which the sums were made
-/// about, and the inverse standard deviation.
+/// `gain` and `bias` are `[rows, channels]`, where `rows` is the batch size, or 1 if all images share the map.
+/// `statistics` is `[batch, groups, 3]`: the mean as a sum of two numbers, the first of which is the centre about
+/// which the sums were computed, and the inverse standard deviation.
 #[backend_extension(
     Autodiff,
     Flex: cfg(feature = "flex"),
@@ -82,7 +86,7 @@ pub trait GroupNormOps: Backend {
         plain::forward::<Self>(x, gain, bias, groups, epsilon)
     }
 
-    /// The gradients of `x`, if it is `wanted`, of `gain` and of `bias`, given `grad`, that of the result.
+    /// The gradients of `x` (if `wanted`), of `gain` and of `bias`, given the gradient `grad` of the result.
     fn group_norm_silu_backward(
         x: FloatTensor<Self>,
         gain: FloatTensor<Self>,
@@ -110,7 +114,7 @@ mod tests {
     use super::*;
     use crate::Noise;
 
-    /// The operation, by the public operations of tensors.
+    /// The operation, composed of public tensor operations.
     fn composed(
         x: Tensor<4>,
         gamma: Tensor<1>,
@@ -131,7 +135,7 @@ mod tests {
         z.clone() * sigmoid(z)
     }
 
-    /// The numbers of one case; every tensor of it is made from these, in either precision.
+    /// The data of one test case, in either precision.
     struct Case {
         shape: [usize; 4],
         groups: usize,
@@ -140,7 +144,7 @@ mod tests {
         deviation: f32,
     }
 
-    /// What a run gives: the result, then the gradients of x, γ, β, scale, shift.
+    /// The result, then the gradients of x, γ, β, scale and shift.
     type Outcome = Vec<Option<Vec<f64>>>;
 
     impl Case {
@@ -201,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn values_and_gradients_are_those_of_the_composition_in_double_precision() {
+    fn values_and_gradients_agree_with_the_composition_in_double_precision() {
         let shapes = [([3, 32, 14, 14], 8), ([2, 64, 7, 7], 8), ([1, 6, 3, 5], 3), ([5, 4, 1, 1], 1)];
         let odd = [([1, 1, 1, 9], 1), ([2, 12, 2, 3], 12), ([4, 32, 28, 28], 8), ([1, 2, 70, 67], 1)];
         for (shape, groups) in shapes.into_iter().chain(odd) {
@@ -213,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_no_images_has_a_result_and_gradients() {
+    fn an_empty_batch_has_a_result_and_gradients() {
         for film in [false, true] {
             Case::new([0, 8, 5, 3], 4, film).agrees(DType::F32, [true, true, true, film, film], 0.0);
         }
     }
 
     #[test]
-    fn a_constant_parent_gets_no_gradient_and_the_others_keep_theirs() {
+    fn constant_parents_get_no_gradient_and_the_others_keep_theirs() {
         for tracked in 0..32u32 {
             let tracked = std::array::from_fn(|i| tracked >> i & 1 == 1);
             Case::new([2, 8, 5, 3], 4, true).agrees(DType::F32, tracked, 1e-5);
@@ -228,19 +232,19 @@ mod tests {
     }
 
     #[test]
-    fn double_precision_takes_the_plain_way_and_stays_double() {
+    fn double_precision_uses_the_reference_and_stays_double() {
         Case::new([2, 8, 5, 3], 4, true).agrees(DType::F64, [true; 5], 1e-12);
     }
 
     #[test]
-    fn a_mean_of_a_thousand_deviations_does_not_blur_the_result() {
-        // x itself is rounded before either sees it; a mean rounded to single precision would move x̂ by 3e-4.
+    fn a_mean_of_a_thousand_deviations_does_not_cost_accuracy() {
+        // Both versions get the same rounded x; a mean rounded to single precision would change x̂ by 3e-4.
         let case = Case { level: 1000.0, deviation: 0.1, ..Case::new([2, 8, 9, 7], 2, true) };
         case.agrees(DType::F32, [true; 5], 1e-5);
     }
 
     #[test]
-    fn threads_do_not_change_a_bit() {
+    fn results_do_not_depend_on_the_number_of_threads() {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| Case::new([16, 32, 15, 14], 8, true).run(DType::F32, true, [true; 5]))
@@ -250,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn strided_inputs_are_read_by_their_strides_and_shared_ones_are_left_alone() {
+    fn strides_are_respected_and_shared_inputs_are_unchanged() {
         let device = Device::flex();
         let mut noise = Noise::seeded(43);
         let (x, gamma) = (noise.normal([2, 5, 7, 8], &device), noise.normal([8], &device));

@@ -1,4 +1,4 @@
-//! Whether operations on the processor are those of this crate, or Burn's own.
+//! Switch between the CPU kernels of this crate and Burn's own operations.
 
 use std::cell::Cell;
 
@@ -11,18 +11,18 @@ thread_local! {
     static OFF: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work` with every operation of this crate that this thread starts meanwhile carried out as its meaning says,
-/// by operations that Burn has on every backend, and not by a kernel of its own on the processor (Flex).
+/// Runs `work` with the CPU kernels of this crate (Flex) disabled for all operations that this thread starts during
+/// it; the reference implementations, composed of Burn's own operations, are used instead.
 ///
-/// For tests and measurements: it shows what a kernel is worth. Noise is the same; results differ in rounding.
+/// For tests and benchmarks. Noise stays the same; other results differ in rounding.
 ///
-/// Scoped and by thread, as [`with_instructions`](crate::simd::with_instructions); what was before is restored also
-/// after a panic.
+/// The choice applies to this thread only, as in [`with_instructions`](crate::simd::with_instructions), and the
+/// previous one is restored even after a panic.
 pub fn without_kernels<R>(work: impl FnOnce() -> R) -> R {
     scoped::with(&OFF, true, work)
 }
 
-/// Whether a kernel takes these tensors: they are of single precision, and kernels are wanted.
+/// Whether to use a kernel for these tensors: they have single precision, and kernels are enabled.
 pub(crate) fn take<'a>(tensors: impl IntoIterator<Item = &'a FlexTensor>) -> bool {
     !OFF.get() && tensors.into_iter().all(|tensor| tensor.dtype() == DType::F32)
 }
@@ -35,13 +35,13 @@ mod tests {
     use crate::activation::silu;
 
     #[test]
-    fn without_kernels_results_are_the_same_but_for_rounding_and_only_meanwhile() {
+    fn without_kernels_changes_results_by_rounding_only_and_ends_with_its_scope() {
         let numbers = |x: Tensor<1>| x.into_data().try_to_vec::<f32>().unwrap();
         let x = crate::Noise::seeded(5).normal([10_000], &Device::flex());
         let ours = numbers(silu(x.clone()));
         let plain = without_kernels(|| numbers(silu(x.clone())));
         assert!(ours.iter().zip(&plain).all(|(x, y)| (x - y).abs() <= 1e-6 * (1.0 + y.abs())));
-        assert_ne!(ours, plain, "another way of computing them");
+        assert_ne!(ours, plain, "expected another way of computing them");
         assert!(std::panic::catch_unwind(|| without_kernels(|| panic!("on purpose"))).is_err());
         assert_eq!(numbers(silu(x)), ours);
     }

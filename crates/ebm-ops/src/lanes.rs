@@ -1,16 +1,15 @@
-//! Vector registers, one or several side by side.
+//! Vector registers, one or several at a time.
 //!
-//! A processor looks a few dozen operations ahead, and the logistic function is a chain of nearly as many,
-//! each of which waits for the one before it. Registers that go through such a chain together, step by step, keep it
-//! busy.
+//! Out-of-order execution sees a few dozen operations ahead. The logistic function is a chain of nearly as many
+//! dependent operations, so several registers go through it together to hide its latency.
 
 use pulp::Simd;
 
 /// Operations on all lanes of one or several registers.
 pub(crate) trait Lanes: Copy {
-    /// Numbers of single precision.
+    /// Single-precision numbers.
     type Floats: Copy;
-    /// Yes or no for each.
+    /// A Boolean per number.
     type Mask: Copy;
 
     /// `value` in every lane.
@@ -23,9 +22,10 @@ pub(crate) trait Lanes: Copy {
     fn neg(self, a: Self::Floats) -> Self::Floats;
     fn abs(self, a: Self::Floats) -> Self::Floats;
     fn less_than(self, a: Self::Floats, b: Self::Floats) -> Self::Mask;
-    /// `a` where the mask says yes, `b` where it says no.
+    /// `a` where the mask is true, `b` elsewhere.
     fn select(self, mask: Self::Mask, a: Self::Floats, b: Self::Floats) -> Self::Floats;
-    /// The number whose exponent field is the eight low bits of `a`, its sign the ninth, and the rest zero.
+    /// The number whose exponent field is the low eight bits of `a`, whose sign is the ninth, and whose mantissa is
+    /// zero.
     fn power(self, a: Self::Floats) -> Self::Floats;
 }
 
@@ -85,12 +85,12 @@ impl<S: Simd> Lanes for S {
     }
 }
 
-/// `N` registers side by side.
+/// `N` registers at a time.
 #[cfg(feature = "flex")]
 #[derive(Clone, Copy)]
 pub(crate) struct Several<S, const N: usize>(pub(crate) S);
 
-/// Operations that each register goes through by itself.
+/// Operations that are applied to each register separately.
 #[cfg(feature = "flex")]
 macro_rules! each {
     ($($name:ident($($argument:ident),*);)*) => {

@@ -1,4 +1,4 @@
-//! A step of Langevin dynamics in one pass, its noise made where it is used.
+//! A step of Langevin dynamics in one pass, with its noise generated where it is used.
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
@@ -8,11 +8,11 @@ use burn::tensor::{DType, Tensor, TensorData};
 use crate::Noise;
 use crate::profile::span;
 
-/// x + η s + √(2η) z, where s is the `score` at `x`, η the `step_size`, and z the standard normals that
-/// [`Noise::normal_like`] would have drawn, to the bit; the draw counts as one.
+/// A Langevin step: x + η s + √(2η) z, where s is the `score` at `x` and η the `step_size`. z are the standard
+/// normals that [`Noise::normal_like`] would draw, to the bit; `noise` advances by one draw.
 ///
-/// `score` has the shape of `x`. A buffer of `x` that nobody else holds is changed in place.
-/// Tensors tracked by autodiff are allowed, and then the result is differentiable in both.
+/// `score` has the shape of `x`. The buffer of `x` is reused unless another tensor shares it. The result is
+/// differentiable in `x` and `score`.
 ///
 /// # Panics
 /// If the shapes differ, or η is negative or NaN.
@@ -26,8 +26,8 @@ pub fn langevin_step<const D: usize>(
     step_size: f64,
     noise: &mut Noise,
 ) -> Tensor<D> {
-    assert_eq!(score.dims(), x.dims(), "the shape of the score is that of the position");
-    assert!(0.0 <= step_size, "expected a step size of at least 0, found {step_size}");
+    assert_eq!(score.dims(), x.dims(), "score must have the shape of x");
+    assert!(0.0 <= step_size, "step_size: expected at least 0, found {step_size}");
     let here = noise.clone();
     noise.advance();
     let (x, score) = (x.into_dispatch(), score.into_dispatch());
@@ -74,7 +74,7 @@ impl LangevinOps for burn::backend::Cube {
     }
 }
 
-/// What the step means, in the operations that every backend has.
+/// Reference implementation, in operations that every backend has.
 fn plain<B: Backend>(
     x: FloatTensor<B>,
     score: FloatTensor<B>,
@@ -92,7 +92,7 @@ fn plain<B: Backend>(
     B::float_add(B::float_add(x, drift), diffusion)
 }
 
-/// The step in single precision on the processor.
+/// The step on the CPU in single precision.
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
@@ -101,10 +101,11 @@ mod flex {
 
     use super::{LangevinOps, plain};
     use crate::buffer::{self, CHUNK};
+    use crate::distribution::Normals;
     use crate::elementwise::{self, Elementwise};
     use crate::lanes::Lanes;
     use crate::slot::Slot;
-    use crate::stream::{Draw, Normals};
+    use crate::stream::Draw;
     use crate::{Noise, kernels, simd};
 
     impl LangevinOps for Flex {
@@ -129,7 +130,7 @@ mod flex {
         }
     }
 
-    /// Moves the elements of a chunk that begins with element `first`.
+    /// A task: updates a chunk that begins at element `first`.
     struct Step<'a> {
         x: Slot<'a>,
         score: &'a [f32],
@@ -139,7 +140,7 @@ mod flex {
         first: usize,
     }
 
-    /// x + drift · s + diffusion · z
+    /// x + drift · s + diffusion · z.
     struct Move {
         drift: f32,
         diffusion: f32,
@@ -159,7 +160,7 @@ mod flex {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
             let Self { x, score, drift, diffusion, draw, first } = self;
-            // No more noise at a time than is made at once: so memory brings the next numbers meanwhile.
+            // Noise is generated in the smallest pieces, so that memory accesses overlap with it.
             let step = Draw::step::<S>();
             x.by(
                 step,
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn from_rest_the_step_is_the_noise_to_the_bit_and_one_draw() {
+    fn from_the_origin_the_step_is_the_noise_to_the_bit_and_uses_one_draw() {
         let device = Device::flex();
         for n in [1, 7, 8, 1023, 4097, 100_003] {
             let mut noise = Noise::seeded(79);
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_step_is_that_of_the_composition_in_either_precision() {
+    fn the_step_agrees_with_the_composition_in_either_precision() {
         let device = Device::flex();
         let mut noise = Noise::seeded(83);
         let (x, score) = (noise.normal([33, 50], &device), noise.normal([50, 33], &device).transpose());
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_is_held_stays_and_threads_do_not_change_a_bit() {
+    fn a_shared_position_is_unchanged_and_threads_do_not_matter() {
         let device = Device::flex();
         let x = Noise::seeded(89).normal([301, 784], &device);
         let before = numbers(x.clone());

@@ -1,52 +1,22 @@
-//! Products of matrices of any size on all threads.
+//! Matrix products of any size, on all threads.
 
+mod factor;
 mod narrow;
+mod panels;
 
-use std::mem::MaybeUninit;
+use crate::product::Size;
 
-use pulp::{Simd, WithSimd};
+pub(crate) use factor::Factor;
 
-use crate::product::{Left, Right, Size, Start, Sum, product};
-use crate::transpose::{self, Planes};
-use crate::{parallel, simd};
-
-/// Columns of the right factor that are copied to lie side by side, a multiple of every number of lanes.
-const PANEL: usize = 32;
-
-/// Rows of them: with the panel's 32 columns 8 KiB, a quarter of a usual first-level cache.
+/// `left` times `right`, plus `row` in every row, in row-major order. Writes the column sums of `right` to `sums`,
+/// if given.
 ///
-/// A left factor that is transposed, with a power of two as its number of rows, has no more that fit beside.
-const DEPTH: usize = 64;
-
-/// Rows of the result that one task computes at least, so that copying a panel costs little beside.
-const ROWS: usize = 128;
-
-/// Tasks for each thread that there are at least, where there are rows enough, so that threads end together.
-const TASKS: usize = 4;
-
-/// The depth from which on a left factor that is transposed, as in the gradient of a weight, is taken in halves.
-const LONG: usize = 512;
-
-/// Multiplications and additions below which a second thread costs more than it brings: where threads wait for
-/// tasks, and where they must be woken.
-const GRAIN: [usize; 2] = [1 << 18, 1 << 20];
-
-/// A factor in row-major order, or its transpose in that order.
-#[derive(Clone, Copy)]
-pub(crate) enum Factor<'a> {
-    Plain(&'a [f32]),
-    Transposed(&'a [f32]),
-}
-
-/// `left` times `right`, plus `row` in every row, in row-major order; and the sums of the columns of `right` to
-/// `sums`, if asked for.
-///
-/// Each element is `row`'s plus the products in the order of `depth`, of both halves of it for themselves where it is
-/// long, or in that of [`sums`](crate::sums) where the result has few columns, so it is the same to the bit on any
-/// number of threads; so is each sum.
+/// Each element is that of `row` plus the products, added in the order of `depth` (separately for both halves of a
+/// large `depth`), or in the order of [`sums`](crate::sums) if the result has few columns. So the result does not
+/// depend on the number of threads, bit for bit; neither do the column sums.
 ///
 /// # Panics
-/// If a slice has another length than `size` says.
+/// If a slice does not have the length that `size` implies.
 pub(crate) fn multiply(
     size: Size,
     left: Factor<'_>,
@@ -57,246 +27,22 @@ pub(crate) fn multiply(
     let Size { rows, depth, columns } = size;
     let (Factor::Plain(a) | Factor::Transposed(a), Factor::Plain(b) | Factor::Transposed(b)) = (left, right);
     assert_eq!([a.len(), b.len()], [rows * depth, depth * columns], "factors of {size:?}");
-    assert!(row.is_none_or(|row| row.len() == columns), "a row of {columns} numbers");
-    assert!(sums.as_ref().is_none_or(|sums| sums.len() == columns), "sums of {columns} columns");
+    assert!(row.is_none_or(|row| row.len() == columns), "expected a row of {columns} numbers");
+    assert!(sums.as_ref().is_none_or(|sums| sums.len() == columns), "expected {columns} column sums");
 
     if columns <= narrow::COLUMNS && columns < rows && 0 < columns && 0 < depth {
         return narrow::multiply(size, left, right, row, sums);
     }
-    match (left, right) {
-        (Factor::Transposed(a), Factor::Plain(b)) if LONG <= depth => halves(size, a, b, row, sums),
-        _ => whole(size, left, right, row, sums),
-    }
-}
-
-/// [`multiply`] with a left factor that is transposed, in two halves of the depth with a result each.
-///
-/// Each thread then reads the rows of the factors that it has likely written.
-fn halves(
-    size: Size,
-    left: &[f32],
-    right: &[f32],
-    row: Option<&[f32]>,
-    sums: Option<&mut [f32]>,
-) -> Vec<f32> {
-    let cut = (size.depth / 2).next_multiple_of(DEPTH);
-    let [first, second] = [cut, size.depth - cut].map(|depth| Size { depth, ..size });
-    let ((a, more_a), (b, more_b)) = (left.split_at(cut * size.rows), right.split_at(cut * size.columns));
-    let mut more_sums = sums.as_ref().map(|sums| vec![0.0; sums.len()]);
-    let (mut sums, more) = (sums, more_sums.as_deref_mut());
-    let half = |size, a, b, row, sums| whole(size, Factor::Transposed(a), Factor::Plain(b), row, sums);
-    let by_one = size.work() < GRAIN[usize::from(!parallel::ready())];
-    let (mut out, more) = parallel::both(
-        !by_one,
-        || half(first, a, b, row, sums.as_deref_mut()),
-        || half(second, more_a, more_b, None, more),
-    );
-    out.iter_mut().zip(more).for_each(|(out, more)| *out += more);
-    if let (Some(sums), Some(more)) = (sums, more_sums) {
-        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-    }
-    out
-}
-
-/// [`multiply`] in one piece.
-fn whole(
-    size: Size,
-    left: Factor<'_>,
-    right: Factor<'_>,
-    row: Option<&[f32]>,
-    sums: Option<&mut [f32]>,
-) -> Vec<f32> {
-    let Size { rows, columns, .. } = size;
-    let mut out: Vec<f32> = Vec::with_capacity(rows * columns);
-    let (out_data, sums) = (Shared(out.as_mut_ptr()), sums.map(|sums| Shared(sums.as_mut_ptr())));
-    let panels = columns.div_ceil(PANEL);
-    let group_rows = group_rows(rows, columns, rayon::current_num_threads());
-    let groups = rows.div_ceil(group_rows).max(1);
-    let (arch, tasks) = (simd::arch(), groups * panels);
-    let task = |i: usize| {
-        // Neighbours in a group of rows share the left factor in cache.
-        let (group, panel) = (i / panels, i % panels);
-        let first = [group * group_rows, panel * PANEL];
-        let sums = sums.filter(|_| group == 0);
-        arch.dispatch(Task { size, first, group_rows, left, right, row, out: out_data, sums });
-    };
-    let grain = GRAIN[usize::from(!parallel::ready())];
-    if size.work() < grain {
-        (0..tasks).for_each(task)
-    } else {
-        parallel::run(tasks, task)
-    }
-    // SAFETY: the vector has room for `rows · columns` floats, and the tasks wrote each: they are all pairs of a
-    // group of rows and a panel of columns.
-    unsafe { out.set_len(rows * columns) };
-    out
-}
-
-/// Rows of each task: few tasks copy the panels seldom. Where columns beyond the last one are computed beside the result,
-/// there is room for [`ROWS`] of them.
-fn group_rows(rows: usize, columns: usize, threads: usize) -> usize {
-    if columns == 0 || !columns.is_multiple_of(PANEL) {
-        return ROWS;
-    }
-    let groups = (TASKS * threads).div_ceil(columns / PANEL);
-    rows.div_ceil(groups).max(ROWS)
-}
-
-/// A pointer that tasks share, each of which writes elements of its own.
-#[derive(Clone, Copy)]
-struct Shared(*mut f32);
-
-// SAFETY: no element is written by two tasks, or read by one while another writes it.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
-
-/// The elements of the result from row `first[0]` and column `first[1]` on, `group_rows` by `PANEL` at the most.
-struct Task<'a> {
-    size: Size,
-    first: [usize; 2],
-    group_rows: usize,
-    left: Factor<'a>,
-    right: Factor<'a>,
-    row: Option<&'a [f32]>,
-    out: Shared,
-    sums: Option<Shared>,
-}
-
-/// On the boundary of a line of cache.
-#[repr(align(64))]
-struct Aligned<const N: usize>([MaybeUninit<f32>; N]);
-
-impl<const N: usize> Aligned<N> {
-    #[inline(always)]
-    fn new() -> Self {
-        Self([MaybeUninit::uninit(); N])
-    }
-
-    #[inline(always)]
-    fn pointer(&mut self) -> *mut f32 {
-        self.0.as_mut_ptr().cast()
-    }
-}
-
-impl WithSimd for Task<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { size, first: [first_row, first_column], group_rows, left, right, row, out, sums } = self;
-        let (rows, columns) = (group_rows.min(size.rows - first_row), PANEL.min(size.columns - first_column));
-        // Columns up to a whole number of vectors are computed, those beyond the last one from zeros.
-        let width = columns.next_multiple_of(S::F32_LANES);
-        let (mut panel, mut beside) =
-            (Aligned::<{ DEPTH * PANEL }>::new(), Aligned::<{ ROWS * PANEL }>::new());
-        let (mut added, mut totals) = ([0.0; PANEL], [0.0f32; PANEL]);
-        if let Some(row) = row {
-            added[..columns].copy_from_slice(&row[first_column..][..columns]);
-        }
-        // SAFETY: `first_row + rows ≤ size.rows` and `first_column + columns ≤ size.columns`, so that all below
-        // are within the factors, whose lengths `multiply` has checked, and within the result; its elements are
-        // this task's own.
-        // Of `panel` and `beside` only what was written is read, `width ≤ PANEL` floats in each of `PANEL`.
-        unsafe {
-            let out = out.0.add(first_row * size.columns + first_column);
-            let (target, stride) =
-                if width == columns { (out, size.columns) } else { (beside.pointer(), PANEL) };
-            let start = if row.is_some() { Start::Row(added.as_ptr()) } else { Start::Zero };
-            for k in (0..size.depth.max(1)).step_by(DEPTH) {
-                let depth = DEPTH.min(size.depth - k);
-                copy(simd, right, size, [k, first_column], [depth, columns, width], panel.pointer());
-                if sums.is_some() {
-                    for i in 0..depth {
-                        let row = std::slice::from_raw_parts(panel.pointer().add(i * PANEL), columns);
-                        totals.iter_mut().zip(row).for_each(|(total, x)| *total += x);
-                    }
-                }
-                let left = match left {
-                    Factor::Plain(a) => {
-                        Left::Rows { data: a.as_ptr().add(first_row * size.depth + k), stride: size.depth }
-                    }
-                    Factor::Transposed(a) => {
-                        Left::Columns { data: a.as_ptr().add(k * size.rows + first_row), stride: size.rows }
-                    }
-                };
-                let start = if k == 0 { start } else { Start::Sum };
-                product(
-                    simd,
-                    Size { rows, depth, columns: width },
-                    left,
-                    Right { data: panel.pointer(), stride: PANEL },
-                    Sum { data: target, stride, start },
-                );
-            }
-            if width != columns {
-                for i in 0..rows {
-                    std::ptr::copy_nonoverlapping(target.add(i * PANEL), out.add(i * size.columns), columns);
-                }
-            }
-            if let Some(sums) = sums {
-                std::ptr::copy_nonoverlapping(totals.as_ptr(), sums.0.add(first_column), columns);
-            }
-        }
-    }
-}
-
-/// Copies `depth` rows and `columns` columns of `right` from row `k` and column `j` on to rows of [`PANEL`] floats
-/// at `panel`, with zeros up to `width`.
-///
-/// # Safety
-/// `right` must have `size.depth · size.columns` floats, those rows and columns must be among them, and `panel`
-/// must have room for `depth` rows; `columns ≤ width ≤ PANEL`.
-#[inline(always)]
-unsafe fn copy<S: Simd>(
-    simd: S,
-    right: Factor<'_>,
-    size: Size,
-    [k, j]: [usize; 2],
-    [depth, columns, width]: [usize; 3],
-    panel: *mut f32,
-) {
-    // SAFETY: rows below `depth` and columns below `columns` of both.
-    unsafe {
-        match right {
-            Factor::Plain(b) => {
-                let source = b.as_ptr().add(k * size.columns + j);
-                for i in 0..depth {
-                    let (source, target) = (source.add(i * size.columns), panel.add(i * PANEL));
-                    if columns < PANEL {
-                        std::ptr::copy_nonoverlapping(source, target, columns);
-                        continue;
-                    }
-                    // In registers: a copy of a length that the compiler knows it makes a call all the same.
-                    for column in (0..PANEL).step_by(S::F32_LANES) {
-                        let vector = source.add(column).cast::<S::f32s>().read_unaligned();
-                        target.add(column).cast::<S::f32s>().write_unaligned(vector);
-                    }
-                }
-            }
-            Factor::Transposed(b) => {
-                let source = b.as_ptr().add(j * size.depth + k);
-                let eights = columns / transpose::SIDE * transpose::SIDE;
-                let planes = Planes { stride: size.depth, pixels: depth };
-                transpose::gather(simd, eights, (source, planes), (panel, |i| i * PANEL));
-                for column in eights..columns {
-                    (0..depth)
-                        .for_each(|i| *panel.add(i * PANEL + column) = *source.add(column * size.depth + i));
-                }
-            }
-        }
-        for i in 0..depth {
-            (columns..width).for_each(|column| *panel.add(i * PANEL + column) = 0.0);
-        }
-    }
+    panels::multiply(size, left, right, row, sums)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::panels::group_rows;
     use super::*;
     use crate::simd::{Instructions, with_instructions};
 
-    /// Small integers, so that every sum is exact in any order.
+    /// Small integers: sums are exact in any order.
     fn numbers(n: usize, factor: usize) -> Vec<f32> {
         (0..n).map(|i| (i * factor % 17) as f32 - 8.0).collect()
     }
@@ -332,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_many_rows_are_exact_on_any_threads() {
+    fn products_with_many_rows_are_exact_on_any_number_of_threads() {
         for threads in [1, 2, 7] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| check(Size { rows: 1283, depth: 70, columns: 32 }));
@@ -342,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_odd_sizes_are_exact_on_any_vectors() {
+    fn products_of_odd_sizes_are_exact_with_any_instructions() {
         for most in [Instructions::Scalar, Instructions::Avx2, Instructions::Widest] {
             with_instructions(most, || {
                 for rows in [1, 2, 7, 13, 129] {
@@ -357,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_nothing_are_the_row_or_nothing() {
+    fn empty_products_give_the_row_or_nothing() {
         check(Size { rows: 3, depth: 0, columns: 5 });
         check(Size { rows: 0, depth: 4, columns: 5 });
         check(Size { rows: 3, depth: 4, columns: 0 });

@@ -1,25 +1,27 @@
-//! All randomness of the workspace.
+//! The random number streams of the workspace.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use crate::cube;
+use crate::distribution::{Distribution, Normals, Signs, Uniforms, Words};
 use crate::normal;
 use crate::parallel;
 use crate::philox::philox4x32;
-use crate::stream::{self, Law, Normals, Signs, Uniforms, Words};
+use crate::stream;
 
-/// Elements that one task fills; a multiple of the four words of a block.
+/// Elements per task; a multiple of the four words of a block.
 const CHUNK: usize = 16 * 1024;
 
-/// A stream of random numbers that is a pure function of where one looks.
+/// A counter-based stream of random numbers: each number is a pure function of its position in the stream.
 ///
-/// Element `i` of draw `n` is word `i mod 4` of Philox4x32-10 at counter `(i / 4, n)` under the stream's key.
-/// So row `r` of a batch sees the same numbers however large the batch is, any number of threads gives the
-/// same numbers, every backend gets them, and the whole state is the 16 bytes of this struct.
+/// Element `i` of draw `n` is word `i mod 4` of Philox4x32-10 at counter `(i / 4, n)` under the stream's key. So
+/// row `r` of a batch gets the same numbers whatever the batch size, the number of threads and the backend, and the
+/// whole state is the 16 bytes of this struct.
 ///
-/// Cloning a `Noise` repeats it; [`derive`](Self::derive) and [`child`](Self::child) make independent ones.
+/// A clone of a `Noise` repeats its numbers; [`derive`](Self::derive) and [`child`](Self::child) give independent
+/// streams.
 ///
 /// # Reference
 /// Salmon, Moraes, Dror and Shaw (2011), *Parallel random numbers: as easy as 1, 2, 3*.
@@ -36,14 +38,15 @@ impl Noise {
         Self { key: split(seed), draw: 0 }
     }
 
-    /// The stream called `label` below this one; it depends on this stream's key and the label only,
-    /// never on what was drawn.
+    /// The independent stream named `label`. It depends only on the key of this stream and on the label, not on
+    /// previous draws.
     pub fn derive(&self, label: &str) -> Self {
         let hash = fnv1a(label.as_bytes());
         self.below(hash, [label.len() as u32, 0x6c61_6265])
     }
 
-    /// The stream number `index` below this one, likewise.
+    /// The independent stream number `index`. It depends only on the key of this stream and on the index, not on
+    /// previous draws.
     pub fn child(&self, index: u64) -> Self {
         self.below(index, [0, 0x6368_696c])
     }
@@ -54,7 +57,7 @@ impl Noise {
         Self { key: [a, b], draw: 0 }
     }
 
-    /// How many draws were made from this stream.
+    /// Number of draws made from this stream.
     pub fn draws(&self) -> u64 {
         self.draw
     }
@@ -65,7 +68,7 @@ impl Noise {
         self.key
     }
 
-    /// The number of the draw that is made now; the next one will be another.
+    /// Advances the stream by one draw, and returns the number of this draw.
     pub(crate) fn advance(&mut self) -> u64 {
         let draw = self.draw;
         self.draw += 1;
@@ -95,7 +98,7 @@ impl Noise {
         })
     }
 
-    /// `n` signs, −1 or 1.
+    /// `n` Rademacher signs, −1 or 1.
     pub fn signs(&mut self, n: usize) -> Vec<f32> {
         stream::draw::<Signs>(self.key, self.advance(), n)
     }
@@ -107,12 +110,12 @@ impl Noise {
     /// # Panics
     /// If `bound` is zero and `n` is not.
     pub fn indices(&mut self, n: usize, bound: usize) -> Vec<usize> {
-        assert!(0 < bound || n == 0, "no index is below zero");
+        assert!(0 < bound || n == 0, "bound: expected at least 1, found 0");
         let words = self.words(2 * n);
         words.chunks_exact(2).map(|pair| below(pair, bound as u64)).collect()
     }
 
-    /// The numbers `0..n` in random order, each order equally likely (Fisher and Yates).
+    /// A uniformly random permutation of `0..n` (Fisher and Yates).
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let words = self.words(2 * n);
         let mut order: Vec<usize> = (0..n).collect();
@@ -149,8 +152,8 @@ impl Noise {
         self.tensor::<Signs, D>(x.dims(), &x.device().inner(), x.dtype())
     }
 
-    /// One draw as a tensor: made on the device where it has a kernel for it, else here and carried there.
-    fn tensor<L: Law<Number = f32>, const D: usize>(
+    /// One draw as a tensor: generated on the device if it has a kernel, else on the CPU and copied.
+    fn tensor<L: Distribution<Number = f32>, const D: usize>(
         &mut self,
         shape: [usize; D],
         device: &Device,
@@ -159,7 +162,7 @@ impl Noise {
         let (key, draw) = (self.key, self.advance());
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
         if dtype == DType::F32
-            && let Some(tensor) = cube::draw(L::CUBE, key, draw, shape, device)
+            && let Some(tensor) = cube::draw(L::NAME, key, draw, shape, device)
         {
             return tensor;
         }
@@ -167,7 +170,7 @@ impl Noise {
         Tensor::from_data(TensorData::new(numbers, shape), (device, dtype))
     }
 
-    /// One draw of `n` elements, four to a block, filled by all threads.
+    /// One draw of `n` elements, four per block, computed on all threads.
     fn fill<T: Copy + Default + Send>(
         &mut self,
         n: usize,
@@ -188,7 +191,7 @@ impl Noise {
     }
 }
 
-/// Two words as an index below `bound`.
+/// An index below `bound` from two words.
 fn below(pair: &[u32], bound: u64) -> usize {
     let word = (u64::from(pair[0]) << 32) | u64::from(pair[1]);
     ((u128::from(word) * u128::from(bound)) >> 64) as usize
@@ -210,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_sees_the_same_noise_in_any_batch() {
+    fn a_row_gets_the_same_noise_in_any_batch() {
         let noise = Noise::seeded(3);
         let (small, large) = (noise.clone().normals(64 * 10), noise.clone().normals(4096 * 10));
         assert_eq!(small, large[..640]);
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_do_not_change_a_bit() {
+    fn results_do_not_depend_on_the_number_of_threads() {
         let draw = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| Noise::seeded(5).normals(100_003))
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn derived_streams_ignore_what_was_drawn_and_differ_from_each_other() {
+    fn derived_streams_do_not_depend_on_draws_and_differ_from_each_other() {
         let mut noise = Noise::seeded(1);
         let before = noise.derive("order").words(4);
         noise.words(100);
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_stream_goes_on_where_it_was() {
+    fn a_restored_stream_continues_where_it_was() {
         let mut noise = Noise::seeded(9).derive("chains");
         noise.normals(33);
         let stored = serde_json::to_string(&noise).unwrap();
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn uniforms_signs_and_indices_are_even() {
+    fn uniforms_signs_and_indices_are_uniformly_distributed() {
         let n = 1_000_000;
         let mut noise = Noise::seeded(13);
         let uniforms = noise.uniforms(n);
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn permutations_hold_every_number_once_and_every_order_is_as_likely() {
+    fn permutations_are_uniformly_distributed() {
         let mut noise = Noise::seeded(17);
         let mut sorted = noise.permutation(1000);
         sorted.sort_unstable();
@@ -311,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_of_doubles_gets_the_same_noise_in_double_precision() {
+    fn noise_in_double_precision_agrees_with_single_precision() {
         let device = Device::flex();
         let single = Noise::seeded(2).normal([5, 3], &device);
         let double = Noise::seeded(2).normal_like(&Tensor::<2>::zeros([5, 3], (&device, DType::F64)));

@@ -1,19 +1,20 @@
-//! Words into uniforms and normals, on the lanes of a vector register.
+//! Uniforms and normals from words, in the lanes of vector registers.
 //!
-//! The operations are those of `vector`: a lane's bits do not depend on how many lanes there are.
+//! Like the functions of `vector`, they are sequences of correctly rounded operations: the result in a lane does
+//! not depend on the number of lanes.
 
 use pulp::Simd;
 
-use crate::vector::polynomial;
+use crate::polynomial::{COS, SIN, polynomial};
 
-/// The bits of 1, and those of 2²³, whose low bits count in units.
+/// The bits of 1, and those of 2²³, whose last bit has the value 1.
 const ONE: u32 = 0x3f80_0000;
 const UNITS: u32 = 0x4b00_0000;
 
 /// The bits of √½.
 pub(crate) const SQRT_HALF: u32 = 0x3f35_04f3;
 
-/// (ln(1 + t) − t + t²/2)/t³ for √½ ≤ 1 + t ≤ √2, so that ln(1 + t) is right to 3e-8.
+/// (ln(1 + t) − t + t²/2)/t³ for √½ ≤ 1 + t ≤ √2, so that ln(1 + t) is accurate to 3e-8.
 pub(crate) const LOG: [f32; 7] = [
     3.333_391e-1,
     -2.500_133_8e-1,
@@ -24,23 +25,17 @@ pub(crate) const LOG: [f32; 7] = [
     8.700_436e-2,
 ];
 
-/// sin(πx/2)/x in x² for |x| ≤ ½, right to 5e-9.
-pub(crate) const SIN: [f32; 4] = [1.570_796_4, -6.459_635e-1, 7.968_023e-2, -4.602_177e-3];
-
-/// (cos(πx/2) − 1)/x² in x² for |x| ≤ ½, right to 4e-8.
-pub(crate) const COS: [f32; 3] = [-1.233_698, 2.536_063_5e-1, -2.042_625e-2];
-
-/// Words as uniform numbers in `[0, 1)`, multiples of 2⁻²⁴: their 24 high bits.
+/// Uniform numbers in `[0, 1)`, multiples of 2⁻²⁴, from the 24 high bits of words.
 #[inline(always)]
 pub(crate) fn uniform<S: Simd>(simd: S, word: S::u32s) -> S::f32s {
-    // A number in [1, 2) has room for 23 bits; the 24th is in what is subtracted, and nothing is rounded.
+    // A number in [1, 2) has 23 bits; the 24th selects the number that is subtracted, and nothing is rounded.
     let bit = simd.and_u32s(word, simd.splat_u32s(1 << 8));
     let even = simd.equal_u32s(bit, simd.splat_u32s(0));
     let one = simd.select_f32s(even, simd.splat_f32s(1.0), simd.splat_f32s(1.0 - 1.0 / 16_777_216.0));
     simd.sub_f32s(one_and(simd, word), one)
 }
 
-/// Two words as two independent standard normals.
+/// Two independent standard normals from two words.
 ///
 /// z = √(−2 ln u) (cos 2πv, sin 2πv), u = (a + ½)/2³², v = b/2³² to 25 bits.   |z| never exceeds 6.77.
 ///
@@ -76,12 +71,12 @@ fn minus_two_log<S: Simd>(simd: S, a: S::u32s) -> S::f32s {
 
 /// cos 2πv and sin 2πv, v = b/2³² to 25 bits, with error below 2⁻²³.
 ///
-/// v is the nearest quarter turn and x of a quarter turn, |x| ≤ ½.
+/// v is a whole number of quarter turns plus x quarter turns, |x| ≤ ½.
 #[inline(always)]
 fn direction<S: Simd>(simd: S, b: S::u32s) -> [S::f32s; 2] {
     let quarter = simd.add_u32s(b, simd.splat_u32s(1 << 29));
     let rest = one_and(simd, simd.wrapping_dyn_shl_u32s(quarter, simd.splat_u32s(2)));
-    // Half of the last bit makes the law symmetric.
+    // Half of the last bit makes the distribution symmetric.
     let x = simd.sub_f32s(rest, simd.splat_f32s(1.5));
     let x = simd.add_f32s(x, simd.splat_f32s(1.0 / 16_777_216.0));
 
@@ -89,8 +84,8 @@ fn direction<S: Simd>(simd: S, b: S::u32s) -> [S::f32s; 2] {
     let sin = simd.mul_f32s(polynomial(simd, square, SIN), x);
     let cos = simd.mul_add_f32s(polynomial(simd, square, COS), square, simd.splat_f32s(1.0));
 
-    // An odd quarter turn swaps them; the sine is negative from the second on, the cosine from the first to the
-    // third.
+    // Odd quarter turns swap sine and cosine; the sine is negative from the second on, the cosine from the first to
+    // the third.
     let odd = simd.and_u32s(quarter, simd.splat_u32s(1 << 30));
     let even = simd.equal_u32s(odd, simd.splat_u32s(0));
     let sign = simd.splat_u32s(1 << 31);
@@ -102,7 +97,7 @@ fn direction<S: Simd>(simd: S, b: S::u32s) -> [S::f32s; 2] {
     ]
 }
 
-/// `x` with its sign changed where `sign` has its highest bit, and only that.
+/// `x`, negated where `sign` has its highest bit set; all other bits of `sign` must be zero.
 #[inline(always)]
 fn signed<S: Simd>(simd: S, x: S::f32s, sign: S::u32s) -> S::f32s {
     simd.transmute_f32s_u32s(simd.xor_u32s(simd.transmute_u32s_f32s(x), sign))
@@ -137,7 +132,7 @@ mod tests {
     use super::*;
     use crate::philox4x32;
 
-    /// Words at both ends and at the quarter turns, and a million others.
+    /// Words near multiples of 2²⁸, and a million others.
     fn words() -> impl Iterator<Item = u32> {
         let marks =
             (0..16u32).flat_map(|i| (0..512).map(move |j| (i << 28).wrapping_add(j).wrapping_sub(256)));
@@ -145,10 +140,10 @@ mod tests {
     }
 
     #[test]
-    fn the_logarithm_is_right_to_two_units_in_the_last_place() {
+    fn the_logarithm_is_accurate_to_two_ulps() {
         for a in words() {
             let found = f64::from(minus_two_log(Scalar, a));
-            // a + ½ is rounded to single precision before the logarithm: 2⁻²⁴ of it at the most.
+            // a + ½ is rounded to single precision before the logarithm, with a relative error of at most 2⁻²⁴.
             let rounded = f64::from((f64::from(a) + 0.5) as f32) / 4_294_967_296.0;
             let expected = -2.0 * rounded.ln();
             assert!((found - expected).abs() <= 2f64.powi(-22) * expected, "{a}: {found}, {expected}");
@@ -156,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_direction_is_right_to_one_unit_of_one_and_never_on_an_axis() {
+    fn the_direction_is_accurate_and_never_on_an_axis() {
         for b in words() {
             let turn = (f64::from(b >> 7) + 0.5) / 2f64.powi(25);
             let (sin, cos) = (turn * std::f64::consts::TAU).sin_cos();
@@ -175,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_radius_ends_at_six_and_three_quarters() {
+    fn the_radius_is_at_most_six_and_three_quarters() {
         let [z, _] = box_muller(Scalar, 0, 0);
         assert!(6.7 < z && z < 6.77, "{z}");
         assert_eq!(box_muller(Scalar, u32::MAX, 0), [0.0, 0.0]);

@@ -1,4 +1,4 @@
-//! A number that is not in the range it must be in.
+//! The error for a number out of range.
 
 use std::fmt::Display;
 
@@ -6,16 +6,16 @@ use std::fmt::Display;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: expected {expected}, found {found}")]
 pub struct OutOfRange {
-    /// The field or argument, `step_size` for instance.
+    /// The field or argument, for instance `step_size`.
     pub what: String,
     /// The value found.
     pub found: String,
-    /// The values that are accepted.
+    /// The accepted values.
     pub expected: String,
 }
 
 impl OutOfRange {
-    /// The error for `what`.
+    /// The error for the field or argument `what`.
     pub fn new(what: impl Into<String>, found: impl Display, expected: impl Into<String>) -> Self {
         Self { what: what.into(), found: found.to_string(), expected: expected.into() }
     }
@@ -23,7 +23,7 @@ impl OutOfRange {
     /// `value` if it is positive and finite.
     ///
     /// # Errors
-    /// The value, if it is not.
+    /// If `value` is not positive and finite.
     pub fn positive(what: &str, value: f64) -> Result<f64, Self> {
         if value.is_finite() && 0.0 < value {
             Ok(value)
@@ -35,7 +35,7 @@ impl OutOfRange {
     /// `count` if it is at least `least`.
     ///
     /// # Errors
-    /// The count, if it is smaller.
+    /// If `count` is smaller.
     pub fn at_least(what: &str, least: usize, count: usize) -> Result<usize, Self> {
         if least <= count { Ok(count) } else { Err(Self::new(what, count, format!("at least {least}"))) }
     }

@@ -1,30 +1,29 @@
-//! Short tasks on all threads of the current pool, with little time lost between them.
+//! Short tasks on all threads of the current pool, with little overhead.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// For how long a thread that has run out of tasks looks for others before it goes to sleep.
+/// How long an idle thread polls for tasks before it sleeps.
 ///
-/// To wake it takes tens of microseconds, as long as many operations of a small network take; this is longer
-/// than what lies between the large operations of two training steps.
-const PATIENCE: Duration = Duration::from_micros(400);
+/// Waking a thread takes tens of microseconds, as long as many operations of a small network. The time between
+/// large operations, even of different training steps, is shorter than this.
+const SPIN_TIME: Duration = Duration::from_micros(400);
 
-/// Threads that look for tasks now.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// Number of threads that poll for tasks.
+static SPINNING: AtomicUsize = AtomicUsize::new(0);
 
-/// When there were tasks last, in nanoseconds from the beginning.
-static LAST: AtomicU64 = AtomicU64::new(0);
+/// When a task last ran, in nanoseconds since [`START`].
+static LAST_TASK: AtomicU64 = AtomicU64::new(0);
 
-static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Makes the calling thread one of those that the operations of this crate run on, for the whole process.
+/// Makes the calling thread part of the pool that runs the operations of this crate, for the whole process.
 ///
-/// Operations that it starts then cost it no switch to another thread, and the others wait awake for a moment
-/// between operations, which makes those of small networks faster.
-/// A program calls it once, at the beginning of the thread that trains or samples; the number of threads is
-/// rayon's, that is `RAYON_NUM_THREADS` or one for each processor.
-/// It returns whether it did so: not where the pool of the process has been built before.
+/// Operations that this thread starts then need no switch to another thread, and the other threads of the pool poll
+/// for tasks between operations, which makes small networks faster. Call it once, at the beginning of the thread
+/// that trains or samples. The number of threads is that of rayon: `RAYON_NUM_THREADS`, or one per processor.
+/// Returns false, without effect, if the global pool has been built before.
 #[cfg(feature = "flex")]
 pub fn join_threads() -> bool {
     rayon::ThreadPoolBuilder::new().use_current_thread().build_global().is_ok()
@@ -32,12 +31,12 @@ pub fn join_threads() -> bool {
 
 /// Runs `task(i)` for every `i` below `tasks`.
 ///
-/// Each thread begins with a range of its own, the same whenever there are as many tasks, so that it likely finds in
-/// its cache what it wrote there before; a thread that has done its own helps the others.
-/// Where there is one thread or one task, everything runs here, in order, without a word to the pool.
+/// Each thread begins with a range of its own, which depends only on the number of tasks, so that it probably finds
+/// data it wrote before in its cache. A thread that has finished its range helps the others. With one thread or one
+/// task, everything runs on the calling thread, in order.
 ///
 /// # Panics
-/// If a task does.
+/// If a task panics.
 pub(crate) fn run(tasks: usize, task: impl Fn(usize) + Sync) {
     let threads = rayon::current_num_threads().min(tasks);
     if threads <= 1 {
@@ -45,30 +44,30 @@ pub(crate) fn run(tasks: usize, task: impl Fn(usize) + Sync) {
     }
     let ranges = &Ranges::new(tasks, threads);
     rayon::scope(|scope| {
-        stay_awake();
+        keep_workers_spinning();
         for _ in 1..threads {
             scope.spawn(|_| ranges.work(&task));
         }
         ranges.work(&task);
         ranges.wait();
     });
-    LAST.store(now(), Ordering::Relaxed);
+    LAST_TASK.store(now(), Ordering::Relaxed);
 }
 
-/// Runs `task(i, item i)` for every item, as [`run`].
+/// Runs `task(i, item i)` for every item, like [`run`].
 pub(crate) fn each<T: Send>(items: impl ExactSizeIterator<Item = T>, task: impl Fn(usize, T) + Sync) {
     if rayon::current_num_threads() == 1 || items.len() <= 1 {
         return items.enumerate().for_each(|(i, item)| task(i, item));
     }
     let items: Vec<_> = items.map(|item| Mutex::new(Some(item))).collect();
     run(items.len(), |i| {
-        // Another task that panicked does not matter here: nobody holds a lock while it runs.
+        // A poisoned lock is harmless: no lock is held while a task runs.
         let item = items[i].lock().unwrap_or_else(PoisonError::into_inner).take();
         task(i, item.expect("every task runs once"));
     });
 }
 
-/// The results of both tasks, of which another thread may do one if they are `worth` handing over.
+/// The results of both tasks; another thread may run one of them if `worth` says that this pays.
 #[cfg(feature = "flex")]
 pub(crate) fn both<A: Send, B: Send>(
     worth: bool,
@@ -85,15 +84,15 @@ pub(crate) fn both<A: Send, B: Send>(
     (a.expect("the first task ran"), b.expect("the second task ran"))
 }
 
-/// The numbers of tasks in as many ranges as there are threads, and how many have been done.
+/// The task numbers, divided into one range per thread, and a count of finished tasks.
 struct Ranges {
     tasks: usize,
-    /// What is left of each.
+    /// Next task of each range.
     left: Vec<Padded<AtomicUsize>>,
     done: Padded<AtomicUsize>,
 }
 
-/// In a cache line of its own, so that threads do not wait for each other's.
+/// A value in a cache line of its own, to avoid false sharing.
 #[repr(align(128))]
 struct Padded<T>(T);
 
@@ -103,7 +102,7 @@ impl Ranges {
         Self { tasks, left: left.collect(), done: Padded(AtomicUsize::new(0)) }
     }
 
-    /// Carries out tasks while there are any, from the range of this thread on.
+    /// Runs tasks until none are left, beginning with the range of this thread.
     fn work(&self, task: &impl Fn(usize)) {
         let (ranges, own) = (self.left.len(), rayon::current_thread_index().unwrap_or(0));
         for range in (0..ranges).map(|i| (own + i) % ranges) {
@@ -114,66 +113,66 @@ impl Ranges {
                     break;
                 }
                 task(i);
-                // However long ago these tasks were handed out, there is work.
-                LAST.store(now(), Ordering::Relaxed);
+                // Keeps idle threads polling during long operations.
+                LAST_TASK.store(now(), Ordering::Relaxed);
                 self.done.0.fetch_add(1, Ordering::Release);
             }
         }
     }
 
-    /// Waits awake until every task has been done, though not for ever.
+    /// Polls until every task is done, for at most [`SPIN_TIME`].
     fn wait(&self) {
         let began = now();
         while self.done.0.load(Ordering::Acquire) < self.tasks {
             (0..8).for_each(|_| std::hint::spin_loop());
             let waited = Duration::from_nanos(now().saturating_sub(began));
-            if PATIENCE < waited {
+            if SPIN_TIME < waited {
                 return;
             }
-            // Where there are more threads than processors, the last task may wait for this one.
-            if PATIENCE / 8 < waited {
+            // With more threads than processors, the last task may be waiting for this processor.
+            if SPIN_TIME / 8 < waited {
                 std::thread::yield_now();
             }
         }
     }
 }
 
-/// Whether others wait for tasks of this thread, so that short ones are worth handing over too.
+/// Whether other threads are polling for tasks of this thread, so that even short tasks are worth sharing.
 #[cfg(feature = "flex")]
 pub(crate) fn ready() -> bool {
-    0 < WAITING.load(Ordering::Relaxed) && rayon::current_thread_index().is_some()
+    0 < SPINNING.load(Ordering::Relaxed) && rayon::current_thread_index().is_some()
 }
 
-/// Sees to it that threads wait awake for what this one hands out from now on, if it is of the pool.
-pub(crate) fn stay_awake() {
+/// Makes the other threads of the pool poll for tasks that this thread hands out, if it belongs to the pool.
+pub(crate) fn keep_workers_spinning() {
     let (threads, Some(this)) = (rayon::current_num_threads(), rayon::current_thread_index()) else {
         return;
     };
-    LAST.store(now(), Ordering::Relaxed);
-    let waiting = WAITING.load(Ordering::Relaxed);
+    LAST_TASK.store(now(), Ordering::Relaxed);
+    let waiting = SPINNING.load(Ordering::Relaxed);
     if threads <= waiting + 1 {
         return;
     }
-    if WAITING.compare_exchange(waiting, waiting + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    if SPINNING.compare_exchange(waiting, waiting + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         rayon::spawn(move || {
             struct Leave;
             impl Drop for Leave {
                 fn drop(&mut self) {
-                    WAITING.fetch_sub(1, Ordering::Relaxed);
+                    SPINNING.fetch_sub(1, Ordering::Relaxed);
                 }
             }
             let _leave = Leave;
-            // The thread that hands out tasks has better things to do.
+            // The thread that hands out tasks must not poll.
             if rayon::current_thread_index() != Some(this) {
-                wait();
+                spin();
             }
         });
     }
 }
 
-/// Carries out what others hand out, until there has been nothing for a while.
-fn wait() {
-    while now().saturating_sub(LAST.load(Ordering::Relaxed)) < PATIENCE.as_nanos() as u64 {
+/// Runs tasks that others hand out, until there have been none for [`SPIN_TIME`].
+fn spin() {
+    while now().saturating_sub(LAST_TASK.load(Ordering::Relaxed)) < SPIN_TIME.as_nanos() as u64 {
         if !matches!(rayon::yield_now(), Some(rayon::Yield::Executed)) {
             (0..16).for_each(|_| std::hint::spin_loop());
         }
@@ -181,7 +180,7 @@ fn wait() {
 }
 
 fn now() -> u64 {
-    BEGINNING.elapsed().as_nanos() as u64
+    START.elapsed().as_nanos() as u64
 }
 
 #[cfg(test)]
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn every_item_goes_to_its_task_and_both_results_come_back() {
+    fn each_passes_every_item_to_its_task_and_both_returns_both_results() {
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut data = [0; 25];
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_may_hand_out_tasks_and_those_that_panic_are_heard_of() {
+    fn tasks_may_be_nested_and_panics_propagate() {
         let pool = || rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         let ran = AtomicUsize::new(0);
         pool().install(|| {
@@ -234,16 +233,16 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_long() {
+    fn idle_threads_stop_polling() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         for _ in 0..50 {
             pool.install(|| run(6, |_| std::hint::black_box(())));
         }
-        // A pool ends when its threads have nothing to do any more.
+        // The pool terminates when its threads are idle.
         drop(pool);
         let began = Instant::now();
-        while 0 < WAITING.load(Ordering::Relaxed) {
-            assert!(began.elapsed() < Duration::from_secs(20), "somebody still waits");
+        while 0 < SPINNING.load(Ordering::Relaxed) {
+            assert!(began.elapsed() < Duration::from_secs(20), "a thread is still polling");
             std::thread::sleep(Duration::from_millis(1));
         }
     }

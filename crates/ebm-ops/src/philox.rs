@@ -1,18 +1,14 @@
 //! Philox4x32-10: a counter-based generator, a pure function from a counter and a key to four words.
 
+mod constants;
 #[cfg(target_arch = "x86_64")]
 mod halves;
 
 use pulp::Simd;
 
-/// Rounds of the published, crush-resistant variant.
-pub(crate) const ROUNDS: usize = 10;
-/// Multipliers of the two 32×32→64 products of a round.
-pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-/// What the key grows by after each round (golden ratio, √3 − 1).
-pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) use constants::{MULTIPLIERS, ROUNDS, WEYL};
 
-/// The four words that belong to `counter` under `key`.
+/// The four random words for `counter` and `key`.
 ///
 /// # Reference
 /// Salmon, Moraes, Dror and Shaw (2011), *Parallel random numbers: as easy as 1, 2, 3*, §4.3.
@@ -27,15 +23,15 @@ pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [c0, c1, c2, c3]
 }
 
-/// The keys of the rounds under `key`.
+/// The keys of all rounds for `key`.
 pub(crate) fn round_keys(key: [u32; 2]) -> [[u32; 2]; ROUNDS] {
     std::array::from_fn(|i| [0, 1].map(|k| key[k].wrapping_add(WEYL[k].wrapping_mul(i as u32))))
 }
 
-/// The words of `N` times as many consecutive blocks as there are lanes, from `first` on, of one draw.
+/// The words of consecutive blocks of one draw, `N` per lane, from block `first` on.
 ///
-/// Word w of a block is a lane of vector w of its set; which lane, [`order`] says. A block's counter is its number
-/// and `draw`, low halves first. A second set fills the time that the products of the first take.
+/// Word w of a block is a lane of vector w of its set; [`order`] defines which lane. The counter of a block is its
+/// number and `draw`, low halves first. More than one set at a time hides the latency of the products.
 #[inline(always)]
 pub(crate) fn blocks<S: Simd, const N: usize>(
     simd: S,
@@ -61,10 +57,10 @@ pub(crate) fn blocks<S: Simd, const N: usize>(
     words(simd, counters, keys)
 }
 
-/// The number of each lane's block, counted from the first one.
+/// The number of each lane's block, relative to the first one.
 ///
-/// It is such that [`interleave_shfl_f32s`](Simd::interleave_shfl_f32s), which moves no number further than it must,
-/// puts the four words of a block side by side, and one block behind the other.
+/// The order is such that [`interleave_shfl_f32s`](Simd::interleave_shfl_f32s), the cheapest shuffle, puts the four
+/// words of each block next to each other, and the blocks in sequence.
 #[inline(always)]
 fn order<S: Simd>(simd: S) -> S::u32s {
     const BLOCKS: [[u32; 4]; 16] = {
@@ -80,7 +76,7 @@ fn order<S: Simd>(simd: S) -> S::u32s {
     simd.deinterleave_shfl_f32s([blocks[0], blocks[1], blocks[2], blocks[3]])[0]
 }
 
-/// The words that belong to `counters`, all lanes at once.
+/// The words for `counters`, in all lanes.
 #[inline(always)]
 fn words<S: Simd, const N: usize>(
     simd: S,
@@ -107,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_known_answers_are_met() {
+    fn words_equal_the_published_test_vectors() {
         let cases = [
             ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
             ([!0; 4], [!0; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),

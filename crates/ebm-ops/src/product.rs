@@ -1,11 +1,12 @@
-//! Matrix products of small sizes: all operands in the first two levels of cache.
+//! Small matrix products, whose operands fit into the L1 and L2 caches.
 
 use pulp::Simd;
 
-/// Vectors of columns of the largest block of results that is held in registers.
+/// Vectors of columns of the largest block of results that is kept in registers.
 const VECTORS: usize = 2;
 
-/// Its rows. 6×2 results, 2 vectors of `b` and a broadcast of `a` fill 15 of 16 registers, 12×2 of them 27 of 32.
+/// Rows of the largest block. 6×2 results, 2 vectors of `b` and a broadcast of `a` use 15 of 16 registers; 12×2
+/// results use 27 of 32.
 const fn most_rows<S: Simd>() -> usize {
     if 32 <= S::REGISTER_COUNT { 12 } else { 6 }
 }
@@ -31,51 +32,51 @@ pub(crate) struct Right {
 pub(crate) struct Sum {
     pub data: *mut f32,
     pub stride: usize,
-    /// What the product is added to.
+    /// Initial value.
     pub start: Start,
 }
 
-/// What a product is added to.
+/// The initial value of a product.
 #[derive(Clone, Copy)]
 pub(crate) enum Start {
     Zero,
-    /// What is there.
+    /// The current contents.
     Sum,
-    /// This row of `columns` floats, to each row.
+    /// This row of `columns` floats, for every row.
     Row(*const f32),
-    /// This column of `rows` floats, to each column.
+    /// This column of `rows` floats, for every column.
     Column(*const f32),
 }
 
 impl Start {
-    /// The same for the columns from `column` on.
+    /// The initial value of the columns from `column` on.
     ///
     /// # Safety
-    /// `column` must not exceed the floats of the row.
+    /// `column` must not exceed the length of the row.
     #[inline(always)]
     unsafe fn skip(self, column: usize) -> Self {
         match self {
-            // SAFETY: the caller's.
+            // SAFETY: guaranteed by the caller.
             Self::Row(row) => Self::Row(unsafe { row.add(column) }),
             other => other,
         }
     }
 
-    /// The same for the rows from `row` on.
+    /// The initial value of the rows from `row` on.
     ///
     /// # Safety
-    /// `row` must not exceed the floats of the column.
+    /// `row` must not exceed the length of the column.
     #[inline(always)]
     unsafe fn skip_rows(self, row: usize) -> Self {
         match self {
-            // SAFETY: the caller's.
+            // SAFETY: guaranteed by the caller.
             Self::Column(column) => Self::Column(unsafe { column.add(row) }),
             other => other,
         }
     }
 }
 
-/// Multiplications that take as long as to write an element.
+/// Cost of writing an element, in multiplications.
 const SHALLOW: usize = 7;
 
 /// The size of a product: `rows × depth` times `depth × columns`.
@@ -87,12 +88,12 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// How many multiplications it takes.
+    /// Number of multiplications.
     pub(crate) fn multiplications(self) -> usize {
         self.rows.saturating_mul(self.depth).saturating_mul(self.columns)
     }
 
-    /// The time it takes, in that of a multiplication: a shallow product takes as long as its result is written.
+    /// Cost in multiplications; that of a shallow product is dominated by writing the result.
     pub(crate) fn work(self) -> usize {
         Size { depth: self.depth.max(SHALLOW), ..self }.multiplications()
     }
@@ -100,7 +101,7 @@ impl Size {
 
 /// `c = a b`, `c += a b`, or `c = a b` plus a row or a column.
 ///
-/// Each element is summed in the order of `k`, however the rest is divided.
+/// Each element is summed in the order of `k`, however the product is divided into blocks.
 ///
 /// # Safety
 /// Every element of the three operands must be in bounds, and `c` must overlap neither `a` nor `b`.
@@ -128,7 +129,7 @@ pub(crate) unsafe fn product<S: Simd>(simd: S, size: Size, a: Left, b: Right, c:
 /// The product for `N` vectors of columns.
 ///
 /// # Safety
-/// As [`product`].
+/// See [`product`].
 #[inline(always)]
 unsafe fn panel<S: Simd, const N: usize>(simd: S, size: Size, a: Left, b: Right, c: Sum) {
     let mut row = 0;
@@ -152,12 +153,13 @@ unsafe fn panel<S: Simd, const N: usize>(simd: S, size: Size, a: Left, b: Right,
     }
 }
 
-/// How many of `left` rows come next, so that blocks are as few as they can be with `most`, and of like size.
+/// Number of rows of the next block, of `left` rows: blocks have at most `most` rows, are as few as possible, and
+/// similar in size.
 fn next_block(left: usize, most: usize) -> usize {
     left.div_ceil(left.div_ceil(most))
 }
 
-/// The way through the left operand: `row` floats from row to row, `step` from `k` to `k + 1`.
+/// Strides of the left operand: `row` floats from row to row, `step` floats from `k` to `k + 1`.
 #[derive(Clone, Copy)]
 struct Walk {
     data: *const f32,
@@ -166,10 +168,10 @@ struct Walk {
 }
 
 /// # Safety
-/// As [`product`], for the first `rows` rows, at most [`most_rows`], and `N` vectors of columns.
+/// See [`product`], for the first `rows` rows, at most [`most_rows`], and `N` vectors of columns.
 #[inline(always)]
 unsafe fn rows_of<S: Simd, const N: usize>(simd: S, rows: usize, depth: usize, a: Walk, b: Right, c: Sum) {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match rows {
             12 if 12 <= most_rows::<S>() => block::<S, 12, N>(simd, depth, a, b, c),
@@ -188,15 +190,15 @@ unsafe fn rows_of<S: Simd, const N: usize>(simd: S, rows: usize, depth: usize, a
     }
 }
 
-/// `R × N` vectors of results, held in registers from the first to the last `k`.
+/// Computes `R × N` vectors of results, kept in registers from the first to the last `k`.
 ///
 /// # Safety
-/// As [`product`], for `R` rows and `N` vectors of columns.
+/// See [`product`], for `R` rows and `N` vectors of columns.
 #[inline(always)]
 unsafe fn block<S: Simd, const R: usize, const N: usize>(simd: S, depth: usize, a: Walk, b: Right, c: Sum) {
     let mut sums = [[simd.splat_f32s(0.0); N]; R];
-    // SAFETY: rows below `R`, columns below `N · lanes` and `k` below `depth`; vectors are read and written
-    // without any claim on their alignment.
+    // SAFETY: only rows below `R`, columns below `N · lanes` and `k` below `depth` are accessed, by unaligned reads
+    // and writes.
     unsafe {
         let start = match c.start {
             Start::Zero => None,
@@ -256,7 +258,7 @@ mod tests {
 
         fn with_simd<S: Simd>(self, simd: S) {
             let Size { rows, depth, columns } = self.size;
-            // Small integers, so that every sum is exact in any order.
+            // Small integers: sums are exact in any order.
             let numbers = |n: usize, factor: usize| (0..n).map(move |i| (i * factor % 17) as f32 - 8.0);
             let a: Vec<f32> = numbers(rows * depth, 5).collect();
             let b: Vec<f32> = numbers(depth * columns, 7).collect();
@@ -272,7 +274,7 @@ mod tests {
             let start = [Start::Zero, Start::Sum, Start::Row(row.as_ptr()), Start::Column(column.as_ptr())];
             let start = start[self.start];
             let sum = Sum { data: c.as_mut_ptr(), stride: columns + 1, start };
-            // SAFETY: the three vectors have the sizes that the strides and the size say.
+            // SAFETY: the three vectors have the lengths that the strides and the size imply.
             unsafe { product(simd, self.size, left, right, sum) };
             for i in 0..rows {
                 for j in 0..columns {
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_every_number_of_rows_are_exact() {
+    fn products_with_any_number_of_rows_are_exact() {
         for rows in 1..=21 {
             for (depth, columns) in [(1, 16), (5, 32), (8, 48)] {
                 for (transposed, start) in (0..8).map(|i| (i % 2 == 1, i / 2)) {
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_few_and_of_like_size() {
+    fn blocks_are_few_and_similar_in_size() {
         for (rows, most) in (1..200).flat_map(|rows| [(rows, 6), (rows, 12)]) {
             let (mut left, mut blocks) = (rows, Vec::new());
             while left > 0 {

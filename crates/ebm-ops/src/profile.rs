@@ -1,19 +1,19 @@
-//! Where the time of a piece of work goes.
+//! A profiler: the time spent in each named span.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// What was measured under one name.
+/// Measurements of the spans of one name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
-    /// How often it was entered.
+    /// Number of calls.
     pub calls: u64,
-    /// The time in it, less that in the spans within it.
+    /// Time in these spans, excluding nested spans.
     pub time: Duration,
 }
 
-/// Spans that have not ended, the outermost first, and the sum of those that have.
+/// Time in the nested spans of each open span, outermost first, and the measurements of finished spans.
 #[derive(Default)]
 struct Record {
     open: Vec<Duration>,
@@ -25,12 +25,12 @@ thread_local! {
     static RECORD: RefCell<Record> = RefCell::default();
 }
 
-/// Runs `work` and says where its time went: in each [`span`] that this thread entered meanwhile, by name.
+/// Runs `work`, and returns its result and the time spent in each [`span`] that this thread entered during it, by
+/// name.
 ///
-/// The operations of this crate are spans, forward and backward: `convolution`, `normalisation`, `activation`,
-/// each also with ` gradient`, and so on.
-/// Times exclude one another, so the time of `work` less their sum is that outside of every span.
-/// Where a device works on its own, as a GPU does, they are the times until the work is handed over.
+/// The operations of this crate are spans, forward and backward: `convolution`, `normalisation`, `activation`, and
+/// so on. Each time excludes nested spans, so the total time minus their sum was spent outside of all spans. On an
+/// asynchronous device, such as a GPU, the times are those of enqueueing the work.
 pub fn profile<R>(work: impl FnOnce() -> R) -> (R, BTreeMap<&'static str, Span>) {
     struct Restore(bool, Option<Record>);
     impl Drop for Restore {
@@ -46,7 +46,7 @@ pub fn profile<R>(work: impl FnOnce() -> R) -> (R, BTreeMap<&'static str, Span>)
     (result, found)
 }
 
-/// Runs `work` as a part of what [`profile`] measures; without one, which costs nothing to speak of.
+/// Runs `work` as a span named `name`, if a [`profile`] is running; otherwise the overhead is negligible.
 pub fn span<R>(name: &'static str, work: impl FnOnce() -> R) -> R {
     if !ON.get() {
         return work();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_within_another_counts_once() {
+    fn the_time_of_a_nested_span_counts_once() {
         let began = Instant::now();
         let (result, found) = profile(|| {
             span("outer", || {
@@ -88,14 +88,15 @@ mod tests {
         });
         let whole = began.elapsed();
         assert_eq!((result, found.len(), found["outer"].calls, found["inner"].calls), (7, 2, 1, 2));
-        // A sleep may be longer than asked for, never shorter; counted twice, the sum would exceed the whole.
+        // A sleep may take longer than requested, never less; if time counted twice, the sum would exceed the
+        // total.
         assert!(Duration::from_millis(40) <= found["inner"].time);
         assert!(Duration::from_millis(2) <= found["outer"].time);
         assert!(found["outer"].time + found["inner"].time <= whole);
     }
 
     #[test]
-    fn nothing_is_kept_outside_of_a_profile_or_after_a_panic_in_one() {
+    fn spans_outside_of_a_profile_or_in_one_that_panicked_are_dropped() {
         span("before", || ());
         let panicked = std::panic::catch_unwind(|| profile(|| span("lost", || panic!("on purpose"))));
         assert!(panicked.is_err());

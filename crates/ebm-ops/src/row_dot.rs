@@ -1,4 +1,4 @@
-//! Inner products row by row, in one pass.
+//! Inner products of rows, in one pass.
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -12,12 +12,12 @@ use crate::profile::span;
 
 /// The inner product of each row of `x` with that of `y`, `[rows]`; differentiable.
 ///
-/// On the CPU (Flex) in single precision the result is the same to the bit on any number of threads.
+/// On the CPU (Flex) in single precision the result does not depend on the number of threads, bit for bit.
 ///
 /// # Panics
 /// If the shapes differ.
 pub fn row_dot(x: Tensor<2>, y: Tensor<2>) -> Tensor<1> {
-    assert_eq!(x.dims(), y.dims(), "x and y have one shape");
+    assert_eq!(x.dims(), y.dims(), "x and y must have the same shape");
     let (x, y) = (x.into_dispatch(), y.into_dispatch());
     Tensor::from_dispatch(span("row dot", || Dispatch::row_dot(x, y)))
 }
@@ -43,13 +43,13 @@ impl RowDotOps for burn::backend::NdArray {}
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl RowDotOps for burn::backend::Cube {}
 
-/// What it means, in the operations that every backend has.
+/// Reference implementation, in operations that every backend has.
 fn plain<B: Backend>(x: FloatTensor<B>, y: FloatTensor<B>) -> FloatTensor<B> {
     let rows = x.shape()[0];
     B::float_reshape(B::float_sum_dim(B::float_mul(x, y), 1), Shape::new([rows]))
 }
 
-/// The step on the tape, whose parents are `x` and `y`.
+/// Backward operation; its parents are `x` and `y`.
 #[derive(Debug)]
 struct RowDot;
 
@@ -58,7 +58,7 @@ impl<B: RowDotOps> Backward<B, 2> for RowDot {
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let [x, y] = ops.state.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-        // Each gets the other, times the gradient of its row.
+        // The gradient of each is the other, times the gradient of the row.
         let times = |grad: FloatTensor<B>, other: FloatTensor<B>| {
             let column = Shape::new([other.shape()[0], 1]);
             B::float_mul(B::float_reshape(grad, column), other)
@@ -79,7 +79,7 @@ impl<B: RowDotOps, C: CheckpointStrategy> RowDotOps for Autodiff<B, C> {
     }
 }
 
-/// The products in single precision on the processor.
+/// The products on the CPU in single precision.
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
@@ -118,9 +118,9 @@ mod tests {
         [[0, 3], [3, 0], [1, 1], [3, 2], [17, 33], [1000, 100], [5, 9000], [40_000, 1]];
 
     #[test]
-    fn each_row_has_its_product_on_any_threads_in_either_precision() {
+    fn row_dot_agrees_with_its_formula_in_either_precision_on_any_threads() {
         for [rows, dim] in SHAPES {
-            // one of them not in the order of its rows
+            // One of them is not in row-major order.
             let (x, y) = (normal([rows, dim], 161), normal([dim, rows], 162).transpose());
             let (a, b) = (numbers(x.clone()), numbers(y.clone()));
             let exact = |row: usize| (0..dim).map(|k| a[row * dim + k] * b[row * dim + k]).sum::<f64>();
@@ -133,7 +133,7 @@ mod tests {
                 assert!(found == run(2) && found == run(8) && found.len() == rows, "{rows}x{dim}");
                 for (row, found) in found.iter().enumerate() {
                     let exact = exact(row);
-                    // a rounding for each product and each sum, of numbers of about √dim at the most
+                    // One rounding per product and per sum, of numbers of at most about √dim.
                     let tolerance = 8.0 * unit * (dim as f64).sqrt() * (1.0 + exact.abs());
                     assert!((found - exact).abs() <= tolerance, "{row} of {rows}x{dim}: {found}, {exact}");
                 }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_are_the_other_rows_also_of_a_square() {
+    fn gradients_are_the_other_rows_also_if_both_arguments_are_the_same() {
         let (x, y) = (normal([7, 19], 163), normal([7, 19], 164));
         let weights = normal([7, 1], 165);
         let weighted = |products: Tensor<1>| (products * weights.clone().squeeze_dim::<1>(1)).sum();

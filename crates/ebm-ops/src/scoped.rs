@@ -1,9 +1,9 @@
-//! Choices that hold for one thread while a piece of work runs.
+//! Thread-local settings with a scope.
 
 use std::cell::Cell;
 use std::thread::LocalKey;
 
-/// Runs `work` while `choice` has this value on this thread; what was before is restored also after a panic.
+/// Runs `work` with `choice` set to `value` on this thread; the previous value is restored even after a panic.
 pub(crate) fn with<T: Copy, R>(choice: &'static LocalKey<Cell<T>>, value: T, work: impl FnOnce() -> R) -> R {
     struct Restore<T: Copy + 'static>(&'static LocalKey<Cell<T>>, T);
     impl<T: Copy> Drop for Restore<T> {

@@ -1,4 +1,4 @@
-//! Which vector instructions the kernels use.
+//! Choice of the vector instructions of the kernels.
 
 use std::cell::Cell;
 
@@ -9,11 +9,11 @@ use crate::scoped;
 /// Vector instructions, from the fewest to the most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Instructions {
-    /// One number at a time.
+    /// Scalar instructions.
     Scalar,
-    /// Vectors of 256 bits at the most: AVX2 with FMA on x86-64, whatever there is elsewhere.
+    /// At most 256-bit vectors: AVX2 with FMA on x86-64; the same as `Widest` elsewhere.
     Avx2,
-    /// The widest vectors that the machine has.
+    /// The widest vectors of the machine.
     #[default]
     Widest,
 }
@@ -22,27 +22,28 @@ thread_local! {
     static MOST: Cell<Instructions> = const { Cell::new(Instructions::Widest) };
 }
 
-/// Runs `work` with every kernel of this crate that this thread starts meanwhile limited to `most`.
+/// Runs `work` with the kernels of this crate limited to `most`, for all operations that this thread starts during
+/// it.
 ///
-/// For tests and measurements: it shows what a smaller machine would compute, and how fast.
-/// Noise, activations, Adam's, Langevin's and leapfrog steps are the same to the bit on every machine;
-/// convolutions, normalisations and changes of kinetic energy add up in another order, and differ in rounding.
-/// The limit reaches the threads that a kernel uses, not the operations that Burn itself carries out.
+/// For tests and benchmarks: it shows what a machine with fewer instructions computes, and how fast. Noise,
+/// activations, and Adam, Langevin and leapfrog steps are the same on every machine, bit for bit. Convolutions,
+/// normalisations and changes of kinetic energy are summed in another order, and differ in rounding. The limit
+/// applies to all threads that a kernel uses, but not to Burn's own operations.
 ///
-/// Scoped and by thread, as [`with_algorithm`](crate::conv::with_algorithm); the limit before is restored also
-/// after a panic.
+/// Operations that other threads start are not affected, as in [`with_algorithm`](crate::conv::with_algorithm). The
+/// previous limit is restored even after a panic.
 pub fn with_instructions<R>(most: Instructions, work: impl FnOnce() -> R) -> R {
     scoped::with(&MOST, most, work)
 }
 
-/// What kernels that this thread starts now run on.
+/// The instructions of kernels that this thread starts now.
 ///
-/// An operation asks once, where it begins, and hands the answer to its tasks: they all see the same lanes.
+/// An operation calls this once and passes the result to its tasks, so that all of them use the same lanes.
 pub(crate) fn arch() -> Arch {
     arch_within(Instructions::Widest)
 }
 
-/// As [`arch`], with no more than `most`.
+/// [`arch`], limited to `most`.
 pub(crate) fn arch_within(most: Instructions) -> Arch {
     match most.min(MOST.get()) {
         Instructions::Scalar => scalar(),
@@ -56,7 +57,7 @@ fn scalar() -> Arch {
     Arch::Scalar
 }
 
-/// Where pulp does not let one choose, it is what there is.
+/// pulp offers no choice on other architectures.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn scalar() -> Arch {
     Arch::new()
@@ -72,7 +73,7 @@ fn narrow() -> Arch {
     Arch::new()
 }
 
-/// The lanes of a register of `arch`.
+/// Number of lanes of a register of `arch`.
 #[cfg(feature = "flex")]
 pub(crate) fn lanes(arch: Arch) -> usize {
     struct Lanes;
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_kept_nests_and_ends_with_its_scope() {
+    fn a_limit_nests_is_per_thread_and_ends_with_its_scope() {
         let widest = lanes(arch());
         with_instructions(Instructions::Avx2, || {
             assert!(lanes(arch()) <= 8);

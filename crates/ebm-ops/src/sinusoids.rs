@@ -1,4 +1,4 @@
-//! The sines and cosines of numbers at several frequencies, in one pass.
+//! Sinusoidal embeddings: sines and cosines at several frequencies, in one pass.
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
@@ -9,8 +9,8 @@ use crate::profile::span;
 
 /// sin(cᵢ ωⱼ) and then cos(cᵢ ωⱼ) for every frequency ωⱼ: `[n]` and `[m]` → `[n, 2m]`; differentiable.
 ///
-/// On the CPU (Flex) in single precision each is right to 2⁻²³ beside what c ω itself is rounded by, and the same to
-/// the bit under any set of instructions, unless an angle exceeds 8192.
+/// On the CPU (Flex) in single precision, unless an angle exceeds 8192, the error is at most 2⁻²³ in addition to
+/// the rounding of c ω, and results are the same with all instruction sets, bit for bit.
 ///
 /// # Reference
 /// Vaswani et al. (2017), *Attention is all you need*, §3.5.
@@ -27,7 +27,7 @@ pub fn sinusoids(c: Tensor<1>, frequencies: Tensor<1>) -> Tensor<2> {
     Cube: cfg(any(feature = "wgpu", feature = "cuda"))
 )]
 pub trait SinusoidOps: Backend {
-    /// sin(cᵢ ωⱼ) and cos(cᵢ ωⱼ) side by side.
+    /// sin(cᵢ ωⱼ) for all j, then cos(cᵢ ωⱼ) for all j.
     fn sinusoids(c: FloatTensor<Self>, frequencies: FloatTensor<Self>) -> FloatTensor<Self> {
         plain::<Self>(c, frequencies)
     }
@@ -49,7 +49,7 @@ impl SinusoidOps for burn::backend::NdArray {}
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl SinusoidOps for burn::backend::Cube {}
 
-/// What they mean, in the operations that every backend has.
+/// Reference implementation, in operations that every backend has.
 fn plain<B: Backend>(c: FloatTensor<B>, frequencies: FloatTensor<B>) -> FloatTensor<B> {
     let ([n], [m]) = (c.shape().dims(), frequencies.shape().dims());
     let (column, row) = (Shape::new([n, 1]), Shape::new([1, m]));
@@ -57,7 +57,7 @@ fn plain<B: Backend>(c: FloatTensor<B>, frequencies: FloatTensor<B>) -> FloatTen
     B::float_cat(vec![B::float_sin(angles.clone()), B::float_cos(angles)], 1)
 }
 
-/// The sines and cosines in single precision on the processor.
+/// The sines and cosines on the CPU in single precision.
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
@@ -69,10 +69,10 @@ mod flex {
     use crate::slot::Slot;
     use crate::{buffer, kernels, simd, vector};
 
-    /// The largest angle whose quarter turns are taken off without loss.
+    /// The largest angle that is reduced by quarter turns without loss of accuracy.
     const LARGEST: f32 = 8192.0;
 
-    /// Angles for whose sines and cosines there is room at once, in a first-level cache with the result.
+    /// Number of angles per chunk, so that sines, cosines and the result fit into the L1 cache.
     const TOGETHER: usize = 1024;
 
     impl SinusoidOps for Flex {
@@ -89,7 +89,7 @@ mod flex {
             }
             let (mut out, arch) = (vec![0.0; n * 2 * m], simd::arch());
             let rows = (TOGETHER / m).max(1);
-            // An angle takes as long as some ten elements of a sum.
+            // An angle takes as long as about ten elements of an elementwise operation.
             buffer::fill(&mut out, rows * 2 * m, 10 * rows * m, |i, out| {
                 arch.dispatch(Rows { numbers: &numbers[i * rows..], row, out });
             });
@@ -97,12 +97,12 @@ mod flex {
         }
     }
 
-    /// The largest absolute value; NaN if one is.
+    /// The largest absolute value; NaN if any number is.
     fn largest(numbers: &[f32]) -> f32 {
         numbers.iter().fold(0.0, |largest, x| if x.abs() <= largest { largest } else { x.abs() })
     }
 
-    /// Sines and cosines of the first of `numbers`, as many as there are rows of the result.
+    /// A task: sines and cosines of the first of `numbers`, one per row of the result.
     struct Rows<'a> {
         numbers: &'a [f32],
         row: &'a [f32],
@@ -116,7 +116,7 @@ mod flex {
         fn with_simd<S: Simd>(self, simd: S) {
             let Self { numbers, row, out } = self;
             let m = row.len();
-            // Several rows at once, for their frequencies may be fewer than the lanes.
+            // Several rows at once, because there may be fewer frequencies than lanes.
             let mut sines = vec![0.0; out.len() / 2];
             for (angles, c) in sines.chunks_mut(m).zip(numbers) {
                 angles.iter_mut().zip(row).for_each(|(angle, frequency)| *angle = c * frequency);
@@ -131,7 +131,7 @@ mod flex {
         }
     }
 
-    /// An angle, twice, becomes its sine and its cosine.
+    /// Replaces two copies of an angle by its sine and its cosine.
     struct Both;
 
     impl Elementwise<2, 0> for Both {
@@ -159,11 +159,11 @@ mod tests {
     }
 
     #[test]
-    fn sines_and_cosines_are_those_of_the_rounded_angles_on_any_threads() {
+    fn sines_and_cosines_of_the_rounded_angles_are_accurate_on_any_threads() {
         for (n, m, scale) in
             [(1, 1, 1.0), (5, 3, 3.0), (256, 8, 0.5), (700, 17, 40.0), (3, 2000, 1.0), (9, 2, 1e4)]
         {
-            // eighths, whose products with whole numbers are exact in single precision
+            // Multiples of ⅛, whose products with whole numbers are exact in single precision.
             let c: Vec<f64> =
                 Noise::seeded(171).normals_f64(n).iter().map(|x| (x * scale * 8.0).round() / 8.0).collect();
             let frequencies: Vec<f64> = (0..m).map(|j| (j % 100 + 1) as f64).collect();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_stays_none_and_nothing_has_none() {
+    fn non_finite_numbers_give_nan_and_empty_tensors_are_supported() {
         let [c, frequencies] = [vec![f64::NAN, 0.0], vec![1.0, 2.0]].map(|x| tensor(x).cast(DType::F32));
         let found = numbers(sinusoids(c, frequencies.clone()));
         assert!(found[..4].iter().all(|x| x.is_nan()));
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tracked_has_its_gradient_and_what_is_not_the_same_values() {
+    fn tracked_arguments_have_gradients_and_the_same_values() {
         for dtype in [DType::F32, DType::F64] {
             let [c, frequencies] =
                 [vec![0.25, -1.5], vec![1.0, 3.0]].map(|x| tensor(x).cast(dtype).autodiff());

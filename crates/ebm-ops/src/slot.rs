@@ -1,13 +1,13 @@
-//! Numbers and the place for what becomes of them.
+//! A slice of numbers and the place for their updated values.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use pulp::Simd;
 
-/// Numbers that become others: in their own place, or read in one place and written to another.
+/// Numbers to update: in place, or read from one slice and written to another.
 ///
-/// With two places, what is computed in one pass needs no copy before it.
+/// With two slices, an update out of place needs no copy first.
 pub(crate) struct Slot<'a> {
     from: *const f32,
     to: *mut f32,
@@ -15,7 +15,7 @@ pub(crate) struct Slot<'a> {
     lifetime: PhantomData<&'a mut [f32]>,
 }
 
-/// That numbers have been written, and where: there was a slice of them.
+/// Proof that a slice has been written: its address and length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
     at: *const f32,
@@ -36,48 +36,48 @@ impl<'a> From<&'a mut [f32]> for Slot<'a> {
 }
 
 impl<'a> Slot<'a> {
-    /// From `source` to `place`.
+    /// A slot that reads from `source` and writes to `place`.
     ///
     /// # Panics
     /// If their lengths differ.
     pub(crate) fn between(source: &'a [f32], place: &'a mut [MaybeUninit<f32>]) -> Self {
-        assert_eq!(source.len(), place.len(), "a place for every number");
+        assert_eq!(source.len(), place.len(), "source and place must have the same length");
         let to = place.as_mut_ptr().cast();
         Self { from: source.as_ptr(), to, len: source.len(), lifetime: PhantomData }
     }
 
-    /// How many numbers.
+    /// Number of elements.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// The numbers as they are before.
+    /// The numbers before the update.
     pub(crate) fn numbers(&self) -> &[f32] {
-        // SAFETY: both constructors had them from a slice of this length and of this lifetime, and while they are
-        // borrowed from here nothing is written.
+        // SAFETY: both constructors got the pointer from a slice of this length and lifetime, and nothing is
+        // written during this borrow.
         unsafe { std::slice::from_raw_parts(self.from, self.len) }
     }
 
-    /// What there will be to say when all of it has been written.
+    /// The proof that is expected once all of it has been written.
     pub(crate) fn expected(&self) -> Written {
         Written { at: self.to, len: self.len }
     }
 
-    /// The numbers in the place for what becomes of them.
+    /// Copies the numbers to the place of the result, if it is another one, and returns them there.
     pub(crate) fn copied(self) -> &'a mut [f32] {
         if !std::ptr::eq(self.from, self.to) {
-            // SAFETY: both are of this length, and two places of different slices, one of them borrowed for writing.
+            // SAFETY: both have this length and belong to different slices, one of them borrowed mutably.
             unsafe { std::ptr::copy_nonoverlapping(self.from, self.to, self.len) };
         }
-        // SAFETY: every element was written just now, or was there before.
+        // SAFETY: every element was written just now, or was initialised before.
         unsafe { self.written() }
     }
 
-    /// Runs `fill(i, chunk i)` on chunks of `length`, the last of which may be shorter, one after the other; it returns
-    /// that the place of its chunk has been written.
+    /// Runs `fill(i, chunk i)` on consecutive chunks of `length` elements (the last one may be shorter), one after
+    /// another. `fill` returns the proof that its chunk has been written.
     ///
     /// # Panics
-    /// If it returns that of another place, or `length` is 0.
+    /// If `fill` returns the proof of another slice, or `length` is 0.
     #[inline(always)]
     pub(crate) fn by(self, length: usize, mut fill: impl FnMut(usize, Slot<'_>) -> Written) -> &'a mut [f32] {
         for (i, first) in (0..self.len).step_by(length).enumerate() {
@@ -86,51 +86,53 @@ impl<'a> Slot<'a> {
             let (from, to) = unsafe { (self.from.add(first), self.to.add(first)) };
             let chunk = Slot { from, to, len, lifetime: PhantomData };
             let expected = chunk.expected();
-            assert_eq!(fill(i, chunk), expected, "the place of the chunk");
+            assert_eq!(fill(i, chunk), expected, "fill must write its own chunk");
         }
         // SAFETY: every chunk has been written.
         unsafe { self.written() }
     }
 
-    /// `K` vectors from element `first` on.
+    /// Reads `K` vectors from element `first` on.
     ///
     /// # Safety
-    /// They must be among the numbers.
+    /// They must be in bounds.
     #[inline(always)]
     pub(crate) unsafe fn read<S: Simd, const K: usize>(&self, first: usize) -> [S::f32s; K] {
-        // SAFETY: the caller's; an array of vectors is these vectors, and nothing is said of its alignment.
+        // SAFETY: guaranteed by the caller; an array of vectors has the layout of its elements, and the read is
+        // unaligned.
         unsafe { self.from.add(first).cast::<[S::f32s; K]>().read_unaligned() }
     }
 
     /// Writes `K` vectors from element `first` on.
     ///
     /// # Safety
-    /// There must be a place for them.
+    /// They must be in bounds.
     #[inline(always)]
     pub(crate) unsafe fn write<S: Simd, const K: usize>(&mut self, first: usize, vectors: [S::f32s; K]) {
         // SAFETY: as in `read`.
         unsafe { self.to.add(first).cast::<[S::f32s; K]>().write_unaligned(vectors) };
     }
 
-    /// Writes the lanes that [`last`](crate::elementwise::last) gave, or what became of them.
+    /// Writes the updated vector that [`last`](crate::elementwise::last) returned.
     #[inline(always)]
     pub(crate) fn write_last<S: Simd>(&mut self, simd: S, lanes: S::f32s) {
         if S::F32_LANES <= self.len {
-            // SAFETY: the last vector of those that there are.
+            // SAFETY: it is the last vector in bounds.
             return unsafe { self.write::<S, 1>(self.len - S::F32_LANES, [lanes]) };
         }
         let mut few = [0.0; 16];
         simd.partial_store_f32s(&mut few[..self.len], lanes);
-        // SAFETY: fewer than the lanes, of which there are 16 at the most.
+        // SAFETY: `self.len` is less than the number of lanes, which is at most 16.
         unsafe { std::ptr::copy_nonoverlapping(few.as_ptr(), self.to, self.len) };
     }
 
-    /// The place, with what became of the numbers.
+    /// The slice of updated numbers.
     ///
     /// # Safety
-    /// Every element must have been written, unless the place is the numbers' own.
+    /// Every element must have been written, unless the update is in place.
     pub(crate) unsafe fn written(self) -> &'a mut [f32] {
-        // SAFETY: the caller's; both constructors had it from a slice of this length, borrowed for writing.
+        // SAFETY: guaranteed by the caller; both constructors got the pointer from a slice of this length, borrowed
+        // mutably.
         unsafe { std::slice::from_raw_parts_mut(self.to, self.len) }
     }
 }
@@ -153,8 +155,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the place of the chunk")]
-    fn another_place_than_that_of_the_chunk_is_refused() {
+    #[should_panic(expected = "fill must write its own chunk")]
+    fn the_proof_of_another_slice_is_rejected() {
         let [mut here, mut there] = [[0.0; 4]; 2];
         Slot::from(&mut here[..]).by(4, |_, _| there[..].as_mut().into());
     }

@@ -1,4 +1,4 @@
-//! The square of a length, in one pass.
+//! The sum of squares, in one pass.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
@@ -6,16 +6,16 @@ use burn::tensor::{Shape, Tensor};
 
 use crate::profile::span;
 
-/// `sum`, `[1]`, plus the squares of all elements of `x`; a plain tensor, whether or not these are tracked by
-/// autodiff.
+/// `sum`, `[1]`, plus the squares of all elements of `x`. The result is not tracked by autodiff, even if the
+/// arguments are.
 ///
-/// On the CPU (Flex) in single precision the squares are added within blocks of 4,096 elements in single
-/// precision and from block to block in double, so that the result is the same to the bit on any number of threads.
+/// On the CPU (Flex) in single precision the squares are added within blocks of 4,096 elements in single precision
+/// and from block to block in double, so that the result does not depend on the number of threads, bit for bit.
 ///
 /// # Panics
-/// If `sum` is not one number.
+/// If `sum` does not have exactly one element.
 pub fn add_square_sum<const D: usize>(sum: Tensor<1>, x: Tensor<D>) -> Tensor<1> {
-    assert_eq!(sum.dims(), [1], "a sum is one number");
+    assert_eq!(sum.dims(), [1], "sum must have one element");
     let (sum, x) = (sum.inner().into_dispatch(), x.inner().into_dispatch());
     Tensor::from_dispatch(span("square sum", || Dispatch::add_square_sum(sum, x)))
 }
@@ -40,13 +40,13 @@ impl SquareSumOps for burn::backend::NdArray {}
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl SquareSumOps for burn::backend::Cube {}
 
-/// What it means, in the operations that every backend has.
+/// Reference implementation, in operations that every backend has.
 fn plain<B: Backend>(sum: FloatTensor<B>, x: FloatTensor<B>) -> FloatTensor<B> {
     let squares = B::float_sum(B::float_mul(x.clone(), x));
     B::float_add(sum, B::float_reshape(squares, Shape::new([1])))
 }
 
-/// The sum in single precision on the processor.
+/// The sum on the CPU in single precision.
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::{Flex, tensor::FloatTensor};
@@ -66,7 +66,7 @@ mod flex {
             let (sum, x, arch) = (buffer::contiguous(sum), buffer::contiguous(x), simd::arch());
             let (start, x) = (f64::from(sum.storage::<f32>()[0]), x.storage::<f32>());
             let mut parts = vec![0.0; x.len().div_ceil(CHUNK)];
-            // Nothing is written, so a chunk takes a part of the time that it takes to change one.
+            // Nothing is written, so a chunk takes a fraction of the time of an update.
             buffer::fill(&mut parts, 1, CHUNK / 4, |i, part| {
                 let chunk = &x[i * CHUNK..x.len().min((i + 1) * CHUNK)];
                 part[0] = f64::from(arch.dispatch(Sums::<_, 1, 1>([chunk], Square))[0]);
@@ -104,13 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn every_square_counts_once_on_any_number_of_threads() {
+    fn every_square_is_added_once_on_any_number_of_threads() {
         for n in [0, 1, 15, 17, 63, 4096, 4097, 100_003] {
             let values = Noise::seeded(71).normals(n);
             let expected = 3.0 + values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
             let run = |dtype| number(add_square_sum(tensor(vec![3.0], dtype), tensor(values.clone(), dtype)));
             let found = run(DType::F32);
-            // A lane adds at most 256 positive numbers, each time rounding by half a unit of the sum.
+            // A lane adds at most 256 positive numbers, each time rounding by at most half a unit in the last
+            // place.
             assert!((found - expected).abs() <= 128.0 * f64::from(f32::EPSILON) * expected, "{n}: {found}");
             assert!((run(DType::F64) - expected).abs() <= 1e-12 * expected);
             for threads in [1, 2, 8] {

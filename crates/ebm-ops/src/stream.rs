@@ -1,102 +1,21 @@
-//! Draws of many numbers: the blocks of a stream through a law, a vector of lanes at a time.
+//! Draws of many numbers: maps the blocks of a stream to a distribution, one vector of lanes at a time.
 
 use std::mem::MaybeUninit;
 
-use pulp::bytemuck::{self, Pod};
+use pulp::bytemuck;
 use pulp::{Simd, WithSimd};
 
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-use crate::cube;
-use crate::{normal, parallel, philox, profile, simd};
+use crate::distribution::Distribution;
+use crate::{parallel, philox, profile, simd};
 
-/// Elements that one task fills; a multiple of those that a vector of lanes gives at once.
+/// Elements per task; a multiple of [`Draw::step`].
 const CHUNK: usize = 16 * 1024;
 
-/// Vectors of blocks that are made together.
+/// Number of vectors of blocks that are generated together.
 const SETS: usize = 2;
 
-/// How the four words of a block become four numbers.
-pub(crate) trait Law {
-    /// A number, of 32 bits.
-    type Number: Pod + Send;
-
-    /// The same law on a CubeCL device.
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law;
-
-    /// The bits of the numbers, of as many blocks as there are lanes.
-    fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4];
-}
-
-/// Every word as it is.
-pub(crate) struct Words;
-
-impl Law for Words {
-    type Number = u32;
-
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law = cube::Law::Words;
-
-    #[inline(always)]
-    fn numbers<S: Simd>(_: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
-        words
-    }
-}
-
-/// Uniform on `[0, 1)`, multiples of 2⁻²⁴.
-pub(crate) struct Uniforms;
-
-impl Law for Uniforms {
-    type Number = f32;
-
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law = cube::Law::Uniforms;
-
-    #[inline(always)]
-    fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
-        let [a, b, c, d] = words;
-        let uniform = |word| simd.transmute_u32s_f32s(normal::uniform(simd, word));
-        [uniform(a), uniform(b), uniform(c), uniform(d)]
-    }
-}
-
-/// -1 or 1, by the highest bit.
-pub(crate) struct Signs;
-
-impl Law for Signs {
-    type Number = f32;
-
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law = cube::Law::Signs;
-
-    #[inline(always)]
-    fn numbers<S: Simd>(simd: S, words: [S::u32s; 4]) -> [S::u32s; 4] {
-        let (high, one) = (simd.splat_u32s(1 << 31), simd.splat_u32s(1f32.to_bits()));
-        let [a, b, c, d] = words;
-        let sign = |word| simd.or_u32s(simd.and_u32s(word, high), one);
-        [sign(a), sign(b), sign(c), sign(d)]
-    }
-}
-
-/// Standard normal, two from the first two words and two from the last two.
-pub(crate) struct Normals;
-
-impl Law for Normals {
-    type Number = f32;
-
-    #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    const CUBE: cube::Law = cube::Law::Normals;
-
-    #[inline(always)]
-    fn numbers<S: Simd>(simd: S, [a, b, c, d]: [S::u32s; 4]) -> [S::u32s; 4] {
-        let ([p, q], [r, s]) = (normal::box_muller(simd, a, b), normal::box_muller(simd, c, d));
-        let bits = |number| simd.transmute_u32s_f32s(number);
-        [bits(p), bits(q), bits(r), bits(s)]
-    }
-}
-
-/// Draw number `draw` of the stream with this key, `n` elements, filled by all threads.
-pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number> {
+/// Draw number `draw` of the stream with this key, `n` elements, generated on all threads.
+pub(crate) fn draw<L: Distribution>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number> {
     let (mut numbers, arch) = (Vec::with_capacity(n), simd::arch());
     profile::span("noise", || {
         let draw = &Draw::new(key, draw);
@@ -106,13 +25,13 @@ pub(crate) fn draw<L: Law>(key: [u32; 2], draw: u64, n: usize) -> Vec<L::Number>
         };
         parallel::each(places.chunks_mut(CHUNK), fill);
     });
-    // SAFETY: there is room for n numbers, the chunks cover the first n places, and `Fill` writes every place
-    // of the slice that it is given.
+    // SAFETY: the capacity is at least `n`, the chunks cover the first `n` elements, and `Fill` writes every
+    // element of its slice.
     unsafe { numbers.set_len(n) };
     numbers
 }
 
-/// One draw of a stream, of which any part can be made.
+/// One draw of a stream, any part of which can be generated.
 pub(crate) struct Draw {
     keys: [[u32; 2]; philox::ROUNDS],
     number: u64,
@@ -124,14 +43,14 @@ impl Draw {
         Self { keys: philox::round_keys(key), number }
     }
 
-    /// How many elements are made at once.
+    /// Number of elements that are generated at once.
     pub const fn step<S: Simd>() -> usize {
         SETS * 4 * S::U32_LANES
     }
 
-    /// The bits of the elements from `first` on, which begins a block; their order is that in memory.
+    /// The bits of the elements from `first` on, in memory order; `first` must be the beginning of a block.
     #[inline(always)]
-    pub fn bits<L: Law, S: Simd>(&self, simd: S, first: usize) -> [[S::u32s; 4]; SETS] {
+    pub fn bits<L: Distribution, S: Simd>(&self, simd: S, first: usize) -> [[S::u32s; 4]; SETS] {
         let mut sets = philox::blocks(simd, first as u64 / 4, self.number, &self.keys);
         for set in &mut sets {
             *set = simd.interleave_shfl_f32s(L::numbers(simd, *set));
@@ -140,14 +59,14 @@ impl Draw {
     }
 }
 
-/// Writes the elements of a draw from `first` on, which begins a block, to every place of `out`.
-struct Fill<'a, L: Law> {
+/// A task: fills `out` with the elements of a draw from `first` on, which must be the beginning of a block.
+struct Fill<'a, L: Distribution> {
     draw: &'a Draw,
     first: usize,
     out: &'a mut [MaybeUninit<L::Number>],
 }
 
-impl<L: Law> WithSimd for Fill<'_, L> {
+impl<L: Distribution> WithSimd for Fill<'_, L> {
     type Output = ();
 
     #[inline(always)]
@@ -158,11 +77,11 @@ impl<L: Law> WithSimd for Fill<'_, L> {
             let bits = draw.bits::<L, S>(simd, first + i * Draw::step::<S>());
             let place = out.as_mut_ptr();
             if out.len() == Draw::step::<S>() {
-                // SAFETY: there is room for as many numbers, whose bits these are; nothing is said of alignment.
+                // SAFETY: `out` has exactly as many numbers, whose bits these are; the write is unaligned.
                 unsafe { place.cast::<[[S::u32s; 4]; SETS]>().write_unaligned(bits) };
             } else {
                 let numbers: &[L::Number] = bytemuck::cast_slice(bits.as_flattened());
-                // SAFETY: the numbers are more than there is room for, and elsewhere.
+                // SAFETY: `numbers` is longer than `out`, and they do not overlap.
                 unsafe { place.cast::<L::Number>().copy_from_nonoverlapping(numbers.as_ptr(), out.len()) };
             }
         }
@@ -175,14 +94,14 @@ mod tests {
     use pulp::bytemuck::Zeroable;
 
     use super::*;
+    use crate::distribution::{Normals, Signs, Uniforms, Words};
     use crate::philox4x32;
 
-    /// The bits of `n` elements from `first` on, without vectors and with the widest there are.
-    fn both<L: Law>(first: usize, n: usize) -> [Vec<L::Number>; 2] {
+    /// `n` elements from `first` on, with scalar instructions and with the widest vectors.
+    fn both<L: Distribution>(first: usize, n: usize) -> [Vec<L::Number>; 2] {
         let mut out = [vec![L::Number::zeroed(); n], vec![L::Number::zeroed(); n]];
         let [scalar, vector] = out.each_mut().map(|out| {
-            // SAFETY: a place that holds a number may be seen as one that may hold one, and only numbers are
-            // written to it.
+            // SAFETY: `MaybeUninit<T>` has the layout of `T`, and only initialised numbers are written to it.
             unsafe { &mut *(out.as_mut_slice() as *mut [L::Number] as *mut [MaybeUninit<L::Number>]) }
         });
         let draw = &Draw::new([71, 73], 1 << 40);
@@ -203,7 +122,7 @@ mod tests {
                 bits(both::<Signs>(first, n)),
                 bits(both::<Normals>(first, n)),
             ] {
-                assert!(scalar == vector, "{n} from {first} on");
+                assert!(scalar == vector, "{n} elements from {first} on");
             }
         }
     }

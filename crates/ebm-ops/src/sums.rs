@@ -1,4 +1,4 @@
-//! Sums over slices, a few registers at a time.
+//! Sums over slices, several registers at a time.
 
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
@@ -8,18 +8,18 @@ use crate::elementwise::{self, Elementwise};
 use crate::lanes::{Lanes, Several};
 use crate::{buffer, simd};
 
-/// Registers side by side for each sum, so that an addition seldom waits for the one before it.
+/// Registers per sum, so that an addition seldom waits for the previous one.
 const REGISTERS: usize = 4;
 
-/// Elements below which vectors are not worth their ends.
+/// Number of elements below which vectors do not pay.
 const FEW: usize = 8;
 
-/// `M` sums over the elements of `slices` that stand beside each other: `add` adds to them what `N` elements give.
+/// `M` sums over corresponding elements of `slices`: `add` adds the contribution of `N` elements to them.
 ///
-/// Lanes are summed by themselves and then together, in an order that depends on the length alone.
+/// Each lane is summed separately, then the lanes are added, in an order that depends only on the length.
 ///
 /// # Panics
-/// If the slices are not all of one length.
+/// If the slices differ in length.
 #[inline(always)]
 pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
     simd: S,
@@ -27,7 +27,7 @@ pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
     add: &impl Elementwise<M, N>,
 ) -> [f32; M] {
     let n = slices[0].len();
-    slices.iter().for_each(|slice| assert_eq!(slice.len(), n, "slices of one length"));
+    slices.iter().for_each(|slice| assert_eq!(slice.len(), n, "slices must have the same length"));
     if n < FEW {
         let mut sums = [0.0; M];
         for i in 0..n {
@@ -54,7 +54,7 @@ pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
             sum[LAST] = simd.select_f32s(fresh, all, sum[LAST]);
         }
     }
-    // A loop, for what `map` calls is compiled by itself, without the vectors of this function.
+    // A loop, because a closure passed to `map` would be compiled without the vector instructions of this function.
     let mut totals = [0.0; M];
     for (total, [a, b, c, d]) in totals.iter_mut().zip(sums) {
         *total = simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)));
@@ -62,7 +62,7 @@ pub(crate) fn sums<S: Simd, const M: usize, const N: usize>(
     totals
 }
 
-/// Σ x y
+/// Σ x y.
 #[derive(Clone, Copy)]
 pub(crate) struct Products;
 
@@ -73,7 +73,7 @@ impl Elementwise<1, 2> for Products {
     }
 }
 
-/// [`sums`] as a task of its own: its slices, and what adds.
+/// [`sums`] as a task: the slices and `add`.
 pub(crate) struct Sums<'a, F, const M: usize, const N: usize>(pub [&'a [f32]; N], pub F);
 
 impl<F: Elementwise<M, N>, const M: usize, const N: usize> WithSimd for Sums<'_, F, M, N> {
@@ -85,7 +85,7 @@ impl<F: Elementwise<M, N>, const M: usize, const N: usize> WithSimd for Sums<'_,
     }
 }
 
-/// What `add` sums up of each row of tensors of one shape that is not empty, on all threads.
+/// The sum by `add` over each row of nonempty tensors of the same shape, on all threads.
 pub(crate) fn row_sums<const N: usize>(
     tensors: [FlexTensor; N],
     add: impl Elementwise<1, N> + Copy + Sync,
@@ -130,7 +130,7 @@ impl<F: Elementwise<1, N>, const N: usize> WithSimd for RowSums<'_, F, N> {
 mod tests {
     use super::*;
 
-    /// Σ x y and Σ x
+    /// Σ x y. and Σ x
     struct Both;
 
     impl Elementwise<2, 2> for Both {
@@ -141,9 +141,9 @@ mod tests {
     }
 
     #[test]
-    fn every_element_counts_once_at_every_length() {
+    fn every_element_is_added_once_for_every_length() {
         for n in 0..150u32 {
-            // Integers, whose sums are exact.
+            // Integers: sums are exact.
             let (x, y): (Vec<f32>, Vec<f32>) = (0..n).map(|i| ((i % 7) as f32, (i % 5 + 1) as f32)).unzip();
             let expected = [(0..n).map(|i| i % 7 * (i % 5 + 1)).sum::<u32>(), (0..n).map(|i| i % 7).sum()];
             let found = pulp::Arch::new().dispatch(Sums::<_, 2, 2>([&x, &y], Both));

@@ -1,8 +1,8 @@
-//! Between planes of one channel each and pixels that hold their channels side by side.
+//! Transposition between planar images and images with contiguous channels.
 
 use pulp::Simd;
 
-/// Channels, and pixels, that are transposed at a time.
+/// Number of channels, and of pixels, that are transposed at a time.
 pub(crate) const SIDE: usize = 8;
 
 /// A block of channels seen as planes: channel `c` of pixel `p` is element `c · stride + p`.
@@ -12,7 +12,7 @@ pub(crate) struct Planes {
     pub pixels: usize,
 }
 
-/// Copies `channels` channels, eight at least, to where pixel `p` has them from `place(p)` on.
+/// Copies at least eight `channels` of planes so that those of pixel `p` are contiguous from `place(p)` on.
 ///
 /// # Safety
 /// Every element of both layouts must be in bounds of its pointer, and the two must not overlap.
@@ -36,7 +36,7 @@ pub(crate) unsafe fn gather<S: Simd, F: Fn(usize) -> usize>(
     }
 }
 
-/// Copies `channels` channels, eight at least, from where pixel `p` has them from `place(p)` on.
+/// Copies at least eight `channels` of pixels, contiguous from `place(p)` on for pixel `p`, to planes.
 ///
 /// # Safety
 /// Every element of both layouts must be in bounds of its pointer, and the two must not overlap.
@@ -66,30 +66,30 @@ pub(crate) unsafe fn scatter<S: Simd, F: Fn(usize) -> usize>(
     }
 }
 
-/// Asks for the place of a square's numbers, `offset` from `data` on, before they are written.
+/// Prefetches the destination of a square, `offset` floats after `data`, before it is written.
 ///
-/// Eight planes are eight streams in a page or two, of which processors follow one; the place of the next eight, one
-/// line after the other, is one. To ask for what will be read has brought nothing.
+/// Eight planes are eight streams within a page or two, and hardware prefetchers follow only one of them; the
+/// destination of the next eight pixels is one stream. Prefetching the source did not help.
 #[inline(always)]
 fn bring(data: *mut f32, offset: usize) {
     #[cfg(target_arch = "x86_64")]
     for line in (0..SIDE * SIDE).step_by(16) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: nothing is read; an address out of bounds is no error.
+        // SAFETY: a prefetch reads nothing and may have any address.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(data.wrapping_add(offset + line).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (data, offset);
 }
 
-/// The beginnings of blocks of eight that cover `n`; the last block overlaps the one before.
+/// The beginnings of blocks of eight that cover `0..n`; the last block may overlap the one before.
 #[inline(always)]
 fn steps(n: usize) -> impl Iterator<Item = usize> {
     let last = n.saturating_sub(SIDE);
     (0..n.div_ceil(SIDE)).map(move |i| last.min(i * SIDE))
 }
 
-/// Transposes squares of 8×8 floats, in registers where the machine has them.
+/// Transposes squares of 8×8 floats, in registers if the machine supports it.
 #[derive(Clone, Copy)]
 struct Squares {
     #[cfg(target_arch = "x86_64")]
@@ -106,7 +106,7 @@ impl Squares {
         }
     }
 
-    /// Element `j` of `from(i)` becomes element `i` of `to(j)`, `i < 8` and `j < columns ≤ 8`.
+    /// Copies element `j` of `from(i)` to element `i` of `to(j)`, for `i < 8` and `j < columns ≤ 8`.
     ///
     /// # Safety
     /// `from(i)` must be readable for `columns` floats, and `to(j)` writable for eight.
@@ -119,7 +119,7 @@ impl Squares {
     ) {
         #[cfg(target_arch = "x86_64")]
         if let (Some(simd), SIDE) = (self.simd, columns) {
-            // SAFETY: eight floats from each of the eight pointers, as the caller promises.
+            // SAFETY: the caller guarantees eight floats at each of the eight pointers.
             return unsafe { in_registers(simd, from, to) };
         }
         for j in 0..columns {
@@ -129,7 +129,7 @@ impl Squares {
     }
 }
 
-/// The transposition of 8×8 floats in 256-bit registers: rows `i` and `i + 4` share one from the beginning.
+/// Transposes 8×8 floats in 256-bit registers; rows `i` and `i + 4` share a register.
 ///
 /// # Safety
 /// `from(i)` must be readable and `to(j)` writable for eight floats.
@@ -142,7 +142,7 @@ unsafe fn in_registers(
 ) {
     let (sse, avx) = (simd.sse, simd.avx);
     for half in [0, 4] {
-        // SAFETY: four floats from the first or the second half of eight readable ones.
+        // SAFETY: four floats from the first or second half of eight readable ones.
         let pair = |i: usize| unsafe {
             let low = avx._mm256_castps128_ps256(sse._mm_loadu_ps(from(i).add(half)));
             avx._mm256_insertf128_ps::<1>(low, sse._mm_loadu_ps(from(i + 4).add(half)))
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn gather_places_each_channel_of_each_pixel_and_scatter_takes_it_back() {
+    fn gather_moves_each_channel_to_its_place_and_scatter_inverts_it() {
         simd::arch().dispatch(Check);
         simd::arch_within(Instructions::Scalar).dispatch(Check);
     }
@@ -186,15 +186,17 @@ mod tests {
     fn check<S: Simd>(simd: S) {
         for (channels, pixels) in [(8, 1), (16, 7), (8, 8), (11, 9), (24, 13), (16, 64)] {
             let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
-            let (mut spread, mut back) = (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
+            let (mut side_by_side, mut back) =
+                (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
             let from = Planes { stride: pixels, pixels };
             let place = |p: usize| (3 * p + 1) * channels;
-            // SAFETY: places reach `3 · pixels - 2`, each with `channels` channels; planes are as long as said.
+            // SAFETY: places are at most `3 · pixels - 2`, each with `channels` channels; the planes have the
+            // stated lengths.
             unsafe {
-                gather(simd, channels, (planes.as_ptr(), from), (spread.as_mut_ptr(), place));
-                scatter(simd, channels, (spread.as_ptr(), place), (back.as_mut_ptr(), from));
+                gather(simd, channels, (planes.as_ptr(), from), (side_by_side.as_mut_ptr(), place));
+                scatter(simd, channels, (side_by_side.as_ptr(), place), (back.as_mut_ptr(), from));
             }
-            for (p, pixel) in spread.chunks(channels).enumerate() {
+            for (p, pixel) in side_by_side.chunks(channels).enumerate() {
                 for (c, &value) in pixel.iter().enumerate() {
                     let expected = if p % 3 == 1 { (c * pixels + p / 3) as f32 } else { -1.0 };
                     assert_eq!(value, expected, "{channels} channels of {pixels} pixels");

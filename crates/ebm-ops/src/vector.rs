@@ -1,47 +1,33 @@
 //! Elementary functions on the lanes of vector registers, written once for every instruction set.
 //!
-//! Each is a fixed sequence of correctly rounded operations (sums, products, fused multiply-adds), so that a lane's
-//! result is the same to the bit on every width, and on a machine without vectors.
-//! The polynomials are minimax fits of this crate's own, with their error beside them.
+//! Each is a fixed sequence of correctly rounded operations (sums, products, fused multiply-adds), so the result in
+//! a lane is the same, bit for bit, for every vector width and without vectors. The polynomials are minimax
+//! approximations computed for this crate; their errors are given with the coefficients.
 
 #![cfg_attr(not(feature = "flex"), allow(dead_code))]
 
 use crate::lanes::Lanes;
-use crate::normal::{COS, SIN};
+use crate::polynomial::{COS, SIN, polynomial};
 
-/// c₀ + x (c₁ + x (c₂ + …)), by Horner's rule.
-#[inline(always)]
-pub(crate) fn polynomial<L: Lanes, const N: usize>(
-    lanes: L,
-    x: L::Floats,
-    coefficients: [f32; N],
-) -> L::Floats {
-    let mut sum = lanes.all(coefficients[N - 1]);
-    for i in (0..N - 1).rev() {
-        sum = lanes.mul_add(sum, x, lanes.all(coefficients[i]));
-    }
-    sum
-}
-
-/// `x`, or `bound` where `x` is less; NaN stays NaN.
+/// max(`x`, `bound`); NaN stays NaN.
 #[inline(always)]
 pub(crate) fn at_least<L: Lanes>(lanes: L, x: L::Floats, bound: f32) -> L::Floats {
     let bound = lanes.all(bound);
     lanes.select(lanes.less_than(x, bound), bound, x)
 }
 
-/// y = -|x|, though at least -88, and exp(y) with relative error below 2⁻²²; NaN stays NaN.
+/// y = max(-|x|, -88), and exp(y) with relative error below 2⁻²²; NaN stays NaN.
 ///
 /// Below 2⁻¹²⁶ the exponential loses precision, and from -87.7 on it is 0.
 ///
 /// exp(y) = 2ⁿ exp(r), n = round(y / ln 2), |r| ≤ ln(2)/2, and a polynomial of degree five for exp(r).
 #[inline(always)]
 pub(crate) fn decay<L: Lanes>(lanes: L, x: L::Floats) -> [L::Floats; 2] {
-    // Adding this rounds to an integer, and leaves n + 127 in the low bits: the exponent field of 2ⁿ.
+    // Adding this rounds to an integer, and leaves n + 127, the exponent field of 2ⁿ, in the low bits.
     const ROUND: f32 = 12_582_912.0 + 127.0;
-    // ln 2 in two parts, the first with trailing zeros, so that n times it is exact.
+    // ln 2 in two parts, the first with trailing zeros, so that its product with n is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-    // exp(r) to 1 part in 10.9 million.
+    // exp(r) with relative error 1/10,900,000.
     const EXP: [f32; 6] = [1.0, 9.999_997e-1, 4.999_914_8e-1, 1.666_763_9e-1, 4.189_816e-2, 8.290_272e-3];
 
     // At -88 n is -127, whose exponent field is zero: 2ⁿ becomes 0.
@@ -53,10 +39,10 @@ pub(crate) fn decay<L: Lanes>(lanes: L, x: L::Floats) -> [L::Floats; 2] {
     [y, lanes.mul(polynomial(lanes, r, EXP), lanes.power(biased))]
 }
 
-/// 1/(1 + e) for 0 ≤ e ≤ 1, to one unit in the last place; 1 at 0.
+/// 1/(1 + e) for 0 ≤ e ≤ 1, accurate to one unit in the last place; 1 at 0.
 ///
-/// By a parabola that is right to 1/99 and two of Newton's steps, since a division takes longer than these six
-/// operations: at a width of 16 lanes, 10 cycles and more.
+/// Computed from a parabola with error 1/99 and two Newton steps: a division takes longer than these six
+/// operations, at least 10 cycles for 16 lanes.
 #[inline(always)]
 pub(crate) fn inverse<L: Lanes>(lanes: L, e: L::Floats) -> L::Floats {
     // 1 - (1 + e) p(e) is the Chebyshev polynomial of degree three, over its value 99 at e = -1.
@@ -72,7 +58,7 @@ pub(crate) fn inverse<L: Lanes>(lanes: L, e: L::Floats) -> L::Floats {
 #[inline(always)]
 pub(crate) fn silu<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     let [y, e] = decay(lanes, x);
-    // Where y is not x, e is zero; and y is finite where x is -∞.
+    // If y differs from x, e is zero; and y is finite if x is -∞.
     let below = lanes.mul(y, e);
     let negative = lanes.less_than(x, lanes.all(0.0));
     lanes.mul(lanes.select(negative, below, x), inverse(lanes, e))
@@ -98,10 +84,10 @@ pub(crate) fn logistic<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
 
 /// ln(1 + exp(x)) = max(x, 0) + ln(1 + e), e = exp(-|x|); 0 at -∞ and +∞ at +∞.
 ///
-/// ln(1 + e) = 2 artanh(q), q = e/(2 + e) ≤ 1/3, keeps the relative precision of a small e.
+/// ln(1 + e) = 2 artanh(q), q = e/(2 + e) ≤ 1/3, keeps the relative accuracy for small e.
 #[inline(always)]
 pub(crate) fn softplus<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
-    // (artanh(q)/q - 1)/q² in q², so that the whole is right to 5e-9.
+    // (artanh(q)/q - 1)/q² in q², so that the result is accurate to 5e-9.
     const ARTANH: [f32; 4] = [3.333_320_6e-1, 2.001_085e-1, 1.399_957e-1, 1.401_223e-1];
 
     let [_, e] = decay(lanes, x);
@@ -115,7 +101,7 @@ pub(crate) fn softplus<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     lanes.add(log, lanes.select(positive, x, lanes.all(0.0)))
 }
 
-/// y as from [`decay`], e = exp(y), and with σ at -y: σ and 1 - σ.
+/// y and e = exp(y) as in [`decay`], then σ(-y) and 1 - σ(-y).
 #[inline(always)]
 fn parts<L: Lanes>(lanes: L, x: L::Floats) -> [L::Floats; 4] {
     let [y, e] = decay(lanes, x);
@@ -123,7 +109,7 @@ fn parts<L: Lanes>(lanes: L, x: L::Floats) -> [L::Floats; 4] {
     [y, e, large, lanes.mul(e, large)]
 }
 
-/// `value` where x is not negative, `-value` where it is.
+/// `-value` where x is negative, else `value`.
 #[inline(always)]
 fn odd<L: Lanes>(lanes: L, x: L::Floats, value: L::Floats) -> L::Floats {
     negated(lanes, lanes.less_than(x, lanes.all(0.0)), value)
@@ -169,10 +155,10 @@ pub(crate) fn bell_slope<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
 
 /// tanh(x); ±1 at ±∞.
 ///
-/// Below 5/8 a polynomial, beyond it 1 - 2 e/(1 + e), e = exp(-2|x|).
+/// A polynomial for |x| < 5/8, else ±(1 - 2 e/(1 + e)), e = exp(-2|x|).
 #[inline(always)]
 pub(crate) fn tanh<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
-    // (tanh(x)/x - 1)/x² in x² below 5/8, so that the whole is right to 9e-9.
+    // (tanh(x)/x - 1)/x² in x² below 5/8, so that the result is accurate to 9e-9.
     const TANH: [f32; 5] = [-3.333_328e-1, 1.333_144_2e-1, -5.373_971_5e-2, 2.063_908_6e-2, -5.704_987e-3];
 
     let [_, _, _, small] = parts(lanes, lanes.add(x, x));
@@ -202,12 +188,12 @@ pub(crate) fn tanh_third<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     lanes.mul(slope, lanes.mul_add(slope, lanes.all(-6.0), lanes.all(4.0)))
 }
 
-/// sin and cos of an angle below 8192, to 2⁻²³; NaN at NaN.
+/// sin and cos of an angle below 8192, with error at most 2⁻²³; NaN at NaN.
 ///
-/// The angle is n quarter turns and x of one, |x| ≤ ½; an odd n swaps the two.
+/// The angle is n + x quarter turns, |x| ≤ ½; an odd n swaps sine and cosine.
 #[inline(always)]
 pub(crate) fn sin_cos<L: Lanes>(lanes: L, angle: L::Floats) -> [L::Floats; 2] {
-    // -π/2 in two parts; what is left of it, 2e-15 times n, does not show.
+    // -π/2 in two parts; the remainder, 2e-15 times n, is negligible.
     const QUARTER: [f32; 2] = [-1.570_796_4, 4.371_139e-8];
 
     let n = whole(lanes, lanes.mul(angle, lanes.all(std::f32::consts::FRAC_2_PI)));
@@ -218,7 +204,7 @@ pub(crate) fn sin_cos<L: Lanes>(lanes: L, angle: L::Floats) -> [L::Floats; 2] {
     let sin = lanes.mul(polynomial(lanes, square, SIN), x);
     let cos = lanes.mul_add(polynomial(lanes, square, COS), square, lanes.all(1.0));
 
-    // -2 to 2: the sine is negative at -1 and ±2, the cosine at 1 and ±2.
+    // n modulo 4, from -2 to 2: the sine is negative at -1 and ±2, the cosine at 1 and ±2.
     let turns = whole(lanes, lanes.mul(n, lanes.all(0.25)));
     let quarters = lanes.mul_add(turns, lanes.all(-4.0), n);
     let even = lanes.less_than(lanes.all(0.5), lanes.abs(lanes.sub(lanes.abs(quarters), lanes.all(1.0))));
@@ -230,7 +216,7 @@ pub(crate) fn sin_cos<L: Lanes>(lanes: L, angle: L::Floats) -> [L::Floats; 2] {
     [sin, cos]
 }
 
-/// The nearest whole number, for one below 2²².
+/// The nearest integer to a number below 2²².
 #[inline(always)]
 fn whole<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     // Adding this rounds to an integer.
@@ -238,7 +224,7 @@ fn whole<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     lanes.sub(lanes.add(x, lanes.all(ROUND)), lanes.all(ROUND))
 }
 
-/// `-x` where the mask says yes, `x` where it says no.
+/// `-x` where the mask is true, else `x`.
 #[inline(always)]
 fn negated<L: Lanes>(lanes: L, mask: L::Mask, x: L::Floats) -> L::Floats {
     lanes.select(mask, lanes.neg(x), x)
@@ -250,13 +236,13 @@ mod tests {
 
     use super::*;
 
-    /// -87.3 to 0, below which the exponential is subnormal.
+    /// Numbers from 0 to -87.3; beyond, the exponential is subnormal.
     fn grid() -> impl Iterator<Item = f32> {
         (0..873_000).map(|i| i as f32 * -1e-4)
     }
 
     #[test]
-    fn the_exponential_is_right_to_two_units_in_the_last_place() {
+    fn the_exponential_is_accurate_to_two_ulps() {
         for x in grid() {
             let ([y, e], expected) = (decay(Scalar, x), f64::from(x).exp());
             assert_eq!(y, x);
@@ -266,18 +252,18 @@ mod tests {
     }
 
     #[test]
-    fn the_inverse_is_right_to_a_unit_in_the_last_place() {
+    fn the_inverse_is_accurate_to_one_ulp() {
         assert_eq!(inverse(Scalar, 0.0), 1.0);
         for e in (0..=1 << 20).map(|i| i as f32 / (1 << 20) as f32) {
             let (found, expected) = (inverse(Scalar, e), 1.0 / (1.0 + f64::from(e)));
-            // units between one half and one are 2⁻²⁴
+            // The unit in the last place between ½ and 1 is 2⁻²⁴.
             assert!((f64::from(found) - expected).abs() <= 2f64.powi(-24), "{e}: {found}, {expected}");
         }
         assert!(inverse(Scalar, f32::NAN).is_nan());
     }
 
     #[test]
-    fn sines_and_cosines_are_right_to_two_units_at_every_quarter() {
+    fn sines_and_cosines_are_accurate_in_every_quadrant() {
         for angle in (-2_000_000..=2_000_000).map(|i| i as f32 * 4.1e-3) {
             let (found, (sin, cos)) = (sin_cos(Scalar, angle), f64::from(angle).sin_cos());
             for (found, exact) in found.into_iter().zip([sin, cos]) {
@@ -288,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exponential_ends_in_zero_and_passes_nan() {
+    fn the_exponential_underflows_to_zero_and_propagates_nan() {
         assert_eq!(decay(Scalar, 0.0), [0.0, 1.0]);
         for x in [-87.7, -88.0, -1e30, f32::NEG_INFINITY, f32::INFINITY] {
             assert_eq!(decay(Scalar, x)[1], 0.0);

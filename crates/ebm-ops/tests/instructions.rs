@@ -1,4 +1,4 @@
-//! Every kernel under each set of instructions: the same numbers, to the bit or to rounding.
+//! Every kernel gives the same results with each instruction set, bit for bit or up to rounding.
 #![cfg(feature = "flex")]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -23,12 +23,12 @@ fn leaf<const D: usize>(label: &str, shape: [usize; D]) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), &Device::flex()).autodiff().require_grad()
 }
 
-/// The results of `work` under the widest instructions there are, and under the others.
+/// The results of `work` with the widest instructions, and with the others.
 fn under_each<R>(work: impl Fn() -> R) -> (R, [R; 2]) {
     (work(), LESS.map(|most| with_instructions(most, &work)))
 }
 
-/// The largest difference in units of the largest number.
+/// The largest difference relative to the largest number.
 fn difference(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(f64::MIN_POSITIVE, |largest, x| largest.max(x.abs()));
@@ -37,7 +37,7 @@ fn difference(found: &[f64], expected: &[f64]) -> f64 {
 }
 
 #[test]
-fn a_change_of_kinetic_energy_is_the_same_to_rounding() {
+fn changes_of_kinetic_energy_differ_in_rounding_only() {
     let (widest, less) = under_each(|| {
         let [a, b] = ["a", "b"].map(|label| leaf(label, [5, 1003]).inner());
         numbers(kinetic_change(a, b))
@@ -48,7 +48,7 @@ fn a_change_of_kinetic_energy_is_the_same_to_rounding() {
 }
 
 #[test]
-fn noise_is_the_same_to_the_bit() {
+fn noise_is_the_same_bit_for_bit() {
     let (widest, less) = under_each(|| {
         let mut noise = Noise::seeded(37);
         let normals: Vec<u32> = noise.normals(100_003).into_iter().map(f32::to_bits).collect();
@@ -59,7 +59,7 @@ fn noise_is_the_same_to_the_bit() {
 }
 
 #[test]
-fn elementwise_kernels_are_the_same_to_the_bit() {
+fn elementwise_kernels_are_the_same_bit_for_bit() {
     let (widest, less) = under_each(|| {
         let x = leaf("x", [3, 5003]) * 4.0;
         let y = silu(x.clone()) + softplus(x.clone());
@@ -131,7 +131,7 @@ fn convolutions_differ_in_rounding_only() {
         for algorithm in [Algorithm::Auto, Algorithm::Direct] {
             let run = || with_algorithm(algorithm, || convolution(transposed, sizes, kernel, geometry));
             let (widest, less) = under_each(run);
-            // Twice what either may be away from the exact sum, and a wrong tap or channel costs 1e-2.
+            // Twice the largest error of either version; a wrong tap or channel gives 1e-2.
             let tolerance = if algorithm == Algorithm::Auto { 2.0 * 1e-4 } else { 2.0 * 1e-5 };
             for (most, less) in LESS.iter().zip(&less) {
                 for (what, (found, expected)) in ["y", "dx", "dw", "db"].iter().zip(less.iter().zip(&widest))
@@ -178,10 +178,10 @@ fn the_limit_reaches_the_convolution() {
     }
     let run = || convolution(false, [3, 32, 32, 9], 3, Geometry { stride: 1, padding: 1 });
     let (widest, [scalar, _]) = under_each(run);
-    assert!(widest != scalar, "sums in another order agree to the last bit");
+    assert!(widest != scalar, "expected sums in another order to differ in rounding");
 }
 
-/// Whether this machine has vectors.
+/// Whether this machine has vector instructions.
 fn wide() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use ebm_model::Potential;
 use ebm_ops::Noise;
-use ebm_ops::leapfrog::{add_scaled, kinetic_change, leap, leap_kinetic_change};
+use ebm_ops::leapfrog::{add_scaled, kinetic_change, leapfrog_kinetic_change, leapfrog_position};
 
 use crate::evaluated::{Evaluated, evaluate};
 use crate::mass::Scale;
@@ -33,9 +33,9 @@ impl Leapfrog<'_> {
         if self.n == 1 && scale.is_identity() {
             // The momentum after such a step is needed for its square alone.
             let (epsilon, score) = (self.step_size, state.memo.score.clone());
-            let x = leap(state.position.clone(), before.clone(), score.clone(), epsilon);
+            let x = leapfrog_position(state.position.clone(), before.clone(), score.clone(), epsilon);
             let proposal = evaluate(model, x);
-            let kinetic = leap_kinetic_change(before, score, proposal.memo.score.clone(), epsilon);
+            let kinetic = leapfrog_kinetic_change(before, score, proposal.memo.score.clone(), epsilon);
             return decide(state, proposal, kinetic, noise);
         }
         let (proposal, after) = self.lead(model, &state, before.clone(), &scale);

@@ -130,9 +130,11 @@ fn convolution(
             Box::new(move || drop(Dispatch::convolve_with_bias(x(), weight(), bias(), geometry)))
         }
         (Pass::Forward | Pass::Backward, true) => Box::new(move || {
-            drop(Dispatch::spread_with_bias(x(), weight(), bias(), geometry, [result; 2]));
+            drop(Dispatch::conv_transpose_with_bias(x(), weight(), bias(), geometry, [result; 2]));
         }),
-        (Pass::Input, false) => Box::new(move || drop(Dispatch::spread(dy(), weight(), geometry, [side; 2]))),
+        (Pass::Input, false) => {
+            Box::new(move || drop(Dispatch::conv_transpose(dy(), weight(), geometry, [side; 2])))
+        }
         (Pass::Input, true) => Box::new(move || drop(Dispatch::convolve(dy(), weight(), geometry))),
         (Pass::Weight, false) => {
             Box::new(move || drop(Dispatch::convolve_weight_grad(x(), weight(), dy(), geometry)))

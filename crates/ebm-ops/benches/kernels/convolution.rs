@@ -1,4 +1,4 @@
-//! Convolutions of the reference network's sizes: forward, and both gradients apart.
+//! Convolutions with the sizes of the reference network: forward, and both gradients separately.
 
 use burn::backend::Dispatch;
 use burn::backend::ops::{ConvOptions, ConvTransposeOptions, ModuleOps};
@@ -7,7 +7,7 @@ use ebm_ops::conv::{ConvOps, Geometry};
 
 use crate::{BATCH, compare, normal};
 
-/// One layer on images of `side` × `side` pixels; `channels` before and after it.
+/// One layer on images of `side` × `side` pixels; `channels` are its input and output channels.
 struct Layer {
     name: &'static str,
     channels: [usize; 2],
@@ -45,7 +45,7 @@ pub fn bench(criterion: &mut Criterion) {
 }
 
 impl Layer {
-    /// The side of the result.
+    /// Side of the result.
     fn result(&self) -> usize {
         let Geometry { stride, padding } = self.geometry;
         if self.transposed {
@@ -55,7 +55,7 @@ impl Layer {
         }
     }
 
-    /// Operations of the plain sum: a product and a sum for each tap.
+    /// Operations of direct summation: one multiplication and one addition per tap.
     fn operations(&self) -> u64 {
         let windows = if self.transposed { self.side } else { self.result() };
         let [inputs, outputs] = self.channels;
@@ -72,7 +72,7 @@ impl Layer {
         let weight = normal("weight", [first[0], first[1], kernel, kernel]).into_dispatch();
         let Geometry { stride, padding } = geometry;
         let plain = || ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
-        let spread = || ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
+        let options = || ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
 
         let (x, dy, weight, bias) = (|| x.clone(), || dy.clone(), || weight.clone(), || bias.clone());
         let mut group = criterion.benchmark_group(format!("{name} forward"));
@@ -80,8 +80,8 @@ impl Layer {
         if transposed {
             compare(
                 &mut group,
-                || Dispatch::spread_with_bias(x(), weight(), bias(), geometry, [result; 2]),
-                || Dispatch::conv_transpose2d(x(), weight(), Some(bias()), spread()),
+                || Dispatch::conv_transpose_with_bias(x(), weight(), bias(), geometry, [result; 2]),
+                || Dispatch::conv_transpose2d(x(), weight(), Some(bias()), options()),
             );
         } else {
             compare(
@@ -98,12 +98,12 @@ impl Layer {
             compare(
                 &mut group,
                 || Dispatch::convolve(dy(), weight(), geometry),
-                || Dispatch::conv_transpose2d_x_backward(weight(), dy(), spread()),
+                || Dispatch::conv_transpose2d_x_backward(weight(), dy(), options()),
             );
         } else {
             compare(
                 &mut group,
-                || Dispatch::spread(dy(), weight(), geometry, [side; 2]),
+                || Dispatch::conv_transpose(dy(), weight(), geometry, [side; 2]),
                 || Dispatch::conv2d_x_backward(x(), weight(), dy(), plain()),
             );
         }
@@ -115,7 +115,7 @@ impl Layer {
             compare(
                 &mut group,
                 || Dispatch::convolve_weight_grad(dy(), weight(), x(), geometry),
-                || Dispatch::conv_transpose2d_weight_backward(x(), weight(), dy(), spread()),
+                || Dispatch::conv_transpose2d_weight_backward(x(), weight(), dy(), options()),
             );
         } else {
             compare(

@@ -15,7 +15,7 @@ use crate::{BATCH, compare, normal};
 const SHAPE: [usize; 4] = [BATCH, 32, 28, 28];
 const ELEMENTS: Throughput = Throughput::Elements((BATCH * 32 * 28 * 28) as u64);
 
-/// Numbers of a large weight.
+/// Elements of a large weight.
 const PARAMETERS: usize = 1 << 20;
 
 const STEP_SIZE: f64 = 1e-3;
@@ -66,7 +66,7 @@ fn noise(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Each run goes on where the one before ended, so that nobody else holds its tensors.
+/// Each iteration continues from the previous result, so that buffers are not shared.
 fn chained<T>(start: T, step: impl Fn(T) -> T) -> impl Fn() {
     let state = Cell::new(Some(start));
     move || state.set(state.take().map(&step))

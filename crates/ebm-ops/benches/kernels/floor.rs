@@ -1,4 +1,4 @@
-//! What the machine can do at all.
+//! Limits of the machine.
 
 use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, Throughput};
@@ -9,10 +9,10 @@ use crate::normal;
 /// Side of the matrices: 3 × 4 MiB.
 const SIDE: usize = 1024;
 
-/// Floats that are copied: 256 MiB, beyond every cache.
+/// Number of floats to copy: 256 MiB, larger than every cache.
 const COPIED: usize = 64 << 20;
 
-/// Floats that a thread copies at a time.
+/// Number of floats that a thread copies at a time.
 const PIECE: usize = 1 << 20;
 
 pub fn bench(criterion: &mut Criterion) {
@@ -31,7 +31,7 @@ pub fn bench(criterion: &mut Criterion) {
         });
     });
 
-    // What one operation costs that does nothing.
+    // The overhead of an operation.
     let scalar = Tensor::<1>::zeros([1], &Device::flex());
     group.throughput(Throughput::Elements(1));
     group.bench_function("smallest operation", |bencher| bencher.iter(|| scalar.clone() + 1.0));

@@ -1,9 +1,8 @@
-//! The hot paths, each beside its plain-Burn expression and the machine's own limits.
+//! Benchmarks of the hot paths, compared with Burn's own operations and the limits of the machine.
 //!
-//! `ours` runs on the widest vectors there are, `ours-avx2` and `ours-scalar` on less, `burn` is the same result by
-//! Burn's operations on the same device.
-//! Throughputs are floating-point operations (of the plain sum) or elements a second; `floor` says what a large
-//! matrix product and a large copy reach on this machine now.
+//! `ours` uses the widest vectors, `ours-avx2` and `ours-scalar` narrower ones or none; `burn` computes the same
+//! result by Burn's operations on the same device. Throughputs are floating-point operations (of direct summation)
+//! or elements per second; `floor` measures a large matrix product and a large copy on this machine.
 
 mod convolution;
 mod dense;
@@ -19,11 +18,11 @@ use criterion::{BenchmarkGroup, Criterion};
 use ebm_ops::Noise;
 use ebm_ops::simd::{Instructions, with_instructions};
 
-/// The program's.
+/// The allocator of the program `ebm`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Images of a batch.
+/// Images per batch.
 const BATCH: usize = 64;
 
 fn main() {
@@ -41,7 +40,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Measures `ours` under each set of instructions, and `burn`.
+/// Measures `ours` with each instruction set, and `burn`.
 fn compare<R, Q>(group: &mut BenchmarkGroup<'_, WallTime>, ours: impl Fn() -> R, burn: impl Fn() -> Q) {
     group.bench_function("ours", |bencher| bencher.iter(&ours));
     for (name, most) in [("ours-avx2", Instructions::Avx2), ("ours-scalar", Instructions::Scalar)] {

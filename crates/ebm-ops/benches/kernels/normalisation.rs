@@ -29,7 +29,7 @@ impl Arguments {
         }
     }
 
-    /// With every argument a leaf of its own.
+    /// Every argument as a leaf of its own.
     fn tracked(self) -> Self {
         let Self { x, gamma, beta, film: (scale, shift) } = self;
         Self {
@@ -67,7 +67,7 @@ pub fn bench(criterion: &mut Criterion) {
         compare(&mut group, || arguments.clone().ours(), || arguments.clone().burn());
         group.finish();
 
-        // The tape begins with a gradient of ones, which both pay for.
+        // Backpropagation begins with a gradient of ones, a cost that both versions share.
         let mut group =
             criterion.benchmark_group(format!("norm+SiLU {channels} {side} forward and backward"));
         group.throughput(elements);

@@ -1,4 +1,4 @@
-//! The gradients of the operations, each as one step on the tape.
+//! Gradients of the operations, each recorded by autodiff as one operation.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use super::{Activation, ActivationFunctionOps};
 use crate::profile::span;
 
-/// The step of a derivative, whose parent is `x`.
+/// Backward operation of a derivative; its parent is `x`.
 #[derive(Debug)]
 struct Derivative;
 
@@ -26,7 +26,7 @@ impl<B: ActivationFunctionOps> Backward<B, 1> for Derivative {
     }
 }
 
-/// The step of g σ′(z), whose parents are `z` and `g`.
+/// Backward operation of g σ′(z); its parents are `z` and `g`.
 #[derive(Debug)]
 struct Pullback;
 
@@ -55,7 +55,7 @@ impl<B: ActivationFunctionOps> Backward<B, 2> for Pullback {
     }
 }
 
-/// The step of σ″(z) ż² + σ′(z) z̈, whose parents are z, ż and z̈.
+/// Backward operation of σ″(z) ż² + σ′(z) z̈; its parents are z, ż and z̈.
 #[derive(Debug)]
 struct Curvature;
 

@@ -97,8 +97,8 @@ impl ActivationFunctionOps for Flex {
     }
 }
 
-/// Runs `kernel` on chunks of `grad`, of `z`, and of `arguments`, and returns what becomes of the first and the last;
-/// it returns that both have been written.
+/// Runs `kernel` on corresponding chunks of `grad`, `z` and `arguments`, and returns the updated `grad` and
+/// `arguments`; `kernel` returns that both chunks have been written.
 fn beside<const N: usize>(
     grad: FlexTensor,
     z: FlexTensor,
@@ -126,14 +126,14 @@ fn beside<const N: usize>(
         grad
     });
     let results = results.map(|mut result| {
-        // SAFETY: the chunks of `side` cover its first n places, and each has been written.
+        // SAFETY: the chunks of `side` cover its first n elements, and each has been written.
         unsafe { result.set_len(n) };
         buffer::tensor(result, shape.clone())
     });
     (grad, results)
 }
 
-/// Carries out the work with an activation as the type `F`.
+/// Runs the work with the activation as the type `F`.
 macro_rules! with_function {
     ($function:expr, $F:ident => $work:expr) => {
         match $function {
@@ -153,7 +153,7 @@ macro_rules! with_function {
     };
 }
 
-/// Carries out the work with the order of a derivative as the constant `N`.
+/// Runs the work with the order of the derivative as the constant `N`.
 macro_rules! with_order {
     ($order:expr, $N:ident => $work:expr) => {
         match $order {
@@ -178,7 +178,7 @@ macro_rules! with_order {
     };
 }
 
-/// Replaces numbers by their images.
+/// Replaces each element by its image.
 struct Values<'a> {
     values: Slot<'a>,
     function: Activation,
@@ -198,7 +198,7 @@ impl<'a> WithSimd for Values<'a> {
     }
 }
 
-/// The image under the derivative of order `ORDER`.
+/// The derivative of order `ORDER` of `F`.
 struct Image<F, const ORDER: usize>(PhantomData<F>);
 
 impl<F: Smooth, const ORDER: usize> Elementwise<1, 0> for Image<F, ORDER> {
@@ -229,7 +229,7 @@ impl<'a> WithSimd for Products<'a> {
     }
 }
 
-/// A number times the image of the one beside it.
+/// An element times the image of the corresponding element.
 impl<F: Smooth, const ORDER: usize> Elementwise<1, 1> for Image<F, ORDER> {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [grad]: [L::Floats; 1], [x]: [L::Floats; 1]) -> [L::Floats; 1] {
@@ -237,7 +237,7 @@ impl<F: Smooth, const ORDER: usize> Elementwise<1, 1> for Image<F, ORDER> {
     }
 }
 
-/// A rule that needs several derivatives of a function at `z`, the first of the others.
+/// A rule that needs several derivatives of a function at `z`, the first of `others`.
 struct Rule<'a, const M: usize, const N: usize> {
     values: [Slot<'a>; M],
     others: [&'a [f32]; N],
@@ -259,7 +259,7 @@ where
     }
 }
 
-/// σ, σ′, σ″ and σ‴. They share their exponential, and what is not used is not computed.
+/// σ, σ′, σ″ and σ‴. They share the exponential; those that are not used are not computed.
 trait Smooth {
     fn derivatives<L: Lanes>(lanes: L, z: L::Floats) -> [L::Floats; 4];
 }
@@ -283,10 +283,10 @@ smooth! {
     Tanh: tanh, tanh_slope, tanh_second, tanh_third;
 }
 
-/// The rules, by what they are given.
+/// The rules, distinguished by their numbers of arguments.
 struct Derivatives<F>(PhantomData<F>);
 
-/// The reverse rule's gradients: g and the gradient of g σ′(z) become those of z and of g.
+/// Backward rule of g σ′(z): g and the gradient of the result become the gradients of z and g.
 impl<F: Smooth> Elementwise<2, 1> for Derivatives<F> {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [g, grad]: [L::Floats; 2], [z]: [L::Floats; 1]) -> [L::Floats; 2] {
@@ -309,7 +309,8 @@ impl<F: Smooth> Elementwise<1, 2> for Derivatives<F> {
     }
 }
 
-/// Its gradients: curvature, slope and the gradient of the result become those of z, slope and curvature.
+/// Backward rule of the curvature: curvature, slope and the gradient of the result become the gradients of z, slope
+/// and curvature.
 impl<F: Smooth> Elementwise<3, 1> for Derivatives<F> {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, x: [L::Floats; 3], [z]: [L::Floats; 1]) -> [L::Floats; 3] {

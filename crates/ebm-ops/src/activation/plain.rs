@@ -1,11 +1,11 @@
-//! What the operations mean, in the operations that every backend has.
+//! Reference implementation, in operations that every backend has.
 
 use burn::backend::Backend;
 use burn::backend::tensor::FloatTensor;
 
-use super::Activation;
+use super::function::Activation;
 
-/// Beyond it s is 0 or 1 in double precision too, and the bound keeps ∞ · 0 away.
+/// Bound on |x|: beyond it s is 0 or 1 even in double precision, and ∞ · 0 is avoided.
 const SATURATED: f64 = 750.0;
 
 /// The derivative of `order`, 0 to 3.
@@ -108,7 +108,7 @@ struct Bell<F> {
 impl Bell<()> {
     fn of<B: Backend>(x: FloatTensor<B>) -> Bell<FloatTensor<B>> {
         let size = B::float_clamp_max(B::float_abs(x), SATURATED.into());
-        // The smaller of the two, which loses nothing in the difference.
+        // The smaller of s and 1 - s: the difference then loses no digits.
         let small = B::sigmoid(B::float_neg(size.clone()));
         let bell = B::float_mul(small.clone(), affine::<B>(small.clone(), -1.0, 1.0));
         Bell { size, bell, bend: affine::<B>(small, -2.0, 1.0) }

@@ -24,7 +24,7 @@ const FUNCTIONS: [(Function, Formula, Formula); 3] = [
 
 const ALL: [Activation; 3] = [Activation::Silu, Activation::Softplus, Activation::Tanh];
 
-/// The derivative of `order` and the scale of its error: the sum of the sizes of the terms that it is the sum of.
+/// The derivative of order `order`, and the scale of its error: the sum of the absolute values of its terms.
 fn formula(function: Activation, order: usize, x: f64) -> [f64; 2] {
     let size = if function == Activation::Tanh { 2.0 * x.abs() } else { x.abs() };
     let e = (-size).exp();
@@ -36,7 +36,7 @@ fn formula(function: Activation, order: usize, x: f64) -> [f64; 2] {
         (Activation::Silu, 2) => [bell * (2.0 - size * bend), bell * (2.0 + size * bend)],
         (Activation::Silu, 3) => {
             let (one, two) = (3.0 * bend, size * (1.0 - 6.0 * bell));
-            // 1 - e is rounded before it is multiplied, 1 - 6 b after it may have cancelled
+            // 1 - e is rounded before the product; 1 - 6 b may cancel.
             [-sign * bell * (one - two), bell * (3.0 + size * (1.0 + 6.0 * bell))]
         }
         (Activation::Softplus, 0) => [x.max(0.0) + e.ln_1p(), x.max(0.0) + e.ln_1p()],
@@ -59,7 +59,7 @@ fn tensor(values: Vec<f32>, dtype: DType) -> Tensor<1> {
     Tensor::<1>::from_data(TensorData::new(values, [n]), (&Device::flex(), DType::F32)).cast(dtype)
 }
 
-/// The values, and the derivatives by the tape.
+/// The values, and the derivatives by autodiff.
 fn run(function: Function, x: &[f32], dtype: DType) -> [Vec<f64>; 2] {
     let x = tensor(x.to_vec(), dtype).autodiff().require_grad();
     let y = function(x.clone());
@@ -67,7 +67,7 @@ fn run(function: Function, x: &[f32], dtype: DType) -> [Vec<f64>; 2] {
     [numbers(y.inner()), numbers(x.grad(&gradients).unwrap())]
 }
 
-/// A grid over the whole range in which the functions are neither 0 nor x.
+/// A grid over the range in which the functions differ from 0 and from x.
 fn grid() -> Vec<f32> {
     (-87_000..100_000).map(|i| i as f32 * 1e-3).collect()
 }

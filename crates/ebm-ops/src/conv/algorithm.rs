@@ -1,16 +1,16 @@
-//! Which algorithm convolutions use on the CPU.
+//! Choice of the convolution algorithm on the CPU.
 
 use std::cell::Cell;
 
 use crate::scoped;
 
-/// How a convolution on the CPU adds up its products.
+/// Algorithm of a convolution on the CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// The fastest that the shape allows.
+    /// The fastest algorithm for the shape.
     #[default]
     Auto,
-    /// The plain sum, with the smallest rounding errors.
+    /// Direct summation, which has the smallest rounding errors.
     Direct,
 }
 
@@ -18,15 +18,15 @@ thread_local! {
     static ALGORITHM: Cell<Algorithm> = const { Cell::new(Algorithm::Auto) };
 }
 
-/// Runs `work` with every convolution that this thread starts meanwhile, forward or backward, using `algorithm`.
+/// Runs `work` with `algorithm` for all convolutions, forward and backward, that this thread starts during it.
 ///
-/// Scoped and by thread, not a global switch: two tests, or a training run and an exact evaluation beside it,
-/// do not disturb each other, and the choice before is restored also after a panic.
+/// The choice applies to this thread only, so concurrent tests, or training and an exact evaluation, do not affect
+/// each other. The previous choice is restored afterwards, even after a panic.
 pub fn with_algorithm<R>(algorithm: Algorithm, work: impl FnOnce() -> R) -> R {
     scoped::with(&ALGORITHM, algorithm, work)
 }
 
-/// The choice that holds for this thread now.
+/// The current choice of this thread.
 #[cfg(feature = "flex")]
 pub(super) fn current() -> Algorithm {
     ALGORITHM.get()
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_choice_nests_holds_on_this_thread_only_and_survives_a_panic() {
+    fn the_choice_nests_is_per_thread_and_is_restored_after_a_panic() {
         with_algorithm(Algorithm::Direct, || {
             assert_eq!(std::thread::spawn(current).join().unwrap(), Algorithm::Auto);
             let panicked =

@@ -1,4 +1,4 @@
-//! The gradients of both maps, each as one step on the tape.
+//! Gradients of both maps, each recorded by autodiff as one operation.
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -10,17 +10,16 @@ use burn::backend::{Autodiff, TensorMetadata};
 use super::{ConvOps, Geometry};
 use crate::profile::span;
 
-/// The step of a map from one image to another; its parents are the image, the weight and, if any, the bias.
+/// Backward operation of either map; its parents are the image, the weight and, if there is one, the bias.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Convolve,
-    Spread,
+    ConvTranspose,
 }
 
-/// What a step keeps: where the image is found, the weight, and the `size` (height and
-/// width) of the image on the side of `x`.
+/// Values saved for the backward pass: the node of the image, the weight, and the `size` (height and width) of x.
 #[derive(Clone, Debug)]
-struct Kept<F> {
+struct Saved<F> {
     image: NodeId,
     size: [usize; 2],
     weight: F,
@@ -39,20 +38,22 @@ impl Step {
         match (self, bias) {
             (Self::Convolve, None) => B::convolve(image, weight, geometry),
             (Self::Convolve, Some(bias)) => B::convolve_with_bias(image, weight, bias, geometry),
-            (Self::Spread, None) => B::spread(image, weight, geometry, size),
-            (Self::Spread, Some(bias)) => B::spread_with_bias(image, weight, bias, geometry, size),
+            (Self::ConvTranspose, None) => B::conv_transpose(image, weight, geometry, size),
+            (Self::ConvTranspose, Some(bias)) => {
+                B::conv_transpose_with_bias(image, weight, bias, geometry, size)
+            }
         }
     }
 
-    /// Registers the gradients of those parents that are tracked.
+    /// Registers the gradients of the tracked parents.
     fn gradients<B: ConvOps, const N: usize>(
         self,
-        ops: Ops<Kept<FloatTensor<B>>, N>,
+        ops: Ops<Saved<FloatTensor<B>>, N>,
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
         let grad = grads.consume::<B>(&ops.node);
-        let Kept { image, size, weight, geometry } = ops.state;
+        let Saved { image, size, weight, geometry } = ops.state;
         let mut parents = ops.parents.into_iter();
         let [node_image, node_weight, node_bias] = [(); 3].map(|()| parents.next().flatten());
 
@@ -64,20 +65,20 @@ impl Step {
             let (weight, grad) = (weight.clone(), grad.clone());
             let gradient = span("weight gradient", || match self {
                 Self::Convolve => B::convolve_weight_grad(image, weight, grad, geometry),
-                Self::Spread => B::convolve_weight_grad(grad, weight, image, geometry),
+                Self::ConvTranspose => B::convolve_weight_grad(grad, weight, image, geometry),
             });
             grads.register::<B>(node.id, gradient);
         }
         if let Some(node) = node_image {
             let gradient = span("input gradient", || match self {
-                Self::Convolve => B::spread(grad, weight, geometry, size),
-                Self::Spread => B::convolve(grad, weight, geometry),
+                Self::Convolve => B::conv_transpose(grad, weight, geometry, size),
+                Self::ConvTranspose => B::convolve(grad, weight, geometry),
             });
             grads.register::<B>(node.id, gradient);
         }
     }
 
-    /// Computes the map, and leaves the step on the tape if a parent is tracked.
+    /// Computes the map, and records it if a parent is tracked.
     fn record<B: ConvOps, C: CheckpointStrategy>(
         self,
         image: FloatTensor<Autodiff<B, C>>,
@@ -93,7 +94,7 @@ impl Step {
                         let node = step.checkpoint(&image);
                         let (image, weight) = (image.into_primitive(), weight.into_primitive());
                         let y = self.forward::<B>(image, weight.clone(), $bias, geometry, size);
-                        step.finish(Kept { image: node, size, weight, geometry }, y)
+                        step.finish(Saved { image: node, size, weight, geometry }, y)
                     }
                     OpsKind::UnTracked(step) => {
                         let (image, weight) = (image.into_primitive(), weight.into_primitive());
@@ -110,7 +111,7 @@ impl Step {
 }
 
 impl<B: ConvOps> Backward<B, 2> for Step {
-    type State = Kept<FloatTensor<B>>;
+    type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         self.gradients::<B, 2>(ops, grads, checkpointer);
@@ -118,7 +119,7 @@ impl<B: ConvOps> Backward<B, 2> for Step {
 }
 
 impl<B: ConvOps> Backward<B, 3> for Step {
-    type State = Kept<FloatTensor<B>>;
+    type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         self.gradients::<B, 3>(ops, grads, checkpointer);
@@ -141,22 +142,22 @@ impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
         Step::Convolve.record::<B, C>(x, weight, Some(bias), geometry, [height, width])
     }
 
-    fn spread(
+    fn conv_transpose(
         y: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
         size: [usize; 2],
     ) -> FloatTensor<Self> {
-        Step::Spread.record::<B, C>(y, weight, None, geometry, size)
+        Step::ConvTranspose.record::<B, C>(y, weight, None, geometry, size)
     }
 
-    fn spread_with_bias(
+    fn conv_transpose_with_bias(
         y: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         geometry: Geometry,
         size: [usize; 2],
     ) -> FloatTensor<Self> {
-        Step::Spread.record::<B, C>(y, weight, Some(bias), geometry, size)
+        Step::ConvTranspose.record::<B, C>(y, weight, Some(bias), geometry, size)
     }
 }

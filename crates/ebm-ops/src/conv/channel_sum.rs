@@ -1,4 +1,4 @@
-//! The sums of the channels of a batch of images.
+//! Sums over each channel of a batch of images.
 
 use crate::elementwise::Elementwise;
 use crate::lanes::Lanes;
@@ -7,8 +7,8 @@ use crate::{buffer, simd};
 
 /// The sum of each of `channels` channels of `pixels` elements over all images of `images`.
 ///
-/// Each plane is summed in single precision on the lanes of a few registers, planes in double precision in the
-/// order of the images, whatever the number of threads.
+/// Each plane is summed in single precision, and the sums of the planes are added in double precision in the order
+/// of the images, whatever the number of threads.
 pub(super) fn channel_sums(images: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
     if images.is_empty() {
         return vec![0.0; channels];
@@ -38,9 +38,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_element_counts_once_in_its_own_channel() {
+    fn every_element_is_added_once_to_its_own_channel() {
         for (batch, channels, pixels) in [(1, 1, 1), (3, 5, 7), (2, 3, 196), (4, 2, 65)] {
-            // Integers, whose sums are exact.
+            // Integers: sums are exact.
             let images: Vec<f32> = (0..batch * channels * pixels).map(|i| (i % 97) as f32).collect();
             let mut expected = vec![0.0; channels];
             for (i, x) in images.iter().enumerate() {

@@ -1,19 +1,20 @@
-//! Convolutions as plain sums, on slices of `f32`, for every kernel, stride, padding and number of channels.
+//! Convolutions by direct summation, on slices of `f32`, for any kernel size, stride, padding and channels.
 //!
-//! Inside, images hold their channels side by side within a border of zeros, so that the window of a pixel is a
-//! few runs of adjacent numbers, one for each row of the kernel, whatever the stride.
-//! The map and its adjoint in the image are then one matrix product whose left rows are windows read in place
-//! ([`correlate`]), and the adjoint in the weight is another ([`weight_gradient`]): no window is ever copied.
-//! The gradient of the image at stride s is s² such products, one for each position of a pixel within a step,
-//! which see different taps.
+//! Internally images are padded with zeros and have contiguous channels, so that the window of a pixel is a few
+//! runs of contiguous numbers, one for each row of the kernel, whatever the stride. The convolution and its adjoint
+//! with respect to the image are then one matrix product whose left rows are windows, read in place
+//! ([`correlate`]); the adjoint with respect to the weight is another ([`weight_gradient`]). Windows are never
+//! copied. With stride s the gradient of the image is s² such products, one for each position of a pixel within a
+//! stride, because these see different taps.
 //!
-//! Tensors are contiguous: images `[batch, channel, height, width]`, weights `[out, in, k, k]`.
-//! Results do not depend on the number of threads, to the bit.
+//! Tensors are contiguous: images `[batch, channel, height, width]`, weights `[out, in, k, k]`. Results do not
+//! depend on the number of threads, bit for bit.
 
 mod correlate;
 mod dots;
 mod layout;
 mod outer;
+mod parts;
 mod pass;
 mod scratch;
 mod tile;
@@ -25,25 +26,25 @@ use correlate::Correlation;
 /// `x * weight + bias`.
 ///
 /// # Panics
-/// If a slice does not have the length that `shape` says.
+/// If a slice does not have the length that `shape` implies.
 pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     check(shape, x.len(), weight.len(), shape.outputs());
     Correlation::forward(shape).run(x, weight, bias, shape.outputs())
 }
 
-/// The adjoint of [`forward`] in `x`, plus a bias for each of its channels.
+/// The adjoint of [`forward`] with respect to `x`, plus a bias for each of its channels.
 ///
 /// # Panics
-/// If a slice does not have the length that `shape` says.
+/// If a slice does not have the length that `shape` implies.
 pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     check(shape, shape.inputs(), weight.len(), dy.len());
     Correlation::adjoint(shape).run(dy, weight, bias, shape.inputs())
 }
 
-/// The adjoint of [`forward`] in `weight`.
+/// The adjoint of [`forward`] with respect to `weight`.
 ///
 /// # Panics
-/// If a slice does not have the length that `shape` says.
+/// If a slice does not have the length that `shape` implies.
 pub(crate) fn weight_grad(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     check(shape, x.len(), dw.len(), dy.len());
     weight_gradient::run(shape, x, dy, dw);
@@ -52,21 +53,6 @@ pub(crate) fn weight_grad(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) 
 fn check(shape: &Shape, x: usize, weight: usize, y: usize) {
     let expected = [shape.inputs(), shape.weights(), shape.outputs()];
     assert_eq!([x, weight, y], expected, "lengths, found and expected, for {shape:?}");
-}
-
-/// How many images one task takes: always the same, so that the number of threads changes nothing.
-fn images_per_task(batch: usize) -> usize {
-    batch.div_ceil(TASKS)
-}
-
-/// Into how many tasks a batch is cut at most.
-const TASKS: usize = 16;
-
-/// Cuts `0..n` into as few ranges as hold at most `most` each, of lengths that differ by one at most.
-#[inline(always)]
-fn split(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let parts = n.div_ceil(most);
-    (0..parts).map(move |i| (i * n / parts, (i + 1) * n / parts - i * n / parts))
 }
 
 #[cfg(test)]

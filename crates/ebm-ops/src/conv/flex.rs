@@ -24,23 +24,23 @@ impl ConvOps for Flex {
         convolve(x, weight, Some(bias), geometry)
     }
 
-    fn spread(
+    fn conv_transpose(
         y: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
         size: [usize; 2],
     ) -> FloatTensor<Self> {
-        spread(y, weight, None, geometry, size)
+        conv_transpose(y, weight, None, geometry, size)
     }
 
-    fn spread_with_bias(
+    fn conv_transpose_with_bias(
         y: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         geometry: Geometry,
         size: [usize; 2],
     ) -> FloatTensor<Self> {
-        spread(y, weight, Some(bias), geometry, size)
+        conv_transpose(y, weight, Some(bias), geometry, size)
     }
 
     fn convolve_weight_grad(
@@ -73,7 +73,7 @@ impl ConvOps for Flex {
     }
 }
 
-/// From `x` to `y`.
+/// The convolution of `x`.
 fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometry: Geometry) -> FlexTensor {
     if !kernels::take([&x, &weight].into_iter().chain(&bias)) {
         return plain::convolve::<Flex>(x, weight, bias, geometry);
@@ -89,8 +89,8 @@ fn convolve(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, geometr
     buffer::tensor(y, [shape.batch, shape.out_channels, shape.out_height(), shape.out_width()])
 }
 
-/// From `y` to `x` of the given size.
-fn spread(
+/// The transposed convolution of `y`, with the given size.
+fn conv_transpose(
     y: FlexTensor,
     weight: FlexTensor,
     bias: Option<FlexTensor>,
@@ -98,7 +98,7 @@ fn spread(
     size: [usize; 2],
 ) -> FlexTensor {
     if !kernels::take([&y, &weight].into_iter().chain(&bias)) {
-        return plain::spread::<Flex>(y, weight, bias, geometry, size);
+        return plain::conv_transpose::<Flex>(y, weight, bias, geometry, size);
     }
     let (batch, channels) = (y.shape()[0], weight.shape()[1]);
     let dimensions = [batch, channels, size[0], size[1]];
@@ -113,7 +113,7 @@ fn spread(
     buffer::tensor(x, dimensions)
 }
 
-/// The shape for Winograd's algorithm, if that is allowed and fits.
+/// The shape for Winograd's algorithm, if it is enabled and supports the shape.
 fn fast(shape: &Shape) -> Option<winograd::Shape> {
     let &Shape { batch, in_channels, out_channels, height, width, kernel, stride, padding } = shape;
     let whole = |channels: usize| 0 < channels && channels.is_multiple_of(winograd::CHANNELS);

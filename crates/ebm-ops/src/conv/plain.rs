@@ -1,11 +1,11 @@
-//! What the operations mean, in the operations that every backend has.
+//! Reference implementation, in operations that every backend has.
 
 use burn::backend::ops::{ConvOptions, ConvTransposeOptions};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::Shape;
 
-use super::Geometry;
+use super::geometry::Geometry;
 
 pub(super) fn convolve<B: Backend>(
     x: FloatTensor<B>,
@@ -16,7 +16,7 @@ pub(super) fn convolve<B: Backend>(
     B::conv2d(x, weight, bias, options(geometry))
 }
 
-pub(super) fn spread<B: Backend>(
+pub(super) fn conv_transpose<B: Backend>(
     y: FloatTensor<B>,
     weight: FloatTensor<B>,
     bias: Option<FloatTensor<B>>,
@@ -25,7 +25,7 @@ pub(super) fn spread<B: Backend>(
 ) -> FloatTensor<B> {
     let Geometry { stride, padding } = geometry;
     let ([.., height, width], [.., kernel, _]) = (y.shape().dims::<4>(), weight.shape().dims::<4>());
-    // Rows and columns that no window of the convolution reaches.
+    // Rows and columns that no window of the convolution covers.
     let rest = |n: usize, size: usize| size + 2 * padding - (n - 1) * stride - kernel;
     let rest = [rest(height, size[0]), rest(width, size[1])];
     B::conv_transpose2d(

@@ -1,7 +1,7 @@
-//! 1×1 convolutions: a product of the weight with each image as it lies in memory, pixels side by side.
+//! 1×1 convolutions: the product of the weight with each image in its own memory layout, pixels contiguous.
 //!
-//! Nothing is turned to have channels side by side, which for so few multiplications would take as long as they do.
-//! Results do not depend on the number of threads, to the bit.
+//! Images are not transposed to make channels contiguous: that would take as long as these few multiplications.
+//! Results do not depend on the number of threads, bit for bit.
 
 use std::mem::MaybeUninit;
 
@@ -11,10 +11,10 @@ use super::shape::Shape;
 use crate::product::{Left, Right, Size, Start, Sum, product};
 use crate::{buffer, parallel, simd};
 
-/// Images that one task takes have so many elements at least, both sides together.
+/// Least number of elements per task, input and output together.
 const GRAIN: usize = 32 * 1024;
 
-/// Whether a convolution is one of these, with a vector's worth of pixels.
+/// Whether a convolution is 1×1 with stride 1 and no padding, and an image fills at least one vector.
 pub(super) fn fits(shape: &Shape) -> bool {
     [shape.kernel, shape.stride, shape.padding] == [1, 1, 0]
         && simd::lanes(simd::arch()) <= shape.height * shape.width
@@ -24,22 +24,22 @@ pub(super) fn fits(shape: &Shape) -> bool {
 /// `x * weight + bias`: `x` is `[batch, in, pixels]`, the weight `[out, in]`.
 ///
 /// # Panics
-/// If a slice does not have the length that `shape` says, which [`fits`].
+/// If a slice does not have the length that `shape` implies. `shape` must [`fit`](fits).
 pub(super) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     let &Shape { in_channels, out_channels, .. } = shape;
     run(shape, x, weight, bias, Map { from: in_channels, to: out_channels, adjoint: false })
 }
 
-/// The adjoint of [`forward`] in `x`, plus a bias for each of its channels.
+/// The adjoint of [`forward`] with respect to `x`, plus a bias for each of its channels.
 ///
 /// # Panics
-/// As [`forward`].
+/// See [`forward`].
 pub(super) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     let &Shape { in_channels, out_channels, .. } = shape;
     run(shape, dy, weight, bias, Map { from: out_channels, to: in_channels, adjoint: true })
 }
 
-/// The channels of a map, and whether its weight is `[from, to]` and not `[to, from]`.
+/// Input and output channels of a map; its weight is `[from, to]` if `adjoint`, else `[to, from]`.
 #[derive(Clone, Copy)]
 struct Map {
     from: usize,
@@ -51,7 +51,7 @@ fn run(shape: &Shape, images: &[f32], weight: &[f32], bias: Option<&[f32]>, map:
     let (Map { from, to, .. }, pixels) = (map, shape.height * shape.width);
     let expected = [shape.batch * from * pixels, from * to];
     assert_eq!([images.len(), weight.len()], expected, "lengths of images and weight for {shape:?}");
-    assert!(bias.is_none_or(|bias| bias.len() == to), "one bias for each channel of the result");
+    assert!(bias.is_none_or(|bias| bias.len() == to), "expected one bias for each output channel");
     let (arch, together) = (simd::arch(), GRAIN.div_ceil((from + to) * pixels));
     let write = |out: &mut [MaybeUninit<f32>]| {
         let tasks = out.chunks_mut(together * to * pixels).zip(images.chunks(together * from * pixels));
@@ -59,11 +59,11 @@ fn run(shape: &Shape, images: &[f32], weight: &[f32], bias: Option<&[f32]>, map:
             arch.dispatch(Task { map, pixels, images, weight, bias, out });
         });
     };
-    // SAFETY: every channel of every image is written by the task that has it.
+    // SAFETY: each task writes every channel of its images.
     unsafe { buffer::fresh(shape.batch * to * pixels, write) }
 }
 
-/// Some images.
+/// A task: some images of a batch.
 struct Task<'a> {
     map: Map,
     pixels: usize,
@@ -85,9 +85,9 @@ impl WithSimd for Task<'_> {
         };
         let start = bias.map_or(Start::Zero, |bias| Start::Column(bias.as_ptr()));
         let whole = pixels / S::F32_LANES * S::F32_LANES;
-        assert!(S::F32_LANES <= pixels, "a vector of pixels");
+        assert!(S::F32_LANES <= pixels, "expected at least one vector of pixels");
         for (image, out) in images.chunks_exact(from * pixels).zip(out.chunks_exact_mut(to * pixels)) {
-            // The last pixels may be computed twice: each time they are the same.
+            // Some of the last pixels may be computed twice, with the same result.
             let rest = (whole < pixels).then_some((pixels - S::F32_LANES, S::F32_LANES));
             for (first, columns) in [(0, whole)].into_iter().chain(rest) {
                 let size = Size { rows: to, depth: from, columns };

@@ -1,8 +1,8 @@
-//! The sizes of a convolution.
+//! Sizes of a convolution.
 
-use super::Geometry;
+use super::geometry::Geometry;
 
-/// The sizes of a square convolution from `[batch, in_channels, height, width]`.
+/// Sizes of a convolution of `[batch, in_channels, height, width]` with square kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub batch: usize,
@@ -16,7 +16,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// From the dimensions of `x` and of `weight`, which the caller has checked.
+    /// Sizes from the dimensions of `x` and `weight`, which the caller has checked.
     pub fn new(
         [batch, in_channels, height, width]: [usize; 4],
         weight: [usize; 4],
@@ -43,17 +43,17 @@ impl Shape {
         self.windows(self.width)
     }
 
-    /// Elements of the tensor before.
+    /// Number of elements of the input.
     pub fn inputs(&self) -> usize {
         self.batch * self.in_channels * self.height * self.width
     }
 
-    /// Elements of the tensor after.
+    /// Number of elements of the output.
     pub fn outputs(&self) -> usize {
         self.batch * self.out_channels * self.out_height() * self.out_width()
     }
 
-    /// Elements of the weight.
+    /// Number of elements of the weight.
     pub fn weights(&self) -> usize {
         self.out_channels * self.in_channels * self.kernel * self.kernel
     }

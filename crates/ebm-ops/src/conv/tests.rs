@@ -1,4 +1,4 @@
-//! Both maps and their gradients through Burn's tape, against Burn's own operations in double precision.
+//! Both maps and their gradients by autodiff, compared with Burn's own operations in double precision.
 
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
@@ -13,7 +13,7 @@ enum Map {
     Transpose,
 }
 
-/// One case; `channels` are those of the input and of the output.
+/// A test case; `channels` are those of the input and the output.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     map: Map,
@@ -54,7 +54,7 @@ impl Case {
         }
     }
 
-    /// x, weight, bias, and the factors with which the results are added up.
+    /// x, weight, bias, and the factors of a weighted sum of the results.
     fn data(&self, of_result: [usize; 4]) -> [TensorData; 4] {
         let mut noise = Noise::seeded(11);
         let [height, width] = self.size;
@@ -68,7 +68,7 @@ impl Case {
     }
 }
 
-/// What is compared: the result and the gradients of x, weight and bias of Σ factor · result.
+/// The values to compare: the result, and the gradients of Σ factor · result in x, weight and bias.
 fn values(
     case: &Case,
     dtype: DType,
@@ -99,7 +99,7 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
-/// The largest difference, in units of the largest number expected.
+/// The largest difference relative to the largest expected value.
 fn difference(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(f64::MIN_POSITIVE, |max, x| max.max(x.abs()));
@@ -117,7 +117,7 @@ fn compare(case: &Case, tolerance: f64) {
     }
 }
 
-/// Every combination that makes sense of sizes, kernels, strides and paddings, with some channels and batches each.
+/// Every valid combination of sizes, kernels, strides and paddings, with some channels and batch sizes each.
 fn cases() -> Vec<Case> {
     let channels = [[1, 3], [3, 8], [4, 32], [7, 4], [8, 8], [64, 32], [32, 4], [8, 7]];
     let mut cases = Vec::new();
@@ -128,7 +128,7 @@ fn cases() -> Vec<Case> {
                     let (low, i) = (size[0].min(size[1]), cases.len());
                     let smallest = if map == Map::Convolution { low } else { (low - 1) * stride + kernel };
                     let needed = if map == Map::Convolution { kernel } else { 1 + 2 * padding };
-                    // A padding as large as the kernel would leave windows in the zeros alone.
+                    // With a padding as large as the kernel, some windows would contain only zeros.
                     let border = if map == Map::Convolution { 2 * padding } else { 0 };
                     if needed <= smallest + border && padding < kernel {
                         let (channels, batch) = (channels[i % channels.len()], [1, 3, 18][i % 3]);
@@ -143,14 +143,14 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn the_plain_sum_agrees_with_burn_in_double_precision_for_every_shape() {
+fn direct_summation_agrees_with_burn_in_double_precision_for_every_shape() {
     let cases = cases();
     assert!(70 < cases.len(), "{}", cases.len());
     with_algorithm(Algorithm::Direct, || cases.iter().for_each(|case| compare(case, 1e-5)));
 }
 
 #[test]
-fn the_fast_algorithm_agrees_with_burn_in_double_precision() {
+fn winograd_agrees_with_burn_in_double_precision() {
     let geometry = Geometry { stride: 1, padding: 1 };
     for map in [Map::Convolution, Map::Transpose] {
         for (channels, size) in [([8, 16], [14, 14]), ([32, 32], [7, 7]), ([16, 8], [5, 13])] {
@@ -162,7 +162,7 @@ fn the_fast_algorithm_agrees_with_burn_in_double_precision() {
 }
 
 #[test]
-fn the_two_algorithms_differ_in_rounding_only_and_the_choice_reaches_the_gradients() {
+fn the_algorithms_differ_in_rounding_only_and_the_choice_applies_to_gradients() {
     let geometry = Geometry { stride: 1, padding: 1 };
     let case = Case {
         map: Map::Convolution,
@@ -186,14 +186,14 @@ fn double_precision_falls_back_to_burn() {
         let found = values(case, DType::F64, |x, w, b| case.ours(x, w, b));
         let expected = values(case, DType::F64, |x, w, b| case.burn(x, w, b));
         for (found, expected) in found.iter().zip(&expected) {
-            // Sums of at most a few thousand products, perhaps in another order.
+            // Sums of at most a few thousand products, possibly in another order.
             assert!(difference(found, expected) <= 1e-12, "{case:?}");
         }
     }
 }
 
 #[test]
-fn a_parent_that_is_not_tracked_is_a_constant_and_gets_no_gradient() {
+fn untracked_parents_are_constants_without_gradients() {
     for map in [Map::Convolution, Map::Transpose] {
         let geometry = Geometry { stride: 2, padding: 1 };
         let case = Case { map, batch: 2, channels: [4, 8], size: [7, 5], kernel: 3, geometry, bias: true };
@@ -226,7 +226,7 @@ fn a_parent_that_is_not_tracked_is_a_constant_and_gets_no_gradient() {
 }
 
 #[test]
-fn without_a_tape_the_values_are_the_same() {
+fn values_are_the_same_without_autodiff() {
     for case in cases().iter().step_by(7) {
         let [x, w, b, _] = case.data([0; 4]);
         let device = Device::flex();
@@ -237,7 +237,7 @@ fn without_a_tape_the_values_are_the_same() {
 }
 
 #[test]
-fn images_and_weights_that_are_views_are_read_as_what_they_show() {
+fn views_of_images_and_weights_are_read_correctly() {
     let device = Device::flex();
     let mut noise = Noise::seeded(5);
     let x = noise.normal([7, 3, 6, 5], &device).swap_dims(0, 3).slice([1..4, 0..3, 2..6, 0..7]);
@@ -252,7 +252,7 @@ fn images_and_weights_that_are_views_are_read_as_what_they_show() {
 
 #[test]
 #[should_panic(expected = "channels of weight [4, 3, 3, 3] and of x [1, 2, 8, 8]")]
-fn channels_that_do_not_match_are_named() {
+fn mismatched_channels_are_reported() {
     let device = Device::flex();
     let geometry = Geometry { stride: 1, padding: 1 };
     conv2d(Tensor::zeros([1, 2, 8, 8], &device), Tensor::zeros([4, 3, 3, 3], &device), None, geometry);
@@ -260,14 +260,14 @@ fn channels_that_do_not_match_are_named() {
 
 #[test]
 #[should_panic(expected = "a kernel [4, 2, 5, 5] on x [1, 2, 3, 8]")]
-fn a_kernel_larger_than_the_image_is_named() {
+fn a_kernel_larger_than_the_image_is_reported() {
     let device = Device::flex();
     let geometry = Geometry { stride: 1, padding: 0 };
     conv2d(Tensor::zeros([1, 2, 3, 8], &device), Tensor::zeros([4, 2, 5, 5], &device), None, geometry);
 }
 
 #[test]
-fn the_adjoint_moves_a_convolution_to_the_other_side_of_an_inner_product() {
+fn the_adjoint_satisfies_its_inner_product_identity() {
     let device = Device::flex();
     let mut noise = Noise::seeded(13);
     for (channels, size, kernel, stride, padding) in [
@@ -294,8 +294,8 @@ fn the_adjoint_moves_a_convolution_to_the_other_side_of_an_inner_product() {
 }
 
 #[test]
-#[should_panic(expected = "what an image [6, 6] becomes")]
-fn an_adjoint_to_an_image_of_another_size_is_refused() {
+#[should_panic(expected = "size of conv2d of an image [6, 6]")]
+fn an_adjoint_with_an_impossible_size_is_rejected() {
     let device = Device::flex();
     let geometry = Geometry { stride: 2, padding: 1 };
     let (v, weight) = (Tensor::zeros([1, 1, 2, 3], &device), Tensor::zeros([1, 1, 3, 3], &device));

@@ -1,19 +1,19 @@
-//! 3×3 convolutions by the fast algorithm of Winograd, F(4×4, 3×3) and smaller ones, on slices of `f32`.
+//! 3×3 convolutions by Winograd's algorithm, F(4×4, 3×3) and smaller variants, on slices of `f32`.
 //!
-//! A tile of 4×4 outputs costs 36 multiplications for each pair of channels in place of 144:
-//! `Y = Aᵀ[Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A`, a sum over channels, so 36 independent matrix products over tiles.
-//! Tiles of 3 outputs along one side or both have 30 or 25 of the 36 points, with the same weights: where a side is no
-//! multiple of four, they cover its end. So 14×14 outputs take 484 multiplications, and not 576.
-//! The adjoint in the input is the same algorithm with the weights turned by half a turn.
-//! The adjoint in the weight is `Gᵀ[Σ (Bᵀ d B) ⊙ (A dY Aᵀ)] G`, a sum over tiles.
+//! A tile of 4×4 outputs costs 36 multiplications per pair of channels instead of 144:
+//! `Y = Aᵀ[Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A`, summed over channels, which is 36 independent matrix products over tiles.
+//! Tiles with 3 outputs along one or both sides need 30 or 25 of the 36 points and use the same weights; they cover
+//! the end of a side that is not a multiple of four. So 14×14 outputs take 484 multiplications instead of 576. The
+//! adjoint with respect to the input is the same algorithm with the kernels rotated by 180°. The adjoint with
+//! respect to the weight is `Gᵀ[Σ (Bᵀ d B) ⊙ (A dY Aᵀ)] G`, summed over tiles.
 //!
-//! Rounding errors are several times those of the plain sum.
-//! On normally distributed data, with up to 64 channels and 64 images of up to 28×28 pixels, the largest were
-//! 9.4e-6 of the largest result for [`forward`] and [`input_grad`], and 1.04e-5 for [`weight_grad`].
+//! Rounding errors are several times those of direct summation. On normally distributed data, with up to 64
+//! channels and 64 images of up to 28×28 pixels, the largest were 9.4e-6 of the largest result for [`forward`] and
+//! [`input_grad`], and 1.04e-5 for [`weight_grad`].
 //!
-//! Tensors are contiguous: images `[batch, channel, height, width]`, weights `[out, in, 3, 3]`.
-//! Inside, channels lie side by side, so that the lanes of a register are channels, wherever a tile lies.
-//! Results do not depend on the number of threads, to the bit.
+//! Tensors are contiguous: images `[batch, channel, height, width]`, weights `[out, in, 3, 3]`. Internally channels
+//! are contiguous, so that the lanes of a register run over channels for every tile. Results do not depend on the
+//! number of threads, bit for bit.
 //!
 //! # Reference
 //! Lavin and Gray (2016), *Fast algorithms for convolutional neural networks*.
@@ -23,6 +23,7 @@ mod weight_gradient;
 
 mod images;
 mod scratch;
+mod shape;
 mod tiles;
 mod tiling;
 mod transform;
@@ -37,31 +38,18 @@ use weights::Direction;
 use crate::buffer;
 use crate::simd::{self, Instructions};
 
-/// The sizes of a convolution with 3×3 taps, stride 1 and a border of one zero.
-///
-/// Both numbers of channels are positive multiples of [`CHANNELS`], the other three are positive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub batch: usize,
-    pub in_channels: usize,
-    pub out_channels: usize,
-    pub height: usize,
-    pub width: usize,
-}
-
-/// What numbers of channels must be multiples of.
-pub(crate) const CHANNELS: usize = crate::transpose::SIDE;
+pub(crate) use shape::{CHANNELS, Shape};
 
 /// `x * weight + bias`: `x` is `[batch, in, height, width]`, the result `[batch, out, height, width]`.
 ///
 /// # Panics
-/// If a slice does not have the length that `shape` says, or `shape` is not what [`Shape`] says.
+/// If a slice does not have the length that `shape` implies, or `shape` violates the conditions of [`Shape`].
 pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     let outputs = shape.pixels() * shape.batch * shape.out_channels;
     shape.check(x.len(), weight.len(), outputs);
     assert!(
         bias.is_none_or(|bias| bias.len() == shape.out_channels),
-        "one bias for each channel of the result"
+        "expected one bias for each output channel"
     );
     let (shape, direction) = (*shape, Direction::Forward);
     let convolve = |out: &mut [_]| dispatch(&shape, Convolve { shape, direction, x, weight, bias, out });
@@ -69,10 +57,10 @@ pub(crate) fn forward(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f
     unsafe { buffer::fresh(outputs, convolve) }
 }
 
-/// The gradient of a loss in the input, from its gradient `dy` in the result.
+/// The gradient with respect to the input, from the gradient `dy` with respect to the result.
 ///
 /// # Panics
-/// As [`forward`].
+/// See [`forward`].
 pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
     let inputs = shape.pixels() * shape.batch * shape.in_channels;
     shape.check(inputs, weight.len(), dy.len());
@@ -85,32 +73,16 @@ pub(crate) fn input_grad(shape: &Shape, weight: &[f32], dy: &[f32]) -> Vec<f32> 
     unsafe { buffer::fresh(inputs, convolve) }
 }
 
-/// The gradient `dw` of a loss in the weight, from its gradient `dy` in the result.
+/// The gradient `dw` with respect to the weight, from the gradient `dy` with respect to the result.
 ///
 /// # Panics
-/// As [`forward`].
+/// See [`forward`].
 pub(crate) fn weight_grad(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     shape.check(x.len(), dw.len(), dy.len());
     dispatch(shape, WeightGradient { shape: *shape, x, dy, dw });
 }
 
-impl Shape {
-    /// Panics unless the three tensors have their lengths.
-    fn check(&self, x: usize, weight: usize, y: usize) {
-        let Self { batch, in_channels, out_channels, height, width } = *self;
-        let whole = |channels: usize| 0 < channels && channels.is_multiple_of(CHANNELS);
-        assert!(whole(in_channels) && whole(out_channels) && 0 < batch * height * width, "{self:?}");
-        let expected = [self.pixels() * batch * in_channels, 9 * in_channels * out_channels];
-        assert_eq!([x, weight], expected, "lengths of input and weight, found and expected, for {self:?}");
-        assert_eq!(y, self.pixels() * batch * out_channels, "length of the result for {self:?}");
-    }
-
-    fn pixels(&self) -> usize {
-        self.height * self.width
-    }
-}
-
-/// Runs `operation` on the widest vectors that are allowed and that divide both numbers of channels.
+/// Runs `operation` on the widest allowed vectors that divide both numbers of channels.
 fn dispatch<T: WithSimd<Output = ()>>(shape: &Shape, operation: T) {
     let whole = (shape.in_channels | shape.out_channels).is_multiple_of(16);
     let most = if whole { Instructions::Widest } else { Instructions::Avx2 };
@@ -122,7 +94,7 @@ mod tests {
     use super::*;
     use crate::Noise;
 
-    /// Tensors of a convolution, normally distributed.
+    /// Normally distributed tensors of a convolution.
     struct Case {
         shape: Shape,
         x: Vec<f32>,
@@ -189,12 +161,13 @@ mod tests {
             [y, dx, dw]
         }
 
-        /// Panics unless the three results are what they should be.
+        /// Panics unless the three results are accurate.
         fn check(&self) {
             let [y, dx, dw] = self.exact();
             let errors =
                 [error(&self.forward(), &y), error(&self.input_grad(), &dx), error(&self.weight_grad(), &dw)];
-            // Twice what such data ever gave, and ten times; a wrong border, tap or channel costs more than 1e-2.
+            // Twice and ten times the errors observed on such data; a wrong border, tap or channel gives more than
+            // 1e-2.
             for (error, limit) in errors.into_iter().zip([2e-5, 2e-5, 1e-4]) {
                 assert!(error <= limit, "{:?}: {errors:?}", self.shape);
             }
@@ -205,7 +178,7 @@ mod tests {
         (0..a * b * c).map(move |i| (i / c / b, i / c % b, i % c))
     }
 
-    /// The largest error against the largest value; NaN if there is one.
+    /// The largest error relative to the largest value; NaN if any value is.
     fn error(found: &[f32], exact: &[f64]) -> f64 {
         let largest = exact.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
         let errors = found.iter().zip(exact).map(|(&found, exact)| (f64::from(found) - exact).abs());
@@ -228,18 +201,18 @@ mod tests {
     ];
 
     #[test]
-    fn all_three_are_the_sums_of_the_definition() {
+    fn all_three_results_agree_with_the_defining_sums() {
         for (batch, channels, size) in CASES {
             Case::new(batch, channels, size).check();
         }
     }
 
     #[test]
-    fn a_small_image_after_a_large_one_sees_its_own_border() {
+    fn scratch_memory_of_a_larger_image_does_not_leak_into_the_border() {
         let sizes = [[1, 1], [28, 28], [7, 7], [70, 37], [5, 3], [14, 14], [13, 9], [70, 37], [2, 9]];
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         pool.install(|| {
-            // Whatever is read before it is written shows up as NaN, too.
+            // Anything read before it is written shows up as NaN.
             scratch::for_call(1 << 20, |buffer| buffer.fill(f32::NAN));
             scratch::for_task(1 << 20, |buffer| buffer.fill(f32::NAN));
             sizes.into_iter().for_each(|size| Case::new(2, [16, 8], size).check());
@@ -247,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_do_not_change_a_bit() {
+    fn results_do_not_depend_on_the_number_of_threads() {
         let cases = [
             Case::new(23, [32, 48], [14, 14]),
             Case::new(64, [64, 64], [7, 7]),
@@ -263,7 +236,7 @@ mod tests {
         }
     }
 
-    /// Panics unless the convolution and the gradient of the weight are right on vectors of `simd`.
+    /// Panics unless the convolution and the gradient of the weight are accurate on vectors of `simd`.
     fn check_on<S: pulp::Simd>(simd: S, case: &Case) {
         let (shape, direction) = (case.shape, Direction::Forward);
         let (x, weight, bias) = (&case.x, &case.weight, Some(&*case.bias));
@@ -278,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_of_every_width_are_right() {
+    fn results_are_accurate_on_vectors_of_every_width() {
         let case = Case::new(3, [32, 48], [13, 9]);
         check_on(pulp::Scalar::new(), &case);
         #[cfg(target_arch = "x86_64")]
@@ -291,7 +264,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "lengths of input and weight")]
-    fn a_slice_of_a_wrong_length_is_refused() {
+    fn a_slice_of_the_wrong_length_is_rejected() {
         let case = Case::new(1, [8, 8], [4, 4]);
         forward(&case.shape, &case.x[1..], &case.weight, None);
     }

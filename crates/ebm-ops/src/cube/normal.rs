@@ -1,32 +1,33 @@
-//! Words into uniforms and normals on a device, with the operations of [`crate::normal`].
+//! Uniforms and normals from words on a device, by the operations of [`crate::normal`].
 //!
-//! What a device makes of floating point is its own affair: WGSL lets it round a multiply-add twice, take a root that
-//! is off by some units, and reorder sums. So unless a multiply-add is `native`, as in CUDA, it is put together from
-//! sums and products that are exact, fused or not; the root is corrected; and where a compiler could merge two
-//! operations, a [`sealed`] number stands between them.
+//! Devices differ in floating point: WGSL allows a multiply-add to be rounded twice, a square root to be off by
+//! several units in the last place, and sums to be reordered. So unless multiply-adds are `native`, as in CUDA, a
+//! multiply-add is composed of sums and products that are exact whether fused or not, the square root is corrected,
+//! and where a compiler could merge two operations, a [`sealed`] number separates them.
 
 use burn_cubecl::cubecl::{self, prelude::*};
 
-use crate::normal::{COS, LOG, SIN, SQRT_HALF};
+use crate::normal::{LOG, SQRT_HALF};
+use crate::polynomial::{COS, SIN};
 
 /// 2⁻²⁴.
 const ULP: f32 = 1.0 / 16_777_216.0;
 
-/// The twelve leading digits of a number, in its bits.
+/// Mask of the bits of a number with twelve leading binary digits.
 const LEADING: u32 = 0xffff_f000;
 
 /// 2 ln 2.
 const TWO_LN_2: f32 = 2.0 * std::f32::consts::LN_2;
 
-/// A word as a uniform number in `[0, 1)`, a multiple of 2⁻²⁴.
+/// A uniform number in `[0, 1)`, a multiple of 2⁻²⁴, from a word.
 #[cube]
 pub(super) fn uniform(word: u32) -> f32 {
     f32::cast_from(word >> 8u32) * ULP
 }
 
-/// Two words as two independent standard normals.
+/// Two independent standard normals from two words.
 ///
-/// `zero` is 0, and nothing that a compiler could know.
+/// `zero` is 0, but must be unknown to the compiler.
 #[cube]
 pub(super) fn box_muller(a: u32, b: u32, zero: u32, #[comptime] native: bool) -> (f32, f32) {
     let radius = root(minus_two_log(a, zero, native), zero);
@@ -51,7 +52,7 @@ fn minus_two_log(a: u32, zero: u32, #[comptime] native: bool) -> f32 {
     if comptime!(native) {
         fma(halvings, TWO_LN_2, twice)
     } else {
-        // One halving outweighs the logarithm of a mantissa.
+        // The term of one halving exceeds the logarithm of the mantissa.
         let (whole, rest) = product(halvings, TWO_LN_2, zero);
         sum(whole, twice, rest, zero)
     }
@@ -78,7 +79,7 @@ fn direction(b: u32, zero: u32, #[comptime] native: bool) -> (f32, f32) {
     )
 }
 
-/// c₀ + x (c₁ + x (c₂ + …)), by Horner's rule, for coefficients that outweigh what is added to them.
+/// c₀ + x (c₁ + x (c₂ + …)), by Horner's rule, for coefficients that exceed the terms added to them.
 #[cube]
 fn polynomial(x: f32, zero: u32, #[comptime] coefficients: Vec<f32>, #[comptime] native: bool) -> f32 {
     let degree = comptime!(coefficients.len() - 1);
@@ -102,7 +103,7 @@ fn fused(a: f32, b: f32, c: f32, zero: u32, #[comptime] native: bool) -> f32 {
     }
 }
 
-/// a b rounded, and what that lost: halves of twelve digits have exact products.
+/// a b rounded, and the rounding error: products of twelve-digit halves are exact.
 ///
 /// # Reference
 /// Dekker (1971), *A floating-point technique for extending the available precision*.
@@ -118,8 +119,8 @@ fn product(a: f32, b: f32, zero: u32) -> (f32, f32) {
     (whole, rest + a_low * b_low)
 }
 
-/// The sum of a number, another at most as large, and what a rounding of one of them lost; rounded once, but where
-/// the exact sum is a 2⁻²⁴th of a unit from the middle between two numbers.
+/// The sum of a number, another at most as large, and the rounding error of one of them; rounded once, unless the
+/// exact sum is within 2⁻²⁴ units in the last place of the midpoint between two numbers.
 #[cube]
 fn sum(large: f32, small: f32, rest: f32, zero: u32) -> f32 {
     let sum = sealed(large + small, zero);
@@ -127,7 +128,8 @@ fn sum(large: f32, small: f32, rest: f32, zero: u32) -> f32 {
     sum + (lost + rest)
 }
 
-/// √y from the device's root, which may be off by a few units: one step of Newton's, with an exact remainder.
+/// √y from the device's square root, which may be off by a few units in the last place: one Newton step with an
+/// exact remainder.
 #[cube]
 fn root(y: f32, zero: u32) -> f32 {
     let root = sealed(y.sqrt(), zero);
@@ -135,17 +137,17 @@ fn root(y: f32, zero: u32) -> f32 {
     let low = root - high;
     let rest = sealed(y - high * high, zero);
     let rest = sealed(rest - (high + high) * low, zero) - low * low;
-    // The smallest root that is not 0 is larger.
+    // The smallest nonzero root is larger than this bound.
     root + rest / max::<f32>(root + root, 1e-6f32)
 }
 
-/// The twelve leading digits of `x`.
+/// `x` truncated to twelve leading binary digits.
 #[cube]
 fn leading(x: f32) -> f32 {
     f32::reinterpret(u32::reinterpret(x) & LEADING)
 }
 
-/// `x`, of which no compiler knows where it comes from.
+/// `x`, in a form that hides its origin from the compiler.
 #[cube]
 fn sealed(x: f32, zero: u32) -> f32 {
     f32::reinterpret(u32::reinterpret(x) ^ zero)
@@ -155,7 +157,7 @@ fn sealed(x: f32, zero: u32) -> f32 {
 mod tests {
     use pulp::Scalar;
 
-    use super::super::tests::{device, distance, fetched, sent};
+    use super::super::testing::{device, distance, fetched, sent};
     use super::*;
     use crate::{normal, philox4x32};
 
@@ -169,7 +171,7 @@ mod tests {
         }
     }
 
-    /// Pairs of words at both ends and at the quarter turns, and a hundred thousand others.
+    /// Pairs of words near both ends and near multiples of a sixteenth, and a hundred thousand others.
     fn words() -> Vec<u32> {
         let marks: Vec<u32> =
             (0..16u32).flat_map(|i| (0..8).map(move |j| (i << 28).wrapping_add(j).wrapping_sub(4))).collect();
@@ -178,7 +180,7 @@ mod tests {
         pairs.chain(others).collect()
     }
 
-    /// The greatest distance from the host, in units of the last place, over `words`.
+    /// The largest distance from the host over `words`, in units in the last place.
     fn worst(native: bool, device: &burn::tensor::Device) -> u64 {
         let words = words();
         let out = sent(&vec![0; words.len()], device);
@@ -192,17 +194,18 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_words_the_normals_are_within_two_units_in_the_last_place_of_the_host() {
+    fn normals_from_any_words_are_within_two_ulps_of_the_host() {
         let Some(device) = device() else { return };
         let worst = worst(false, &device);
         assert!(worst <= 2, "{worst} units");
     }
 
     #[test]
-    fn a_device_that_rounds_multiply_adds_twice_is_at_most_eleven_units_off() {
+    fn normals_are_within_eleven_ulps_if_multiply_adds_are_rounded_twice() {
         let Some(device) = device() else { return };
-        // In 2⁻²⁴: rounding on either side 2 in each of logarithm, root, sine and both products with it; a second
-        // rounding 3 ½ more in the logarithm and less than ½ in the sine. The root halves what comes before it.
+        // In units of 2⁻²⁴: rounding on either side contributes 2 in each of the logarithm, the root, the sine and
+        // both products with it; a second rounding adds 3 ½ in the logarithm and less than ½ in the sine. The root
+        // halves the error of its argument.
         let worst = worst(true, &device);
         assert!(worst <= 11, "{worst} units");
     }

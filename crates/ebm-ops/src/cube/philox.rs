@@ -1,11 +1,13 @@
-//! Philox4x32-10 on a device, the integers of [`crate::philox4x32`].
+//! Philox4x32-10 on a device; the same integers as [`crate::philox4x32`].
 
 use burn_cubecl::cubecl::{self, prelude::*};
 
-use super::Four;
 use crate::philox::{MULTIPLIERS, ROUNDS, WEYL};
 
-/// The four words that belong to the counter `c0`, … `c3` under the key `k0`, `k1`.
+/// Four values, one for each word of a block.
+pub(super) type Four<T> = Vector<T, Const<4>>;
+
+/// The four words for the counter `c0`, … `c3` and the key `k0`, `k1`.
 #[cube]
 pub(super) fn block(c0: u32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32) -> Four<u32> {
     let mut words = Four::<u32>::empty();
@@ -38,7 +40,7 @@ fn product(a: u32, #[comptime] b: u32) -> (u32, u32) {
 
 #[cfg(all(test, feature = "wgpu"))]
 mod tests {
-    use super::super::tests::{device, fetched, sent};
+    use super::super::testing::{device, fetched, sent};
     use super::*;
     use crate::philox4x32;
 
@@ -58,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_known_answers_are_met_and_those_of_any_counter_and_key() {
+    fn words_equal_the_published_test_vectors_and_those_of_the_host() {
         let Some(device) = device() else { return };
         let mut inputs = vec![
             [0; 6],

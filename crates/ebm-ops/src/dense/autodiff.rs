@@ -1,4 +1,4 @@
-//! The gradients of both maps, each as one step on the tape.
+//! Gradients of both maps, each recorded by autodiff as one operation.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
@@ -10,30 +10,30 @@ use burn::backend::tensor::FloatTensor;
 use super::DenseOps;
 use crate::profile::span;
 
-/// The step of x W or x W + b; its parents are `x`, the weight and, if any, the bias.
+/// Backward operation of x W or x W + b; its parents are `x`, the weight and, if there is one, the bias.
 #[derive(Debug)]
 struct Dense;
 
-/// The step of g Wᵀ; its parents are `g` and the weight.
+/// Backward operation of g Wᵀ; its parents are `g` and the weight.
 #[derive(Debug)]
 struct Pullback;
 
-/// What a step keeps: where its first argument is found, and the weight.
+/// Values saved for the backward pass: the node of the first argument, and the weight.
 #[derive(Clone, Debug)]
-struct Kept<F> {
+struct Saved<F> {
     input: NodeId,
     weight: F,
 }
 
 impl Dense {
-    /// Registers the gradients of those parents that are tracked.
+    /// Registers the gradients of the tracked parents.
     fn gradients<B: DenseOps, const N: usize>(
-        ops: Ops<Kept<FloatTensor<B>>, N>,
+        ops: Ops<Saved<FloatTensor<B>>, N>,
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
         let grad = grads.consume::<B>(&ops.node);
-        let Kept { input, weight } = ops.state;
+        let Saved { input, weight } = ops.state;
         let mut parents = ops.parents.into_iter();
         let [node_x, node_weight, node_bias] = [(); 3].map(|()| parents.next().flatten());
 
@@ -64,7 +64,7 @@ impl Dense {
 }
 
 impl<B: DenseOps> Backward<B, 2> for Dense {
-    type State = Kept<FloatTensor<B>>;
+    type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         Self::gradients::<B, 2>(ops, grads, checkpointer);
@@ -72,7 +72,7 @@ impl<B: DenseOps> Backward<B, 2> for Dense {
 }
 
 impl<B: DenseOps> Backward<B, 3> for Dense {
-    type State = Kept<FloatTensor<B>>;
+    type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         Self::gradients::<B, 3>(ops, grads, checkpointer);
@@ -80,11 +80,11 @@ impl<B: DenseOps> Backward<B, 3> for Dense {
 }
 
 impl<B: DenseOps> Backward<B, 2> for Pullback {
-    type State = Kept<FloatTensor<B>>;
+    type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let Kept { input, weight } = ops.state;
+        let Saved { input, weight } = ops.state;
         let [node_g, node_weight] = ops.parents;
         if let Some(node) = node_weight {
             let g = checkpointer.retrieve_node_output::<FloatTensor<B>>(input);
@@ -105,7 +105,7 @@ impl<B: DenseOps, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
                 let input = step.checkpoint(&x);
                 let weight = weight.into_primitive();
                 let y = B::dense(x.into_primitive(), weight.clone());
-                step.finish(Kept { input, weight }, y)
+                step.finish(Saved { input, weight }, y)
             }
             OpsKind::UnTracked(step) => step.finish(B::dense(x.into_primitive(), weight.into_primitive())),
         }
@@ -122,7 +122,7 @@ impl<B: DenseOps, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
                 let input = step.checkpoint(&x);
                 let weight = weight.into_primitive();
                 let y = B::dense_with_bias(x.into_primitive(), weight.clone(), bias.into_primitive());
-                step.finish(Kept { input, weight }, y)
+                step.finish(Saved { input, weight }, y)
             }
             OpsKind::UnTracked(step) => {
                 let (weight, bias) = (weight.into_primitive(), bias.into_primitive());
@@ -137,7 +137,7 @@ impl<B: DenseOps, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
                 let input = step.checkpoint(&g);
                 let weight = weight.into_primitive();
                 let x = B::dense_pullback(g.into_primitive(), weight.clone());
-                step.finish(Kept { input, weight }, x)
+                step.finish(Saved { input, weight }, x)
             }
             OpsKind::UnTracked(step) => {
                 step.finish(B::dense_pullback(g.into_primitive(), weight.into_primitive()))

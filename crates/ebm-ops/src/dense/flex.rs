@@ -9,7 +9,7 @@ use crate::matrix::{Factor, multiply};
 use crate::product::Size;
 use crate::{buffer, kernels};
 
-/// Multiplications from which on Burn's product, which copies both factors to lie as they are read, is faster.
+/// Number of multiplications from which Burn's product, which repacks both factors, is faster.
 const LARGE: usize = 1 << 28;
 
 impl DenseOps for Flex {
@@ -82,7 +82,7 @@ fn weight_grad(size: Size, x: FlexTensor, g: FlexTensor, sums: Option<&mut [f32]
     buffer::tensor(multiply(size, x, g, None, sums), [size.rows, size.columns])
 }
 
-/// Whether the kernel here is the one for a product: of single precision, and not large.
+/// Whether to use this crate's kernel: for single precision, and products that are not large.
 fn ours<'a>(size: Size, tensors: impl IntoIterator<Item = &'a FlexTensor>) -> bool {
     size.multiplications() < LARGE && kernels::take(tensors)
 }

@@ -1,4 +1,4 @@
-//! What the operations mean, in the operations that every backend has.
+//! Reference implementation, in operations that every backend has.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};

@@ -56,7 +56,7 @@ fn run([batch, inputs, outputs]: [usize; 3], dtype: DType) -> Vec<Vec<f64>> {
     ]
 }
 
-/// The same from the formulas, by Burn's own operations in double precision.
+/// The same from the formulas, with Burn's own operations in double precision.
 fn by_hand([batch, inputs, outputs]: [usize; 3]) -> Vec<Vec<f64>> {
     let double = DType::F64;
     let (x, g) = (normal("x", [batch, inputs], double), normal("g", [batch, outputs], double));
@@ -91,10 +91,10 @@ fn assert_near(found: &[Vec<f64>], expected: &[Vec<f64>], tolerance: f64, what: 
 }
 
 #[test]
-fn values_and_gradients_are_those_of_the_formulas() {
+fn values_and_gradients_agree_with_the_formulas() {
     for sizes in SIZES {
-        // A sum of n products of standard normals, the sum before each addition at most about 6 √n, is rounded
-        // n times by half a unit of it; the errors add up as a random walk, √n of them.
+        // A sum of n products of standard normals is rounded n times by half a unit; partial sums are at most about
+        // 6 √n, and the errors add up like a random walk, as √n.
         let n = *sizes.iter().max().unwrap() as f64;
         let tolerance = 6.0 * n * f64::from(f32::EPSILON);
         let expected = by_hand(sizes);
@@ -107,7 +107,7 @@ fn values_and_gradients_are_those_of_the_formulas() {
 }
 
 #[test]
-fn gradients_that_nobody_asks_for_do_not_stand_in_the_way() {
+fn gradients_of_untracked_arguments_are_not_required() {
     let plain = |label, shape| normal::<2>(label, shape, DType::F32).autodiff();
     let [x, weight, g] = [("x", [7, 5]), ("weight", [5, 3]), ("g", [7, 3])]
         .map(|(label, shape)| (plain(label, shape), leaf(label, shape, DType::F32)));
@@ -133,7 +133,7 @@ fn gradients_that_nobody_asks_for_do_not_stand_in_the_way() {
 }
 
 #[test]
-fn strided_arguments_are_read_by_their_strides() {
+fn strides_of_arguments_are_respected() {
     let (x, weight) = (normal("x", [40, 9], DType::F32), normal("weight", [33, 20], DType::F32));
     let whole = |tensor: &Tensor<2>| Tensor::<2>::from_data(tensor.clone().into_data(), &Device::flex());
     let x = x.transpose().slice([1..8, 3..36]);
@@ -146,8 +146,8 @@ fn strided_arguments_are_read_by_their_strides() {
 }
 
 #[test]
-fn threads_do_not_change_a_bit() {
-    // The last is large enough for Burn's product.
+fn results_do_not_depend_on_the_number_of_threads() {
+    // The last size is large enough for Burn's product.
     for sizes in [[256, 128, 128], [1000, 2, 128], [700, 784, 65], [128, 600, 96], [650, 640, 660]] {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -160,12 +160,12 @@ fn threads_do_not_change_a_bit() {
 
 #[test]
 #[should_panic(expected = "columns of x [2, 3] and rows of weight [4, 5]")]
-fn a_weight_for_another_number_of_inputs_is_refused() {
+fn a_weight_with_another_number_of_inputs_is_rejected() {
     dense(normal("x", [2, 3], DType::F32), normal("weight", [4, 5], DType::F32), None);
 }
 
 #[test]
 #[should_panic(expected = "columns of g [2, 3] and of weight [4, 5]")]
-fn a_weight_for_another_number_of_outputs_is_refused() {
+fn a_weight_with_another_number_of_outputs_is_rejected() {
     dense_pullback(normal("g", [2, 3], DType::F32), normal("weight", [4, 5], DType::F32));
 }

@@ -1,4 +1,4 @@
-//! The gradient of the operation, as one step on the tape.
+//! Gradient of the operation, recorded by autodiff as one operation.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
@@ -10,13 +10,13 @@ use burn::backend::tensor::FloatTensor;
 use super::GroupNormOps;
 use crate::profile::span;
 
-/// The step, whose parents are `x`, `gain` and `bias`.
+/// Backward operation; its parents are `x`, `gain` and `bias`.
 #[derive(Debug)]
 struct GroupNormSilu;
 
-/// What the step keeps: where `x` is found, and the small tensors.
+/// Values saved for the backward pass: the node of `x`, and the small tensors.
 #[derive(Clone, Debug)]
-struct Kept<F> {
+struct Saved<F> {
     x: NodeId,
     gain: F,
     bias: F,
@@ -24,11 +24,11 @@ struct Kept<F> {
 }
 
 impl<B: GroupNormOps> Backward<B, 3> for GroupNormSilu {
-    type State = Kept<FloatTensor<B>>;
+    type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let Kept { x, gain, bias, statistics } = ops.state;
+        let Saved { x, gain, bias, statistics } = ops.state;
         let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
         let [node_x, node_gain, node_bias] = ops.parents;
 
@@ -63,7 +63,7 @@ impl<B: GroupNormOps, C: CheckpointStrategy> GroupNormOps for Autodiff<B, C> {
                 let (y, statistics) =
                     B::group_norm_silu(x.into_primitive(), gain.clone(), bias.clone(), groups, epsilon);
                 let constant = FloatTensor::<Self>::new(statistics.clone());
-                (step.finish(Kept { x: kept, gain, bias, statistics }, y), constant)
+                (step.finish(Saved { x: kept, gain, bias, statistics }, y), constant)
             }
             OpsKind::UnTracked(step) => {
                 let (y, statistics) = B::group_norm_silu(

@@ -1,4 +1,4 @@
-//! The operation in single precision on the processor: a group at a time, from cache.
+//! The operation on the CPU in single precision, one group at a time, so that it stays in cache.
 
 use burn::backend::Flex;
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
@@ -6,8 +6,8 @@ use pulp::{Simd, WithSimd};
 
 use super::affine::{Affine, Maps};
 use super::functions::{
-    Combination, Map, Moments, Normal, Products, Silu, SpreadCombination, SpreadSilu, SpreadThroughSilu,
-    ThroughSilu,
+    Combination, CombinationPerPixel, Map, Moments, Normal, Products, Silu, SiluBackward,
+    SiluBackwardPerPixel, SiluPerPixel,
 };
 use super::{GroupNormOps, plain};
 use crate::elementwise::{self, Elementwise};
@@ -15,10 +15,10 @@ use crate::slot::Slot;
 use crate::sums::sums;
 use crate::{buffer, kernels, simd};
 
-/// Elements that are summed in single precision before the sum goes on in double.
+/// Number of elements summed in single precision before the sum continues in double precision.
 const RUN: usize = 2048;
 
-/// Deviations from the mean beyond which a number is no centre for sums of squares.
+/// Distance from the mean, in standard deviations, beyond which a number is no good centre for sums of squares.
 const FAR: f64 = 2.0;
 
 impl GroupNormOps for Flex {
@@ -84,7 +84,7 @@ impl GroupNormOps for Flex {
         };
         let maps = affine.rows * channels;
         let mut totals = [vec![0.0; maps], vec![0.0; maps]];
-        // Of an empty batch with maps of its own there are none.
+        // An empty batch with a map per image has none.
         for image in sums.chunks_exact(maps.max(1)) {
             for (i, sum) in image.iter().enumerate() {
                 totals[0][i] += sum[0];
@@ -96,16 +96,16 @@ impl GroupNormOps for Flex {
     }
 }
 
-/// Turns groups of channels into their results, and writes down their statistics.
+/// A task: replaces groups of channels by their results, and stores their statistics.
 struct Forward<'a, M> {
     groups: Slot<'a>,
     /// Elements of a group.
     length: usize,
-    /// The maps of each.
+    /// The maps of each group.
     maps: M,
     pixels: usize,
     epsilon: f64,
-    /// Three for each.
+    /// Three numbers for each group.
     statistics: &'a mut [f32],
 }
 
@@ -115,7 +115,8 @@ impl<'a, 'b, M: Fn(usize) -> Maps<'b>> WithSimd for Forward<'a, M> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { groups, length, maps, pixels, epsilon, statistics: found } = self;
-        // Those of all groups first: the end of each is a chain of divisions, and the others fill the time.
+        // The statistics of all groups come first: each ends in a chain of divisions, which overlaps with the
+        // others.
         let (found, _) = found.as_chunks_mut();
         for (group, found) in groups.numbers().chunks_exact(length).zip(&mut *found) {
             *found = statistics(simd, group, epsilon);
@@ -128,20 +129,21 @@ impl<'a, 'b, M: Fn(usize) -> Maps<'b>> WithSimd for Forward<'a, M> {
     }
 }
 
-/// What becomes of a group with these statistics.
+/// The result of a group with these statistics.
 #[inline(always)]
 fn apply<'a, S: Simd>(
     simd: S,
     group: Slot<'a>,
-    Maps { gain, bias, spread }: Maps<'_>,
+    Maps { gain, bias, per_pixel }: Maps<'_>,
     pixels: usize,
     statistics: [f32; 3],
 ) -> &'a mut [f32] {
-    if let Some(maps) = spread {
-        let [group] = elementwise::update(simd, [group], maps, &SpreadSilu(Normal::new(statistics)));
+    if let Some(maps) = per_pixel {
+        let [group] = elementwise::update(simd, [group], maps, &SiluPerPixel(Normal::new(statistics)));
         return group;
     }
-    // The affine map by channels, then SiLU over several: its vectors do not end with every small channel.
+    // The affine map per channel, then SiLU over several channels, so that vectors need not end with each small
+    // channel.
     let together = (RUN / pixels).max(1);
     group.by(
         together * pixels,
@@ -163,12 +165,12 @@ fn apply<'a, S: Simd>(
     )
 }
 
-/// Centre, mean above it and inverse deviation of a group.
+/// The centre, the mean relative to it, and the inverse standard deviation of a group.
 #[inline(always)]
 fn statistics<S: Simd>(simd: S, group: &[f32], epsilon: f64) -> [f32; 3] {
     let n = group.len() as f64;
-    // About an element of the group the sums lose nothing, unless it lies far out: then once more, about what
-    // was found to be the mean.
+    // Sums about an element of the group lose no accuracy unless it is an outlier; then they are computed again
+    // about the mean found.
     let mut about = group[0];
     let mut found = sums_of_runs(simd, [group], &Moments { centre: about }).map(|sum| sum / n);
     if FAR * FAR * (found[1] - found[0] * found[0]) < found[0] * found[0] {
@@ -180,7 +182,7 @@ fn statistics<S: Simd>(simd: S, group: &[f32], epsilon: f64) -> [f32; 3] {
     [about, remainder as f32, inverse as f32]
 }
 
-/// [`sums`] in single precision over each [`RUN`], and in double from run to run.
+/// [`sums`] in single precision over each [`RUN`], and in double precision from run to run.
 #[inline(always)]
 fn sums_of_runs<S: Simd, const N: usize>(
     simd: S,
@@ -196,7 +198,7 @@ fn sums_of_runs<S: Simd, const N: usize>(
     total
 }
 
-/// Turns the gradient of a group's result into that of its input, and gives the sums for gain and bias.
+/// A task: replaces the gradient of a group's result by that of its input, and returns the sums for gain and bias.
 struct Backward<'a> {
     x: &'a [f32],
     grad: Slot<'a>,
@@ -212,15 +214,15 @@ impl<'a> WithSimd for Backward<'a> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { x, grad, sums, maps: Maps { gain, bias, spread }, statistics, pixels, wanted } = self;
+        let Self { x, grad, sums, maps: Maps { gain, bias, per_pixel }, statistics, pixels, wanted } = self;
         let statistics @ [about, remainder, inverse] = [statistics[0], statistics[1], statistics[2]];
         let n = x.len() as f64;
 
-        // Through SiLU: g ← g · silu'(z), then Σ g (x - centre) and Σ g of each channel.
-        // Sums of their own, for the processor sees further ahead where it has less to do.
+        // Backward through SiLU: g ← g · silu'(z), then Σ g (x - centre) and Σ g of each channel. The sums are
+        // separate loops: short loops leave more room for out-of-order execution.
         let (mut along, mut level) = (0.0, 0.0);
-        let grad = if let Some([gain, bias]) = spread {
-            let through = SpreadThroughSilu(Normal::new(statistics));
+        let grad = if let Some([gain, bias]) = per_pixel {
+            let through = SiluBackwardPerPixel(Normal::new(statistics));
             let [grad] = elementwise::update(simd, [grad], [x, gain, bias], &through);
             grad
         } else {
@@ -228,7 +230,7 @@ impl<'a> WithSimd for Backward<'a> {
                 pixels,
                 #[inline(always)]
                 |c, grad| {
-                    let through = ThroughSilu(Map::new(gain[c], bias[c], statistics));
+                    let through = SiluBackward(Map::new(gain[c], bias[c], statistics));
                     let [grad] = elementwise::update(simd, [grad], [&x[c * pixels..][..pixels]], &through);
                     grad.into()
                 },
@@ -245,15 +247,16 @@ impl<'a> WithSimd for Backward<'a> {
             return grad;
         }
 
-        // Through the normalisation: (gain · g - mean of that - x̂ · mean of that with x̂) / deviation,
+        // Backward through the normalisation: (gain · g - mean(gain · g) - x̂ · mean(gain · g · x̂)) / deviation,
         // as gain/deviation · g + (x - centre) · per_x + constant.
         let scale = f64::from(inverse);
         let per_x = -along / n * scale * scale;
         let constant = -level / n * scale - per_x * f64::from(remainder);
         let combination =
             Combination { scale: inverse, centre: about, per_x: per_x as f32, level: constant as f32 };
-        if let Some([gain, _]) = spread {
-            let [grad] = elementwise::update(simd, [grad.into()], [x, gain], &SpreadCombination(combination));
+        if let Some([gain, _]) = per_pixel {
+            let [grad] =
+                elementwise::update(simd, [grad.into()], [x, gain], &CombinationPerPixel(combination));
             return grad;
         }
         let channels = grad.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels));

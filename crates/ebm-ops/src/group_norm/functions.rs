@@ -1,4 +1,4 @@
-//! What happens to the numbers of a group, one by one.
+//! The elementwise functions.
 
 use crate::elementwise::Elementwise;
 use crate::lanes::Lanes;
@@ -49,20 +49,20 @@ impl Normal {
     }
 }
 
-/// SiLU of gain · x̂ + bias, with gain and bias beside x.
-pub(super) struct SpreadSilu(pub Normal);
+/// SiLU(gain · x̂ + bias), with gain and bias as further arguments.
+pub(super) struct SiluPerPixel(pub Normal);
 
-impl Elementwise<1, 2> for SpreadSilu {
+impl Elementwise<1, 2> for SiluPerPixel {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [gain, bias]: [L::Floats; 2]) -> [L::Floats; 1] {
         [vector::silu(lanes, self.0.image(lanes, x, gain, bias))]
     }
 }
 
-/// [`ThroughSilu`] with x, gain and bias beside the gradient.
-pub(super) struct SpreadThroughSilu(pub Normal);
+/// [`SiluBackward`] with x, gain and bias as further arguments.
+pub(super) struct SiluBackwardPerPixel(pub Normal);
 
-impl Elementwise<1, 3> for SpreadThroughSilu {
+impl Elementwise<1, 3> for SiluBackwardPerPixel {
     #[inline(always)]
     fn at<L: Lanes>(
         &self,
@@ -83,10 +83,10 @@ impl Elementwise<1, 0> for Silu {
     }
 }
 
-/// A gradient times silu'(z), z the image of the number beside it.
-pub(super) struct ThroughSilu(pub Map);
+/// A gradient times silu'(z), where z is the image of x.
+pub(super) struct SiluBackward(pub Map);
 
-impl Elementwise<1, 1> for ThroughSilu {
+impl Elementwise<1, 1> for SiluBackward {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [grad]: [L::Floats; 1], x: [L::Floats; 1]) -> [L::Floats; 1] {
         let [z] = self.0.at(lanes, x, []);
@@ -94,7 +94,7 @@ impl Elementwise<1, 1> for ThroughSilu {
     }
 }
 
-/// scale · g + (x - centre) · per_x + level, x the number beside g.
+/// scale · g + (x - centre) · per_x + level, with x as a further argument.
 pub(super) struct Combination {
     pub scale: f32,
     pub centre: f32,
@@ -111,10 +111,10 @@ impl Elementwise<1, 1> for Combination {
     }
 }
 
-/// [`Combination`] with x and gain beside g, scale being that of a gain of one.
-pub(super) struct SpreadCombination(pub Combination);
+/// [`Combination`] with x and gain as further arguments; `scale` is that of a gain of one.
+pub(super) struct CombinationPerPixel(pub Combination);
 
-impl Elementwise<1, 2> for SpreadCombination {
+impl Elementwise<1, 2> for CombinationPerPixel {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [g]: [L::Floats; 1], [x, gain]: [L::Floats; 2]) -> [L::Floats; 1] {
         self.0.at(lanes, [lanes.mul(g, gain)], [x])

@@ -1,4 +1,4 @@
-//! What the operation means, in the operations that every backend has.
+//! Reference implementation, in operations that every backend has.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
@@ -28,7 +28,7 @@ pub(super) fn forward<B: Backend>(
     (B::float_reshape(y, shape), B::float_cat(vec![mean, remainder, inverse], 2))
 }
 
-/// The gradients of `x` if wanted, of `gain` and of `bias`.
+/// The gradients of `x` (if wanted), of `gain` and of `bias`.
 pub(super) fn backward<B: Backend>(
     x: FloatTensor<B>,
     gain: FloatTensor<B>,
@@ -67,7 +67,7 @@ pub(super) fn backward<B: Backend>(
         return (None, for_gain, for_bias);
     }
 
-    // The gradient of x̂, less its projections on 1 and x̂, to which the normalisation is blind.
+    // The gradient of x̂ minus its projections on 1 and x̂, directions in which the normalisation is constant.
     let gain = B::float_reshape(gain, Shape::new([rows, channels, 1]));
     let grad = B::float_reshape(B::float_mul(grad, gain), by_group.clone());
     let normal = B::float_reshape(normal, by_group);

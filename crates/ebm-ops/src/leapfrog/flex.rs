@@ -1,4 +1,4 @@
-//! The operations in single precision on the processor.
+//! The operations on the CPU in single precision.
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
@@ -33,25 +33,25 @@ impl LeapfrogOps for Flex {
         half_sums([a, b], SquareDifference)
     }
 
-    fn leap(
+    fn leapfrog_position(
         x: FloatTensor<Self>,
         r: FloatTensor<Self>,
         s: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self> {
         if !kernels::take([&x, &r, &s]) {
-            return plain::leap::<Self>(x, r, s, epsilon);
+            return plain::leapfrog_position::<Self>(x, r, s, epsilon);
         }
         let (r, s, arch) = (buffer::contiguous(r), buffer::contiguous(s), simd::arch());
         let (r, s) = (r.storage::<f32>(), s.storage::<f32>());
-        let step = Leap { half: (0.5 * epsilon) as f32, whole: epsilon as f32 };
+        let step = LeapfrogPosition { half: (0.5 * epsilon) as f32, whole: epsilon as f32 };
         buffer::update(x, |i, x| {
             let beside = [r, s].map(|y| &y[i * CHUNK..][..x.len()]);
             arch.dispatch(Update { x, beside, function: &step }).into()
         })
     }
 
-    fn leap_kinetic_change(
+    fn leapfrog_kinetic_change(
         r: FloatTensor<Self>,
         s: FloatTensor<Self>,
         end: FloatTensor<Self>,
@@ -59,9 +59,9 @@ impl LeapfrogOps for Flex {
     ) -> FloatTensor<Self> {
         let [rows, dim] = r.shape().dims();
         if !kernels::take([&r, &s, &end]) || rows * dim == 0 {
-            return plain::leap_kinetic_change::<Self>(r, s, end, epsilon);
+            return plain::leapfrog_kinetic_change::<Self>(r, s, end, epsilon);
         }
-        half_sums([r, s, end], LeapSquareDifference { half: (0.5 * epsilon) as f32 })
+        half_sums([r, s, end], LeapfrogSquareDifference { half: (0.5 * epsilon) as f32 })
     }
 
     fn choose_rows(mask: FloatTensor<Self>, a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -72,7 +72,7 @@ impl LeapfrogOps for Flex {
         let mask = buffer::contiguous(mask);
         let (mut a, mut b) = (buffer::contiguous(a), buffer::contiguous(b));
         let mask = mask.storage::<f32>();
-        // What nobody else holds is changed, and of two such the one that needs fewer rows of the other.
+        // Reuses a buffer that is not shared; if neither is, the one that needs fewer rows copied from the other.
         let free = [&mut a, &mut b].map(|x| x.try_storage_mut::<f32>().is_some());
         let most_from_b = rows < 2 * mask.iter().filter(|&&above| 0.0 < above).count();
         let into_b = free[1] && (!free[0] || most_from_b);
@@ -93,7 +93,7 @@ impl LeapfrogOps for Flex {
     }
 }
 
-/// Half of what `add` sums up of each row of tensors of one shape.
+/// Half of the sum by `add` over each row of tensors of the same shape.
 fn half_sums<const N: usize>(
     tensors: [FlexTensor; N],
     add: impl Elementwise<1, N> + Copy + Sync,
@@ -103,7 +103,7 @@ fn half_sums<const N: usize>(
     buffer::tensor(halves, [rows])
 }
 
-/// A function of the elements of `x` and of those beside them.
+/// A task: updates the elements of `x`, given the corresponding elements of `beside`.
 struct Update<'a, F, const N: usize> {
     x: Slot<'a>,
     beside: [&'a [f32]; N],
@@ -120,7 +120,7 @@ impl<'a, F: Elementwise<1, N>, const N: usize> WithSimd for Update<'a, F, N> {
     }
 }
 
-/// A number plus the one beside it times this.
+/// x + a y.
 struct PlusTimes(f32);
 
 impl Elementwise<1, 1> for PlusTimes {
@@ -130,13 +130,13 @@ impl Elementwise<1, 1> for PlusTimes {
     }
 }
 
-/// x + ε (r + ½ε s)
-struct Leap {
+/// x + ε (r + ½ε s).
+struct LeapfrogPosition {
     half: f32,
     whole: f32,
 }
 
-impl Elementwise<1, 2> for Leap {
+impl Elementwise<1, 2> for LeapfrogPosition {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [x]: [L::Floats; 1], [r, s]: [L::Floats; 2]) -> [L::Floats; 1] {
         let r = lanes.mul_add(s, lanes.all(self.half), r);
@@ -144,13 +144,13 @@ impl Elementwise<1, 2> for Leap {
     }
 }
 
-/// Σ a² - r² of a = r + ½ε s + ½ε end, rounded where the steps of a momentum are.
+/// Σ a² - r² with a = r + ½ε s + ½ε end, rounded like the half steps of the momentum.
 #[derive(Clone, Copy)]
-struct LeapSquareDifference {
+struct LeapfrogSquareDifference {
     half: f32,
 }
 
-impl Elementwise<1, 3> for LeapSquareDifference {
+impl Elementwise<1, 3> for LeapfrogSquareDifference {
     #[inline(always)]
     fn at<L: Lanes>(&self, lanes: L, [sum]: [L::Floats; 1], [r, s, end]: [L::Floats; 3]) -> [L::Floats; 1] {
         let half = lanes.all(self.half);
@@ -159,7 +159,7 @@ impl Elementwise<1, 3> for LeapSquareDifference {
     }
 }
 
-/// Σ a² - b², by the difference and the sum of both.
+/// Σ a² - b², as Σ (a - b)(a + b).
 #[derive(Clone, Copy)]
 struct SquareDifference;
 

@@ -1,10 +1,8 @@
-//! What the operations mean, in the operations that every backend has.
+//! Reference implementation, in operations that every backend has.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata, get_device_settings};
 use burn::tensor::Shape;
-
-use super::LeapfrogOps;
 
 pub(super) fn add_scaled<B: Backend>(x: FloatTensor<B>, y: FloatTensor<B>, a: f64) -> FloatTensor<B> {
     B::float_add(x, B::float_mul_scalar(y, a.into()))
@@ -18,24 +16,24 @@ pub(super) fn kinetic_change<B: Backend>(a: FloatTensor<B>, b: FloatTensor<B>) -
 }
 
 /// x + ε (r + ½ε s).
-pub(super) fn leap<B: LeapfrogOps>(
+pub(super) fn leapfrog_position<B: Backend>(
     x: FloatTensor<B>,
     r: FloatTensor<B>,
     s: FloatTensor<B>,
     epsilon: f64,
 ) -> FloatTensor<B> {
-    B::add_scaled(x, B::add_scaled(r, s, 0.5 * epsilon), epsilon)
+    add_scaled::<B>(x, add_scaled::<B>(r, s, 0.5 * epsilon), epsilon)
 }
 
-/// ½‖r + ½ε (s + end)‖² − ½‖r‖², row by row.
-pub(super) fn leap_kinetic_change<B: LeapfrogOps>(
+/// ½‖r + ½ε (s + end)‖² − ½‖r‖² of each row.
+pub(super) fn leapfrog_kinetic_change<B: Backend>(
     r: FloatTensor<B>,
     s: FloatTensor<B>,
     end: FloatTensor<B>,
     epsilon: f64,
 ) -> FloatTensor<B> {
-    let middle = B::add_scaled(r.clone(), s, 0.5 * epsilon);
-    B::kinetic_change(B::add_scaled(middle, end, 0.5 * epsilon), r)
+    let middle = add_scaled::<B>(r.clone(), s, 0.5 * epsilon);
+    kinetic_change::<B>(add_scaled::<B>(middle, end, 0.5 * epsilon), r)
 }
 
 pub(super) fn choose_rows<B: Backend>(

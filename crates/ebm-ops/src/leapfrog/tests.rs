@@ -13,8 +13,8 @@ fn normal(shape: [usize; 2], seed: u64) -> Tensor<2> {
 
 const SHAPES: [[usize; 2]; 6] = [[1, 1], [3, 2], [17, 33], [1000, 100], [5, 9000], [40_000, 1]];
 
-/// What is held stays, what is not contiguous is read in its order, threads change no bit; `f` of either
-/// precision is `expected`, number by number, to a few units in the last place of `scale`.
+/// Checks that shared arguments are unchanged, that strides are respected, that threads do not matter, and that `f`
+/// agrees with `expected` in either precision, to a few units in the last place of `scale`.
 fn assert_is<const D: usize>(
     f: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<D> + Sync,
     expected: impl Fn(&[f64], &[f64], usize) -> Vec<f64>,
@@ -42,21 +42,21 @@ fn assert_is<const D: usize>(
 }
 
 #[test]
-fn a_sum_is_the_sum() {
+fn add_scaled_agrees_with_its_formula() {
     let sum = |x: &[f64], y: &[f64], _: usize| x.iter().zip(y).map(|(x, y)| x - 0.7 * y).collect();
-    // 0.7 itself is rounded, and products are at most 0.7 times 5.5
+    // 0.7 itself is rounded, and products are at most 0.7 times 5.5.
     assert_is(|x, y| add_scaled(x, y, -0.7), sum, |_| 5.0);
 }
 
 #[test]
-fn the_change_of_a_half_square_is_that_of_its_rows() {
+fn kinetic_change_agrees_with_its_formula_and_does_not_cancel() {
     let change = |a: &[f64], b: &[f64], dim: usize| {
         let half = |x: &[f64]| 0.5 * x.iter().map(|x| x * x).sum::<f64>();
         a.chunks(dim).zip(b.chunks(dim)).map(|(a, b)| half(a) - half(b)).collect()
     };
-    // the sum of the absolute products, with a rounding each at the most
+    // The sum of the absolute products, each rounded at most once.
     assert_is(kinetic_change, change, |dim| 2.0 * dim as f64);
-    // where a and b are alike the squares themselves would lose all digits
+    // If a and b are close, the difference of squares would cancel completely.
     let b = normal([50, 100], 153) + 1000.0;
     let a = b.clone() + 0.0078125;
     let exact = numbers(b.clone() * 0.0078125 + 0.0078125f64.powi(2) * 0.5);
@@ -67,7 +67,7 @@ fn the_change_of_a_half_square_is_that_of_its_rows() {
 }
 
 #[test]
-fn a_leap_and_its_change_are_those_of_its_parts_to_the_bit() {
+fn the_leapfrog_position_and_kinetic_change_equal_their_compositions_to_the_bit() {
     for shape in SHAPES {
         let [x, r, s, end] = [158, 159, 160, 161].map(|seed| normal(shape, seed));
         let epsilon = 0.3;
@@ -78,15 +78,19 @@ fn a_leap_and_its_change_are_those_of_its_parts_to_the_bit() {
             let after = add_scaled(middle, end.clone(), 0.5 * epsilon);
             let change = numbers(kinetic_change(after, r.clone()));
             let held = numbers(x.clone());
-            assert_eq!(numbers(leap(x.clone(), r.clone(), s.clone(), epsilon)), expected, "{shape:?}");
+            assert_eq!(
+                numbers(leapfrog_position(x.clone(), r.clone(), s.clone(), epsilon)),
+                expected,
+                "{shape:?}"
+            );
             assert_eq!(numbers(x), held);
-            assert_eq!(numbers(leap_kinetic_change(r, s, end, epsilon)), change, "{shape:?}");
+            assert_eq!(numbers(leapfrog_kinetic_change(r, s, end, epsilon)), change, "{shape:?}");
         }
     }
 }
 
 #[test]
-fn rows_come_from_where_the_mask_says_whatever_is_in_the_others() {
+fn choose_rows_follows_the_mask_whatever_the_other_rows_contain() {
     let flags = |n: usize| (0..n).map(|row| row % 3 == 0).collect::<Vec<_>>();
     let chosen = |a: &[f64], b: &[f64], dim: usize| {
         let rows = a.chunks(dim).zip(b.chunks(dim)).zip(flags(a.len() / dim));
@@ -97,7 +101,7 @@ fn rows_come_from_where_the_mask_says_whatever_is_in_the_others() {
         Tensor::<1>::from_data(TensorData::new(values, [x.dims()[0]]), &Device::flex()).cast(x.dtype())
     };
     assert_is(|a, b| choose_rows(mask(&a), a, b), chosen, |_| 0.0);
-    // whichever of the two nobody else holds
+    // Whichever of the two buffers is not shared.
     for hold in [[true, false], [false, true], [false, false]] {
         let (a, b) = (normal([1000, 100], 156), normal([1000, 100], 157));
         let exact = chosen(&numbers(a.clone()), &numbers(b.clone()), 100);
@@ -114,7 +118,7 @@ fn rows_come_from_where_the_mask_says_whatever_is_in_the_others() {
 }
 
 #[test]
-fn what_is_tracked_keeps_its_gradient() {
+fn tracked_arguments_keep_their_gradients() {
     let x = normal([3, 4], 154).autodiff().require_grad();
     let y = normal([3, 4], 155);
     let gradients = add_scaled(y.clone(), x.clone(), 0.25).sum().backward();

@@ -1,18 +1,20 @@
-//! Products with few columns, which would leave most lanes of a vector of columns empty.
+//! Products with few columns, for which vectors of columns would be mostly empty.
 
 use std::borrow::Cow;
 
 use pulp::{Simd, WithSimd};
 
-use super::Factor;
+use super::factor::Factor;
+use super::panels;
 use crate::product::Size;
 use crate::sums::{Products, sums};
 use crate::{buffer, simd};
 
-/// How many are few.
+/// Largest number of columns.
 pub(super) const COLUMNS: usize = 4;
 
-/// [`multiply`](super::multiply) of 1 to [`COLUMNS`] columns and more rows than that: each element is an inner product.
+/// [`multiply`](super::multiply) for 1 to [`COLUMNS`] columns and more rows than columns: each element is an inner
+/// product.
 pub(super) fn multiply(
     size: Size,
     left: Factor<'_>,
@@ -44,21 +46,21 @@ pub(super) fn multiply(
             });
             out
         }
-        // The transpose of the result: of few rows, and the left factor as it lies.
+        // Computes the transpose of the result, which has few rows and the left factor in its own layout.
         Factor::Transposed(left) => {
             let right = match right {
                 Factor::Plain(b) => Factor::Transposed(b),
                 Factor::Transposed(b) => Factor::Plain(b),
             };
             let size = Size { rows: columns, depth, columns: rows };
-            let across = super::multiply(size, right, Factor::Plain(left), None, None);
+            let across = panels::multiply(size, right, Factor::Plain(left), None, None);
             let element = |i: usize| across[i % columns * rows + i / columns] + start(i % columns);
             (0..rows * columns).map(element).collect()
         }
     }
 }
 
-/// The columns of a factor, each in one piece.
+/// The columns of a factor, each contiguous.
 fn lying(right: Factor<'_>, depth: usize, columns: usize) -> Cow<'_, [f32]> {
     match right {
         Factor::Plain(b) if 1 < columns => {
@@ -69,7 +71,7 @@ fn lying(right: Factor<'_>, depth: usize, columns: usize) -> Cow<'_, [f32]> {
     }
 }
 
-/// The inner products of rows of `depth` elements with the few columns.
+/// A task: the inner products of rows of `depth` elements with the columns.
 struct Dots<'a> {
     left: &'a [f32],
     right: &'a [f32],

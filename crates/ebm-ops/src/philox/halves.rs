@@ -1,8 +1,9 @@
-//! Philox where a product of 64 bits is a lane, as x86-64 has it.
+//! Philox with 64-bit products in lanes, for x86-64.
 //!
-//! The instruction multiplies the low halves of its lanes and looks at nothing else, so a counter's words may live in
-//! low halves with anything above them: a product's low half is the next round's word as it is, and its high half
-//! after one shift. To take the halves of all lanes apart and to put them together costs as much again.
+//! The instruction multiplies the low halves of its lanes and ignores the rest, so the words of a counter may be
+//! kept in low halves with arbitrary high halves: the low half of a product is the next round's word without
+//! further work, and its high half after one shift. Splitting the halves of all lanes and joining them in every
+//! round would double the cost.
 
 use std::any::Any;
 
@@ -10,16 +11,16 @@ use pulp::bytemuck::cast;
 use pulp::x86::{V3, V4};
 use pulp::{Simd, u32x8, u32x16, u64x4, u64x8};
 
-use super::{MULTIPLIERS, ROUNDS};
+use super::constants::{MULTIPLIERS, ROUNDS};
 
-/// The words that belong to `counters`, if the lanes of `simd` are such lanes.
+/// The words for `counters`, if `simd` has such lanes.
 #[inline(always)]
 pub(super) fn words<S: Simd, const N: usize>(
     simd: S,
     counters: [[S::u32s; 4]; N],
     keys: &[[u32; 2]; ROUNDS],
 ) -> Option<[[S::u32s; 4]; N]> {
-    // What the type is, is known when this is compiled; one branch stays, or none.
+    // The type is known at compile time, so at most one branch remains.
     let simd: &dyn Any = &simd;
     if let Some(&simd) = simd.downcast_ref::<V4>() {
         Some(all::<S, V4, N>(simd, counters, keys))
@@ -35,7 +36,7 @@ trait Halves: Simd {
     /// The products of the low halves of all lanes.
     fn product(self, a: Self::u64s, b: Self::u64s) -> Self::u64s;
 
-    /// The high halves of all lanes, in the place of the low ones.
+    /// The high halves of all lanes, moved to the low halves.
     fn high(self, a: Self::u64s) -> Self::u64s;
 
     /// The low halves of `even` in the low halves, and those of `odd` in the high ones.
@@ -55,7 +56,8 @@ impl Halves for V4 {
 
     #[inline(always)]
     fn join(self, even: u64x8, odd: u64x8) -> u32x16 {
-        // Were it shifted, the compiler would make the shift part of a product of 64-bit numbers, which takes longer.
+        // A shuffle instead of a shift: the compiler would merge a shift with the product into a 64-bit
+        // multiplication, which is slower.
         let odd = self.avx512f._mm512_shuffle_epi32::<0b10_10_00_00>(cast(odd));
         cast(self.avx512f._mm512_mask_blend_epi32(0xaaaa, cast(even), odd))
     }
@@ -79,14 +81,14 @@ impl Halves for V3 {
     }
 }
 
-/// The words that belong to `counters`; the vectors of `S` are those of `H`.
+/// The words for `counters`; `S` and `H` have the same vectors.
 #[inline(always)]
 fn all<S: Simd, H: Halves, const N: usize>(
     simd: H,
     counters: [[S::u32s; 4]; N],
     keys: &[[u32; 2]; ROUNDS],
 ) -> [[S::u32s; 4]; N] {
-    // Even lanes are low halves already, and the odd ones are brought there.
+    // Even lanes are low halves already; odd ones are moved there.
     let zero = simd.splat_u64s(0);
     let mut states = [[[zero; 4]; 2]; N];
     for n in 0..N {

@@ -1,45 +1,46 @@
-//! A convolution, or its adjoint in the image, as products of windows with weights.
+//! A convolution, or its adjoint with respect to the image, as products of windows with weights.
 
 use std::mem::MaybeUninit;
 
 use pulp::{Simd, WithSimd};
 
+use super::Shape;
 use super::layout;
+use super::parts::images_per_task;
 use super::pass::Pass;
 use super::scratch::Scratch;
 use super::tile::Window;
-use super::{Shape, images_per_task};
 use crate::{buffer, parallel, simd};
 
-/// Elements of an elementwise operation that take as long as to put one of a weight in its place.
+/// Cost of packing one weight, in elements of an elementwise operation.
 const PACKED: usize = 4;
 
-/// How the pixels of one image follow from those of another.
+/// The map from the pixels of one image to those of another.
 pub(super) struct Correlation {
-    /// Channels of the image that is read.
+    /// Channels of the input image.
     channels: usize,
-    /// Channels of the image that is written.
+    /// Channels of the output image.
     filters: usize,
-    /// Where each pixel that is read lies within the padded image.
+    /// Offset of each input pixel within the padded image.
     places: Vec<u32>,
     /// Floats of the padded image.
     padded: usize,
-    /// Pixels that are written.
+    /// Number of output pixels.
     pixels: usize,
     passes: Vec<Pass>,
-    /// Between the weights of two filters, and of two channels.
+    /// Strides of the weight from filter to filter, and from channel to channel.
     weight_strides: [usize; 2],
 }
 
-/// The taps of one dimension that a class of pixels sees, and where their windows begin.
+/// The taps that a class of pixels sees along one dimension, and where their windows begin.
 struct Axis {
     taps: Vec<usize>,
-    /// The pixel, and the first pixel of its window in the padded image.
+    /// Each pixel, and the first pixel of its window in the padded image.
     pixels: Vec<(usize, usize)>,
 }
 
 impl Correlation {
-    /// From `x` to `y`.
+    /// The convolution, from `x` to `y`.
     pub fn forward(shape: &Shape) -> Self {
         let &Shape { in_channels, out_channels, kernel, stride, padding, .. } = shape;
         let axis = |windows: usize| {
@@ -62,14 +63,14 @@ impl Correlation {
         )
     }
 
-    /// From `y` to `x`.
+    /// The adjoint, from `y` to `x`.
     pub fn adjoint(shape: &Shape) -> Self {
         let &Shape { in_channels, out_channels, kernel, stride, padding, .. } = shape;
-        // Pixel i of x takes part in pixel q - t of y, with tap a + s t, where i + padding = s q + a.
+        // Pixel i of x contributes to pixel q - t of y with tap a + s t, where i + padding = s q + a.
         let border = kernel.div_ceil(stride) - 1;
         let axis = |size: usize| -> Vec<Axis> {
             let class = |a: usize| {
-                // Along the window t falls.
+                // t decreases along the window.
                 let taps: Vec<usize> = (a..kernel).step_by(stride).rev().collect();
                 let pixels = (0..size).filter(|i| (i + padding) % stride == a);
                 let first = |i: usize| ((i + padding) / stride + border + 1).saturating_sub(taps.len());
@@ -97,7 +98,7 @@ impl Correlation {
         let (x, y) = ([shape.height, shape.width], [shape.out_height(), shape.out_width()]);
         let ([height, width], [_, out_width]) = if adjoint { (y, x) } else { (x, y) };
         let padded = padded_height * padded_width * channels;
-        assert!(u32::try_from(padded).is_ok(), "an image too large for 32-bit offsets: {shape:?}");
+        assert!(u32::try_from(padded).is_ok(), "image too large for 32-bit offsets: {shape:?}");
         let place = |row: usize, column: usize| ((row * padded_width + column) * channels) as u32;
         let places = (0..height * width).map(|p| place(p / width + border, p % width + border)).collect();
         let mut passes = Vec::new();
@@ -128,7 +129,7 @@ impl Correlation {
         Self { channels, filters, places, padded, pixels, passes, weight_strides }
     }
 
-    /// The `outputs` numbers of `[batch, filters, pixels]` from `images`, `[batch, channels, pixels]`.
+    /// The result `[batch, filters, pixels]`, `outputs` elements, from `images`, `[batch, channels, pixels]`.
     pub fn run(&self, images: &[f32], weight: &[f32], bias: Option<&[f32]>, outputs: usize) -> Vec<f32> {
         if outputs == 0 {
             return Vec::new();
@@ -136,7 +137,7 @@ impl Correlation {
         let arch = simd::arch();
         let lanes = simd::lanes(arch);
         let dots = self.by_dots(lanes);
-        // Filters of a pixel, and of a block of weights.
+        // Filters per pixel, and per block of weights.
         let (width, block) =
             if dots { (self.filters, 1) } else { (self.filters.next_multiple_of(lanes), 2 * lanes) };
         let packed = self.pack(weight, width, block);
@@ -156,16 +157,16 @@ impl Correlation {
             arch.dispatch(Task { correlation: self, images, packed, start, padded, pixels, out });
         };
         let write = |out: &mut [_]| parallel::each(out.chunks_mut(per_task * result), task);
-        // SAFETY: the chunks are all of it, and a task writes every pixel of every filter of its images.
+        // SAFETY: the chunks cover the result, and a task writes every pixel of every filter of its images.
         unsafe { buffer::fresh(outputs, write) }
     }
 
-    /// Whether the lanes are numbers of a window, and not filters, because there are few of these.
+    /// Whether the lanes run over a window instead of over filters, because there are few filters.
     fn by_dots(&self, lanes: usize) -> bool {
         2 * self.filters <= lanes && self.channels.is_multiple_of(lanes)
     }
 
-    /// The weights of each pass, `width` filters in all, by blocks of filters, then by numbers of the window.
+    /// The weights of each pass, for `width` filters: by blocks of filters, then by elements of the window.
     fn pack(&self, weight: &[f32], width: usize, block: usize) -> Scratch {
         let taps: usize = self.passes.iter().map(|pass| pass.taps.len()).sum();
         let mut packed = Scratch::take(taps * self.channels * width);
@@ -185,7 +186,7 @@ impl Correlation {
         packed
     }
 
-    /// The weights of `width` filters from `first` on, zeros for those that do not exist.
+    /// Packs the weights of `width` filters from `first` on, with zeros for filters that do not exist.
     fn pack_block(&self, pass: &Pass, weight: &[f32], first: usize, width: usize, part: &mut [f32]) {
         let [by_filter, by_channel] = self.weight_strides;
         for lane in 0..width {
@@ -200,7 +201,7 @@ impl Correlation {
     }
 }
 
-/// Some images of a batch, one after the other.
+/// A task: some images of a batch.
 struct Task<'a> {
     correlation: &'a Correlation,
     images: &'a [f32],
@@ -218,7 +219,7 @@ impl WithSimd for Task<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { correlation, images, packed, start, padded, pixels, out } = self;
         let Correlation { channels, filters, places, passes, .. } = correlation;
-        // The border stays zero: images are written within it.
+        // The border stays zero; images are written inside it.
         padded.fill(0.0);
         let images = images.chunks_exact(channels * places.len());
         for (image, out) in images.zip(out.chunks_exact_mut(filters * correlation.pixels)) {

@@ -1,23 +1,24 @@
-//! The products of windows with few filters, where the lanes are numbers of the window.
+//! Products of windows with few filters; the lanes run over the window.
 
 use pulp::Simd;
 
 use super::tile::{Block, Window, load};
 
-/// Filters of a block at most.
+/// Largest number of filters in a block.
 pub(super) const FILTERS: usize = 4;
 
 /// The results of `filters` filters, at most [`FILTERS`], for every window of the block.
 ///
-/// `block.weights` holds the numbers of one filter after those of another, `block.start` one number for each.
+/// `block.weights` holds one filter after another, `block.start` one number for each filter.
 ///
 /// # Safety
-/// Every window must be within the image and its runs whole vectors, `weights` readable for `rows · run` numbers of
-/// each filter, and `result` writable for `filters` numbers at every target; there must be as many targets as sources.
+/// Every window must lie within the image, and its runs must be whole vectors; `weights` must be readable for
+/// `rows · run` numbers of each filter, and `result` writable for `filters` numbers at every target; there must be
+/// as many targets as sources.
 #[inline(always)]
 pub(super) unsafe fn any<S: Simd>(simd: S, filters: usize, window: Window, block: Block<'_>) {
-    // SAFETY: as the caller promises. Windows times filters are enough sums to wait for none, and few enough
-    // to stay in 16 registers.
+    // SAFETY: guaranteed by the caller. Windows times filters give enough independent sums to hide latency, and few
+    // enough to stay in 16 registers.
     unsafe {
         match filters {
             1 => all::<S, 8, 1>(simd, window, block),
@@ -29,7 +30,7 @@ pub(super) unsafe fn any<S: Simd>(simd: S, filters: usize, window: Window, block
     }
 }
 
-/// As [`any`], for `F` filters, by `M` windows at a time; the last ones overlap those before.
+/// [`any`] for `F` filters, with `M` windows at a time; the last `M` windows may overlap the ones before.
 #[inline(always)]
 unsafe fn all<S: Simd, const M: usize, const F: usize>(simd: S, window: Window, block: Block<'_>) {
     let n = block.sources.len();
@@ -50,17 +51,17 @@ unsafe fn all<S: Simd, const M: usize, const F: usize>(simd: S, window: Window, 
 /// Windows `first..first + n` of the block.
 ///
 /// # Safety
-/// They must exist.
+/// The block must have these windows.
 #[inline(always)]
 unsafe fn part(block: Block<'_>, first: usize, n: usize) -> Block<'_> {
-    // SAFETY: as the caller promises.
+    // SAFETY: guaranteed by the caller.
     let [sources, targets] = unsafe {
         [block.sources.get_unchecked(first..first + n), block.targets.get_unchecked(first..first + n)]
     };
     Block { sources, targets, ..block }
 }
 
-/// As [`any`], for `F` filters and `M` windows.
+/// [`any`] for `F` filters and `M` windows.
 #[inline(always)]
 unsafe fn dots<S: Simd, const M: usize, const F: usize>(simd: S, window: Window, block: Block<'_>) {
     let Window { rows, run, step } = window;

@@ -1,4 +1,4 @@
-//! Between planes of one channel each and pixels that hold their channels side by side.
+//! Conversion between planar images and images with contiguous channels.
 
 use std::mem::MaybeUninit;
 
@@ -23,9 +23,9 @@ pub(super) fn gather<S: Simd>(simd: S, planes: &[f32], channels: usize, places: 
         return;
     }
     let farthest = places.iter().max().map_or(0, |&place| place as usize);
-    assert!(farthest + channels <= target.len(), "a place outside of the target");
-    // SAFETY: every plane has as many pixels as there are places, and a place is at most `farthest`, so all channels
-    // there are in bounds.
+    assert!(farthest + channels <= target.len(), "place outside of the target");
+    // SAFETY: every plane has as many pixels as there are places, and no place exceeds `farthest`, so all its
+    // channels are in bounds.
     unsafe {
         let place = |p: usize| *places.get_unchecked(p) as usize;
         let planes = (planes.as_ptr(), Planes { stride: pixels, pixels });
@@ -33,7 +33,7 @@ pub(super) fn gather<S: Simd>(simd: S, planes: &[f32], channels: usize, places: 
     }
 }
 
-/// Copies pixels that are `stride` floats apart to `planes`, `[channels, pixels]`, from their first channels.
+/// Copies the first channels of pixels that are `stride` floats apart to `planes`, `[channels, pixels]`.
 ///
 /// # Panics
 /// If `pixels` or `planes` is too short.
@@ -56,7 +56,7 @@ pub(super) fn scatter<S: Simd>(
         }
         return;
     }
-    // SAFETY: the assertions say that every channel of every pixel is in bounds of both.
+    // SAFETY: by the assertions every channel of every pixel is in bounds of both slices.
     unsafe {
         let planes = (planes.as_mut_ptr().cast(), Planes { stride: pixels, pixels });
         transpose::scatter(simd, channels, (source.as_ptr(), |p: usize| p * stride), planes);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn gather_puts_each_channel_of_each_pixel_in_its_place_and_scatter_takes_it_back() {
+    fn gather_moves_each_channel_to_its_place_and_scatter_inverts_it() {
         simd::arch().dispatch(Check);
         simd::arch_within(Instructions::Scalar).dispatch(Check);
     }
@@ -89,14 +89,14 @@ mod tests {
             let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
             let stride = channels + 3;
             let places: Vec<u32> = (0..pixels).map(|p| (p * stride + 2) as u32).collect();
-            let mut spread = vec![-1.0; pixels * stride + 2];
-            gather(simd, &planes, channels, &places, &mut spread);
-            for (i, x) in spread.iter().enumerate() {
+            let mut side_by_side = vec![-1.0; pixels * stride + 2];
+            gather(simd, &planes, channels, &places, &mut side_by_side);
+            for (i, x) in side_by_side.iter().enumerate() {
                 let (p, c) = (i.wrapping_sub(2) / stride, i.wrapping_sub(2) % stride);
                 let expected = if 2 <= i && c < channels { (c * pixels + p) as f32 } else { -1.0 };
                 assert_eq!(*x, expected, "{channels} channels of {pixels} pixels at {i}");
             }
-            let scatter = |back: &mut [_]| scatter(simd, &spread[2..], stride, channels, back);
+            let scatter = |back: &mut [_]| scatter(simd, &side_by_side[2..], stride, channels, back);
             // SAFETY: every pixel of every channel is written.
             assert_eq!(unsafe { buffer::fresh(planes.len(), scatter) }, planes);
         }

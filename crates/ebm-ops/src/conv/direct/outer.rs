@@ -1,22 +1,21 @@
-//! A block of a sum of outer products over the pixels of an image.
+//! One block of a sum of outer products over the pixels of an image.
 
 use pulp::Simd;
 
 use super::tile::load;
 
-/// Rows of a block: twelve sums, two vectors and one number fill 16 registers.
+/// Largest number of rows in a block: twelve sums, two vectors and one broadcast fill 16 registers.
 pub(super) const ROWS: usize = 6;
 
-/// Numbers at each of a list of places.
+/// Numbers at a list of offsets.
 #[derive(Clone, Copy)]
 pub(super) struct Numbers<'a> {
     pub first: *const f32,
-    /// The place of each pixel, from `first` on.
+    /// Offset of each pixel, relative to `first`.
     pub places: &'a [u32],
 }
 
-/// Adds Σ over pixels of `left` ⊗ `right` to `rows` rows, of which there are at most [`ROWS`], of `V` vectors,
-/// `stride` floats apart.
+/// Adds Σ `left` ⊗ `right` over the pixels to `rows` rows (at most [`ROWS`]) of `V` vectors, `stride` floats apart.
 ///
 /// # Safety
 /// At every place `rows` numbers of `left` and `V` vectors of `right` must be readable, and both must have the
@@ -30,7 +29,7 @@ pub(super) unsafe fn any<S: Simd, const V: usize>(
     sum: *mut f32,
     stride: usize,
 ) {
-    // SAFETY: as the caller promises.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match rows {
             1 => outer::<S, 1, V>(simd, left, right, sum, stride),
@@ -44,7 +43,7 @@ pub(super) unsafe fn any<S: Simd, const V: usize>(
     }
 }
 
-/// As [`any`], for `M` rows.
+/// [`any`] for `M` rows.
 #[inline(always)]
 unsafe fn outer<S: Simd, const M: usize, const V: usize>(
     simd: S,

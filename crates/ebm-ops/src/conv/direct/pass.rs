@@ -2,22 +2,23 @@
 
 use pulp::Simd;
 
+use super::dots;
+use super::parts::split;
 use super::tile::{self, Block, ROWS, ROWS_OF_ONE, Window};
-use super::{dots, split};
 
-/// The pixels that see the same taps.
+/// A class of pixels that see the same taps.
 pub(super) struct Pass {
     pub window: Window,
-    /// The place of each tap in the kernel, in the order of the window.
+    /// Index of each tap within the kernel, in the order of the window.
     pub taps: Vec<usize>,
-    /// The beginning of each pixel's window in the padded image.
+    /// Offset of each pixel's window in the padded image.
     pub sources: Vec<u32>,
-    /// The number of each pixel.
+    /// Index of each pixel in the result.
     pub targets: Vec<u32>,
 }
 
 impl Pass {
-    /// Writes the pixels of this pass, `start.len()` filters each, to `result`, the lanes being filters.
+    /// Writes the pixels of this pass, `start.len()` filters each, to `result`; the lanes run over filters.
     #[inline(always)]
     pub fn run<S: Simd>(&self, simd: S, image: &[f32], weights: &[f32], start: &[f32], result: &mut [f32]) {
         let Self { window, taps: _, sources, targets } = self;
@@ -27,8 +28,8 @@ impl Pass {
         for first in (0..width).step_by(pair) {
             let whole = pair <= width - first;
             for (pixel, n) in split(sources.len(), if whole { ROWS } else { ROWS_OF_ONE }) {
-                // SAFETY: `check` says that every window and every target is in bounds; the weights hold `length`
-                // vectors for each of the `width / lanes` vectors of filters, and `start` those vectors.
+                // SAFETY: `check` has verified that every window and every target is in bounds; the weights hold
+                // `length` vectors for each of the `width / lanes` vectors of filters, and `start` those vectors.
                 unsafe {
                     let block = Block {
                         image: image.as_ptr(),
@@ -49,7 +50,7 @@ impl Pass {
         }
     }
 
-    /// As [`Pass::run`], the lanes being numbers of the window, whose runs are whole vectors.
+    /// Like [`Pass::run`], but the lanes run over the window, whose runs must be whole vectors.
     #[inline(always)]
     pub fn run_by_dots<S: Simd>(
         &self,
@@ -64,8 +65,8 @@ impl Pass {
         let length = self.check(image, weights, width, result);
         assert!(window.run.is_multiple_of(S::F32_LANES));
         for (first, filters) in split(width, dots::FILTERS) {
-            // SAFETY: `check` says that every window and every target is in bounds; the weights hold `length`
-            // numbers for each filter, and `start` one.
+            // SAFETY: `check` has verified that every window and every target is in bounds; the weights hold
+            // `length` numbers for each filter, and `start` one.
             unsafe {
                 let block = Block {
                     image: image.as_ptr(),
@@ -81,7 +82,7 @@ impl Pass {
         }
     }
 
-    /// Panics unless all windows and targets are in bounds; gives the numbers of a window.
+    /// Panics unless all windows and targets are in bounds; returns the number of elements of a window.
     #[inline(always)]
     fn check(&self, image: &[f32], weights: &[f32], width: usize, result: &[f32]) -> usize {
         let Self { window, taps: _, sources, targets } = self;

@@ -1,33 +1,34 @@
-//! Working memory that a thread keeps from call to call, so that no call asks the system for pages.
+//! Working memory that each thread keeps between calls, so that calls do not allocate pages.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
-/// Floats of a cache line.
+/// Floats per cache line.
 const LINE: usize = 16;
 
-/// One cache line; every buffer begins at one.
+/// One cache line; buffers are aligned to cache lines.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
 
-/// Buffers that a thread keeps at most.
+/// Largest number of buffers that a thread keeps.
 const KEPT: usize = 6;
 
 thread_local! {
     static BUFFERS: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Floats that go back to the thread which drops them.
+/// A buffer of floats, which goes back to the thread that drops it.
 ///
-/// They hold whatever was there before: write before reading.
+/// The contents are arbitrary: write before reading.
 pub(super) struct Scratch {
     lines: Vec<Line>,
     length: usize,
 }
 
 impl Scratch {
-    /// A buffer of `length` floats: the smallest kept one that is large enough, or else the largest, grown.
+    /// A buffer of `length` floats: the smallest kept buffer that is large enough, or else the largest one,
+    /// enlarged.
     pub fn take(length: usize) -> Self {
         let needed = length.div_ceil(LINE);
         let mut lines = BUFFERS.with_borrow_mut(|buffers| {
@@ -36,7 +37,7 @@ impl Scratch {
             if buffers.is_empty() { Vec::new() } else { buffers.remove(found) }
         });
         if lines.len() < needed {
-            // What it held need not be moved.
+            // Clearing avoids copying the old contents.
             lines.clear();
             lines.resize(needed, Line([0.0; LINE]));
         }
@@ -47,7 +48,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
-        // When the thread ends the store may be gone before the buffer.
+        // When the thread ends, the store may be dropped before the buffer.
         let _ = BUFFERS.try_with(|buffers| {
             let mut buffers = buffers.borrow_mut();
             let place = buffers.partition_point(|kept| kept.len() < lines.len());
@@ -63,8 +64,8 @@ impl Deref for Scratch {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        // SAFETY: `take` made `lines` hold at least `length` initialised floats, and a line is an array of
-        // floats without padding: 64 bytes of size and of alignment.
+        // SAFETY: `take` made `lines` hold at least `length` initialised floats, and a line is an array of floats
+        // without padding, with size and alignment of 64 bytes.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.length) }
     }
 }
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_are_aligned_distinct_while_taken_and_kept_afterwards() {
+    fn buffers_are_aligned_distinct_and_reused() {
         let (mut large, mut small) = (Scratch::take(1000), Scratch::take(17));
         large.fill(1.0);
         small.fill(2.0);

@@ -1,4 +1,4 @@
-//! The kernels against the sum that defines them, in double precision.
+//! The kernels compared with the defining sum in double precision.
 
 use rayon::ThreadPoolBuilder;
 
@@ -11,7 +11,7 @@ fn shape(batch: usize, channels: [usize; 2], size: [usize; 2], kernel: usize, ge
     Shape::new([batch, input, size[0], size[1]], [output, input, kernel, kernel], geometry)
 }
 
-/// Calls `visit` with the places in x, weight and y of every product of the sum.
+/// Calls `visit` with the indices in x, weight and y of every product of the sum.
 fn products(shape: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
     let &Shape { batch, in_channels, out_channels, height, width, kernel, stride, padding } = shape;
     let (rows, columns) = (shape.out_height(), shape.out_width());
@@ -35,7 +35,7 @@ fn triples([a, b, c]: [usize; 3]) -> impl Iterator<Item = (usize, usize, usize)>
     (0..a * b * c).map(move |i| (i / c / b, i / c % b, i % c))
 }
 
-/// The three results for one shape, from noise of its own.
+/// The three results for one shape, from normally distributed tensors.
 fn results(shape: &Shape) -> [Vec<f32>; 3] {
     let [x, w, y, bias] = data(shape);
     let mut dw = vec![f32::NAN; shape.weights()];
@@ -49,7 +49,7 @@ fn data(shape: &Shape) -> [Vec<f32>; 4] {
 }
 
 #[test]
-fn every_shape_gives_the_sums_that_define_it() {
+fn results_agree_with_the_defining_sums_for_every_shape() {
     let geometries =
         [(1, 0), (1, 1), (2, 0), (2, 1), (3, 2)].map(|(stride, padding)| Geometry { stride, padding });
     let channels = [[1, 3], [3, 8], [4, 32], [7, 4], [8, 7], [32, 4], [12, 24], [8, 1], [16, 2]];
@@ -62,7 +62,7 @@ fn every_shape_gives_the_sums_that_define_it() {
                 if size[0].min(size[1]) + 2 * geometry.padding < kernel {
                     continue;
                 }
-                // One image, or some that fill several tasks and leave one task short.
+                // One image, or several tasks of images, the last one incomplete.
                 let shape = shape([1, 3, 19][(i + kernel) % 3], channels, size, kernel, geometry);
                 compare(&shape);
                 tried += 1;
@@ -96,7 +96,7 @@ fn compare(shape: &Shape) {
 }
 
 #[test]
-fn one_two_and_eight_threads_give_the_same_bits() {
+fn results_do_not_depend_on_the_number_of_threads() {
     let geometry = Geometry { stride: 2, padding: 1 };
     for channels in [[32, 16], [3, 40]] {
         let shape = shape(37, channels, [14, 14], 3, geometry);
@@ -111,14 +111,14 @@ fn one_two_and_eight_threads_give_the_same_bits() {
 }
 
 #[test]
-fn images_without_pixels_or_batches_without_images_give_nothing_or_zero() {
+fn empty_images_and_batches_give_empty_results_and_zero_gradients() {
     let shape = shape(0, [3, 4], [5, 5], 3, Geometry { stride: 1, padding: 1 });
     let [y, dx, dw] = results(&shape);
     assert!(y.is_empty() && dx.is_empty() && dw.iter().all(|&x| x == 0.0));
 }
 
 #[test]
-fn scratch_of_another_shape_leaves_no_trace_in_the_border() {
+fn scratch_memory_of_another_shape_does_not_leak_into_the_border() {
     let geometry = Geometry { stride: 1, padding: 1 };
     for size in [[14, 14], [7, 7], [3, 5], [14, 14], [1, 2]] {
         compare(&shape(3, [8, 8], size, 3, geometry));

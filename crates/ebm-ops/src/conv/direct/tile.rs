@@ -1,52 +1,53 @@
-//! A block of a matrix product whose left rows are windows of an image.
+//! One block of a matrix product whose left rows are windows of an image.
 
 use pulp::Simd;
 
-/// Rows and vectors of the larger blocks: twelve sums, two vectors of weights and one number fill 16 registers.
+/// Rows of blocks that are two vectors wide: twelve sums, two vectors of weights and one broadcast fill 16
+/// registers.
 pub(super) const ROWS: usize = 6;
 
 /// Rows of the blocks that are one vector wide.
 pub(super) const ROWS_OF_ONE: usize = 8;
 
-/// A window as runs of adjacent numbers.
+/// A window as runs of contiguous numbers.
 #[derive(Clone, Copy)]
 pub(super) struct Window {
     /// Runs, one for each row of taps.
     pub rows: usize,
-    /// Numbers of a run.
+    /// Length of a run.
     pub run: usize,
     /// From the beginning of a run to that of the next.
     pub step: usize,
 }
 
-/// Where the windows of a block begin, and where its sums go.
+/// The windows of a block, and where its sums are written.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
     /// The padded image.
     pub image: *const f32,
-    /// The beginning of each window within the image.
+    /// Offset of each window within the image.
     pub sources: &'a [u32],
-    /// One vector, or two, of weights for each number of a window.
+    /// One or two vectors of weights for each element of a window.
     pub weights: *const f32,
-    /// One vector, or two, that the sums start from.
+    /// One or two vectors of initial values of the sums.
     pub start: *const f32,
     /// The results.
     pub result: *mut f32,
-    /// The number of the pixel that each window gives.
+    /// Index of the pixel that each window gives.
     pub targets: &'a [u32],
-    /// From the result of a pixel to that of the next.
+    /// Floats from the result of one pixel to the next.
     pub stride: usize,
 }
 
-/// The sums of `V` vectors of channels for each window of the block, of which there are at most [`ROWS`], or
-/// [`ROWS_OF_ONE`] when `V` is 1.
+/// Computes `V` vectors of channels for each window of the block, which has at most [`ROWS`] windows, or
+/// [`ROWS_OF_ONE`] if `V` is 1.
 ///
 /// # Safety
 /// Every window must be within the image, `weights` readable for `rows · run · V` vectors, `start` for `V`, and
 /// `result` writable for `V` vectors at every target; there must be as many targets as sources.
 #[inline(always)]
 pub(super) unsafe fn any<S: Simd, const V: usize>(simd: S, window: Window, block: Block<'_>) {
-    // SAFETY: as the caller promises.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match block.sources.len() {
             1 => tile::<S, 1, V>(simd, window, block),
@@ -62,7 +63,7 @@ pub(super) unsafe fn any<S: Simd, const V: usize>(simd: S, window: Window, block
     }
 }
 
-/// As [`any`], for `M` windows.
+/// [`any`] for `M` windows.
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const V: usize>(simd: S, window: Window, block: Block<'_>) {
     let Window { rows, run, step } = window;
@@ -85,7 +86,7 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(simd: S, window: Window,
                     sums[m][v] = simd.mul_add_e_f32s(x, w[v], sums[m][v]);
                 }
             }
-            // SAFETY: at most to the end of the weights.
+            // SAFETY: the pointer stays within the weights or one past their end.
             weights = unsafe { weights.add(V * S::F32_LANES) };
         }
     }
@@ -106,6 +107,6 @@ unsafe fn tile<S: Simd, const M: usize, const V: usize>(simd: S, window: Window,
 /// It must be readable; it need not be aligned.
 #[inline(always)]
 pub(super) unsafe fn load<S: Simd>(pointer: *const f32, v: usize) -> S::f32s {
-    // SAFETY: as the caller promises.
+    // SAFETY: guaranteed by the caller.
     unsafe { pointer.cast::<S::f32s>().add(v).read_unaligned() }
 }

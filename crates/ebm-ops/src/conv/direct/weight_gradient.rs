@@ -3,17 +3,18 @@
 use pulp::{Simd, WithSimd};
 
 use super::outer::{self, Numbers, ROWS};
+use super::parts::{images_per_task, split};
 use super::scratch::Scratch;
-use super::{Shape, images_per_task, layout, split};
+use super::{Shape, layout};
 use crate::{buffer, parallel, simd};
 
 /// Elements of a result below which a second thread costs more than it brings.
 const GRAIN: usize = 4 * 1024;
 
-/// Elements of an elementwise operation that take as long as to put one of a result in its place.
+/// Cost of storing one element of the result, in elements of an elementwise operation.
 const COLLECTED: usize = 8;
 
-/// Writes `dw`, `[out, in, k, k]`, from `x` and the gradient `dy` of the result.
+/// Computes `dw`, `[out, in, k, k]`, from `x` and the gradient `dy` of the result.
 pub(super) fn run(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     if dy.is_empty() || dw.is_empty() {
         return dw.fill(0.0);
@@ -34,36 +35,36 @@ pub(super) fn run(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     plan.collect(&mut sums, dw);
 }
 
-/// Where everything lies.
+/// Memory layout of the computation.
 struct Plan {
     channels: usize,
     filters: usize,
     kernel: usize,
-    /// Where each pixel of `x` lies within the padded image.
+    /// Offset of each pixel of `x` within the padded image.
     places: Vec<u32>,
-    /// Where the window of each pixel of `dy` begins within the padded image.
+    /// Offset of the window of each pixel of `dy` within the padded image.
     sources: Vec<u32>,
-    /// The blocks in which the pixels of `dy` are kept, one after the other.
+    /// The blocks of filters in which `dy` is stored, one after another.
     blocks: Vec<FilterBlock>,
-    /// From a row of the padded image to the next.
+    /// Floats from one row of the padded image to the next.
     step: usize,
-    /// Floats of the padded image, with room for a vector to read beyond it, and of the pixels of `dy`.
+    /// Floats of the padded image, with room to read a vector beyond its end, and of the pixels of `dy`.
     windows: usize,
     gradients: usize,
-    /// Whether the lanes are filters, and not numbers of a window: whichever fills them better.
+    /// Whether the lanes run over filters, or over the window: whichever fills them better.
     lanes_are_filters: bool,
-    /// Floats of a row of the sums, whole vectors, and of all: `[k, numbers of a run or filters, row]`.
+    /// Floats of a row of the sums, a whole number of vectors, and of all sums: `[k, run length or filters, row]`.
     row: usize,
     sums: usize,
 }
 
-/// Some filters of all pixels of `dy`, side by side.
+/// Some filters of all pixels of `dy`, contiguous per pixel.
 struct FilterBlock {
     first: usize,
-    /// Filters, and with zeros for those that do not exist.
+    /// Number of filters, and the same including padding.
     filters: usize,
     width: usize,
-    /// Where each pixel lies within the block.
+    /// Offset of each pixel within the block.
     places: Vec<u32>,
 }
 
@@ -72,7 +73,7 @@ impl Plan {
         let &Shape { in_channels: channels, out_channels: filters, kernel, stride, padding, .. } = shape;
         let padded_width = shape.width + 2 * padding;
         let padded = (shape.height + 2 * padding) * padded_width * channels;
-        assert!(u32::try_from(padded).is_ok(), "an image too large for 32-bit offsets: {shape:?}");
+        assert!(u32::try_from(padded).is_ok(), "image too large for 32-bit offsets: {shape:?}");
         let place = |row: usize, column: usize| ((row * padded_width + column) * channels) as u32;
         let pixels = |height: usize, width: usize| (0..height * width).map(move |p| (p / width, p % width));
         let places =
@@ -82,10 +83,11 @@ impl Plan {
 
         let run = kernel * channels;
         let [filters_full, run_full] = [filters, run].map(|n| n.next_multiple_of(lanes));
-        // filled share of the lanes: filters / filters_full against run / run_full
+        // Compares the share of lanes in use: filters / filters_full with run / run_full.
         let lanes_are_filters = run * filters_full <= filters * run_full;
         let (rows, row) = if lanes_are_filters { (run, filters_full) } else { (filters, run_full) };
-        // As lanes, the filters of a pair of vectors lie together, so that a pass over the pixels reads nothing else.
+        // If the lanes run over filters, those of a pair of vectors are contiguous, so that a pass over the pixels
+        // reads nothing else.
         let step = if lanes_are_filters { 2 * lanes } else { filters_full };
         let block = |first: usize| {
             let width = step.min(filters_full - first);
@@ -109,7 +111,7 @@ impl Plan {
         }
     }
 
-    /// Adds the sums of all tasks in their order, and writes them where they belong.
+    /// Adds the sums of all tasks in order, and writes them to `dw`.
     fn collect(&self, sums: &mut [f32], dw: &mut [f32]) {
         let (total, others) = sums.split_at_mut(self.sums);
         parallel::each(total.chunks_mut(GRAIN), |i, total| {
@@ -136,7 +138,7 @@ impl Plan {
     }
 }
 
-/// Some images of a batch and the gradients of their results.
+/// A task: some images of a batch, and the gradients of their results.
 struct Task<'a> {
     plan: &'a Plan,
     x: &'a [f32],
@@ -170,14 +172,14 @@ impl WithSimd for Task<'_> {
 }
 
 impl Plan {
-    /// Adds the products of one image.
+    /// Adds the contribution of one image.
     #[inline(always)]
     fn add<S: Simd>(&self, simd: S, windows: &[f32], gradients: &[f32], sums: &mut [f32]) {
         let run = self.kernel * self.channels;
         let rows = if self.lanes_are_filters { run } else { self.filters };
         let last = |places: &[u32]| places.iter().max().map_or(0, |&place| place as usize);
         let reach = last(&self.sources) + (self.kernel - 1) * self.step + run.next_multiple_of(S::F32_LANES);
-        assert!(reach <= windows.len(), "windows within the image");
+        assert!(reach <= windows.len(), "windows must lie within the image");
         let pixels = self.sources.len();
         assert!(self.blocks.iter().all(|block| (block.first + block.width) * pixels <= gradients.len()));
         assert!(
@@ -190,9 +192,9 @@ impl Plan {
             for (i, first) in (0..self.row).step_by(2 * S::F32_LANES).enumerate() {
                 let block = &self.blocks[if self.lanes_are_filters { i } else { 0 }];
                 for (row, n) in split(rows, ROWS) {
-                    // SAFETY: the assertions say that the runs, whole vectors of them, and the pixels of the
-                    // gradient are in bounds at every place, and that the sums have `kernel · rows` rows.
-                    // As lanes, block `i` of the filters begins at `first` and has one vector or two, as the row.
+                    // SAFETY: by the assertions the runs, rounded up to whole vectors, and the pixels of the
+                    // gradient are in bounds at every offset, and the sums have `kernel · rows` rows. If the lanes
+                    // run over filters, block `i` begins at `first` and has one or two vectors, as the row has.
                     unsafe {
                         let gradient = gradients.as_ptr().add(block.first * pixels);
                         let mut window =

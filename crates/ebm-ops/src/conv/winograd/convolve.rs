@@ -1,29 +1,30 @@
-//! The convolution of a batch: transform, multiply, transform back, some images at a time.
+//! The convolution of a batch: transforms, multiplies and transforms back, some images at a time.
 
 use std::mem::MaybeUninit;
 
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 
-use super::Shape;
 use super::images::Images;
 use super::scratch::{self, cut, whole_lines};
+use super::shape::Shape;
 use super::tiles::POINTS;
 use super::tiling::Tiling;
 use super::weights::{self, Direction, Panels};
 use crate::parallel;
 use crate::product::{Left, Right, Size, Start, Sum, product};
 
-/// Weights below which a second thread costs more than it saves.
+/// Number of weights below which a second thread does not pay.
 const FEW_WEIGHTS: usize = 2048;
 
-/// `out = x * weight + bias`, or without a bias its adjoint; `shape` is that of `x` and `out`.
+/// `out = x * weight + bias`, or its adjoint without a bias; `shape` has the channels of `x` as input, those of
+/// `out` as output.
 pub(super) struct Convolve<'a> {
     pub shape: Shape,
     pub direction: Direction,
     pub x: &'a [f32],
     pub weight: &'a [f32],
     pub bias: Option<&'a [f32]>,
-    /// All of it will be written.
+    /// Every element is written.
     pub out: &'a mut [MaybeUninit<f32>],
 }
 
@@ -72,12 +73,12 @@ impl WithSimd for Convolve<'_> {
     }
 }
 
-/// Into how many equal parts of at most `most` to cut `items`, so that all threads have as many.
+/// Number of equal parts of at most `most` items, so that all threads get the same number of parts.
 fn even_parts(items: usize, most: usize) -> usize {
     items.div_ceil(most).next_multiple_of(rayon::current_num_threads()).min(items)
 }
 
-/// The transformed weights of all panels.
+/// Transforms the weights of all panels.
 fn transform_weights<S: Simd>(
     simd: S,
     panels: Panels,
@@ -117,7 +118,7 @@ impl<S: Simd> NullaryFnOnce for TransformPanel<'_, S> {
     }
 }
 
-/// The convolution of some images, on one thread.
+/// A task: the convolution of some images.
 struct Task<'a, S> {
     simd: S,
     inside: &'a Images<'a>,
@@ -146,8 +147,8 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
             for point in 0..POINTS {
                 for i in 0..panels.count() {
                     let size = Size { rows: a.tiles(point), depth: panels.inner, columns: panels.used(i) };
-                    // SAFETY: matrix `point` of inputs and products and the same of panel `i` are in bounds, as
-                    // asserted, and have the strides and sizes given here; the three slices do not overlap.
+                    // SAFETY: matrix `point` of the inputs, of the products and of panel `i` is in bounds, as
+                    // asserted, with the strides and sizes given here; the three slices do not overlap.
                     unsafe {
                         let left = inputs.as_ptr().add(point * a.stride());
                         let right = transformed.as_ptr().add(i * panels.floats() + point * panels.stride());
@@ -172,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_a_multiple_of_the_threads_while_there_are_items() {
+    fn parts_are_a_multiple_of_the_threads_if_there_are_enough_items() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
         let parts = |items, most| pool.install(|| even_parts(items, most));
         assert_eq!([parts(64, 2), parts(9, 2), parts(3, 8), parts(1, 1)], [32, 8, 3, 1]);

@@ -1,4 +1,4 @@
-//! Groups of tiles of a batch of images `[image, channel, height, width]`, as matrices and back.
+//! Conversion between groups of tiles of images `[image, channel, height, width]` and matrices.
 
 use std::mem::MaybeUninit;
 
@@ -8,33 +8,33 @@ use super::tiles::{self, Matrices, Pane, Place};
 use super::tiling::{Group, Tiling, View, Window};
 use crate::transpose::{self, Planes, SIDE};
 
-/// Images of one size and number of channels, through windows of one margin.
+/// Images of one size and number of channels, accessed through windows with a margin.
 pub(super) struct Images<'a> {
     pub channels: usize,
     pub tiling: &'a Tiling,
     pub window: Window,
 }
 
-/// The place of a block of channels of one image of a group.
+/// Location of a block of channels of one image of a group.
 struct Block {
-    /// Its first pixel in the images.
+    /// Index of its first pixel in the images.
     plane: usize,
     /// Its place in the matrices.
     place: Place,
 }
 
 impl<'a> Images<'a> {
-    /// For vectors of `lanes`.
+    /// Images for vectors of `lanes` floats.
     pub fn new(channels: usize, tiling: &'a Tiling, margin: usize, lanes: usize) -> Self {
         Self { channels, tiling, window: Window::new(tiling, margin, lanes.max(SIDE)) }
     }
 
-    /// Floats of an image.
+    /// Floats per image.
     pub fn floats(&self) -> usize {
         self.channels * self.pixels()
     }
 
-    /// Floats of a pane.
+    /// Floats per pane.
     pub fn pane_floats(&self) -> usize {
         self.window.floats(self.tiling.strip)
     }
@@ -66,7 +66,7 @@ impl<'a> Images<'a> {
         Pane { stride, rows: rows.part(&group.rows), columns, block }
     }
 
-    /// The blocks of channels of all images of the group.
+    /// The blocks of channels of all images in the group.
     fn blocks(&self, group: &Group) -> impl Iterator<Item = Block> + use<> {
         let (channels, step) = (self.channels, self.window.block);
         let (floats, pixels) = (self.floats(), self.pixels());
@@ -78,7 +78,7 @@ impl<'a> Images<'a> {
         })
     }
 
-    /// The inputs of the group's tiles, transformed.
+    /// Transforms the inputs of the group's tiles.
     #[inline(always)]
     pub fn inputs<S: Simd>(
         &self,
@@ -91,7 +91,7 @@ impl<'a> Images<'a> {
     ) {
         let (shape, matrices) = (self.pane(group), self.matrices(group));
         let view = self.window.view(&group.rows);
-        // What lies inside of the border is overwritten for every block of the group.
+        // Only the border is cleared: its inside is overwritten for every block of the group.
         self.window.clear(&group.rows, pane);
         for block in self.blocks(group) {
             self.gather(simd, view, &images[block.plane..], pane);
@@ -99,7 +99,7 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// The gradients of the outputs of the group's tiles, transformed.
+    /// Transforms the output gradients of the group's tiles.
     #[inline(always)]
     pub fn output_gradients<S: Simd>(
         &self,
@@ -111,7 +111,7 @@ impl<'a> Images<'a> {
     ) {
         let (shape, matrices) = (self.pane(group), self.matrices(group));
         let view = self.window.view(&group.rows);
-        // What lies inside of the border is overwritten for every block of the group.
+        // Only the border is cleared: its inside is overwritten for every block of the group.
         self.window.clear(&group.rows, pane);
         for block in self.blocks(group) {
             self.gather(simd, view, &images[block.plane..], pane);
@@ -119,7 +119,7 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// The outputs of the group's tiles from their products.
+    /// Computes the outputs of the group's tiles from their products.
     #[inline(always)]
     pub fn outputs<S: Simd>(
         &self,
@@ -139,12 +139,12 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// Copies what a view shows of a block of channels into a pane.
+    /// Copies the part of a block of channels that a view shows into a pane.
     #[inline(always)]
     fn gather<S: Simd>(&self, simd: S, view: View, images: &[f32], pane: &mut [f32]) {
         let (planes, places) = self.check(view, images.len(), pane.len());
-        // SAFETY: `check` saw that the last pixel of the last channel lies in both slices, and there is a place
-        // for each of the pixels.
+        // SAFETY: `check` has verified that the last pixel of the last channel lies in both slices, and there is a
+        // place for each pixel.
         unsafe {
             let (from, to) = (images.as_ptr().add(view.first), pane.as_mut_ptr().add(view.origin));
             let place = |p: usize| *places.get_unchecked(p) as usize;
@@ -164,7 +164,7 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// The planes of a block and the places of their pixels; panics unless both slices hold all of them.
+    /// The planes of a block and the places of their pixels; panics unless they are in bounds of both slices.
     fn check(&self, view: View, images: usize, pane: usize) -> (Planes, &[u32]) {
         let (places, block) = (&self.window.places[..view.pixels], self.window.block);
         let last = places.last().map_or(0, |&last| last as usize);

@@ -1,14 +1,14 @@
-//! Working memory that a thread keeps from call to call, so that no call asks the system for pages.
+//! Working memory that each thread keeps between calls, so that calls do not allocate pages.
 
 use std::cell::Cell;
 use std::thread::LocalKey;
 
-/// One cache line; buffers begin at one and are made of whole ones.
+/// One cache line; buffers are aligned to cache lines and consist of whole ones.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
 
-/// Floats of a cache line.
+/// Floats per cache line.
 pub(super) const LINE: usize = 16;
 
 thread_local! {
@@ -16,17 +16,17 @@ thread_local! {
     static TASK: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
-/// Runs `work` on `floats` floats that last for a whole call, while its tasks use [`for_task`].
+/// Runs `work` with `floats` floats that are used for a whole call; its tasks use [`for_task`].
 pub(super) fn for_call<R>(floats: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     lend(&CALL, floats, work)
 }
 
-/// Runs `work` on `floats` floats for one task of a call.
+/// Runs `work` with `floats` floats for one task of a call.
 pub(super) fn for_task<R>(floats: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     lend(&TASK, floats, work)
 }
 
-/// Whatever was there before is still there: `work` must write before it reads.
+/// The contents are arbitrary: `work` must write before it reads.
 ///
 /// The buffer is taken out of its slot, so a call that starts on this thread inside another one gets its own.
 fn lend<R>(slot: &'static LocalKey<Cell<Vec<Line>>>, floats: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
@@ -37,13 +37,13 @@ fn lend<R>(slot: &'static LocalKey<Cell<Vec<Line>>>, floats: usize, work: impl F
         lines.resize(needed, Line([0.0; LINE]));
     }
     // SAFETY: `lines` holds at least `floats` initialised floats, a line is an array of floats without padding
-    // (64 bytes of size and of alignment), and nobody else can reach the vector, which lives beyond the slice.
+    // (size and alignment of 64 bytes), and the vector is not accessible elsewhere and outlives the slice.
     let result = work(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<f32>(), floats) });
     slot.set(lines);
     result
 }
 
-/// Cuts the first `floats` floats off `rest`, and what fills their last cache line.
+/// Splits the first `floats` floats off `rest`, together with the remainder of their last cache line.
 pub(super) fn cut<'a>(rest: &mut &'a mut [f32], floats: usize) -> &'a mut [f32] {
     let (part, left) = std::mem::take(rest).split_at_mut(whole_lines(floats));
     *rest = left;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_is_aligned_kept_and_not_shared_with_a_nested_call() {
+    fn buffers_are_aligned_reused_and_not_shared_with_nested_calls() {
         let outer = for_call(100, |outer| {
             outer.fill(1.0);
             for_call(50, |inner| inner.fill(2.0));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_begin_at_cache_lines_and_do_not_overlap() {
+    fn parts_are_aligned_and_do_not_overlap() {
         for_task(64, |mut rest| {
             let (a, b) = (cut(&mut rest, 17), cut(&mut rest, 32));
             a.fill(1.0);

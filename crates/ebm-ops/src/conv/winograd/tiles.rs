@@ -1,4 +1,4 @@
-//! Tiles of windows as 36 matrices, one for each point of the transform, and back.
+//! Transforms between tiles of a window and 36 matrices, one for each point of the transform.
 
 use pulp::Simd;
 
@@ -6,10 +6,10 @@ use super::scratch::LINE;
 use super::tiling::Side;
 use super::transform::{self, LINE_POINTS, points};
 
-/// Points of the transform of a tile.
+/// Number of points of the transform of a tile.
 pub(super) const POINTS: usize = LINE_POINTS * LINE_POINTS;
 
-/// A window of some rows of tiles that holds `block` channels of each pixel side by side.
+/// A window of some rows of tiles, with `block` contiguous channels per pixel.
 #[derive(Clone, Copy)]
 pub(super) struct Pane {
     /// Pixels from one row to the next.
@@ -19,32 +19,33 @@ pub(super) struct Pane {
     pub block: usize,
 }
 
-/// The 36 matrices `[tile, channel]` of a group of tiles; a matrix has the tiles that have its point.
+/// The 36 matrices `[tile, channel]` of a group of tiles; the matrix of a point holds the tiles that have this
+/// point.
 #[derive(Clone, Copy)]
 pub(super) struct Matrices {
     pub images: usize,
-    /// Of each image.
+    /// Rows of tiles of each image.
     pub rows: Side,
     pub columns: Side,
     pub channels: usize,
 }
 
-/// Where a block of channels of an image begins in the matrices.
+/// Location of a block of channels of an image in the matrices.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    /// The number of the image in the group.
+    /// Index of the image in the group.
     pub image: usize,
     pub channel: usize,
 }
 
 impl Matrices {
-    /// Rows of the matrix of a point.
+    /// Number of rows of the matrix of a point.
     pub fn tiles(self, point: usize) -> usize {
         self.images * self.rows.with(point / LINE_POINTS) * self.columns.with(point % LINE_POINTS)
     }
 
-    /// Floats from one matrix to the next: a cache line more than the largest one holds, because a power of two
-    /// would map all 36 onto the same few lines of the cache.
+    /// Floats from one matrix to the next: one cache line more than the largest matrix needs, because a power of
+    /// two would map all 36 matrices to the same few cache sets.
     pub fn stride(self) -> usize {
         self.images * self.rows.tiles * self.columns.tiles * self.channels + LINE
     }
@@ -53,14 +54,14 @@ impl Matrices {
         POINTS * self.stride()
     }
 
-    /// Where point `(i, j)` of a tile is, in floats.
+    /// Offset of point `(i, j)` of a tile, in floats.
     #[inline(always)]
     fn at(self, Place { image, channel }: Place, [row, column]: [usize; 2], [i, j]: [usize; 2]) -> usize {
         let tile = (image * self.rows.with(i) + row) * self.columns.with(j) + column;
         (LINE_POINTS * i + j) * self.stride() + tile * self.channels + channel
     }
 
-    /// Panics unless a block of channels at `place` is in the matrices of a pane, and these in `floats`.
+    /// Panics unless a block of channels at `place` lies in the matrices of a pane, and these fit into `floats`.
     fn check(self, pane: Pane, place: Place, floats: usize) {
         assert!((self.rows, self.columns) == (pane.rows, pane.columns) && self.floats() <= floats);
         assert!(place.image < self.images && place.channel + pane.block <= self.channels);
@@ -73,23 +74,23 @@ impl Matrices {
 /// A vector's worth of floats must be in bounds there.
 #[inline(always)]
 unsafe fn load<S: Simd>(_: S, data: *const f32, offset: usize) -> S::f32s {
-    // SAFETY: the caller's; alignment is not assumed.
+    // SAFETY: guaranteed by the caller; the access is unaligned.
     unsafe { data.add(offset).cast::<S::f32s>().read_unaligned() }
 }
 
 /// Writes `vector` at `data + offset`.
 ///
 /// # Safety
-/// As [`load`].
+/// See [`load`].
 #[inline(always)]
 unsafe fn store<S: Simd>(_: S, data: *mut f32, offset: usize, vector: S::f32s) {
-    // SAFETY: the caller's; alignment is not assumed.
+    // SAFETY: guaranteed by the caller; the access is unaligned.
     unsafe { data.add(offset).cast::<S::f32s>().write_unaligned(vector) };
 }
 
-/// `Bᵀ d B` of each tile of a pane whose margin is one pixel, into the matrices.
+/// Writes `Bᵀ d B` of each tile of a pane with a margin of one pixel to the matrices.
 ///
-/// `line` is working memory for `6 · stride` vectors: columns are transformed once for both tiles they are in.
+/// `line` is working memory for `6 · stride` vectors: a column that two tiles share is transformed once.
 #[inline(always)]
 pub(super) fn inputs<S: Simd>(
     simd: S,
@@ -111,8 +112,9 @@ pub(super) fn inputs<S: Simd>(
     for lane in (0..block).step_by(lanes) {
         let place = Place { channel: place.channel + lane, ..place };
         for row in 0..rows.tiles {
-            // SAFETY: pixels of the rows that the tiles cover and two more, below `stride`, `6 · stride` vectors of
-            // the line, and the tile's place in each matrix that it has a point of: all asserted above.
+            // SAFETY: the pixels below `stride` of the rows that the tiles cover and of two more rows, `6 · stride`
+            // vectors of the line, and the tile's place in each matrix whose point it has are in bounds, as
+            // asserted above.
             unsafe {
                 let window = window.add(rows.start(row) * stride * block + lane);
                 let inputs = Inputs { simd, pane, window, line, matrices, place, row, out };
@@ -127,7 +129,7 @@ pub(super) fn inputs<S: Simd>(
 struct Inputs<S> {
     simd: S,
     pane: Pane,
-    /// The first pixel of the row, within the margin.
+    /// First pixel of the row, including the margin.
     window: *const f32,
     line: *mut f32,
     matrices: Matrices,
@@ -138,12 +140,12 @@ struct Inputs<S> {
 
 impl<S: Simd> Inputs<S> {
     /// # Safety
-    /// The pixels of the row with their margin, `6 · stride` vectors of the line, and the places of the tiles in the
-    /// matrices must be in bounds; the row is `SHORT` or is not.
+    /// The pixels of the row with their margin, `6 · stride` vectors of the line, and the places of the tiles in
+    /// the matrices must be in bounds; `SHORT` must say whether the row is short.
     #[inline(always)]
     unsafe fn row<const SHORT: bool>(self) {
         let Self { simd, pane: Pane { stride, columns, block, .. }, window, line, .. } = self;
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             for column in 0..stride {
                 let d = transform::input::<S, SHORT>(
@@ -165,12 +167,12 @@ impl<S: Simd> Inputs<S> {
     }
 
     /// # Safety
-    /// As [`Self::row`], after its line has been written; the tile is `NARROW` or is not.
+    /// See [`Self::row`]; the line must have been written, and `NARROW` must say whether the tile is short across.
     #[inline(always)]
     unsafe fn tile<const SHORT: bool, const NARROW: bool>(self, column: usize) {
         let Self { simd, pane: Pane { stride, columns, .. }, line, matrices, place, row, out, .. } = self;
         let start = columns.start(column);
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             for i in points::<SHORT>() {
                 let v = transform::input::<S, NARROW>(
@@ -186,9 +188,9 @@ impl<S: Simd> Inputs<S> {
     }
 }
 
-/// `Aᵀ m A` of each tile, plus the bias of the channel, into a pane without margin.
+/// Writes `Aᵀ m A` of each tile, plus the bias of the channel, to a pane without margin.
 ///
-/// `bias` is one number for each channel of the block, if there is one.
+/// `bias`, if given, has one number for each channel of the block.
 #[inline(always)]
 pub(super) fn outputs<S: Simd>(
     simd: S,
@@ -211,8 +213,8 @@ pub(super) fn outputs<S: Simd>(
         };
         let place = Place { channel: place.channel + lane, ..place };
         for tile in tiles(pane) {
-            // SAFETY: the tile's place in each matrix that it has a point of, and its pixels of the window, asserted
-            // above.
+            // SAFETY: the tile's place in each matrix whose point it has, and its pixels in the window are in
+            // bounds, as asserted above.
             unsafe {
                 let window = window.add(lane);
                 let outputs = Outputs { simd, pane, window, matrices, place, tile };
@@ -227,7 +229,7 @@ pub(super) fn outputs<S: Simd>(
     }
 }
 
-/// `A y Aᵀ` of each tile of a pane without margin, into the matrices.
+/// Writes `A y Aᵀ` of each tile of a pane without margin to the matrices.
 #[inline(always)]
 pub(super) fn output_gradients<S: Simd>(
     simd: S,
@@ -239,7 +241,7 @@ pub(super) fn output_gradients<S: Simd>(
 ) {
     check_outputs::<S>(pane, window.len());
     matrices.check(pane, place, out.len());
-    // Nothing is written to the window.
+    // The window is only read.
     let (window, out) = (window.as_ptr().cast_mut(), out.as_mut_ptr());
     for lane in (0..pane.block).step_by(S::F32_LANES) {
         let place = Place { channel: place.channel + lane, ..place };
@@ -278,13 +280,13 @@ struct Outputs<S> {
 }
 
 impl<S: Simd> Outputs<S> {
-    /// Whether the tile is short, down and across.
+    /// Whether the tile is short vertically and horizontally.
     #[inline(always)]
     fn kind(self) -> [bool; 2] {
         [self.pane.rows.is_short(self.tile[0]), self.pane.columns.is_short(self.tile[1])]
     }
 
-    /// Where output `(i, j)` is in the window, in floats.
+    /// Offset of output `(i, j)` in the window, in floats.
     #[inline(always)]
     fn pixel(self, i: usize, j: usize) -> usize {
         let Pane { stride, rows, columns, block } = self.pane;
@@ -292,13 +294,13 @@ impl<S: Simd> Outputs<S> {
     }
 
     /// # Safety
-    /// The tile's points in the matrices and its pixels in the window must be in bounds; it is `SHORT` or is not, and
-    /// `NARROW` or is not.
+    /// The tile's points in the matrices and its pixels in the window must be in bounds; `SHORT` and `NARROW` must
+    /// say whether the tile is short vertically and horizontally.
     #[inline(always)]
     unsafe fn back<const SHORT: bool, const NARROW: bool>(self, products: *const f32, bias: S::f32s) {
         let Self { simd, window, matrices, place, tile, .. } = self;
         let mut halves = [[simd.splat_f32s(0.0); LINE_POINTS]; 4];
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             for j in points::<NARROW>() {
                 let mut m = [simd.splat_f32s(0.0); LINE_POINTS];
@@ -320,12 +322,12 @@ impl<S: Simd> Outputs<S> {
     }
 
     /// # Safety
-    /// As [`Self::back`].
+    /// See [`Self::back`].
     #[inline(always)]
     unsafe fn gradients<const SHORT: bool, const NARROW: bool>(self, out: *mut f32) {
         let Self { simd, window, matrices, place, tile, .. } = self;
         let mut halves = [[simd.splat_f32s(0.0); LINE_POINTS]; 4];
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             for (j, half) in halves.iter_mut().enumerate().take(transform::outputs::<NARROW>()) {
                 *half = transform::output_gradient::<S, SHORT>(
@@ -348,7 +350,7 @@ impl<S: Simd> Outputs<S> {
     }
 }
 
-/// Panics unless the tiles of a pane without margin are in its window.
+/// Panics unless the tiles of a pane without margin lie in its window.
 fn check_outputs<S: Simd>(pane: Pane, window: usize) {
     let Pane { stride, rows, columns, block } = pane;
     assert!(rows.outputs() * stride * block <= window && columns.outputs() <= stride);

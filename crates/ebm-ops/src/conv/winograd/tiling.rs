@@ -1,22 +1,22 @@
-//! How images are cut into tiles of 4×4 outputs and fewer, and tiles into groups that fit the second-level cache.
+//! Division of images into tiles of at most 4×4 outputs, and of tiles into groups that fit into the L2 cache.
 
 use std::ops::Range;
 
 use super::transform::{self, LONG_ONLY};
 
-/// Outputs of a long tile along a side.
+/// Outputs of a long tile along one side.
 const LONG: usize = transform::outputs::<false>();
 
-/// Outputs of a short one.
+/// Outputs of a short tile along one side.
 const SHORT: usize = transform::outputs::<true>();
 
-/// Tiles that a group should hold: enough to use each transformed weight often, few enough to stay in cache.
+/// Target number of tiles per group: enough to reuse each transformed weight often, few enough to stay in cache.
 const GROUP: usize = 32;
 
-/// Tiles above which an image is worked through in several strips.
+/// Number of tiles above which an image is processed in several strips.
 const MOST: usize = 64;
 
-/// The tiles along a side: long ones, and then short ones.
+/// The tiles along one side: long ones, then short ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Side {
     pub long: usize,
@@ -24,7 +24,7 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// As few tiles as cover `outputs`, and as few outputs beyond them.
+    /// The fewest tiles that cover `outputs`, with the fewest outputs beyond the end.
     pub fn new(outputs: usize) -> Self {
         let tiles = outputs.div_ceil(LONG);
         Self { long: tiles - tiles.min(LONG * tiles - outputs), tiles }
@@ -34,22 +34,22 @@ impl Side {
         self.long <= tile
     }
 
-    /// The first output of a tile, or what they all cover.
+    /// First output of a tile; for the number of tiles, the outputs that they cover.
     pub fn start(self, tile: usize) -> usize {
         LONG * tile.min(self.long) + SHORT * tile.saturating_sub(self.long)
     }
 
-    /// What all tiles cover.
+    /// Number of outputs that all tiles cover.
     pub fn outputs(self) -> usize {
         self.start(self.tiles)
     }
 
-    /// How many tiles have a point of the transform; they are the first ones.
+    /// Number of tiles that have a point of the transform; they come first.
     pub fn with(self, point: usize) -> usize {
         if point == LONG_ONLY { self.long } else { self.tiles }
     }
 
-    /// Some tiles in a row.
+    /// A range of consecutive tiles.
     pub fn part(self, tiles: &Range<usize>) -> Self {
         Self { long: self.long.clamp(tiles.start, tiles.end) - tiles.start, tiles: tiles.len() }
     }
@@ -64,13 +64,13 @@ pub(super) struct Tiling {
     pub rows: Side,
     /// Columns of tiles of an image.
     pub columns: Side,
-    /// Rows of tiles that are worked on at a time.
+    /// Rows of tiles that are processed at a time.
     pub strip: usize,
-    /// Images that are worked on at a time.
+    /// Images that are processed at a time.
     pub images: usize,
 }
 
-/// The tiles that are worked on at a time: some rows of tiles in some images.
+/// Tiles that are processed at a time: some rows of tiles of some images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     pub images: Range<usize>,
@@ -96,7 +96,7 @@ impl Tiling {
     }
 }
 
-/// A zero-bordered copy of a block of channels over some rows of tiles, pixel by pixel.
+/// Layout of a zero-padded copy of a block of channels over some rows of tiles.
 ///
 /// It covers the pixels of the tiles and `margin` more on every side.
 #[derive(Debug)]
@@ -110,18 +110,18 @@ pub(super) struct Window {
     pub block: usize,
     /// Pixels of a row of the window.
     pub stride: usize,
-    /// Floats of the window from the first pixel that a view shows to each one it shows.
+    /// Offset of each pixel that a view shows, from the first such pixel, in floats.
     pub places: Vec<u32>,
 }
 
 /// The pixels of an image that a window shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct View {
-    /// The first pixel of the image.
+    /// First pixel of the image that is shown.
     pub first: usize,
-    /// How many there are from there on.
+    /// Number of consecutive pixels shown.
     pub pixels: usize,
-    /// The place of the first one in the window, in floats.
+    /// Offset of the first pixel in the window, in floats.
     pub origin: usize,
 }
 
@@ -135,12 +135,12 @@ impl Window {
         Self { margin, height, width, tiles, block, stride, places }
     }
 
-    /// Floats of a window on no more than `rows` rows of tiles.
+    /// Floats of a window over at most `rows` rows of tiles.
     pub fn floats(&self, rows: usize) -> usize {
         (LONG * rows + 2 * self.margin) * self.stride * self.block
     }
 
-    /// Makes everything zero in a window on some rows of tiles that its view does not show.
+    /// Zeroes the part of a window over some rows of tiles that its view does not show.
     pub fn clear(&self, rows: &Range<usize>, window: &mut [f32]) {
         let (view, line) = (self.view(rows), self.stride * self.block);
         let (first, shown) = (view.origin / line, view.pixels / self.width);
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_hold_every_tile_once_and_no_more_than_they_may() {
+    fn groups_hold_every_tile_once_and_respect_the_limit() {
         for (height, width) in [(1, 1), (7, 7), (13, 9), (28, 28), (64, 64), (3, 900)] {
             let tiling = Tiling::new(height, width);
             let mut seen = vec![0; 5 * tiling.rows.tiles];
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn tiles_along_a_side_cover_it_with_little_beyond() {
+    fn tiles_cover_a_side_with_few_outputs_beyond_it() {
         for (outputs, long, short) in
             [(1, 0, 1), (3, 0, 1), (4, 1, 0), (5, 0, 2), (7, 1, 1), (14, 2, 2), (28, 7, 0)]
         {

@@ -1,34 +1,34 @@
-//! The matrices of F(4, 3) on the points 0, ±1, ±2 and ∞, and of F(3, 3) on those but -2, applied to vectors of lanes.
+//! The transforms of F(4, 3) with the points 0, ±1, ±2 and ∞, and of F(3, 3) with the same points except -2, on
+//! vectors.
 //!
-//! A tile of 4 outputs `y`, 6 inputs `d` and 3 weights `g` obeys `y = Aᵀ[(G g) ⊙ (Bᵀ d)]` along a line,
-//! and `Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)] A` in the plane.
-//! A short tile, of 3 outputs and 5 inputs, has the same with five of the six points: its `G g` are those of a long one,
-//! and what they lack of its own is in its `Bᵀ`. Values that belong to a point have one place for each of the six,
-//! and a short tile leaves that of [`LONG_ONLY`] alone.
+//! A tile of 4 outputs `y`, 6 inputs `d` and 3 weights `g` satisfies `y = Aᵀ[(G g) ⊙ (Bᵀ d)]` in one dimension, and
+//! `Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)] A` in two. A short tile, of 3 outputs and 5 inputs, satisfies the same with five of
+//! the six points. It uses the `G g` of a long tile; the factors by which its own would differ are part of its
+//! `Bᵀ`. Arrays indexed by point have six entries for short tiles too, and the entry [`LONG_ONLY`] is unused.
 //!
 //! # Reference
 //! Lavin and Gray (2016), *Fast algorithms for convolutional neural networks*, §4.3.
 
 use pulp::Simd;
 
-/// Points along a line.
+/// Number of points in one dimension.
 pub(super) const LINE_POINTS: usize = 6;
 
-/// The point that short tiles do not have: -2.
+/// Index of the point that short tiles lack: -2.
 pub(super) const LONG_ONLY: usize = 4;
 
-/// The points of a tile along a line.
+/// The points of a tile in one dimension.
 #[inline(always)]
 pub(super) fn points<const SHORT: bool>() -> impl Iterator<Item = usize> {
     (0..LINE_POINTS).filter(|&point| !SHORT || point != LONG_ONLY)
 }
 
-/// The outputs of a tile along a line.
+/// Number of outputs of a tile in one dimension.
 pub(super) const fn outputs<const SHORT: bool>() -> usize {
     if SHORT { 3 } else { 4 }
 }
 
-/// `Bᵀ d`: six inputs, or five.
+/// `Bᵀ d` of six inputs, or five.
 #[inline(always)]
 pub(super) fn input<S: Simd, const SHORT: bool>(simd: S, at: impl Fn(usize) -> S::f32s) -> [S::f32s; 6] {
     let (two, four, five) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0), simd.splat_f32s(5.0));
@@ -64,7 +64,7 @@ pub(super) fn input<S: Simd, const SHORT: bool>(simd: S, at: impl Fn(usize) -> S
     ]
 }
 
-/// `Aᵀ m`: four outputs of six products, or the first three of five.
+/// `Aᵀ m`: four outputs from six products, or three from five.
 #[inline(always)]
 pub(super) fn output<S: Simd, const SHORT: bool>(simd: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
     let (sum, difference) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
@@ -85,7 +85,8 @@ pub(super) fn output<S: Simd, const SHORT: bool>(simd: S, m: [S::f32s; 6]) -> [S
     ]
 }
 
-/// `A y`: the gradients of six products from those of four outputs, or of five from those of three.
+/// `A y`: the gradients of six products from those of four outputs, or of five products from those of three
+/// outputs.
 #[inline(always)]
 pub(super) fn output_gradient<S: Simd, const SHORT: bool>(
     simd: S,
@@ -118,7 +119,7 @@ pub(super) fn output_gradient<S: Simd, const SHORT: bool>(
     ]
 }
 
-/// `G g`: three weights.
+/// `G g` of three weights.
 #[inline(always)]
 pub(super) fn weight<S: Simd>(simd: S, g: [S::f32s; 3]) -> [S::f32s; 6] {
     let scale = |factor: f32, x: S::f32s| simd.mul_f32s(simd.splat_f32s(factor), x);
@@ -150,7 +151,7 @@ pub(super) fn weight_gradient<S: Simd>(simd: S, u: [S::f32s; 6]) -> [S::f32s; 3]
     ]
 }
 
-/// `G g Gᵀ`: nine weights.
+/// `G g Gᵀ` of nine weights.
 #[inline(always)]
 pub(super) fn weights<S: Simd>(simd: S, g: [[S::f32s; 3]; 3]) -> [[S::f32s; 6]; 6] {
     let zero = simd.splat_f32s(0.0);
@@ -190,7 +191,7 @@ mod tests {
 
     use super::*;
 
-    /// The matrix of a linear map, column by column.
+    /// The matrix of a linear map.
     fn matrix<const N: usize, const M: usize>(line: impl Fn([f32; N]) -> [f32; M]) -> [[f32; N]; M] {
         let columns: [[f32; M]; N] =
             std::array::from_fn(|j| line(std::array::from_fn(|i| f32::from(i == j))));
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tile_of_unit_inputs_and_unit_weights_is_a_correlation() {
+    fn a_tile_of_unit_inputs_and_unit_weights_gives_a_correlation() {
         check_unit_tile::<false>();
         check_unit_tile::<true>();
     }
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_are_transposes() {
+    fn gradient_transforms_are_transposes() {
         let long = matrix(|y: [f32; 4]| output_gradient::<_, false>(simd(), |i| y[i]));
         assert_eq!(long, transposed(matrix(|m| output::<_, false>(simd(), m))));
         let short = matrix(|y: [f32; 4]| output_gradient::<_, true>(simd(), |i| y[i]));
@@ -238,8 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn weights_and_their_gradients_are_transformed_from_both_sides() {
-        // ⟨G g Gᵀ, u⟩ = ⟨g, Gᵀ u G⟩ with small integers, and the first as a sum over the matrix.
+    fn weight_transforms_in_two_dimensions_are_adjoint() {
+        // ⟨G g Gᵀ, u⟩ = ⟨g, Gᵀ u G⟩ for small integers; the left side is also computed from the matrix.
         let g: [[f32; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| (i * i + 5 * j) as f32 - 3.0));
         let u: [[f32; 6]; 6] = std::array::from_fn(|i| std::array::from_fn(|j| (7 * i + j * j) as f32 - 9.0));
         let m = matrix(|g| weight(simd(), g));

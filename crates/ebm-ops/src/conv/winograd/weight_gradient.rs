@@ -1,27 +1,28 @@
-//! The gradient in the weight: both images transformed, multiplied over tiles, transformed back once.
+//! The gradient of the weight: transforms both images, multiplies over tiles, and transforms the sums back once.
 
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 
-use super::Shape;
 use super::images::Images;
 use super::scratch::{self, cut, whole_lines};
+use super::shape::Shape;
 use super::tiles::POINTS;
 use super::tiling::Tiling;
 use super::weights::{self, Panels, TAPS};
 use crate::parallel;
 use crate::product::{Left, Right, Size, Start, Sum, product};
 
-/// Most parts of a batch that are summed apart. It limits the threads, and not they it: the result is the same
-/// for any number of them.
+/// Largest number of parts of a batch that are summed separately. It limits the number of threads and does not
+/// depend on it, so the result does not either.
 const PARTS: usize = 8;
 
-/// Tiles of a part, unless there are fewer: so its products take several times as long as to add its sums.
+/// Least number of tiles per part, if there are enough: the products then take several times as long as adding the
+/// sums.
 const TILES: usize = 64;
 
-/// Floats of the sums that are added at a time: those of one part stay in the first-level cache.
+/// Floats of the sums that are added at a time, so that one part's stay in the L1 cache.
 const PIECE: usize = 2048;
 
-/// Floats that the sums of all parts may take: 32 MiB, above which there are fewer parts.
+/// Largest number of floats of the sums of all parts: 32 MiB. Beyond it there are fewer parts.
 const MOST_SUMS: usize = 8 << 20;
 
 /// `dw[o, i, tap]`, the sum of `dy[image, o, pixel] · x[image, i, pixel + tap]` over images and pixels.
@@ -80,7 +81,7 @@ impl WithSimd for WeightGradient<'_> {
     }
 }
 
-/// The sums over the tiles of some images, on one thread.
+/// A task: the sums over the tiles of some images.
 struct Task<'a, S> {
     simd: S,
     inside: &'a Images<'a>,
@@ -109,8 +110,8 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
             for point in 0..POINTS {
                 for i in 0..panels.count() {
                     let size = Size { rows: panels.inner, depth: a.tiles(point), columns: panels.used(i) };
-                    // SAFETY: matrix `point` of inputs and gradients and the same of panel `i` are in bounds, as
-                    // asserted, and have the strides and sizes given here; the three slices do not overlap.
+                    // SAFETY: matrix `point` of the inputs, of the gradients and of panel `i` is in bounds, as
+                    // asserted, with the strides and sizes given here; the three slices do not overlap.
                     unsafe {
                         let left = inputs.as_ptr().add(point * a.stride());
                         let right = gradients.as_ptr().add(point * b.stride() + i * panels.width);
@@ -133,13 +134,13 @@ impl<S: Simd> NullaryFnOnce for Task<'_, S> {
     }
 }
 
-/// Adds to a piece of the first part's sums, from `first` on, those of the other parts in their order.
+/// Adds the sums of the other parts, in order, to a piece of the first part's sums that begins at `first`.
 struct Add<'a, S> {
     simd: S,
     sum: &'a mut [f32],
     others: &'a [f32],
     first: usize,
-    /// Floats of a part.
+    /// Floats per part.
     whole: usize,
 }
 
@@ -151,7 +152,7 @@ impl<S: Simd> NullaryFnOnce for Add<'_, S> {
         let Self { simd, sum, others, first, whole } = self;
         for part in others.chunks_exact(whole) {
             let terms = &part[first..][..sum.len()];
-            // Panels are whole cache lines, so there is no rest.
+            // Panels are whole cache lines, so no elements remain.
             for (sum, &term) in S::as_mut_simd_f32s(sum).0.iter_mut().zip(S::as_simd_f32s(terms).0) {
                 *sum = simd.add_f32s(*sum, term);
             }

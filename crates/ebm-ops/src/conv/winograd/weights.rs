@@ -1,4 +1,4 @@
-//! Weights of 3×3 taps as 36 matrices of panels, and back.
+//! Transforms between 3×3 weights and panels of 36 matrices.
 
 use pulp::Simd;
 
@@ -7,21 +7,21 @@ use super::tiles::POINTS;
 use super::transform;
 use crate::transpose::{self, Planes};
 
-/// Taps of a filter.
+/// Number of taps of a filter.
 pub(super) const TAPS: usize = 9;
 
-/// Which of the two channels of a weight `[first, second, 3, 3]` the result of the convolution has.
+/// Which dimension of a weight `[first, second, 3, 3]` has the output channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
-    /// The first: the convolution itself.
+    /// The first: convolution.
     Forward,
-    /// The second, with the taps turned by half a turn: the adjoint.
+    /// The second, with the kernels rotated by 180°: the adjoint.
     Adjoint,
 }
 
-/// Some columns of the 36 matrices `[inner, outer]` that tiles are multiplied with.
+/// Division of the columns of the 36 matrices `[inner, outer]`, by which tiles are multiplied, into panels.
 ///
-/// `width` columns lie side by side: a panel is what a product reads again and again.
+/// A panel has `width` contiguous columns; a product reads it repeatedly.
 #[derive(Clone, Copy)]
 pub(super) struct Panels {
     pub inner: usize,
@@ -30,17 +30,17 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// Panels of two vectors of `lanes` each.
+    /// Panels of two vectors of `lanes` floats.
     pub fn new(inner: usize, outer: usize, lanes: usize) -> Self {
         Self { inner, outer, width: (2 * lanes).max(transpose::SIDE) }
     }
 
-    /// Floats from one point's matrix to the next.
+    /// Floats from the matrix of one point to the next.
     pub fn stride(self) -> usize {
         self.inner * self.width + LINE
     }
 
-    /// Floats of a panel.
+    /// Floats per panel.
     pub fn floats(self) -> usize {
         POINTS * self.stride()
     }
@@ -49,18 +49,18 @@ impl Panels {
         self.outer.div_ceil(self.width)
     }
 
-    /// Columns of panel `i` that are in use; the rest of the last one never is.
+    /// Number of columns of panel `i` that are in use; the last panel may be partly unused.
     pub fn used(self, i: usize) -> usize {
         self.width.min(self.outer - i * self.width)
     }
 
-    /// Floats of the taps of a panel, channels side by side.
+    /// Floats of the taps of a panel, with contiguous channels.
     pub fn taps(self) -> usize {
         TAPS * self.inner * self.width
     }
 }
 
-/// `G g Gᵀ` of the filters of panel `i`.
+/// Computes `G g Gᵀ` of the filters of panel `i`.
 #[inline(always)]
 pub(super) fn transform<S: Simd>(
     simd: S,
@@ -76,7 +76,7 @@ pub(super) fn transform<S: Simd>(
     assert!(panels.floats() <= out.len() && used.is_multiple_of(S::F32_LANES));
     let place = |tap: usize| tap * width;
     // SAFETY: filters `i · width .. i · width + used` of `outer` are in bounds of `weight`, whose length is
-    // asserted; `taps` has room for nine taps of `inner` channels, each of `width` floats.
+    // asserted above; `taps` has room for nine taps of `inner` channels of `width` floats.
     unsafe {
         let (from, to) = (weight.as_ptr(), taps.as_mut_ptr());
         match direction {
@@ -109,9 +109,9 @@ pub(super) fn transform<S: Simd>(
     }
 }
 
-/// `Gᵀ (Σ u) G` of the filters of panel `i`: the gradient of a weight `[outer, inner, 3, 3]`.
+/// Computes `Gᵀ (Σ u) G` of the filters of panel `i`: the gradient of a weight `[outer, inner, 3, 3]`.
 ///
-/// `sums` are those of the panel, and `out` has room for its filters.
+/// `sums` holds Σ u of the panel, and `out` has room for its filters.
 #[inline(always)]
 pub(super) fn gradient<S: Simd>(
     simd: S,
@@ -138,7 +138,7 @@ pub(super) fn gradient<S: Simd>(
     }
     let planes = Planes { stride: TAPS * inner, pixels: TAPS * inner };
     let place = |tap: usize| tap * width;
-    // SAFETY: `taps` holds nine taps of `inner` channels, each of `width` floats, `used` of them in use; `out`
-    // holds as many numbers for each of the `used` filters.
+    // SAFETY: `taps` holds nine taps of `inner` channels of `width` floats, `used` of them in use; `out` holds nine
+    // times `inner` numbers for each of the `used` filters.
     unsafe { transpose::scatter(simd, used, (taps.as_ptr(), place), (out.as_mut_ptr(), planes)) };
 }

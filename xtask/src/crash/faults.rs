@@ -1,85 +1,87 @@
-//! A process that is killed, or a disk that fails, at each call to the system that writes something in one save.
+//! Faults at every system call by which one save changes the disk: the process is killed there, or the call fails.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::crash::{Program, end, ends, leftovers, succeeds};
+use super::run::{Program, captured, leftovers, output, results, skipped_a_checkpoint, succeeds};
 
-/// Calls that change what is on a disk.
+/// System calls that change what is on a disk.
 const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,mkdir,mkdirat,unlink,\
                      unlinkat,rmdir,openat";
 
-/// Steps of the run; the save that is disturbed is the last.
+/// Training steps of the run; the last save is the one that is disturbed.
 const STEPS: u32 = 6;
 
-/// One call of the program.
+/// A system call that the program made.
 #[derive(Clone, Debug)]
 struct Call {
     name: String,
-    /// Which one of that name, from 1.
+    /// Its number among the calls of that name, from 1.
     number: usize,
-    /// The call as it is traced.
+    /// The line that strace printed for it.
     text: String,
 }
 
-/// What is done at a call.
+/// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
-    Killed,
-    FailsOnce,
-    /// As a disk that is full and stays so.
-    FailsFromThereOn,
+    /// The process is killed.
+    Kill,
+    /// This call fails, later ones do not.
+    FailOnce,
+    /// This call and all later ones of its name fail, as on a disk that stays full.
+    FailFromHereOn,
 }
 
-/// Disturbs the last save of a run at each of its calls in turn, lets it go on, and compares what it ends in; what
-/// was lost.
+/// Disturbs the last save of a run at each of its calls in turn, resumes the run, and compares its results with those
+/// of an undisturbed run; returns one line for each failure.
 ///
 /// # Errors
-/// If the program does not do what it should without a fault.
+/// If strace is missing, or the program fails without a fault.
 pub fn faults(program: &Program, folder: &Path) -> Result<Vec<String>, String> {
     let version =
         Command::new("strace").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !version.is_ok_and(|status| status.success()) {
-        return Err("strace is not installed: no call can be made to fail, nothing was tried".into());
+        return Err("--faults needs strace, which is not installed; nothing was tested".into());
     }
-    let whole = folder.join("whole");
-    succeeds(&mut program.train(STEPS, &whole))?;
-    let expected = end(&whole, STEPS)?;
-    let mut lost = Vec::new();
+    let undisturbed = folder.join("undisturbed");
+    succeeds(&mut program.train(STEPS, &undisturbed))?;
+    let expected = results(&undisturbed, STEPS)?;
+    let mut failures = Vec::new();
     for replaced in [false, true] {
         let prepared = folder.join(if replaced { "replaced" } else { "new" });
-        prepare(&whole, &prepared, replaced)?;
+        prepare(&undisturbed, &prepared, replaced)?;
         let run = folder.join("run");
         let calls = calls(program, &prepared, &run, folder)?;
         let mut tried: BTreeMap<String, usize> = BTreeMap::new();
         for call in &calls {
-            for fault in [Fault::Killed, Fault::FailsOnce, Fault::FailsFromThereOn] {
-                // No file could be opened for reading either, which is another fault than a full disk.
-                if fault == Fault::FailsFromThereOn && call.name == "openat" {
+            for fault in [Fault::Kill, Fault::FailOnce, Fault::FailFromHereOn] {
+                // It would also fail to open files for reading, which a full disk does not.
+                if fault == Fault::FailFromHereOn && call.name == "openat" {
                     continue;
                 }
                 copy(&prepared, &run)?;
                 let error = disturb(program, &run, call, fault, folder)
-                    .and_then(|()| goes_on(program, &run, replaced, &expected))
+                    .and_then(|()| recovers(program, &run, replaced, &expected))
                     .err();
-                lost.extend(error.map(|error| format!("{fault:?} at {}: {error}", call.text)));
+                failures.extend(error.map(|error| format!("{fault:?} at {}: {error}", call.text)));
                 *tried.entry(call.name.clone()).or_default() += 1;
             }
         }
         let total: usize = tried.values().sum();
         let kinds: Vec<String> = tried.iter().map(|(name, n)| format!("{n} at {name}")).collect();
-        let what = if replaced { "one that replaces a damaged checkpoint" } else { "a new checkpoint" };
-        println!("a save of {what}: {} calls, {total} faults ({})", calls.len(), kinds.join(", "));
+        let what = if replaced { "checkpoint that replaces a damaged one" } else { "new checkpoint" };
+        println!("save of a {what}: {} calls, {total} faults ({})", calls.len(), kinds.join(", "));
     }
-    println!("{} lost", lost.len());
-    Ok(lost)
+    println!("{} failures", failures.len());
+    Ok(failures)
 }
 
-/// The finished run as it was before its last save, which is to be made, or made again in the place of a damaged one.
-fn prepare(whole: &Path, prepared: &Path, replaced: bool) -> Result<(), String> {
-    copy(whole, prepared)?;
+/// Copies the finished run as it was before its last save; with `replaced`, the last checkpoint is there, but damaged.
+fn prepare(undisturbed: &Path, prepared: &Path, replaced: bool) -> Result<(), String> {
+    copy(undisturbed, prepared)?;
     let last = prepared.join(format!("checkpoints/step-{STEPS}"));
     let done = if replaced {
         fs::write(last.join("weights.safetensors"), b"damaged")
@@ -90,7 +92,7 @@ fn prepare(whole: &Path, prepared: &Path, replaced: bool) -> Result<(), String> 
     done.and_then(|()| fs::remove_file(prepared.join(format!("samples/step-{STEPS}.png")))).map_err(text)
 }
 
-/// Every call of the program that changes the disk while it does the last step.
+/// The calls by which the program changes the disk during the last step.
 fn calls(program: &Program, prepared: &Path, run: &Path, folder: &Path) -> Result<Vec<Call>, String> {
     copy(prepared, run)?;
     let log = folder.join("calls.txt");
@@ -112,74 +114,80 @@ fn calls(program: &Program, prepared: &Path, run: &Path, folder: &Path) -> Resul
             calls.push(Call { name: name.to_owned(), number: *number, text });
         }
     }
-    if calls.is_empty() { Err("strace saw no call".into()) } else { Ok(calls) }
+    if calls.is_empty() { Err("strace recorded no system call".into()) } else { Ok(calls) }
 }
 
+/// The command that resumes the run under strace, with a fault to inject if there is one.
 fn traced(program: &Program, run: &Path, log: &Path, inject: Option<String>) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "--seccomp-bpf", "-o"]).arg(log).args(["-e", &format!("trace={CALLS}")]);
     if let Some(inject) = inject {
         command.args(["-e", &format!("inject={inject}")]);
     }
-    command.arg(program.path()).args(Program::resumption(run));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command
+    command.arg(&program.ebm).args(Program::resumption(run));
+    captured(command)
 }
 
-/// Lets the run go on with this fault; a word if it ends in another way than it should.
+/// Resumes the run with this fault.
+///
+/// # Errors
+/// If the program neither succeeds nor reports one error, or leaves temporary files.
 fn disturb(program: &Program, run: &Path, call: &Call, fault: Fault, folder: &Path) -> Result<(), String> {
     let Call { name, number, .. } = call;
     let full =
         ["write", "writev", "pwrite64", "ftruncate", "openat", "mkdir", "mkdirat"].contains(&name.as_str());
     let error = if full { "ENOSPC" } else { "EIO" };
     let inject = match fault {
-        Fault::Killed => format!("{name}:signal=KILL:when={number}"),
-        Fault::FailsOnce => format!("{name}:error={error}:when={number}"),
-        Fault::FailsFromThereOn => format!("{name}:error={error}:when={number}+"),
+        Fault::Kill => format!("{name}:signal=KILL:when={number}"),
+        Fault::FailOnce => format!("{name}:error={error}:when={number}"),
+        Fault::FailFromHereOn => format!("{name}:error={error}:when={number}+"),
     };
-    let output = ends(&mut traced(program, run, &folder.join("fault.txt"), Some(inject)))?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if fault == Fault::Killed {
+    let output = output(&mut traced(program, run, &folder.join("fault.txt"), Some(inject)))?;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    if fault == Fault::Kill {
         return Ok(());
     }
-    let errors = said.lines().filter(|line| line.starts_with("error:")).count();
-    // Standard error may be what failed.
-    let clear = errors == 1 || (errors == 0 && name == "write");
+    let errors = stderr.lines().filter(|line| line.starts_with("error:")).count();
+    // The write that failed may be that to standard error.
+    let reported = errors == 1 || (errors == 0 && name == "write");
     match output.status.code() {
         Some(0) => {}
-        Some(1) if clear => {}
-        _ => return Err(format!("{} and said: {}", output.status, said.trim())),
+        Some(1) if reported => {}
+        _ => return Err(format!("{}: {}", output.status, stderr.trim())),
     }
-    // What could not be removed is still there; the next start removes it.
+    // A file that could not be removed is still there; the next start removes it.
     let removes = ["unlink", "unlinkat", "rmdir"].contains(&name.as_str());
     let left: Vec<String> = leftovers(run)
         .into_iter()
         .filter(|name| name.starts_with(".ebm-draft-") || name.ends_with(".partial"))
         .collect();
-    if removes || left.is_empty() { Ok(()) } else { Err(format!("left {left:?} behind")) }
+    if removes || left.is_empty() { Ok(()) } else { Err(format!("temporary files left: {left:?}")) }
 }
 
-/// Lets the run go on without a fault; a word if a checkpoint was damaged or it ends in other bytes.
-fn goes_on(
+/// Resumes the run without a fault.
+///
+/// # Errors
+/// If a checkpoint was lost, the results differ from those expected, or temporary files are left.
+fn recovers(
     program: &Program,
     run: &Path,
     replaced: bool,
     expected: &BTreeMap<String, Vec<u8>>,
 ) -> Result<(), String> {
-    let said = succeeds(&mut program.resume(run))?;
-    // The damage that the run began with may be still there; nothing else may be.
-    let damaged = said.lines().filter(|line| line.contains("not used")).count();
-    if usize::from(replaced) < damaged || said.contains("beginning") {
-        return Err(format!("a checkpoint was lost: {}", said.trim()));
+    let stderr = succeeds(&mut program.resume(run))?;
+    // Only the checkpoint that was damaged on purpose may be skipped.
+    let damaged = stderr.lines().filter(|line| skipped_a_checkpoint(line)).count();
+    if usize::from(replaced) < damaged || stderr.contains("beginning") {
+        return Err(format!("a checkpoint was lost: {}", stderr.trim()));
     }
-    if end(run, STEPS)? != *expected {
-        return Err("it ends in other bytes".into());
+    if results(run, STEPS)? != *expected {
+        return Err("the results differ from those of the undisturbed run".into());
     }
     let left = leftovers(run);
-    if left.is_empty() { Ok(()) } else { Err(format!("left {left:?} behind")) }
+    if left.is_empty() { Ok(()) } else { Err(format!("temporary files left: {left:?}")) }
 }
 
-/// Copies a folder in the place of another.
+/// Copies the folder `from` to `to`, which is replaced.
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
     if to.exists() {
         fs::remove_dir_all(to).map_err(text)?;
