@@ -1,0 +1,11 @@
+//! Estimates of log Z, the logarithm of a normaliser.
+
+mod annealed_importance;
+mod annealing;
+mod bridge;
+mod log_normalizer;
+
+pub use annealed_importance::AnnealedImportance;
+pub use annealing::Annealing;
+pub use bridge::Bridge;
+pub use log_normalizer::LogNormalizer;
