@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_data::{DataSpec, Split};
 use ebm_eval::{
-    Coordinates, FeatureMap, Figure, PooledPixels, Protocol, Report, Samples, compare, halves,
+    Comparison, Coordinates, FeatureMap, Figure, PooledPixels, Protocol, Report, compare, halves,
     standard_distances,
 };
 use ebm_ops::Noise;
@@ -77,9 +77,13 @@ pub fn eval(request: &Request, device: &Device) -> Result<()> {
     };
     let protocol = protocol.with("sampler", serde_json::to_value(name)?.as_str().unwrap_or_default());
     let features = features(&card.content);
-    let samples =
-        Samples { sample: sample.clone(), fresh, reference: reference.clone(), features: features.as_ref() };
-    let mut report = compare(&samples, &standard_distances(), &protocol, &noise)?;
+    let comparison = Comparison {
+        sample: sample.clone(),
+        fresh,
+        reference: reference.clone(),
+        features: features.as_ref(),
+    };
+    let mut report = compare(&comparison, &standard_distances(), &protocol, &noise)?;
     likelihood::measure(&mut report, request, &card, &network, sample, reference, &noise)?;
     print(&report, request.json)
 }

@@ -28,7 +28,7 @@ pub use frechet::frechet;
 pub use mmd::mmd;
 pub use moments::{Features, Moments};
 pub use radial::RadialKernel;
-pub use sample_distance::{SampleDistance, Samples};
+pub use sample_distance::{Comparison, SampleDistance};
 pub use sliced_wasserstein::{Order, sliced_wasserstein};
 pub use stein::{kernel_stein, kernel_stein_biased};
 

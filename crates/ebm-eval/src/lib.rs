@@ -11,15 +11,15 @@
 //!
 //! ```
 //! use burn::tensor::Device;
-//! use ebm_eval::{Coordinates, Protocol, Samples, compare, standard_distances};
+//! use ebm_eval::{Comparison, Coordinates, Protocol, compare, standard_distances};
 //! use ebm_model::Gaussian;
 //! use ebm_ops::Noise;
 //!
 //! let (model, truth, noise) = (Gaussian::isotropic(vec![1.0; 2], 2.0)?, Gaussian::standard(2), Noise::seeded(7));
 //! let draw = |from: &Gaussian, name| from.sample(500, &mut noise.derive(name), &Device::flex());
 //! let (sample, fresh, reference) = (draw(&model, "sample"), draw(&truth, "fresh"), draw(&truth, "reference"));
-//! let samples = Samples { sample, fresh, reference, features: &Coordinates };
-//! let report = compare(&samples, &standard_distances(), &Protocol::of(500), &noise)?;
+//! let comparison = Comparison { sample, fresh, reference, features: &Coordinates };
+//! let report = compare(&comparison, &standard_distances(), &Protocol::of(500), &noise)?;
 //! assert!(report.figures.iter().all(|figure| figure.floor < Some(figure.value)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::logistic::Logistic;
 use super::radial::median_distance;
-use super::sample_distance::{SampleDistance, Samples};
+use super::sample_distance::{Comparison, SampleDistance};
 use crate::error::require;
 use crate::host::{Rows, assert_one_space};
 use crate::{Estimate, EvalError, Figure, Protocol, WithFloor};
@@ -50,11 +50,11 @@ impl SampleDistance for ClassifierTwoSample {
     /// records the p-value of the sample.
     fn figure(
         &self,
-        samples: &Samples<'_>,
+        comparison: &Comparison<'_>,
         protocol: Protocol,
         noise: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
-        let found = samples.with_floor(|x, y| self.test(x, y, &mut noise.derive("classifier")))?;
+        let found = comparison.with_floor(|x, y| self.test(x, y, &mut noise.derive("classifier")))?;
         let protocol = protocol
             .with("features", format!("{} random Fourier features", self.features))
             .with("p_value", format!("{:.3e}", found.value.p_value));

@@ -2,7 +2,7 @@
 
 use ebm_ops::Noise;
 
-use super::sample_distance::{SampleDistance, Samples};
+use super::sample_distance::{Comparison, SampleDistance};
 use crate::{EvalError, Protocol, Report};
 
 /// Measures every distance that is defined for samples of this size, each with its floor.
@@ -16,14 +16,14 @@ use crate::{EvalError, Protocol, Report};
 /// # Panics
 /// If the shapes of sample and fresh draw differ, or the reference has another number of coordinates.
 pub fn compare(
-    samples: &Samples<'_>,
+    comparison: &Comparison<'_>,
     distances: &[Box<dyn SampleDistance>],
     protocol: &Protocol,
     noise: &Noise,
 ) -> Result<Report, EvalError> {
     let mut report = Report::default();
     for distance in distances {
-        if let Some(figure) = distance.figure(samples, protocol.clone(), noise)? {
+        if let Some(figure) = distance.figure(comparison, protocol.clone(), noise)? {
             report.push(figure);
         }
     }
@@ -39,13 +39,13 @@ mod tests {
     fn report(n: usize, dim: usize) -> Report {
         let mut noise = Noise::seeded(61);
         let zeros = Tensor::<2>::zeros([n, dim], &Device::flex());
-        let samples = Samples {
+        let comparison = Comparison {
             sample: noise.normal_like(&zeros) * 2.0 + 1.0,
             fresh: noise.normal_like(&zeros),
             reference: noise.normal_like(&zeros),
             features: &Coordinates,
         };
-        compare(&samples, &standard_distances(), &Protocol::of(n), &noise).unwrap()
+        compare(&comparison, &standard_distances(), &Protocol::of(n), &noise).unwrap()
     }
 
     #[test]
@@ -74,15 +74,15 @@ mod tests {
     fn a_figure_does_not_depend_on_the_other_distances() {
         let noise = Noise::seeded(62);
         let draw = |name| noise.derive(name).normal_like(&Tensor::<2>::zeros([50, 2], &Device::flex()));
-        let samples = Samples {
+        let comparison = Comparison {
             sample: draw("sample"),
             fresh: draw("fresh"),
             reference: draw("reference"),
             features: &Coordinates,
         };
-        let all = compare(&samples, &standard_distances(), &Protocol::of(50), &noise).unwrap();
+        let all = compare(&comparison, &standard_distances(), &Protocol::of(50), &noise).unwrap();
         for (distance, figure) in standard_distances().iter().zip(all.figures) {
-            assert_eq!(distance.figure(&samples, Protocol::of(50), &noise).unwrap(), Some(figure));
+            assert_eq!(distance.figure(&comparison, Protocol::of(50), &noise).unwrap(), Some(figure));
         }
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use ebm_ops::Noise;
 
 use super::matrix::{cholesky, congruence, eigenvalues};
-use super::sample_distance::{SampleDistance, Samples};
+use super::sample_distance::{Comparison, SampleDistance};
 use crate::{EvalError, Features, Figure, Moments, Protocol};
 
 /// The squared [`frechet`] distance between Gaussians fitted to the features of both samples.
@@ -20,14 +20,14 @@ impl SampleDistance for Frechet {
 
     fn figure(
         &self,
-        samples: &Samples<'_>,
+        comparison: &Comparison<'_>,
         protocol: Protocol,
         _: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
-        let features = samples.features;
+        let features = comparison.features;
         let map = |x: &Tensor<2>| features.map(x.clone());
-        let (sample, fresh) = (map(&samples.sample), map(&samples.fresh));
-        let mapped = Samples { sample, fresh, reference: map(&samples.reference), features };
+        let (sample, fresh) = (map(&comparison.sample), map(&comparison.fresh));
+        let mapped = Comparison { sample, fresh, reference: map(&comparison.reference), features };
         let [rows, dim] = mapped.sample.dims();
         if rows.min(mapped.reference.dims()[0]) <= dim {
             return Ok(None);

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use ebm_ops::Noise;
 
 use super::pairs::{between, squared_distances, within};
-use super::sample_distance::{SampleDistance, Samples};
+use super::sample_distance::{Comparison, SampleDistance};
 use super::u_statistic::{Between, LEAST, Within};
 use crate::host::{Rows, assert_one_space};
 use crate::report::variance;
@@ -34,12 +34,12 @@ impl SampleDistance for Mmd {
 
     fn figure(
         &self,
-        samples: &Samples<'_>,
+        comparison: &Comparison<'_>,
         protocol: Protocol,
         _: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
-        let kernel = RadialKernel::median(&samples.fresh, &samples.reference, &self.multiples)?;
-        let found = samples.with_floor(|x, y| mmd(x, y, &kernel))?;
+        let kernel = RadialKernel::median(&comparison.fresh, &comparison.reference, &self.multiples)?;
+        let found = comparison.with_floor(|x, y| mmd(x, y, &kernel))?;
         let protocol = Protocol { bandwidths: kernel.bandwidths().to_vec(), ..protocol };
         Ok(Some(Figure::estimate_with_floor(self.name(), found, protocol)))
     }

@@ -9,7 +9,7 @@ use crate::{EvalError, Figure, Protocol, WithFloor, with_floor};
 /// A distance between two samples that can be listed in a [`Report`](crate::Report).
 ///
 /// ```
-/// use ebm_eval::{EvalError, Figure, Protocol, SampleDistance, Samples};
+/// use ebm_eval::{Comparison, EvalError, Figure, Protocol, SampleDistance};
 /// use ebm_ops::Noise;
 ///
 /// /// The squared distance between the two means.
@@ -20,12 +20,12 @@ use crate::{EvalError, Figure, Protocol, WithFloor, with_floor};
 ///         "mean_gap"
 ///     }
 ///
-///     fn figure(&self, samples: &Samples, protocol: Protocol, _: &Noise) -> Result<Option<Figure>, EvalError> {
+///     fn figure(&self, comparison: &Comparison, protocol: Protocol, _: &Noise) -> Result<Option<Figure>, EvalError> {
 ///         let gap = |x: burn::tensor::Tensor<2>, y: burn::tensor::Tensor<2>| {
 ///             let gap = x.mean_dim(0) - y.mean_dim(0);
 ///             Ok(f64::from(gap.square().sum().into_scalar::<f32>()))
 ///         };
-///         Ok(Some(Figure::exact_with_floor(self.name(), samples.with_floor(gap)?, protocol)))
+///         Ok(Some(Figure::exact_with_floor(self.name(), comparison.with_floor(gap)?, protocol)))
 ///     }
 /// }
 /// ```
@@ -43,7 +43,7 @@ pub trait SampleDistance {
     /// [`EvalError`] for samples or settings that the distance does not accept.
     fn figure(
         &self,
-        samples: &Samples<'_>,
+        comparison: &Comparison<'_>,
         protocol: Protocol,
         noise: &Noise,
     ) -> Result<Option<Figure>, EvalError>;
@@ -51,7 +51,7 @@ pub trait SampleDistance {
 
 /// A sample to be judged, and data to judge it by.
 #[derive(Clone)]
-pub struct Samples<'a> {
+pub struct Comparison<'a> {
     /// Draws from the model, `[n, dim]`.
     pub sample: Tensor<2>,
     /// A fresh draw from the true distribution, `[n, dim]`.
@@ -62,7 +62,7 @@ pub struct Samples<'a> {
     pub features: &'a dyn FeatureMap,
 }
 
-impl Samples<'_> {
+impl Comparison<'_> {
     /// `metric(sample, reference)` with its floor `metric(fresh, reference)`; see [`with_floor`].
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use rayon::prelude::*;
 
-use super::sample_distance::{SampleDistance, Samples};
+use super::sample_distance::{Comparison, SampleDistance};
 use crate::error::require;
 use crate::host::{Rows, assert_one_space};
 use crate::{Estimate, EvalError, Figure, Protocol};
@@ -36,12 +36,12 @@ impl SampleDistance for SlicedWasserstein {
 
     fn figure(
         &self,
-        samples: &Samples<'_>,
+        comparison: &Comparison<'_>,
         protocol: Protocol,
         noise: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
         let Self { order, directions } = *self;
-        let found = samples.with_floor(|x, y| {
+        let found = comparison.with_floor(|x, y| {
             sliced_wasserstein(x, y, order, directions, &mut noise.derive("directions"))
         })?;
         let protocol = protocol.with("directions", directions);
