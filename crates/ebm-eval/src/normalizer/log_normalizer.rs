@@ -51,7 +51,7 @@ mod tests {
     use ebm_ops::Noise;
 
     fn of(log_weights: Vec<f64>, direction: f64) -> LogNormalizer {
-        LogNormalizer::from_chains(log_weights, side, Tensor::zeros([1, 1], &Device::flex()))
+        LogNormalizer::from_chains(log_weights, direction, Tensor::zeros([1, 1], &Device::flex()))
     }
 
     #[test]
