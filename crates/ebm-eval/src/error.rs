@@ -1,74 +1,60 @@
-//! What cannot be evaluated.
+//! Why a figure could not be computed.
 
-/// Why there is no figure.
+use ebm_ops::OutOfRange;
+
+/// The reason why a figure could not be computed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// A setting that means nothing.
-    #[error("{field}: expected {expected}, found {found}")]
-    Setting {
-        /// Its name.
-        field: &'static str,
-        /// What it has to be.
-        expected: &'static str,
-        /// What it was.
-        found: String,
-    },
-    /// Too few points to say anything.
-    #[error("{what}: expected at least {least} rows, found {found}")]
-    Rows {
-        /// Whose rows.
-        what: &'static str,
-        /// The smallest number with which the figure exists.
-        least: usize,
-        /// How many there were.
-        found: usize,
-    },
-    /// A point, score or energy that is not a number.
+    /// A setting or a number of rows is out of range.
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
+    /// A point, score or energy is not finite.
     #[error("{what}: expected finite numbers, found {value} in row {row}")]
     NotFinite {
-        /// Whose row.
+        /// The argument with the non-finite value.
         what: &'static str,
-        /// The first such row, from 0.
+        /// Index of the first such row, from 0.
         row: usize,
-        /// What is in it.
+        /// The value found there.
         value: f64,
     },
-    /// A matrix that is no covariance.
+    /// A matrix is not a covariance matrix.
     #[error("covariance matrix: expected {expected}, found {found}")]
     Covariance {
-        /// What it has to be.
+        /// The property that a covariance matrix has.
         expected: String,
-        /// What it was.
+        /// The offending entry or size.
         found: String,
     },
-    /// An integration that does not get on.
-    #[error(
-        "row {row}: the flow needs steps below {step:e} in ln σ at σ = {sigma}; a larger tolerance helps"
-    )]
+    /// The integration of a flow needs steps that are too small.
+    #[error("row {row}: the flow needs steps below {step:e} in ln σ at σ = {sigma}; try a larger tolerance")]
     Stalled {
-        /// The row, from 0.
+        /// Index of the row, from 0.
         row: usize,
-        /// The smallest step taken.
+        /// The smallest step allowed, in ln σ.
         step: f64,
-        /// Where it stopped.
+        /// The noise level at which the integration stopped.
         sigma: f64,
     },
 }
 
-impl EvalError {
-    /// `Ok` if the setting is as expected.
-    pub(crate) fn unless(
-        holds: bool,
-        field: &'static str,
-        expected: &'static str,
-        found: impl std::fmt::Debug,
-    ) -> Result<(), Self> {
-        if holds { Ok(()) } else { Err(Self::Setting { field, expected, found: format!("{found:?}") }) }
-    }
+/// `Ok` if `holds`, otherwise an error that names the field and the value found.
+pub(crate) fn require(
+    holds: bool,
+    field: &str,
+    expected: &str,
+    found: impl std::fmt::Debug,
+) -> Result<(), OutOfRange> {
+    if holds { Ok(()) } else { Err(OutOfRange::new(field, format!("{found:?}"), expected)) }
+}
 
-    /// `Ok` if there are enough rows.
-    pub(crate) fn unless_rows(found: usize, what: &'static str, least: usize) -> Result<(), Self> {
-        if least <= found { Ok(()) } else { Err(Self::Rows { what, least, found }) }
+/// `Ok` if there are at least `least` rows.
+pub(crate) fn require_rows(found: usize, what: &str, least: usize) -> Result<(), OutOfRange> {
+    let rows = if least == 1 { "row" } else { "rows" };
+    if least <= found {
+        Ok(())
+    } else {
+        Err(OutOfRange::new(what, found, format!("at least {least} {rows}")))
     }
 }

@@ -1,10 +1,11 @@
-//! Tensors as numbers in double precision.
+//! Tensors copied to the host in double precision.
 
 use burn::tensor::Tensor;
 
 use crate::EvalError;
+use crate::error::{require, require_rows};
 
-/// Rows of points on the host.
+/// Points in row-major order on the host.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     dim: usize,
@@ -15,12 +16,12 @@ impl Rows {
     /// The rows of `x`, `[rows, dim]`.
     ///
     /// # Errors
-    /// [`EvalError::NotFinite`] with the first row that is not finite; [`EvalError::Rows`] if there are fewer
-    /// than `least`.
+    /// [`EvalError::NotFinite`] with the first non-finite row; [`EvalError::OutOfRange`] with fewer than
+    /// `least` rows or without a coordinate.
     pub fn read(x: Tensor<2>, what: &'static str, least: usize) -> Result<Self, EvalError> {
         let [rows, dim] = x.dims();
-        EvalError::unless_rows(rows, what, least)?;
-        EvalError::unless(0 < dim, what, "one coordinate or more", dim)?;
+        require_rows(rows, what, least)?;
+        require(0 < dim, what, "at least one coordinate", dim)?;
         let values = numbers(x);
         match values.iter().position(|value| !value.is_finite()) {
             Some(i) => Err(EvalError::NotFinite { what, row: i / dim, value: values[i] }),
@@ -49,12 +50,12 @@ impl Rows {
         self.iter().step_by(stride)
     }
 
-    /// These rows after those.
+    /// Rows of `dim` coordinates, collected in order.
     pub fn from_rows<'a>(dim: usize, rows: impl Iterator<Item = &'a [f64]>) -> Self {
         Self { dim, values: rows.flatten().copied().collect() }
     }
 
-    /// Coordinate after coordinate, each of all rows.
+    /// The same points in column-major order.
     pub fn columns(&self) -> Columns {
         let n = self.len();
         let values = (0..self.dim).flat_map(|k| (0..n).map(move |i| self.values[i * self.dim + k])).collect();
@@ -62,7 +63,7 @@ impl Rows {
     }
 }
 
-/// Points by coordinates: what loops over points run along.
+/// Points in column-major order, for loops that run over points.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
     n: usize,
@@ -77,12 +78,19 @@ impl Columns {
     }
 }
 
-/// All numbers of a tensor, row by row.
+/// All elements of a tensor in row-major order.
 pub(crate) fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
     x.into_data().try_into_vec_as::<f64>().expect("floats become doubles")
 }
 
-/// Panics with the shapes of two tensors whose points have not the same number of coordinates.
+/// # Panics
+/// If the points of `x` and `y` do not have the same number of coordinates.
 pub(crate) fn assert_one_space(x: &Tensor<2>, y: &Tensor<2>) {
-    assert_eq!(x.dims()[1], y.dims()[1], "points of one space: {:?} and {:?} were given", x.dims(), y.dims());
+    assert_eq!(
+        x.dims()[1],
+        y.dims()[1],
+        "expected points with the same number of coordinates, found shapes {:?} and {:?}",
+        x.dims(),
+        y.dims()
+    );
 }

@@ -1,65 +1,42 @@
-//! How good is a sample, how likely is a point.
+//! Evaluation of samples and models: distances between samples, and likelihoods of points.
 //!
-//! Two samples are compared by [`mmd`], [`sliced_wasserstein`], [`frechet`] and [`ClassifierTwoSample`]; a
-//! sample and a score by [`kernel_stein`]; energies of two sets by [`auroc`].
-//! How likely points are is answered by [`AnnealedImportance`], a bracket of log Z for any energy, and by
-//! [`FlowLikelihood`], the log density of a score's probability flow.
+//! Two samples are compared by [`mmd`], [`sliced_wasserstein`], [`frechet`] and [`ClassifierTwoSample`], or by
+//! [`compare`], which runs all of [`standard_distances`]; a sample and a score by [`kernel_stein`].
+//! [`AnnealedImportance`] brackets log Z of any energy, [`FlowLikelihood`] is the log density of a score's
+//! probability flow, and [`auroc`] says how well energies separate two sets.
+//! Every [`Estimate`] has a standard error, every distance has a floor (its value for a perfect sampler), and a
+//! [`Report`] records how each [`Figure`] was measured.
+//! Sums are in double precision on the host, in an order that does not depend on the number of threads; tensors
+//! may be on any backend and of any float type.
 //!
-//! A number without its error or its protocol means nothing: estimates are an [`Estimate`], [`with_floor`]
-//! says what a perfect sampler would have had, and a [`Report`] names how each [`Figure`] was made.
+//! ```
+//! use burn::tensor::Device;
+//! use ebm_eval::{Comparison, Coordinates, Protocol, compare, standard_distances};
+//! use ebm_model::Gaussian;
+//! use ebm_ops::Noise;
 //!
-//! Sums are made in double precision on the host, in one order whatever the number of threads; tensors may be
-//! of any backend and float type.
+//! let (model, truth, noise) = (Gaussian::isotropic(vec![1.0; 2], 2.0)?, Gaussian::standard(2), Noise::seeded(7));
+//! let draw = |from: &Gaussian, name| from.sample(500, &mut noise.derive(name), &Device::flex());
+//! let (sample, fresh, reference) = (draw(&model, "sample"), draw(&truth, "fresh"), draw(&truth, "reference"));
+//! let comparison = Comparison { sample, fresh, reference, features: &Coordinates };
+//! let report = compare(&comparison, &standard_distances(), &Protocol::of(500), &noise)?;
+//! assert!(report.figures.iter().all(|figure| figure.floor < Some(figure.value)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
-mod estimate;
-mod floor;
-mod host;
-
-mod pairs;
-mod radial;
-mod u_statistic;
-
-mod mmd;
-mod sliced_wasserstein;
-
-mod frechet;
-mod matrix;
-mod moments;
-
-mod classifier;
-mod logistic;
-
-mod stein;
-
-mod annealed_importance;
-mod annealing;
-mod bridge;
-mod normalizer;
-
-mod central_differences;
-mod dormand_prince;
-mod flow_likelihood;
-
-mod auroc;
-mod error;
 mod report;
 
-pub use annealed_importance::AnnealedImportance;
-pub use annealing::Annealing;
-pub use auroc::auroc;
-pub use bridge::Bridge;
-pub use central_differences::CentralDifferences;
-pub use classifier::{ClassifierTwoSample, Told};
+mod distances;
+mod normalizer;
+
+mod likelihood;
+
+mod error;
+mod host;
+
+pub use distances::*;
 pub use error::EvalError;
-pub use estimate::Estimate;
-pub use floor::{WithFloor, halves, with_floor};
-pub use flow_likelihood::{FlowDensity, FlowLikelihood};
-pub use frechet::frechet;
-pub use mmd::mmd;
-pub use moments::{Features, Moments};
-pub use normalizer::{Bracket, LogNormalizer, log_likelihood};
-pub use radial::RadialKernel;
-pub use report::{Figure, Protocol, Report};
-pub use sliced_wasserstein::{Order, sliced_wasserstein};
-pub use stein::{kernel_stein, kernel_stein_biased};
+pub use likelihood::{Bracket, CentralDifferences, FlowDensity, FlowLikelihood, auroc, log_likelihood};
+pub use normalizer::{AnnealedImportance, Annealing, Bridge, LogNormalizer};
+pub use report::{Estimate, Figure, Protocol, Report, WithFloor, halves, with_floor};

@@ -1,105 +1,35 @@
-//! Figures with the protocol by which they were made.
+//! Figures, and how each was measured.
 
-use std::collections::BTreeMap;
+mod estimate;
+mod figure;
+mod floor;
+mod protocol;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Estimate, WithFloor};
+pub use estimate::Estimate;
+pub(crate) use estimate::variance;
+pub use figure::Figure;
+pub use floor::{WithFloor, halves, with_floor};
+pub use protocol::Protocol;
 
-/// How a figure was made: what has to be the same for two figures to be compared.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Protocol {
-    /// How many samples, or points whose likelihood was asked.
-    pub n: usize,
-    /// How many points they were compared with, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub n_reference: Option<usize>,
-    /// The seed of the samples and of the figure's own draws.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
-    /// Bandwidths of the kernel, in the units of the data.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub bandwidths: Vec<f64>,
-    /// Whether samples were denoised at the end; none if there was no noise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub denoised: Option<bool>,
-    /// All else by name: sampler, features, directions, temperatures, tolerance.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub settings: BTreeMap<String, String>,
-}
-
-impl Protocol {
-    /// Of `n` samples, nothing else said yet.
-    pub fn of(n: usize) -> Self {
-        Self { n, ..Self::default() }
-    }
-
-    /// The same with one more setting.
-    pub fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
-        self.settings.insert(name.into(), value.to_string());
-        self
-    }
-}
-
-/// A number, its name, its error and its protocol.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Figure {
-    /// What it is, with its unit if it has one: `mmd2_unbiased`, `log_likelihood_nats`.
-    pub name: String,
-    /// The number.
-    pub value: f64,
-    /// Its standard error, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standard_error: Option<f64>,
-    /// The same figure of a fresh draw of the true law, if there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub floor: Option<f64>,
-    /// How it was made.
-    pub protocol: Protocol,
-}
-
-impl Figure {
-    /// A number without an error.
-    pub fn exact(name: &str, value: f64, protocol: Protocol) -> Self {
-        Self { name: name.into(), value, standard_error: None, floor: None, protocol }
-    }
-
-    /// An estimate.
-    pub fn estimate(name: &str, estimate: Estimate, protocol: Protocol) -> Self {
-        let standard_error = Some(estimate.standard_error);
-        Self { standard_error, ..Self::exact(name, estimate.value, protocol) }
-    }
-
-    /// A number beside its floor.
-    pub fn exact_with_floor(name: &str, found: WithFloor<f64>, protocol: Protocol) -> Self {
-        Self { floor: Some(found.floor), ..Self::exact(name, found.value, protocol) }
-    }
-
-    /// An estimate beside its floor.
-    pub fn estimate_with_floor(name: &str, found: WithFloor<Estimate>, protocol: Protocol) -> Self {
-        Self { floor: Some(found.floor.value), ..Self::estimate(name, found.value, protocol) }
-    }
-}
-
-/// All figures of a model.
+/// All figures of an evaluation.
 ///
-/// As JSON, a number that is not finite is `null`, which cannot be read back.
+/// A non-finite number is written as `null` in JSON and cannot be read back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// In the order they were made.
+    /// The figures in the order in which they were measured.
     pub figures: Vec<Figure>,
 }
 
 impl Report {
-    /// Adds a figure.
+    /// Appends a figure.
     pub fn push(&mut self, figure: Figure) {
         self.figures.push(figure);
     }
 
-    /// The first figure of this name.
+    /// The first figure with this name.
     pub fn get(&self, name: &str) -> Option<&Figure> {
         self.figures.iter().find(|figure| figure.name == name)
     }
@@ -110,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_says_how_and_comes_back_from_json() {
+    fn a_report_survives_a_round_trip_through_json() {
         let protocol =
             Protocol { n_reference: Some(500), seed: Some(7), bandwidths: vec![1.5], ..Protocol::of(1000) };
         let protocol = Protocol { denoised: Some(true), ..protocol }.with("sampler", "heun");

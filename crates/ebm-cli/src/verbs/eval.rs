@@ -7,9 +7,10 @@ use burn::tensor::{Tensor, TensorData};
 use clap::Args;
 use ebm_data::{DataSpec, Split};
 use ebm_eval::{
-    ClassifierTwoSample, Features, Figure, Order, Protocol, RadialKernel, Report, frechet, halves, mmd,
-    sliced_wasserstein, with_floor,
+    Comparison, Coordinates, FeatureMap, Figure, PooledPixels, Protocol, Report, compare, halves,
+    standard_distances,
 };
+use ebm_model::Capabilities;
 use ebm_ops::Noise;
 use serde_json::json;
 
@@ -25,9 +26,6 @@ use ebm_run::usage::usage;
 use crate::terminal::backend::Backend;
 
 mod likelihood;
-
-/// Directions of the sliced Wasserstein distance.
-const DIRECTIONS: usize = 200;
 
 /// Sides of the squares whose means are an image's features.
 const POOL: usize = 4;
@@ -90,12 +88,18 @@ impl Eval {
         let protocol = Protocol {
             n_reference: Some(reference.dims()[0]),
             seed: Some(*seed),
-            denoised: network.noisy_score().map(|_| true),
+            denoised: network.as_noisy_score().map(|_| true),
             ..Protocol::of(n)
         };
         let protocol = protocol.with("sampler", request.sampler.as_deref().unwrap_or(&config.sampler));
-        let mut report = Report::default();
-        compare(&mut report, &protocol, &card.content, [sample.clone(), fresh, reference.clone()], &noise)?;
+        let features = features(&card.content);
+        let comparison = Comparison {
+            sample: sample.clone(),
+            fresh,
+            reference: reference.clone(),
+            features: features.as_ref(),
+        };
+        let mut report = compare(&comparison, &standard_distances(), &protocol, &noise)?;
         likelihood::measure(&mut report, request, &card, &network, sample, reference, &noise)?;
         print(&report, request.json)
     }
@@ -121,73 +125,13 @@ fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows> {
     Rows::open(&spec, &noise, content, dim, most).context("no held-out data; --data PATH names others")
 }
 
-/// Distances between samples and data, beside those between data and data.
-fn compare(
-    report: &mut Report,
-    protocol: &Protocol,
-    content: &Content,
-    [sample, fresh, reference]: [Tensor<2>; 3],
-    noise: &Noise,
-) -> Result<()> {
-    let all = || [sample.clone(), fresh.clone(), reference.clone()];
-
-    let [s, f, r] = all();
-    let kernel = RadialKernel::median(&f, &r, &[0.25, 0.5, 1.0, 2.0])?;
-    let found = with_floor(s, f, r, |x, y| mmd(x, y, &kernel))?;
-    let bandwidths = kernel.bandwidths().to_vec();
-    report.push(Figure::estimate_with_floor(
-        "mmd2_unbiased",
-        found,
-        Protocol { bandwidths, ..protocol.clone() },
-    ));
-
-    let [s, f, r] = all();
-    let found = with_floor(s, f, r, |x, y| {
-        sliced_wasserstein(x, y, Order::First, DIRECTIONS, &mut noise.derive("directions"))
-    })?;
-    let settings = protocol.clone().with("directions", DIRECTIONS);
-    report.push(Figure::estimate_with_floor("sliced_wasserstein_1", found, settings));
-
-    let [s, f, r] = all().map(|x| features(x, content));
-    let few = s.dims()[0].min(r.dims()[0]) <= s.dims()[1];
-    if !few {
-        let moments = |x: Tensor<2>| Features::of(x)?.moments();
-        let found = with_floor(s, f, r, |x, y| frechet(&moments(x)?, &moments(y)?))?;
-        let settings = protocol.clone().with("features", feature_name(content));
-        report.push(Figure::exact_with_floor("frechet", found, settings));
-    }
-
-    let [s, f, r] = all();
-    let test = ClassifierTwoSample::default();
-    let found = with_floor(s, f, r, |x, y| test.test(x, y, &mut noise.derive("classifier")))?;
-    let settings = protocol
-        .clone()
-        .with("features", format!("{} random Fourier features", test.features))
-        .with("p_value", format!("{:.3e}", found.value.p_value));
-    let accuracy = ebm_eval::WithFloor { value: found.value.accuracy, floor: found.floor.accuracy };
-    report.push(Figure::estimate_with_floor("classifier_accuracy", accuracy, settings));
-    Ok(())
-}
-
-/// What the Fréchet distance sees: coordinates, or the means of squares of an image.
-fn features(x: Tensor<2>, content: &Content) -> Tensor<2> {
+/// What the Fréchet distance compares: coordinates, or the means of squares of an image.
+fn features(content: &Content) -> Box<dyn FeatureMap> {
     match *content {
-        Content::Image { channels, height, width } if height % POOL == 0 && width % POOL == 0 => {
-            let (n, h, w) = (x.dims()[0], height / POOL, width / POOL);
-            let squares = x.reshape([n * channels * h, POOL, w, POOL]);
-            squares.mean_dim(3).mean_dim(1).reshape([n, channels * h * w])
+        Content::Image { channels, height, width } => {
+            Box::new(PooledPixels::new([channels, height, width], POOL))
         }
-        _ => x,
-    }
-}
-
-fn feature_name(content: &Content) -> String {
-    match content {
-        Content::Image { height, width, .. } if height % POOL == 0 && width % POOL == 0 => {
-            format!("means of {POOL}x{POOL} pixels in [-1, 1]")
-        }
-        Content::Image { .. } => "pixels in [-1, 1]".into(),
-        Content::Row { .. } => "coordinates in the model's units".into(),
+        Content::Row { .. } => Box::new(Coordinates),
     }
 }
 

@@ -1,31 +1,31 @@
-//! A number and how far it may be off.
+//! A number with its standard error.
 
 use serde::{Deserialize, Serialize};
 
-/// An estimate with the standard deviation of its error.
+/// An estimate with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
     /// The estimate.
     pub value: f64,
-    /// Its standard error, in the units of the value; what it covers is said where it is made.
+    /// Standard error in the units of the value; the function that returns the estimate says what it covers.
     pub standard_error: f64,
 }
 
 impl Estimate {
-    /// The mean of independent numbers, two or more, with the standard error of a mean.
+    /// The mean of two or more independent numbers, with the standard error of a mean.
     pub(crate) fn mean(values: &[f64]) -> Self {
         let n = values.len() as f64;
         Self { value: values.iter().sum::<f64>() / n, standard_error: (variance(values) / n).sqrt() }
     }
 
-    /// How many standard errors the value is above `expected`.
+    /// `(value − expected) / standard_error`.
     pub fn errors_above(&self, expected: f64) -> f64 {
         (self.value - expected) / self.standard_error
     }
 }
 
-/// The unbiased variance of two numbers or more.
+/// The unbiased variance of two or more numbers.
 pub(crate) fn variance(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;

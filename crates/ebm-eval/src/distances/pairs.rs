@@ -1,4 +1,4 @@
-//! Sums of a function over pairs of points, a tile at a time.
+//! Sums of a function over pairs of points, computed tile by tile.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use crate::host::{Columns, Rows};
 
-/// Points of one edge of a tile and of the other; memory is that of a tile for each thread.
+/// Rows and columns of a tile; each thread holds one tile in memory.
 const TILE: [usize; 2] = [32, 256];
 
-/// What is kept of a function of all pairs.
+/// Sums of a table of pairs.
 #[derive(Clone, Debug)]
 pub(crate) struct Sums {
     /// The sum of each row of the table.
@@ -23,20 +23,21 @@ pub(crate) struct Sums {
 
 /// Sums over all pairs of `n` points with `m` others.
 ///
-/// `fill(i, js, out)` writes the function of point `i` and each of the others `js`.
+/// `fill(i, js, out)` writes the function of point `i` and each of the other points `js`.
 pub(crate) fn between(n: usize, m: usize, fill: impl Fn(usize, Range<usize>, &mut [f64]) + Sync) -> Sums {
     table(n, m, |_| 0, fill)
 }
 
-/// Sums of a symmetric function over pairs of distinct points, each pair once in `squares` and with either
-/// point in `rows`, which are then the `columns` too.
+/// Sums of a symmetric function over pairs of distinct points.
+///
+/// Each pair counts once in `squares` and for both of its points in `rows`; `columns` equals `rows`.
 pub(crate) fn within(n: usize, fill: impl Fn(usize, Range<usize>, &mut [f64]) + Sync) -> Sums {
     let Sums { rows, columns, squares } = table(n, n, |i| i + 1, fill);
     let rows: Vec<f64> = rows.iter().zip(&columns).map(|(right, below)| right + below).collect();
     Sums { columns: rows.clone(), rows, squares }
 }
 
-/// Row `i` begins at column `first(i)`.
+/// Sums over the columns from `first(i)` on of each row `i`.
 fn table(
     n: usize,
     m: usize,
@@ -61,7 +62,7 @@ fn table(
             }
             (below, squares)
         };
-        // Collected in order: the sum does not depend on which thread was first.
+        // Collected in order, so that sums do not depend on the order in which threads finish.
         let parts: Vec<_> = sums.rows.par_chunks_mut(TILE[0]).enumerate().map(tile).collect();
         for (below, squares) in parts {
             sums.columns[start..end].iter_mut().zip(below).for_each(|(sum, part)| *sum += part);
@@ -123,7 +124,7 @@ pub(crate) fn products(x: &[f64], y: &Columns, js: Range<usize>, out: &mut [f64]
     );
 }
 
-/// The distances of all pairs of distinct rows.
+/// Distances between all pairs of distinct rows.
 pub(crate) fn distances(x: &Rows) -> Vec<f64> {
     let (n, columns) = (x.len(), x.columns());
     let row = |i: usize| {
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn tiles_add_up_to_the_double_loop_at_every_size() {
+    fn tiles_sum_to_the_double_loop_at_every_size() {
         for (n, m) in [(1, 1), (5, 700), (33, 256), (300, 257)] {
             let sums = between(n, m, fill);
             let row: f64 = (0..m).map(|j| value(n - 1, j)).sum();
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_do_not_change_a_bit() {
+    fn sums_do_not_depend_on_the_number_of_threads() {
         let sum = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let sums = pool.install(|| within(500, fill));

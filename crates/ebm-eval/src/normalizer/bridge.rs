@@ -1,12 +1,12 @@
-//! The laws between one that is known and one that is not.
+//! Intermediate distributions between a Gaussian and a target.
 
 use burn::tensor::Tensor;
 use ebm_model::{Energy, Gaussian, Potential, Score};
 
-/// E_β = (1 − β) E₀ + β E₁ between a Gaussian and a target: at 0 the Gaussian, at 1 the target.
+/// The energy E_β = (1 − β) E₀ + β E₁ between a Gaussian E₀ and a target E₁.
 ///
-/// A [`Potential`] like any other, so every kernel runs on it.
-/// At either end only that end is evaluated.
+/// It is a [`Potential`], so every kernel runs on it.
+/// At β = 0 and β = 1 only that end is evaluated.
 #[derive(Debug)]
 pub struct Bridge<'a, P: ?Sized> {
     start: &'a Gaussian,
@@ -15,21 +15,21 @@ pub struct Bridge<'a, P: ?Sized> {
 }
 
 impl<'a, P: ?Sized> Bridge<'a, P> {
-    /// The law at `beta`.
+    /// The distribution at inverse temperature `beta`.
     ///
     /// # Panics
     /// Unless `0 ≤ beta ≤ 1`.
     pub fn new(start: &'a Gaussian, target: &'a P, beta: f64) -> Self {
-        assert!((0.0..=1.0).contains(&beta), "an inverse temperature is between 0 and 1, found {beta}");
+        assert!((0.0..=1.0).contains(&beta), "beta: expected a number between 0 and 1, found {beta}");
         Self { start, target, beta }
     }
 
-    /// β.
+    /// The inverse temperature β, between 0 and 1.
     pub fn beta(&self) -> f64 {
         self.beta
     }
 
-    /// (1 − β) a + β b, where an end that has no part in it is not asked for: its energy may be infinite.
+    /// (1 − β) a + β b; an end with weight zero is not evaluated, because its energy may be infinite.
     fn mix<const D: usize>(
         &self,
         start: impl FnOnce() -> Tensor<D>,
@@ -77,7 +77,7 @@ mod tests {
     use burn::tensor::{DType, Device};
 
     #[test]
-    fn between_two_gaussians_it_is_the_gaussian_of_the_mixed_precision() {
+    fn a_bridge_between_gaussians_is_the_gaussian_of_the_mixed_precision() {
         let (wide, narrow) = (
             Gaussian::isotropic(vec![1.0, 1.0], 4.0).unwrap(),
             Gaussian::isotropic(vec![1.0, 1.0], 1.0 / 3.0).unwrap(),

@@ -2,22 +2,23 @@
 
 use rayon::prelude::*;
 
-use crate::matrix::{cholesky, solve};
+use super::matrix::{cholesky, solve};
 
-/// Newton steps after which the weights are taken as they are; six are usual.
+/// Largest number of Newton steps; about six are usual.
 const STEPS: usize = 50;
 
-/// The minimum of mean log(1 + exp(−t wᵀφ)) + (λ/2)‖w‖² over w, t = ±1.
+/// The weights w that minimise mean log(1 + exp(−t wᵀφ)) + (λ/2)‖w‖², where t = ±1.
 #[derive(Clone, Debug)]
 pub(crate) struct Logistic {
     weights: Vec<f64>,
 }
 
 impl Logistic {
-    /// The weights for `features`, rows of `width` numbers, and their `labels`, true for t = 1.
+    /// Fits the weights to `features`, rows of `width` numbers, and `labels`, true for t = 1.
     ///
-    /// Newton's method, a step halved until it lowers the loss; strictly convex for λ = `penalty` > 0.
-    /// rows · width² / 2 multiplications a step on all threads.
+    /// Newton's method; a step is halved until it lowers the loss, which is strictly convex for
+    /// λ = `penalty` > 0.
+    /// Cost: rows · width² / 2 multiplications per step on all threads.
     ///
     /// # Reference
     /// Bishop (2006), *Pattern recognition and machine learning*, §4.3.3.
@@ -41,7 +42,7 @@ impl Logistic {
         Self { weights }
     }
 
-    /// wᵀφ: positive says true.
+    /// The logit wᵀφ; a positive one predicts the label true.
     pub fn logit(&self, features: &[f64]) -> f64 {
         dot(&self.weights, features)
     }
@@ -60,27 +61,27 @@ fn loss(features: &[f64], labels: &[bool], weights: &[f64], penalty: f64) -> f64
     terms.sum::<f64>() / labels.len() as f64 + 0.5 * penalty * dot(weights, weights)
 }
 
-/// H⁻¹g at these weights.
+/// The Newton step H⁻¹g at these weights, with g the gradient and H the Hessian of the loss.
 fn newton(features: &[f64], labels: &[bool], weights: &[f64], penalty: f64) -> Vec<f64> {
     let (width, n) = (weights.len(), labels.len() as f64);
     let mut step: Vec<f64> = weights.iter().map(|weight| penalty * weight).collect();
-    let mut spread = Vec::with_capacity(labels.len());
+    let mut variances = Vec::with_capacity(labels.len());
     for (row, label) in features.chunks_exact(width).zip(labels) {
         let p = 1.0 / (1.0 + (-dot(row, weights)).exp());
         let error = (p - f64::from(u8::from(*label))) / n;
         step.iter_mut().zip(row).for_each(|(g, f)| *g += error * f);
-        spread.push(p * (1.0 - p) / n);
+        variances.push(p * (1.0 - p) / n);
     }
-    let mut curvature = vec![0.0; width * width];
-    curvature.par_chunks_mut(width).enumerate().for_each(|(i, out)| {
-        for (row, spread) in features.chunks_exact(width).zip(&spread) {
-            let scale = spread * row[i];
+    let mut hessian = vec![0.0; width * width];
+    hessian.par_chunks_mut(width).enumerate().for_each(|(i, out)| {
+        for (row, variance) in features.chunks_exact(width).zip(&variances) {
+            let scale = variance * row[i];
             out[..=i].iter_mut().zip(row).for_each(|(out, f)| *out += scale * f);
         }
         out[i] += penalty;
     });
-    // only the lower triangle is read
-    let root = cholesky(&curvature, width).expect("a penalty makes the curvature positive");
+    // `cholesky` reads only the lower triangle
+    let root = cholesky(&hessian, width).expect("a positive penalty makes the Hessian positive definite");
     solve(&root, &mut step);
     step
 }
@@ -109,14 +110,14 @@ mod tests {
                 loss(&features, &labels, &weights, penalty)
             };
             let slope = (moved(h) - moved(-h)) / (2.0 * h);
-            // rounding leaves 1e-16/h
+            // rounding contributes 1e-16/h
             assert!(slope.abs() < 1e-9, "{i}: {slope}");
         }
         assert!(weights[0] > 5.0 * weights[1].abs(), "{weights:?}");
     }
 
     #[test]
-    fn classes_that_a_line_parts_have_finite_weights() {
+    fn linearly_separable_classes_have_finite_weights() {
         let labels = [false, false, true, true];
         let fit = Logistic::fit(&[-2.0, -1.0, 1.0, 2.0], 1, &labels, 1e-3);
         assert!(fit.weights[0].is_finite() && 0.0 < fit.weights[0]);

@@ -1,16 +1,17 @@
-//! How well a number tells two sets apart.
+//! The area under the receiver operating characteristic.
 
-use crate::estimate::variance;
+use crate::error::require_rows;
+use crate::report::variance;
 use crate::{Estimate, EvalError};
 
-/// The area under the receiver operating characteristic: the probability that a number of `high` is above one
-/// of `low`, ties counted by half.
+/// The area under the receiver operating characteristic: the probability that a number from `high` is larger than
+/// one from `low`, with ties counted as one half.
 ///
-/// With energies, `high` those of points from elsewhere and `low` those of the model's data: 1 tells them
-/// apart, ½ is chance, less than ½ has them the wrong way round.
-/// Infinite energies are energies.
-/// The standard error is that of both draws of points.
-/// Sorting, O((n + m) log(n + m)).
+/// For out-of-distribution detection, `high` are the energies of foreign points and `low` those of held-out data:
+/// 1 separates them perfectly, ½ is chance, and below ½ the order is reversed.
+/// Infinite numbers are accepted.
+/// The standard error covers the draws of both sets.
+/// Cost: sorting, O((n + m) log(n + m)).
 ///
 /// # Reference
 /// Mann and Whitney (1947), *On a test of whether one of two random variables is stochastically larger than
@@ -18,36 +19,36 @@ use crate::{Estimate, EvalError};
 /// correlated receiver operating characteristic curves*.
 ///
 /// # Errors
-/// [`EvalError::Rows`] with fewer than two numbers on a side, [`EvalError::NotFinite`] of a NaN.
+/// [`EvalError::OutOfRange`] with fewer than two numbers in a set, [`EvalError::NotFinite`] for a NaN.
 pub fn auroc(high: &[f64], low: &[f64]) -> Result<Estimate, EvalError> {
-    let high_places = places(high, "high", low, "low")?;
-    let low_places = places(low, "low", high, "high")?;
+    let high_ranks = ranks(high, "high", low, "low")?;
+    let low_ranks = ranks(low, "low", high, "high")?;
     let (n, m) = (high.len() as f64, low.len() as f64);
-    let value = high_places.iter().sum::<f64>() / n;
-    Ok(Estimate { value, standard_error: (variance(&high_places) / n + variance(&low_places) / m).sqrt() })
+    let value = high_ranks.iter().sum::<f64>() / n;
+    Ok(Estimate { value, standard_error: (variance(&high_ranks) / n + variance(&low_ranks) / m).sqrt() })
 }
 
-/// For each value the share of `others` below it, ties by half.
-fn places(
+/// For each value the fraction of `others` below it, ties counted as one half.
+fn ranks(
     values: &[f64],
     what: &'static str,
     others: &[f64],
     other: &'static str,
 ) -> Result<Vec<f64>, EvalError> {
     for (numbers, what) in [(values, what), (others, other)] {
-        EvalError::unless_rows(numbers.len(), what, 2)?;
+        require_rows(numbers.len(), what, 2)?;
         if let Some(row) = numbers.iter().position(|value| value.is_nan()) {
             return Err(EvalError::NotFinite { what, row, value: f64::NAN });
         }
     }
     let mut sorted = others.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    let place = |value: &f64| {
+    let rank = |value: &f64| {
         let below = sorted.partition_point(|other| other < value);
         let not_above = sorted.partition_point(|other| other <= value);
         (below + not_above) as f64 / (2 * sorted.len()) as f64
     };
-    Ok(values.iter().map(place).collect())
+    Ok(values.iter().map(rank).collect())
 }
 
 #[cfg(test)]
@@ -56,18 +57,18 @@ mod tests {
     use ebm_ops::Noise;
 
     #[test]
-    fn it_is_the_share_of_pairs_in_order() {
+    fn auroc_is_the_fraction_of_pairs_in_order() {
         // pairs (1, 0), (1, 1) tied, (1, 4), (2, 0), (2, 1), (2, 4): 3.5 of 6
         assert!((auroc(&[1.0, 2.0], &[4.0, 0.0, 1.0]).unwrap().value - 3.5 / 6.0).abs() < 1e-15);
         assert!((auroc(&[4.0, 0.0, 1.0], &[1.0, 2.0]).unwrap().value - 2.5 / 6.0).abs() < 1e-15);
         let constant = auroc(&[1.0; 5], &[1.0; 3]).unwrap();
         assert_eq!(constant, Estimate { value: 0.5, standard_error: 0.0 });
-        // zeros of either sign are equal, and infinities are ends
+        // zeros of either sign are equal, and infinities are the extremes
         assert_eq!(auroc(&[f64::INFINITY, 0.0], &[-0.0, f64::NEG_INFINITY]).unwrap().value, 3.5 / 4.0);
     }
 
     #[test]
-    fn two_normals_have_the_known_area_and_repeats_the_claimed_deviation() {
+    fn two_normals_have_the_known_area_and_standard_error() {
         // P(x + δ > y) = Φ(δ/√2), with δ = 1: Φ(0.7071) = 0.760 249 938 9
         let exact = 0.760_249_938_9;
         let mut noise = Noise::seeded(95);
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_is_refused_by_its_place() {
+    fn nan_is_refused_with_its_row() {
         let error = auroc(&[1.0, 2.0], &[0.0, 3.0, f64::NAN]).unwrap_err().to_string();
         assert_eq!(error, "low: expected finite numbers, found NaN in row 2");
         assert!(auroc(&[1.0], &[0.0, 3.0]).is_err());

@@ -1,14 +1,14 @@
-//! A flow and its change of volume, row by row at its own pace.
+//! The Dormand–Prince method for a flow and its log volume, with a step size for each row.
 
 use burn::tensor::{Tensor, TensorData};
 
 use crate::EvalError;
 use crate::host::numbers;
 
-/// Where a stage looks, in parts of the step.
+/// Times of the stages, as fractions of the step.
 const NODES: [f64; 7] = [0.0, 0.2, 0.3, 0.8, 8.0 / 9.0, 1.0, 1.0];
 
-/// What a stage adds of the slopes before it; the last row is the step.
+/// Weights of the earlier slopes in each stage; the last row is the step itself.
 const STAGES: [&[f64]; 7] = [
     &[],
     &[0.2],
@@ -19,32 +19,34 @@ const STAGES: [&[f64]; 7] = [
     &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
 ];
 
-/// The step of order five less the one of order four.
+/// Weights of the fifth-order step minus those of the fourth-order step.
 const ERROR: [f64; 7] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339_200.0, 22.0 / 525.0, -1.0 / 40.0];
 
-/// The first step, and the one below which a row is given up, in ln σ.
+/// The first step, in ln σ.
 const FIRST: f64 = 0.1;
+
+/// The smallest step, in ln σ; a row that needs smaller ones fails.
 const LEAST: f64 = 1e-7;
 
 /// The right-hand side: dx/dt, `[batch, dim]`, and its divergence.
 pub(crate) type Slope = (Tensor<2>, Vec<f64>);
 
-/// Where a flow ended.
-pub(crate) struct Arrived {
+/// The end of a flow.
+pub(crate) struct Solution {
     pub position: Tensor<2>,
-    /// ∫ div dt of each row.
+    /// ∫ div dt for each row.
     pub log_volume: Vec<f64>,
-    /// Calls of the right-hand side.
+    /// Number of evaluations of the right-hand side.
     pub calls: usize,
 }
 
-/// Solves dx/dt = f(x, t) from t = ln σ at `from` to `to`, and integrates the divergence of f beside it.
+/// Solves dx/dt = f(x, t) for t = ln σ between `from` and `to`, and integrates the divergence of f along the way.
 ///
-/// `slope` is given positions and each row's t.
-/// A step of a row is taken if the root mean square of its error in x is below `tolerance` σ, and the error
-/// of its log volume below `tolerance` for each coordinate; so no row depends on its neighbours.
-/// Six calls a step, until the slowest row is there.
+/// `slope` is evaluated at positions and one time per row.
+/// A row accepts a step if the root mean square of its error in x is below `tolerance` σ and the error of its
+/// log volume is below `tolerance` per coordinate, so no row depends on the others.
+/// Cost: six evaluations per step, until the slowest row has reached the end.
 ///
 /// # Reference
 /// Dormand and Prince (1980), *A family of embedded Runge–Kutta formulae*; step sizes as in Hairer,
@@ -54,7 +56,7 @@ pub(crate) fn integrate(
     [from, to]: [f64; 2],
     tolerance: f64,
     slope: impl Fn(Tensor<2>, &[f64]) -> Slope,
-) -> Result<Arrived, EvalError> {
+) -> Result<Solution, EvalError> {
     let [n, dim] = x.dims();
     let mut position = x;
     let (mut times, mut steps) = (vec![from; n], vec![FIRST.min(to - from); n]);
@@ -70,26 +72,26 @@ pub(crate) fn integrate(
             slopes.push(slope(stage.clone(), &at));
             calls += 1;
         }
-        let arrived: Vec<f64> = times.iter().zip(&steps).map(|(time, step)| time + step).collect();
-        let scale = column(arrived.iter().map(|time| time.exp().recip()).collect(), &position);
+        let ends: Vec<f64> = times.iter().zip(&steps).map(|(time, step)| time + step).collect();
+        let scale = column(ends.iter().map(|time| time.exp().recip()).collect(), &position);
         let error = combined(&slopes, &ERROR, &steps, &position) * scale;
         let errors = numbers(error.square().mean_dim(1).sqrt());
 
-        let mut taken = vec![0.0; n];
+        let mut accepted = vec![0.0; n];
         for row in 0..n {
             let volume = |weights: &[f64]| {
                 let parts = weights.iter().zip(&slopes).map(|(weight, slope)| weight * slope.1[row]);
                 steps[row] * parts.sum::<f64>()
             };
             let parts = [errors[row], volume(&ERROR).abs() / dim as f64];
-            // what is no number is no step; `max` alone would not see it
-            let none = parts.iter().any(|part| part.is_nan());
-            let error = if none { f64::INFINITY } else { parts[0].max(parts[1]) / tolerance };
+            // a NaN rejects the step; `max` alone would ignore it
+            let nan = parts.iter().any(|part| part.is_nan());
+            let error = if nan { f64::INFINITY } else { parts[0].max(parts[1]) / tolerance };
             let factor = (0.9 * error.powf(-0.2)).clamp(0.2, 5.0);
             if error <= 1.0 {
                 log_volume[row] += volume(STAGES[6]);
-                times[row] = if to <= arrived[row] + LEAST { to } else { arrived[row] };
-                taken[row] = 1.0;
+                times[row] = if to <= ends[row] + LEAST { to } else { ends[row] };
+                accepted[row] = 1.0;
             }
             let next = steps[row] * factor;
             if next < LEAST && times[row] < to {
@@ -97,26 +99,26 @@ pub(crate) fn integrate(
             }
             steps[row] = next.min(to - times[row]);
         }
-        // The last slope is the next step's first where the step is taken.
-        let last = slopes.pop().expect("there are seven");
-        let keep = column(taken.clone(), &position).greater_elem(0.5).expand([n, dim]);
+        // Where the step is accepted, its last slope is the first slope of the next step.
+        let last = slopes.pop().expect("the method has seven stages");
+        let keep = column(accepted.clone(), &position).greater_elem(0.5).expand([n, dim]);
         position = position.mask_where(keep.clone(), stage);
         first.0 = first.0.mask_where(keep, last.0);
-        for row in (0..n).filter(|&row| 0.5 < taken[row]) {
+        for row in (0..n).filter(|&row| 0.5 < accepted[row]) {
             first.1[row] = last.1[row];
         }
     }
-    Ok(Arrived { position, log_volume, calls })
+    Ok(Solution { position, log_volume, calls })
 }
 
-/// h Σ weight · slope, each row with its own h.
+/// h Σ weight · slope, with the step size h of each row.
 fn combined(slopes: &[Slope], weights: &[f64], steps: &[f64], x: &Tensor<2>) -> Tensor<2> {
     let terms = slopes.iter().zip(weights).filter(|(_, weight)| **weight != 0.0);
     let sum = terms.map(|(slope, weight)| slope.0.clone() * *weight).reduce(|sum, term| sum + term);
-    sum.expect("a stage looks at a slope") * column(steps.to_vec(), x)
+    sum.expect("a stage uses at least one slope") * column(steps.to_vec(), x)
 }
 
-/// Numbers as a column beside `x`, `[rows, 1]`.
+/// `values` as a column `[rows, 1]` on the device of `x` and in its float type.
 pub(crate) fn column(values: Vec<f64>, x: &Tensor<2>) -> Tensor<2> {
     let n = values.len();
     let data = TensorData::new(values, [n, 1]).convert_dtype(x.dtype());
@@ -136,27 +138,27 @@ mod tests {
             (x.clone() * column(cosines.clone(), &x), cosines)
         };
         let end = 4.0;
-        let arrived = integrate(x, [0.0, end], tolerance, slope).unwrap();
+        let solution = integrate(x, [0.0, end], tolerance, slope).unwrap();
         let exact = end.sin();
-        let found = numbers(arrived.position);
+        let found = numbers(solution.position);
         let error = (found[0] - exact.exp()).abs().max((found[1] + 3.0 * exact.exp()).abs());
-        let volume = arrived.log_volume.iter().map(|v| (v - exact).abs()).fold(0.0, f64::max);
-        (error, volume, arrived.calls)
+        let volume = solution.log_volume.iter().map(|v| (v - exact).abs()).fold(0.0, f64::max);
+        (error, volume, solution.calls)
     }
 
     #[test]
-    fn a_known_flow_is_followed_with_order_five() {
+    fn a_known_flow_is_solved_with_order_five() {
         let (loose, tight) = (wave(1e-5), wave(1e-10));
-        // the tolerance is for a step, in units of e^t ≤ e⁴, and there are fewer than 300 of them
+        // the tolerance holds per step, in units of e^t ≤ e⁴, and there are fewer than 300 steps
         assert!(tight.0 < 1e-10 * 300.0 * 4f64.exp() && tight.1 < 1e-10 * 300.0, "{tight:?}");
-        // 1e5 times as exact costs 1e5^(1/5) = 10 times as much, give or take where the step is bounded
+        // 1e5 times the accuracy costs 1e5^(1/5) = 10 times as much, except where the step is bounded
         let cost = tight.2 as f64 / loose.2 as f64;
         assert!((4.0..16.0).contains(&cost), "{loose:?}, {tight:?}");
         assert!(100.0 * tight.0 < loose.0, "{loose:?}, {tight:?}");
     }
 
     #[test]
-    fn stages_are_consistent() {
+    fn stage_weights_sum_to_their_nodes() {
         for (node, weights) in NODES.iter().zip(STAGES) {
             assert!((weights.iter().sum::<f64>() - node).abs() < 1e-14);
         }
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slope_that_is_no_number_ends_in_an_error() {
+    fn a_nan_slope_ends_in_an_error() {
         let x = Tensor::<2>::zeros([2, 1], (&Device::flex(), DType::F64));
         let slope = |x: Tensor<2>, at: &[f64]| {
             let bad = at.iter().map(|t| if 0.5 < *t { f64::NAN } else { 0.0 }).collect::<Vec<_>>();

@@ -1,40 +1,40 @@
-//! Means over pairs, and their variance without bias.
+//! Means over pairs, with unbiased estimates of their variance.
 //!
-//! A function of independent points splits into parts that are uncorrelated (Hoeffding):
-//! h(x, y) = μ + α(x) + β(y) + g(x, y), the last with mean zero given either point.
-//! The parts of a table of pairs are an analysis of variance, and their mean squares estimate Var α and E g²
-//! without bias at any sample size; a mean over pairs has its variance from these two.
+//! By Hoeffding's decomposition a function of two independent points is a sum of uncorrelated parts,
+//! h(x, y) = μ + α(x) + β(y) + g(x, y), where g has mean zero given either point.
+//! An analysis of variance of the table of pairs gives estimates of Var α and E g² that are unbiased at any
+//! sample size; together they give the variance of a mean over pairs.
 //!
 //! # Reference
 //! Hoeffding (1948), *A class of statistics with asymptotically normal distribution*, §5.
 
+use super::pairs::Sums;
 use crate::Estimate;
-use crate::estimate::variance;
-use crate::pairs::Sums;
+use crate::report::variance;
 
-/// Fewest points with which all parts can be told apart.
+/// Smallest number of points for which all parts can be estimated.
 pub(crate) const LEAST: usize = 4;
 
-/// A symmetric function of pairs of one sample, in parts.
+/// The decomposition of a symmetric function of pairs from one sample.
 #[derive(Clone, Debug)]
 pub(crate) struct Within {
     /// The mean over pairs of distinct points.
     pub mean: f64,
-    /// α̂ of each point; they sum to zero.
+    /// Estimates of α for each point; they sum to zero.
     pub effects: Vec<f64>,
     /// An unbiased estimate of E g².
     pub rest: f64,
 }
 
 impl Within {
-    /// The parts of `n`, at least [`LEAST`], points.
+    /// The decomposition for at least [`LEAST`] points.
     pub fn of(sums: &Sums) -> Self {
         let n = sums.rows.len() as f64;
         let pairs = n * (n - 1.0) / 2.0;
         let mean = sums.rows.iter().sum::<f64>() / (2.0 * pairs);
-        // a point's mean has its effect n − 2 parts in n − 1, as the others' effects sum to minus it
-        let stretch = (n - 1.0) / (n - 2.0);
-        let effects: Vec<f64> = sums.rows.iter().map(|row| stretch * (row / (n - 1.0) - mean)).collect();
+        // the mean of a point's pairs has (n − 2)/(n − 1) of its effect, as the other effects sum to minus it
+        let scale = (n - 1.0) / (n - 2.0);
+        let effects: Vec<f64> = sums.rows.iter().map(|row| scale * (row / (n - 1.0) - mean)).collect();
         let explained = (n - 2.0) * effects.iter().map(|effect| effect * effect).sum::<f64>();
         let rest = (sums.squares - pairs * mean * mean - explained) / (n * (n - 3.0) / 2.0);
         Self { mean, effects, rest: rest.max(0.0) }
@@ -42,7 +42,8 @@ impl Within {
 
     /// The mean with its standard error.
     ///
-    /// Where Var α is zero its estimate is cut at zero: the standard error is then up to 1.4 times too large.
+    /// The estimate of Var α is cut off at zero; where Var α is zero, the standard error is up to 1.4 times too
+    /// large.
     pub fn estimate(&self) -> Estimate {
         let n = self.effects.len() as f64;
         let first = (variance(&self.effects) - self.rest / (n - 2.0)).max(0.0);
@@ -50,26 +51,26 @@ impl Within {
         Estimate { value: self.mean, standard_error: variance.sqrt() }
     }
 
-    /// The part of the mean's variance that is due to g.
+    /// The contribution of g to the variance of the mean.
     pub fn variance_of_rest(&self) -> f64 {
         let n = self.effects.len() as f64;
         2.0 * self.rest / (n * (n - 1.0))
     }
 }
 
-/// A function of pairs of two samples, in parts.
+/// The decomposition of a function of pairs from two samples.
 #[derive(Clone, Debug)]
 pub(crate) struct Between {
     /// The mean over all pairs.
     pub mean: f64,
-    /// α̂ of each point of the first sample and β̂ of each of the second; either sum to zero.
+    /// Estimates of α for each point of the first sample and of β for each of the second; each list sums to zero.
     pub effects: [Vec<f64>; 2],
     /// An unbiased estimate of E g².
     pub rest: f64,
 }
 
 impl Between {
-    /// The parts of two points or more with two others or more.
+    /// The decomposition for at least two points in each sample.
     pub fn of(sums: &Sums) -> Self {
         let (n, m) = (sums.rows.len() as f64, sums.columns.len() as f64);
         let mean = sums.rows.iter().sum::<f64>() / (n * m);
@@ -86,7 +87,7 @@ impl Between {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pairs::within;
+    use crate::distances::pairs::within;
     use ebm_ops::Noise;
 
     /// The mean of (x_i + a)(x_j + a) over pairs, x standard normal: its variance is 4a²/n + 2/(n(n − 1)).
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variance_is_the_known_one_where_points_matter_and_where_only_pairs_do() {
+    fn the_variance_is_the_known_one_with_and_without_a_first_order_term() {
         let (n, repeats) = (12, 4000);
         let mut noise = Noise::seeded(31);
         for shift in [0.0, 0.2, 1.0] {
@@ -108,8 +109,8 @@ mod tests {
             let exact = 4.0 * shift * shift / n as f64 + second;
             let squares: Vec<f64> = estimates.iter().map(|e| e.standard_error.powi(2)).collect();
             let found = Estimate::mean(&squares);
-            // an estimate of Var α that is cut at zero gains at most E max(0, z² − 1) = 2 φ(1) of its noise,
-            // which is twice the second order
+            // cutting the estimate of Var α off at zero adds at most E max(0, z² − 1) = 2 φ(1) of its noise,
+            // which is twice the second-order term
             let gain = if shift < 1.0 { 2.0 * 0.483_941_449 * second } else { 0.0 };
             assert!(
                 -5.0 < found.errors_above(exact) && found.errors_above(exact + gain) < 5.0,

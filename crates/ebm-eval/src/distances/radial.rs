@@ -1,13 +1,15 @@
-//! Kernels of a distance.
+//! Radial kernels.
 
 use burn::tensor::Tensor;
+use ebm_ops::OutOfRange;
 use serde::Serialize;
 
+use super::pairs::distances;
 use crate::EvalError;
+use crate::error::require;
 use crate::host::{Rows, assert_one_space};
-use crate::pairs::distances;
 
-/// Rows of each sample that the median heuristic looks at.
+/// Largest number of rows of each sample that the median heuristic uses.
 const MEDIAN_ROWS: usize = 1000;
 
 /// A positive definite kernel k(x, y) = φ(‖x − y‖²).
@@ -22,30 +24,32 @@ enum Form {
 }
 
 impl RadialKernel {
-    /// The mean of exp(−r²/(2ℓ²)) over these bandwidths ℓ, in the units of the data; one is the usual kernel.
+    /// The mean of exp(−r²/(2ℓ²)) over the bandwidths ℓ, in the units of the data; a single one is the usual
+    /// Gaussian kernel.
     ///
     /// # Errors
-    /// [`EvalError::Setting`] unless there is a bandwidth and all are positive and finite.
+    /// [`EvalError::OutOfRange`] unless there is at least one bandwidth and all are positive and finite.
     pub fn rbf(bandwidths: &[f64]) -> Result<Self, EvalError> {
         let fit = !bandwidths.is_empty() && bandwidths.iter().all(|l| l.is_finite() && 0.0 < *l);
-        EvalError::unless(fit, "bandwidths", "one positive, finite number or more", bandwidths)?;
+        require(fit, "bandwidths", "one or more positive, finite numbers", bandwidths)?;
         Ok(Self(Form::Rbf { bandwidths: bandwidths.to_vec() }))
     }
 
-    /// [`rbf`](Self::rbf) whose bandwidths are these multiples of the median distance between points of both
-    /// samples together; `[1.0]` is the median heuristic.
+    /// [`rbf`](Self::rbf) with bandwidths that are `multiples` of the median distance between points of the two
+    /// samples taken together; `[1.0]` is the median heuristic.
     ///
-    /// The median is that of at most 1,000 rows of each, evenly spaced.
-    /// The kernel then depends on the data, so that an estimate with it is unbiased only given the bandwidth.
+    /// The median is that of at most 1,000 evenly spaced rows of each sample.
+    /// The kernel then depends on the data, so an estimate with it is unbiased only given the bandwidth.
     ///
     /// # Reference
     /// Gretton et al. (2012), *A kernel two-sample test*, §8.
     ///
     /// # Errors
-    /// As [`rbf`](Self::rbf), [`EvalError::NotFinite`], or if half of the distances are zero.
+    /// As [`rbf`](Self::rbf); [`EvalError::OutOfRange`] if half of the distances are zero,
+    /// [`EvalError::NotFinite`].
     ///
     /// # Panics
-    /// If the points have not the same number of coordinates.
+    /// If the points of `x` and `y` do not have the same number of coordinates.
     pub fn median(x: &Tensor<2>, y: &Tensor<2>, multiples: &[f64]) -> Result<Self, EvalError> {
         assert_one_space(x, y);
         let read = |x: &Tensor<2>| Rows::read(x.clone(), "median heuristic", 1);
@@ -53,28 +57,29 @@ impl RadialKernel {
         let some = |x: &Rows| x.len().div_ceil(MEDIAN_ROWS);
         let rows = Rows::from_rows(x.dim(), x.every(some(&x)).chain(y.every(some(&y))));
         let median = median_distance(&rows);
-        EvalError::unless(0.0 < median, "median distance", "a positive number", median)?;
+        require(0.0 < median, "median distance", "a positive number", median)?;
         Self::rbf(&multiples.iter().map(|multiple| multiple * median).collect::<Vec<_>>())
     }
 
     /// (c² + r²)^β with c > 0 and −1 < β < 0.
     ///
-    /// Its Stein discrepancy controls convergence where the Gaussian kernel's does not (three dimensions and
-    /// more); c is a length in the units of the data, and β = −½ is usual.
+    /// `offset` is c, a length in the units of the data, and `exponent` is β; −½ is usual.
+    /// The Stein discrepancy with this kernel controls convergence, which it does not with a Gaussian kernel in
+    /// three or more dimensions.
     ///
     /// # Reference
     /// Gorham and Mackey (2017), *Measuring sample quality with kernels*, theorem 8.
     ///
     /// # Errors
-    /// [`EvalError::Setting`] with the parameter that is out of its range.
+    /// [`EvalError::OutOfRange`] with the parameter that is out of range.
     pub fn inverse_multiquadric(offset: f64, exponent: f64) -> Result<Self, EvalError> {
-        EvalError::unless(offset.is_finite() && 0.0 < offset, "offset", "a positive, finite number", offset)?;
+        OutOfRange::positive("offset", offset)?;
         let fit = -1.0 < exponent && exponent < 0.0;
-        EvalError::unless(fit, "exponent", "a number between -1 and 0", exponent)?;
+        require(fit, "exponent", "a number between -1 and 0", exponent)?;
         Ok(Self(Form::InverseMultiquadric { offset, exponent }))
     }
 
-    /// The bandwidths of an [`rbf`](Self::rbf), the offset of an inverse multiquadric.
+    /// The bandwidths of an [`rbf`](Self::rbf) kernel, or the offset of an inverse multiquadric.
     pub fn bandwidths(&self) -> &[f64] {
         match &self.0 {
             Form::Rbf { bandwidths } => bandwidths,
@@ -82,7 +87,7 @@ impl RadialKernel {
         }
     }
 
-    /// φ(q), q = r².
+    /// φ(q) at q = r².
     #[inline]
     pub(crate) fn value(&self, q: f64) -> f64 {
         match &self.0 {
@@ -94,7 +99,7 @@ impl RadialKernel {
         }
     }
 
-    /// φ, φ′ and φ″ at q.
+    /// φ, φ′ and φ″ at q = r².
     #[inline]
     pub(crate) fn derivatives(&self, q: f64) -> [f64; 3] {
         match &self.0 {
@@ -116,7 +121,7 @@ impl RadialKernel {
     }
 }
 
-/// The median distance of distinct rows; 0 of a single one.
+/// The median distance between distinct rows; 0 for a single row.
 pub(crate) fn median_distance(rows: &Rows) -> f64 {
     let mut distances = distances(rows);
     if distances.is_empty() {
@@ -132,7 +137,7 @@ mod tests {
     use burn::tensor::{DType, Device};
 
     #[test]
-    fn derivatives_are_those_of_the_value() {
+    fn derivatives_match_finite_differences_of_the_value() {
         let kernels =
             [RadialKernel::rbf(&[0.7, 2.0]).unwrap(), RadialKernel::inverse_multiquadric(1.3, -0.4).unwrap()];
         for kernel in kernels {
@@ -141,7 +146,7 @@ mod tests {
                 let [value, first, second] = kernel.derivatives(q);
                 let (left, right) = (kernel.value(q - h), kernel.value(q + h));
                 assert!((value - kernel.value(q)).abs() < 1e-15);
-                // central differences are off by h² times a higher derivative, and by rounding over h²
+                // central differences have an error of h² times a higher derivative, and of rounding over h²
                 assert!((first - (right - left) / (2.0 * h)).abs() < 1e-8, "{kernel:?} at {q}");
                 assert!((second - (right - 2.0 * value + left) / (h * h)).abs() < 1e-6, "{kernel:?} at {q}");
             }
@@ -149,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_that_of_all_pairs_of_both() {
+    fn the_median_is_over_all_pairs_of_both_samples() {
         let options = (&Device::flex(), DType::F64);
         let x = Tensor::<2>::from_data([[0.0], [1.0]], options);
         let y = Tensor::<2>::from_data([[4.0]], options);
@@ -159,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_kernel_is_refused_by_name() {
+    fn invalid_kernels_are_refused_by_name() {
         let error = RadialKernel::rbf(&[1.0, -2.0]).unwrap_err().to_string();
-        assert_eq!(error, "bandwidths: expected one positive, finite number or more, found [1.0, -2.0]");
+        assert_eq!(error, "bandwidths: expected one or more positive, finite numbers, found [1.0, -2.0]");
         assert!(RadialKernel::rbf(&[]).is_err());
         assert!(RadialKernel::inverse_multiquadric(0.0, -0.5).is_err());
         assert!(RadialKernel::inverse_multiquadric(1.0, 0.5).is_err());

@@ -1,19 +1,56 @@
-//! The distance of two Gaussians, which is the Fréchet distance of features.
+//! The Fréchet distance between Gaussians fitted to features.
 
-use crate::matrix::{cholesky, congruence, eigenvalues};
-use crate::{EvalError, Moments};
+use burn::tensor::Tensor;
+use ebm_ops::Noise;
 
-/// The squared Fréchet distance of the Gaussians with these moments, in squared units of the features:
+use super::matrix::{cholesky, congruence, eigenvalues};
+use super::sample_distance::{Comparison, SampleDistance};
+use crate::{EvalError, Features, Figure, Moments, Protocol};
+
+/// The squared [`frechet`] distance between Gaussians fitted to the features of both samples.
+///
+/// Defined for samples with more rows than features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frechet;
+
+impl SampleDistance for Frechet {
+    fn name(&self) -> &'static str {
+        "frechet"
+    }
+
+    fn figure(
+        &self,
+        comparison: &Comparison<'_>,
+        protocol: Protocol,
+        _: &Noise,
+    ) -> Result<Option<Figure>, EvalError> {
+        let features = comparison.features;
+        let map = |x: &Tensor<2>| features.map(x.clone());
+        let (sample, fresh) = (map(&comparison.sample), map(&comparison.fresh));
+        let mapped = Comparison { sample, fresh, reference: map(&comparison.reference), features };
+        let [rows, dim] = mapped.sample.dims();
+        if rows.min(mapped.reference.dims()[0]) <= dim {
+            return Ok(None);
+        }
+        let moments = |x: Tensor<2>| Features::of(x)?.moments();
+        let found = mapped.with_floor(|x, y| frechet(&moments(x)?, &moments(y)?))?;
+        let protocol = protocol.with("features", features.name());
+        Ok(Some(Figure::exact_with_floor(self.name(), found, protocol)))
+    }
+}
+
+/// The squared Fréchet distance between the Gaussians with these moments, in squared units of the features:
 ///
 /// ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½),
 ///
-/// the last trace as the sum of √λ over the eigenvalues λ of L₁ᵀ Σ₂ L₁, Σ₁ = L₁L₁ᵀ.
+/// where the last trace is the sum of √λ over the eigenvalues λ of L₁ᵀ Σ₂ L₁, with Σ₁ = L₁L₁ᵀ.
 ///
-/// Equal laws have 0.
-/// It sees two moments only, and from samples it is too large by O(1/n), so compare with a
-/// fresh draw of as many points: [`with_floor`](crate::with_floor).
-/// About 8 dim³ multiplications in double precision; an eigenvalue that should be zero costs 1e-8 of the
-/// largest deviation.
+/// It is zero for equal moments and depends on two moments only.
+/// Estimated from samples it is too large by O(1/n), so compare with a fresh draw of as many points:
+/// [`with_floor`](crate::with_floor).
+///
+/// Cost: about 8 dim³ multiplications in double precision.
+/// An eigenvalue that should be zero adds an error of 1e-8 of the largest standard deviation.
 ///
 /// # Reference
 /// Dowson and Landau (1982), *The Fréchet distance between multivariate normal distributions*;
@@ -21,12 +58,18 @@ use crate::{EvalError, Moments};
 /// its bias: Chong and Forsyth (2020), *Effectively unbiased FID and inception score*.
 ///
 /// # Errors
-/// [`EvalError::Covariance`] if one has a negative eigenvalue beyond rounding.
+/// [`EvalError::Covariance`] if a covariance has a negative eigenvalue beyond rounding.
 ///
 /// # Panics
-/// If the moments have not the same number of coordinates.
+/// If the moments do not have the same number of coordinates.
 pub fn frechet(a: &Moments, b: &Moments) -> Result<f64, EvalError> {
-    assert_eq!(a.dim(), b.dim(), "moments of {} and of {} coordinates", a.dim(), b.dim());
+    assert_eq!(
+        a.dim(),
+        b.dim(),
+        "expected moments with the same number of coordinates, found {} and {}",
+        a.dim(),
+        b.dim()
+    );
     let n = a.dim();
     let root = |moments: &Moments| {
         cholesky(moments.covariance(), n).map_err(|pivot| EvalError::Covariance {
@@ -47,12 +90,11 @@ pub fn frechet(a: &Moments, b: &Moments) -> Result<f64, EvalError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Estimate, Features};
-    use burn::tensor::{DType, Device, Tensor};
-    use ebm_ops::Noise;
+    use crate::Estimate;
+    use burn::tensor::{DType, Device};
 
     /// R diag(λ) Rᵀ with R the reflection I − 2zzᵀ/zᵀz.
-    fn turned(values: &[f64], z: &[f64]) -> Vec<Vec<f64>> {
+    fn reflected(values: &[f64], z: &[f64]) -> Vec<Vec<f64>> {
         let square: f64 = z.iter().map(|z| z * z).sum();
         let r = |i: usize, j: usize| f64::from(u8::from(i == j)) - 2.0 * z[i] * z[j] / square;
         let n = values.len();
@@ -61,11 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn gaussians_with_one_set_of_axes_have_the_differences_of_their_deviations() {
+    fn gaussians_with_common_axes_differ_by_their_deviations() {
         let z = [0.3, -1.0, 0.7, 2.0];
         let (p, q): ([f64; 4], [f64; 4]) = ([4.0, 1.0, 0.25, 9.0], [1.0, 1.44, 2.25, 0.01]);
-        let a = Moments::new(vec![1.0, 0.0, 0.0, -2.0], &turned(&p, &z)).unwrap();
-        let b = Moments::new(vec![0.0, 0.5, 0.0, 0.0], &turned(&q, &z)).unwrap();
+        let a = Moments::new(vec![1.0, 0.0, 0.0, -2.0], &reflected(&p, &z)).unwrap();
+        let b = Moments::new(vec![0.0, 0.5, 0.0, 0.0], &reflected(&q, &z)).unwrap();
         let deviations: f64 = p.iter().zip(q).map(|(p, q)| (p.sqrt() - q.sqrt()).powi(2)).sum();
         let exact = 5.25 + deviations;
         for found in [frechet(&a, &b).unwrap(), frechet(&b, &a).unwrap()] {
@@ -75,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn in_two_dimensions_the_trace_of_the_root_is_known_for_any_axes() {
+    fn in_two_dimensions_the_trace_of_the_root_has_its_closed_form() {
         // tr √M = √(tr M + 2 √det M) for a 2×2 matrix M, here M = Σ₁Σ₂
         let (s, t) = ([[2.0, 0.6], [0.6, 0.5]], [[1.0, -0.9], [-0.9, 3.0]]);
         let trace = s[0][0] * t[0][0] + 2.0 * s[0][1] * t[0][1] + s[1][1] * t[1][1];
@@ -87,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn of_samples_it_is_too_large_by_the_known_amount() {
+    fn samples_have_the_known_bias() {
         // samples of n from N(0, I): the means give 2d/n; near the identity the rest is ¼‖S₁ − S₂‖², whose
         // expectation is d(d + 1)/(2n)
         let (n, dim, repeats) = (400, 3, 200);
@@ -103,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_covariance_is_refused() {
+    fn an_indefinite_covariance_is_refused() {
         let bad = Moments::new(vec![0.0; 2], &[vec![1.0, 2.0], vec![2.0, 1.0]]).unwrap();
         let good = Moments::new(vec![0.0; 2], &[vec![1.0, 0.0], vec![0.0, 1.0]]).unwrap();
         for error in [frechet(&bad, &good), frechet(&good, &bad)] {

@@ -1,47 +1,51 @@
-//! How far a sample is from a law of which only the score is known.
+//! The kernel Stein discrepancy: the distance from a sample to a distribution known by its score.
 
 use burn::tensor::Tensor;
 
+use super::pairs::{Sums, products, products_of_differences, squared_distances, within};
+use super::u_statistic::{LEAST, Within};
 use crate::host::Rows;
-use crate::pairs::{Sums, products, products_of_differences, squared_distances, within};
-use crate::u_statistic::{LEAST, Within};
 use crate::{Estimate, EvalError, RadialKernel};
 
-/// The squared kernel Stein discrepancy of a sample from the law with the score s, without bias:
+/// An unbiased estimate of the squared kernel Stein discrepancy from a sample to the distribution with score s:
 ///
 /// KSD² = mean_{i≠j} u(x_i, x_j),
 /// u(x, y) = k s(x)ᵀs(y) + s(x)ᵀ∇_y k + s(y)ᵀ∇ₓk + tr ∇ₓ∇_y k.
 ///
-/// `x` is the sample and `scores` are s(x), both `[n, dim]`, n at least 4; the law needs no normaliser.
-/// The expectation is zero for that law, so half of such values are negative; the units are those of a
-/// squared score times the kernel's.
-/// Blind to the weights of modes that lie far apart, as the score is; correlated draws have a larger error
-/// than the standard error says.
-/// n²/2 pairs of three products of `dim` coordinates in double precision on all threads; memory O(n dim).
+/// `x` is the sample and `scores` is s(x), both `[n, dim]`, n at least 4; no normaliser is needed.
+/// For a sample of that distribution the expectation is zero, so about half of the estimates are negative.
+/// The unit is that of a squared score times that of the kernel.
+/// Like the score, it is blind to the relative weights of well separated modes.
+/// The standard error assumes independent draws.
+///
+/// Cost: n²/2 pairs with three products of `dim` coordinates in double precision on all threads, and O(n dim)
+/// memory.
 ///
 /// # Reference
 /// Liu, Lee and Jordan (2016), *A kernelized Stein discrepancy for goodness-of-fit tests*;
 /// Chwialkowski, Strathmann and Gretton (2016), *A kernel test of goodness of fit*.
 ///
 /// # Errors
-/// [`EvalError::Rows`] with fewer than four rows, [`EvalError::NotFinite`].
+/// [`EvalError::OutOfRange`] with fewer than four rows, [`EvalError::NotFinite`].
 ///
 /// # Panics
-/// If sample and scores have not one shape.
+/// If the shapes of `x` and `scores` differ.
 pub fn kernel_stein(x: Tensor<2>, scores: Tensor<2>, kernel: &RadialKernel) -> Result<Estimate, EvalError> {
     let (x, scores) = read(x, scores, LEAST)?;
     Ok(Within::of(&pairs(&x, &scores, kernel)).estimate())
 }
 
-/// [`kernel_stein`] with the pairs i = j: the squared discrepancy of the empirical law, never negative.
+/// [`kernel_stein`] with the pairs i = j included: the squared discrepancy of the empirical distribution, which
+/// is never negative.
 ///
-/// For the law itself it is E u(x, x)/n; it orders samples of one size, and has no standard error.
+/// For a sample of the distribution itself the expectation is E u(x, x)/n.
+/// Use it to rank samples of equal size; it has no standard error.
 ///
 /// # Errors
-/// [`EvalError::Rows`] of an empty sample, [`EvalError::NotFinite`].
+/// [`EvalError::OutOfRange`] for an empty sample, [`EvalError::NotFinite`].
 ///
 /// # Panics
-/// If sample and scores have not one shape.
+/// If the shapes of `x` and `scores` differ.
 pub fn kernel_stein_biased(x: Tensor<2>, scores: Tensor<2>, kernel: &RadialKernel) -> Result<f64, EvalError> {
     let (x, scores) = read(x, scores, 1)?;
     let n = x.len() as f64;
@@ -52,7 +56,7 @@ pub fn kernel_stein_biased(x: Tensor<2>, scores: Tensor<2>, kernel: &RadialKerne
 }
 
 fn read(x: Tensor<2>, scores: Tensor<2>, least: usize) -> Result<(Rows, Rows), EvalError> {
-    assert_eq!(x.dims(), scores.dims(), "a score for each point");
+    assert_eq!(x.dims(), scores.dims(), "expected one score for each point");
     Ok((Rows::read(x, "sample", least)?, Rows::read(scores, "scores", least)?))
 }
 
@@ -61,8 +65,8 @@ fn pairs(x: &Rows, scores: &Rows, kernel: &RadialKernel) -> Sums {
     within(x.len(), |i, js, out| {
         let (mut squares, mut along) = (vec![0.0; js.len()], vec![0.0; js.len()]);
         squared_distances(x.row(i), &columns, js.clone(), &mut squares);
-        let (point, beside) = ([x.row(i), scores.row(i)], [&columns, &score_columns]);
-        products_of_differences(point, beside, js.clone(), &mut along);
+        let (point, others) = ([x.row(i), scores.row(i)], [&columns, &score_columns]);
+        products_of_differences(point, others, js.clone(), &mut along);
         products(scores.row(i), &score_columns, js, out);
         for ((u, q), along) in out.iter_mut().zip(squares).zip(along) {
             *u = of_pair(kernel, dim, q, *u, along);
@@ -70,7 +74,7 @@ fn pairs(x: &Rows, scores: &Rows, kernel: &RadialKernel) -> Sums {
     })
 }
 
-/// u of two points from q = ‖x − y‖², s(x)·s(y) and `along` = (s(x) − s(y))·(x − y).
+/// The kernel u of two points from q = ‖x − y‖², s(x)·s(y) and `along` = (s(x) − s(y))·(x − y).
 ///
 /// With k = φ(q): ∇ₓk = 2φ′(x − y) = −∇_y k and tr ∇ₓ∇_y k = −2 dim φ′ − 4qφ″.
 fn of_pair(kernel: &RadialKernel, dim: usize, q: f64, scores: f64, along: f64) -> f64 {
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_that_is_too_steep_is_seen_by_both_kernels() {
+    fn a_score_that_is_too_steep_is_detected_by_both_kernels() {
         let mut noise = Noise::seeded(82);
         let x = normals(1000, 4, &mut noise);
         let kernels =
@@ -121,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_the_derivatives_of_the_kernel_by_finite_differences() {
+    fn the_stein_kernel_of_a_pair_matches_finite_differences() {
         let h = 1e-4;
         let (x, y, s, t) = ([0.3, -0.8], [1.1, 0.4], [0.7, -1.2], [-0.5, 0.9]);
         for kernel in
@@ -145,7 +149,7 @@ mod tests {
             let found = of_pair(&kernel, 2, q, s[0] * t[0] + s[1] * t[1], along);
             assert!((found - exact).abs() < 1e-6, "{kernel:?}: {found} against {exact}");
 
-            // the same from tensors: with the diagonal, over four pairs
+            // the same from tensors, with the diagonal: four pairs
             let options = (&Device::flex(), DType::F64);
             let (points, scores) =
                 (Tensor::<2>::from_data([x, y], options), Tensor::from_data([s, t], options));
@@ -157,7 +161,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "[5, 2]")]
-    fn scores_of_other_points_panic_with_both_shapes() {
+    fn scores_of_another_shape_panic_with_both_shapes() {
         let zeros = |n| Tensor::<2>::zeros([n, 2], &Device::flex());
         let _ = kernel_stein(zeros(4), zeros(5), &RadialKernel::rbf(&[1.0]).unwrap());
     }

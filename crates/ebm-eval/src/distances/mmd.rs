@@ -1,33 +1,72 @@
-//! The largest difference of means that a kernel can see.
+//! The maximum mean discrepancy.
 
 use burn::tensor::Tensor;
 
-use crate::estimate::variance;
-use crate::host::{Rows, assert_one_space};
-use crate::pairs::{between, squared_distances, within};
-use crate::u_statistic::{Between, LEAST, Within};
-use crate::{Estimate, EvalError, RadialKernel};
+use ebm_ops::Noise;
 
-/// The squared maximum mean discrepancy of two samples, without bias:
+use super::pairs::{between, squared_distances, within};
+use super::sample_distance::{Comparison, SampleDistance};
+use super::u_statistic::{Between, LEAST, Within};
+use crate::host::{Rows, assert_one_space};
+use crate::report::variance;
+use crate::{Estimate, EvalError, Figure, Protocol, RadialKernel};
+
+/// The unbiased squared [`mmd`] with a kernel scaled to the data.
+///
+/// The kernel is [`RadialKernel::median`] of the fresh draw and the reference, so it does not depend on the
+/// sample that is judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mmd {
+    /// Bandwidths as multiples of the median distance; ¼, ½, 1 and 2 by default.
+    pub multiples: Vec<f64>,
+}
+
+impl Default for Mmd {
+    fn default() -> Self {
+        Self { multiples: vec![0.25, 0.5, 1.0, 2.0] }
+    }
+}
+
+impl SampleDistance for Mmd {
+    fn name(&self) -> &'static str {
+        "mmd2_unbiased"
+    }
+
+    fn figure(
+        &self,
+        comparison: &Comparison<'_>,
+        protocol: Protocol,
+        _: &Noise,
+    ) -> Result<Option<Figure>, EvalError> {
+        let kernel = RadialKernel::median(&comparison.fresh, &comparison.reference, &self.multiples)?;
+        let found = comparison.with_floor(|x, y| mmd(x, y, &kernel))?;
+        let protocol = Protocol { bandwidths: kernel.bandwidths().to_vec(), ..protocol };
+        Ok(Some(Figure::estimate_with_floor(self.name(), found, protocol)))
+    }
+}
+
+/// An unbiased estimate of the squared maximum mean discrepancy between two samples:
 ///
 /// MMD² = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) − 2 mean_{i,j} k(x_i, y_j).
 ///
-/// `x` is `[n, dim]` and `y` `[m, dim]`, n and m at least 4 and not necessarily equal.
-/// The expectation is zero for equal laws, so half of such values are negative; it has no units, and values
-/// for different kernels cannot be compared.
-/// The standard error holds for equal and for different laws: it has the terms of first and of second order.
-/// For equal laws it is up to 1.4 times too large.
-/// Chains' draws are correlated, which it does not know: give independent draws.
-/// n²/2 + nm + m²/2 kernels of `dim` coordinates in double precision on all threads; memory O((n + m) dim).
+/// `x` is `[n, dim]` and `y` is `[m, dim]`; n and m are at least 4 and may differ.
+/// For equal distributions the expectation is zero, so about half of the estimates are negative.
+/// The estimate has no unit, and values for different kernels cannot be compared.
+/// The standard error includes the terms of first and of second order, so it holds for equal and for different
+/// distributions; for equal ones it is up to 1.4 times too large.
+/// It assumes independent draws: for correlated draws of a chain it is too small.
+///
+/// Cost: n²/2 + nm + m²/2 kernel evaluations of `dim` coordinates in double precision on all threads, and
+/// O((n + m) dim) memory.
 ///
 /// # Reference
 /// Gretton, Borgwardt, Rasch, Schölkopf and Smola (2012), *A kernel two-sample test*, eq. 3.
 ///
 /// # Errors
-/// [`EvalError::Rows`] with fewer than four rows, [`EvalError::NotFinite`].
+/// [`EvalError::OutOfRange`] with fewer than four rows in a sample, [`EvalError::NotFinite`].
 ///
 /// # Panics
-/// If the points have not the same number of coordinates.
+/// If the points of `x` and `y` do not have the same number of coordinates.
 pub fn mmd(x: Tensor<2>, y: Tensor<2>, kernel: &RadialKernel) -> Result<Estimate, EvalError> {
     assert_one_space(&x, &y);
     let x = Rows::read(x, "first sample", LEAST)?;
@@ -47,9 +86,10 @@ pub fn mmd(x: Tensor<2>, y: Tensor<2>, kernel: &RadialKernel) -> Result<Estimate
     Ok(Estimate { value: xx.mean + yy.mean - 2.0 * xy.mean, standard_error: (first + second).sqrt() })
 }
 
-/// 4/n times the variance of a point's expected part, E k(x, X) − E k(x, Y).
+/// 4/n times the variance over points x of E k(x, X) − E k(x, Y).
 ///
-/// What pairs add to the variance of its estimates is taken off, `noise` for those with the other sample.
+/// The estimates of that difference vary also because their pairs do; this part is subtracted, `noise` being
+/// the part of the pairs with the other sample.
 fn first_order(own: &Within, other: &[f64], noise: f64) -> f64 {
     let n = other.len() as f64;
     let witness: Vec<f64> = own.effects.iter().zip(other).map(|(own, other)| own - other).collect();
@@ -61,7 +101,6 @@ mod tests {
     use super::*;
     use burn::tensor::{DType, Device};
     use ebm_model::Gaussian;
-    use ebm_ops::Noise;
 
     fn normals(n: usize, dim: usize, noise: &mut Noise) -> Tensor<2> {
         noise.normal_like(&Tensor::<2>::zeros([n, dim], (&Device::flex(), DType::F64)))
@@ -94,14 +133,14 @@ mod tests {
             let found = mmd(x, y, &kernel).unwrap();
             let exact = exact(&[0.8, 2.5], scale, shift, dim);
             assert!(found.errors_above(exact).abs() < 5.0, "{scale}, {shift}: {found:?} against {exact}");
-            // the power of the test: equal laws are told from these
+            // power: these distributions are told from equal ones
             let differs = (scale, shift) != (1.0, 0.0);
             assert_eq!(5.0 < found.errors_above(0.0), differs, "{scale}, {shift}: {found:?}");
         }
     }
 
     #[test]
-    fn the_standard_error_is_the_deviation_of_repeats_for_equal_and_for_different_laws() {
+    fn the_standard_error_is_the_deviation_of_repeats_for_equal_and_for_different_distributions() {
         let kernel = RadialKernel::rbf(&[1.2]).unwrap();
         let repeats = 500;
         let mut noise = Noise::seeded(42);
@@ -120,7 +159,7 @@ mod tests {
             let mean = values.iter().sum::<f64>() / repeats as f64;
             let fourth: Vec<f64> = values.iter().map(|v| (v - mean).powi(2)).collect();
             let error = Estimate::mean(&fourth).standard_error.hypot(claimed.standard_error);
-            // for laws that are almost equal the first order is cut at zero; see `u_statistic`
+            // for almost equal distributions the first order is cut off at zero; see `u_statistic`
             let most = if shift < 1.0 { 1.0 + 2.0 * 0.483_941_449 } else { 1.0 };
             assert!(
                 -5.0 * error < claimed.value - true_variance
@@ -132,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn mmd_is_the_double_loop_of_its_definition() {
+    fn mmd_equals_the_double_loop_of_its_definition() {
         let options = (&Device::flex(), DType::F64);
         let (a, b) = ([0.0, 1.0, 3.0, 7.0], [0.5, -1.0, 2.0, 4.0, 5.0]);
         let k = |x: f64, y: f64| (-0.5 * (x - y) * (x - y) / 4.0).exp();
@@ -151,11 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_in_single_precision_gives_the_same_number() {
-        let law = Gaussian::standard(20);
+    fn single_precision_samples_give_the_same_number() {
+        let target = Gaussian::standard(20);
         let mut noise = Noise::seeded(43);
         let (x, y) =
-            (law.sample(50, &mut noise, &Device::flex()), law.sample(60, &mut noise, &Device::flex()));
+            (target.sample(50, &mut noise, &Device::flex()), target.sample(60, &mut noise, &Device::flex()));
         let kernel = RadialKernel::median(&x, &y, &[1.0]).unwrap();
         let single = mmd(x.clone(), y.clone(), &kernel).unwrap().value;
         let double = mmd(x.cast(DType::F64), y.cast(DType::F64), &kernel).unwrap().value;
@@ -163,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn few_rows_and_numbers_that_are_none_are_refused() {
+    fn too_few_rows_and_non_finite_values_are_refused() {
         let kernel = RadialKernel::rbf(&[1.0]).unwrap();
         let x = Tensor::<2>::zeros([3, 1], &Device::flex());
         let y = Tensor::<2>::zeros([5, 1], &Device::flex());
@@ -176,7 +215,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "[4, 1] and [4, 2]")]
-    fn points_of_two_spaces_panic_with_their_shapes() {
+    fn different_numbers_of_coordinates_panic_with_both_shapes() {
         let zeros = |dim| Tensor::<2>::zeros([4, dim], &Device::flex());
         let _ = mmd(zeros(1), zeros(2), &RadialKernel::rbf(&[1.0]).unwrap());
     }

@@ -1,18 +1,19 @@
-//! Derivatives of a score that is known by its values only.
+//! Directional derivatives of a score by finite differences.
 
 use burn::tensor::Tensor;
 use ebm_model::{Along, NoisyDirectional, NoisyScore};
 
-/// A score whose slope and curvature along v are differences over x ± h σ v:
+/// A score whose slope and curvature along v are computed by central differences over x ± hσv:
 ///
 /// −vᵀ(∇s)v ≈ −vᵀ(s(x + hσv) − s(x − hσv))/(2hσ).
 ///
-/// Off by O(h²), as a score blurred by σ changes over distances of σ; rounding adds ε/h of the score.
-/// h about 1e-3 in double precision and 3e-2 in single precision, for v of unit coordinates or unit length.
-/// One evaluation of twice the batch.
+/// The error is O(h²), since a score blurred by σ changes over distances of σ; rounding adds ε/h of the score.
+/// Use h of about 1e-3 in double precision and 3e-2 in single precision, for v with unit coordinates or of unit
+/// length.
+/// Cost: one evaluation on a batch of twice the size.
 ///
-/// [`ebm_model::ScoreDifference`] has one distance for all levels; over the many decades of σ of a flow, none
-/// is both small beside the lowest level and large beside the rounding at the highest.
+/// [`ebm_model::ScoreDifference`] uses the same distance at all noise levels; over the many decades of σ of a
+/// flow, no distance is both small at the lowest level and large compared with rounding at the highest.
 #[derive(Clone, Copy, Debug)]
 pub struct CentralDifferences<M> {
     model: M,
@@ -20,12 +21,12 @@ pub struct CentralDifferences<M> {
 }
 
 impl<M> CentralDifferences<M> {
-    /// `step` is h.
+    /// `step` is h, the distance in units of σ.
     ///
     /// # Panics
     /// Unless `0 < step < ∞`.
     pub fn new(model: M, step: f64) -> Self {
-        assert!(step.is_finite() && 0.0 < step, "a step is positive and finite, found {step}");
+        assert!(step.is_finite() && 0.0 < step, "step: expected a positive, finite number, found {step}");
         Self { model, step }
     }
 }
@@ -41,7 +42,7 @@ impl<M: NoisyScore> NoisyScore for CentralDifferences<M> {
 }
 
 impl<M: NoisyScore> NoisyDirectional for CentralDifferences<M> {
-    /// The slope is that of the mean of both scores.
+    /// The slope is computed from the mean of the two scores.
     fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
         let n = x.dims()[0];
         let length = sigma.clone() * self.step;
@@ -64,15 +65,15 @@ mod tests {
     #[test]
     fn a_mixture_has_the_curvature_of_its_log_density_in_both_precisions() {
         let mode = |mean: f64, variance| Gaussian::isotropic(vec![mean, 0.5], variance).unwrap();
-        let law = GaussianMixture::new(vec![0.3, 0.7], vec![mode(-1.0, 0.2), mode(1.0, 0.5)]).unwrap();
+        let target = GaussianMixture::new(vec![0.3, 0.7], vec![mode(-1.0, 0.2), mode(1.0, 0.5)]).unwrap();
         let x = Tensor::<2>::from_data([[0.2, 0.1], [-1.0, 1.5]], (&Device::flex(), DType::F64));
         let v = Tensor::<2>::from_data([[0.6, 0.8], [0.0, 1.0]], (&Device::flex(), DType::F64));
         let sigma = Tensor::<1>::from_data([0.4, 2.0], (&Device::flex(), DType::F64));
-        let exact = law.along_at(x.clone(), v.clone(), sigma.clone());
+        let exact = target.along_at(x.clone(), v.clone(), sigma.clone());
         let (exact_slopes, exact_curvatures) = (numbers(exact.slope), numbers(exact.curvature));
-        // the step's square and rounding over its square
+        // truncation error of order h² and rounding of order ε/h²
         for (dtype, step, tolerance) in [(DType::F64, 1e-3, 1e-5), (DType::F32, 3e-2, 3e-3)] {
-            let along = CentralDifferences::new(&law, step).along_at(
+            let along = CentralDifferences::new(&target, step).along_at(
                 x.clone().cast(dtype),
                 v.clone().cast(dtype),
                 sigma.clone().cast(dtype),

@@ -1,19 +1,21 @@
-//! Mean and covariance of features, of a stream of batches.
+//! Mean and covariance of features, accumulated over batches.
 
 use burn::tensor::Tensor;
 use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::EvalError;
+use crate::error::{require, require_rows};
 use crate::host::Rows;
 
-/// Rows of the scatter that a thread has in hand.
+/// Rows of the scatter matrix that a thread updates at a time.
 const BLOCK: usize = 16;
 
-/// Features seen so far: how many, their mean and their scatter, in double precision.
+/// Count, mean and scatter of the features seen so far, in double precision.
 ///
-/// Batches are centred before they are squared and joined by the parallel formula, so large means do no harm.
-/// A batch costs rows · dim² multiplications on all threads; memory is dim².
+/// Batches are centred before they are squared and combined by the parallel formula, so a large mean costs no
+/// precision.
+/// Cost: rows · dim² multiplications per batch on all threads, and dim² memory.
 ///
 /// # Reference
 /// Chan, Golub and LeVeque (1983), *Algorithms for computing the sample variance*, eq. 2.1.
@@ -26,12 +28,12 @@ pub struct Features {
 }
 
 impl Features {
-    /// None yet, of `dim` coordinates.
+    /// No features yet, with `dim` coordinates.
     pub fn new(dim: usize) -> Self {
         Self { count: 0, mean: vec![0.0; dim], scatter: vec![0.0; dim * dim] }
     }
 
-    /// Those of one batch, `[rows, dim]`.
+    /// The features of one batch, `[rows, dim]`.
     ///
     /// # Errors
     /// [`EvalError::NotFinite`].
@@ -44,13 +46,13 @@ impl Features {
     /// Adds a batch, `[rows, dim]`.
     ///
     /// # Errors
-    /// [`EvalError::NotFinite`]; nothing is added then.
+    /// [`EvalError::NotFinite`]; the batch is then not added.
     ///
     /// # Panics
-    /// If the batch has not the number of coordinates of those before.
+    /// If the batch has another number of coordinates.
     pub fn push(&mut self, batch: Tensor<2>) -> Result<(), EvalError> {
         let dim = self.mean.len();
-        assert_eq!(batch.dims()[1], dim, "features of {dim} coordinates were given {:?}", batch.dims());
+        assert_eq!(batch.dims()[1], dim, "expected {dim} features in a row, found shape {:?}", batch.dims());
         let rows = Rows::read(batch, "features", 0)?;
         if rows.len() == 0 {
             return Ok(());
@@ -74,25 +76,25 @@ impl Features {
         Ok(())
     }
 
-    /// How many there were.
+    /// Number of features seen.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The Gaussian that is fitted to them: their mean and their unbiased covariance.
+    /// Their mean and unbiased covariance.
     ///
     /// # Errors
-    /// [`EvalError::Rows`] unless there are more features than coordinates: the covariance of fewer is
-    /// singular, and a distance from it says more about their number than about their law.
+    /// [`EvalError::OutOfRange`] unless there are more rows than coordinates: the covariance of fewer rows is
+    /// singular, and a distance computed from it says more about their number than about their distribution.
     pub fn moments(&self) -> Result<Moments, EvalError> {
-        EvalError::unless_rows(self.count, "features", self.mean.len() + 1)?;
+        require_rows(self.count, "features", self.mean.len() + 1)?;
         let share = 1.0 / (self.count as f64 - 1.0);
         let covariance = self.scatter.iter().map(|entry| entry * share).collect();
         Ok(Moments { mean: self.mean.clone(), covariance })
     }
 }
 
-/// Adds x_i y to row i, for as many rows as there are.
+/// Adds x_i y to each row i.
 fn add_products(rows: &mut [f64], x: &[f64], y: &[f64]) {
     Arch::new().dispatch(
         #[inline(always)]
@@ -108,20 +110,20 @@ fn add_products(rows: &mut [f64], x: &[f64], y: &[f64]) {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
     mean: Vec<f64>,
-    /// By rows.
+    /// In row-major order.
     covariance: Vec<f64>,
 }
 
 impl Moments {
-    /// Those of a law that is known; the covariance is given by rows.
+    /// The moments of a known distribution; `covariance` is a list of rows.
     ///
     /// # Errors
-    /// [`EvalError::Covariance`] unless the covariance is of the mean's size, finite and symmetric to 1e-9 of
-    /// its largest entry; [`EvalError::Setting`] unless the mean is finite and not empty.
+    /// [`EvalError::Covariance`] unless the covariance has the size of the mean, is finite and is symmetric to
+    /// 1e-9 of its largest entry; [`EvalError::OutOfRange`] unless the mean is finite and not empty.
     pub fn new(mean: Vec<f64>, covariance: &[Vec<f64>]) -> Result<Self, EvalError> {
         let n = mean.len();
         let fit = !mean.is_empty() && mean.iter().all(|m| m.is_finite());
-        EvalError::unless(fit, "mean", "one finite number or more", &mean)?;
+        require(fit, "mean", "one or more finite numbers", &mean)?;
         let refused = |expected: String, found: String| Err(EvalError::Covariance { expected, found });
         if covariance.len() != n || covariance.iter().any(|row| row.len() != n) {
             let lengths: Vec<usize> = covariance.iter().map(Vec::len).collect();
@@ -132,24 +134,24 @@ impl Moments {
         for (at, &entry) in covariance.iter().enumerate() {
             let mirrored = covariance[(at % n) * n + at / n];
             if !entry.is_finite() || 1e-9 * largest < (entry - mirrored).abs() {
-                let place = format!("{entry} at ({}, {}), {mirrored} mirrored", at / n, at % n);
+                let place = format!("{entry} at ({}, {}), {mirrored} in the mirrored place", at / n, at % n);
                 return refused("finite, symmetric entries".into(), place);
             }
         }
         Ok(Self { mean, covariance })
     }
 
-    /// How many coordinates there are.
+    /// Number of coordinates.
     pub fn dim(&self) -> usize {
         self.mean.len()
     }
 
-    /// The mean.
+    /// The mean, `dim` numbers.
     pub fn mean(&self) -> &[f64] {
         &self.mean
     }
 
-    /// The covariance, by rows one after the other.
+    /// The covariance in row-major order, `dim` · `dim` numbers.
     pub fn covariance(&self) -> &[f64] {
         &self.covariance
     }
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_give_the_moments_of_the_whole_however_they_are_cut_and_wherever_they_lie() {
+    fn batches_of_any_size_and_mean_give_the_moments_of_the_whole() {
         let far = 1e6;
         let like = Tensor::<2>::zeros([50, 3], (&Device::flex(), DType::F64));
         let x = Noise::seeded(61).normal_like(&like);
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_covariance_is_the_textbook_one() {
+    fn the_covariance_is_unbiased() {
         let options = (&Device::flex(), DType::F64);
         let x = Tensor::<2>::from_data([[0.0, 0.0], [2.0, 1.0], [4.0, 5.0]], options);
         let moments = Features::of(x).unwrap().moments().unwrap();
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_features_than_coordinates_have_no_gaussian() {
+    fn fewer_rows_than_coordinates_are_refused() {
         let x = Tensor::<2>::zeros([3, 3], &Device::flex());
         let error = Features::of(x).unwrap().moments().unwrap_err().to_string();
         assert_eq!(error, "features: expected at least 4 rows, found 3");

@@ -1,27 +1,29 @@
-//! Normalisers by walking from a law whose normaliser is known.
+//! Annealed importance sampling from a distribution with a known normaliser.
 
 use burn::tensor::{Device, Tensor};
 use ebm_model::{Energy, Gaussian, Potential};
-use ebm_ops::Noise;
+use ebm_ops::{Noise, OutOfRange};
 use ebm_sample::Kernel;
 
+use crate::error::require_rows;
 use crate::host::numbers;
 use crate::{Annealing, Bridge, EvalError, LogNormalizer};
 
 /// Annealed importance sampling between a Gaussian and a target, E_β = (1 − β) E₀ + β E₁.
 ///
-/// A chain moves through the laws between, a few transitions at each inverse temperature, and its weight is
+/// A chain makes a few transitions at each inverse temperature, and its weight is
 ///
 /// log w = log Z₀ + Σ_k (β_{k+1} − β_k)(E₀ − E₁)(x_k).
 ///
 /// Forward, E w = Z; in reverse, from exact samples of the target, E 1/w = 1/Z.
-/// By Jensen's inequality the first estimate of log Z is below it in expectation and the second above:
-/// together they say how far off either is.
-/// Transitions have to leave E_β invariant and be reversible, as Metropolis kernels are; an unadjusted one
-/// makes neither side a bound.
+/// By Jensen's inequality the forward estimate of log Z is too low in expectation and the reverse one too high,
+/// so together they bound the error of each.
+/// Transitions must leave E_β invariant and be reversible, as Metropolis kernels are; with unadjusted kernels
+/// neither estimate is a bound.
 ///
-/// Each inverse temperature but the ends costs an evaluation of energy and score and `transitions` kernel
-/// steps, each but the last one energy of either end, and one read of `chains` numbers from the device.
+/// Cost: at each inverse temperature except the two ends, one evaluation of energy and score and `transitions`
+/// kernel steps; at each except the last, one energy of either end and one read of `chains` numbers from the
+/// device.
 /// Weights are summed in double precision.
 ///
 /// # Reference
@@ -40,12 +42,12 @@ impl AnnealedImportance {
         Self { path, transitions: 1 }
     }
 
-    /// The same with more transitions at each.
+    /// Makes `transitions` transitions at each inverse temperature.
     ///
     /// # Errors
-    /// [`EvalError::Setting`] without a transition.
+    /// [`EvalError::OutOfRange`] without a transition.
     pub fn with_transitions(self, transitions: usize) -> Result<Self, EvalError> {
-        EvalError::unless(0 < transitions, "transitions", "one or more", transitions)?;
+        OutOfRange::at_least("transitions", 1, transitions)?;
         Ok(Self { transitions, ..self })
     }
 
@@ -54,14 +56,15 @@ impl AnnealedImportance {
         &self.path
     }
 
-    /// log Z of the target from below: `chains`, at least 2, from the Gaussian to the target, on `device`.
+    /// Estimates log Z of the target from below, with `chains` chains (at least 2) from the Gaussian to the
+    /// target on `device`.
     ///
-    /// `kernel` makes the transition at a β, so that steps can shrink on the way.
-    /// The positions in the result are those of the last transition, of the law at β_{K−1}; with the chains'
-    /// weights they stand for the target.
+    /// `kernel` returns the transition at a given β, so that step sizes can depend on β.
+    /// The positions in the result are those of the last transition, at β_{K−1}; weighted by the chains' weights
+    /// they represent the target.
     ///
     /// # Errors
-    /// [`EvalError::Rows`] with fewer than two chains, [`EvalError::NotFinite`] of an energy that is NaN.
+    /// [`EvalError::OutOfRange`] with fewer than two chains, [`EvalError::NotFinite`] for an energy that is NaN.
     pub fn forward<'a, P, K>(
         &self,
         start: &'a Gaussian,
@@ -77,14 +80,14 @@ impl AnnealedImportance {
     {
         let position = start.sample(chains, &mut noise.derive("start"), device);
         let steps: Vec<[f64; 2]> = self.path.betas().windows(2).map(|pair| [pair[0], pair[1]]).collect();
-        self.walk(start, target, kernel, position, noise, &steps, 1.0)
+        self.run_chains(start, target, kernel, position, noise, &steps, 1.0)
     }
 
-    /// log Z of the target from above: chains in reverse from `samples` of the target, `[chains, dim]`, at
-    /// least 2.
+    /// Estimates log Z of the target from above, with reverse chains that start from `samples` of the target,
+    /// `[chains, dim]`, at least 2 chains.
     ///
-    /// From samples that are not exact, what comes out is an estimate and no bound: too low where their
-    /// energies are too high.
+    /// From approximate samples the result is an estimate but not a bound: it is too low if their energies are
+    /// too high.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -102,12 +105,13 @@ impl AnnealedImportance {
     {
         let steps: Vec<[f64; 2]> =
             self.path.betas().windows(2).rev().map(|pair| [pair[1], pair[0]]).collect();
-        self.walk(start, target, kernel, samples, noise, &steps, -1.0)
+        self.run_chains(start, target, kernel, samples, noise, &steps, -1.0)
     }
 
-    /// Weighs and moves through `steps` from one β to the next; `side` is 1 upwards and −1 downwards.
-    #[expect(clippy::too_many_arguments, reason = "both directions in one place")]
-    fn walk<'a, P, K>(
+    /// Runs the chains through `steps`, pairs of successive β; `direction` is 1 for forward and −1 for reverse
+    /// chains.
+    #[expect(clippy::too_many_arguments, reason = "one implementation of both directions")]
+    fn run_chains<'a, P, K>(
         &self,
         start: &'a Gaussian,
         target: &'a P,
@@ -115,13 +119,13 @@ impl AnnealedImportance {
         mut position: Tensor<2>,
         noise: &Noise,
         steps: &[[f64; 2]],
-        side: f64,
+        direction: f64,
     ) -> Result<LogNormalizer, EvalError>
     where
         P: Potential + ?Sized,
         K: Kernel<Bridge<'a, P>>,
     {
-        EvalError::unless_rows(position.dims()[0], "chains", 2)?;
+        require_rows(position.dims()[0], "chains", 2)?;
         let mut noise = noise.derive("transitions");
         let mut log_weights = vec![start.log_normalizer(); position.dims()[0]];
         for (k, &[from, to]) in steps.iter().enumerate() {
@@ -131,11 +135,11 @@ impl AnnealedImportance {
             }
             let differences = self::differences(start, target, &position)?;
             for (log_weight, difference) in log_weights.iter_mut().zip(differences) {
-                // downwards the same sum of positive steps comes out, at the lower law's end of each
+                // in reverse the sum has the same positive steps, evaluated at the other end of each
                 *log_weight += (to - from).abs() * difference;
             }
         }
-        Ok(LogNormalizer::from_chains(log_weights, side, position))
+        Ok(LogNormalizer::from_chains(log_weights, direction, position))
     }
 
     fn transition<M, K: Kernel<M>>(
@@ -168,8 +172,8 @@ fn differences(
 mod tests {
     use super::*;
     use crate::Estimate;
-    use crate::estimate::variance;
     use crate::log_likelihood;
+    use crate::report::variance;
     use ebm_model::{GaussianBernoulliRbm, GaussianBernoulliRbmConfig, GaussianMixture, Init, Score};
     use ebm_sample::{Langevin, Mala, State};
 
@@ -193,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn with_exact_transitions_the_weights_have_their_known_law() {
+    fn with_exact_transitions_the_weights_have_their_known_distribution() {
         // precisions from ¼ to 3 in ten steps: E log w = −½ Σ Δ_k/λ_k, Var = ½ Σ (Δ_k/λ_k)², E w = √(λ₀/λ_K)
         let (n, first, last) = (40_000, 0.25, 3.0);
         let start = Gaussian::isotropic(vec![0.0], 1.0 / first).unwrap();
@@ -231,7 +235,7 @@ mod tests {
             let exact = log_z0 - 1.242_453_3;
             assert!((target.log_normalizer() - exact).abs() < 1e-7);
             assert!(log_z.errors_above(exact).abs() < 5.0, "{end}: {log_z:?} against {exact}");
-            // the chains' own means are bounds that are not tight: a wrong side would show
+            // the mean log weights are loose bounds, so a wrong sign would be detected
             let side = if end == 0 { -1.0 } else { 1.0 };
             assert!(20.0 < side * log_mean.errors_above(exact), "{end}: {log_mean:?}");
         }
@@ -260,7 +264,7 @@ mod tests {
             assert!(side * bound.errors_above(exact) < 5.0, "{side}: {bound:?} against {exact}");
             assert!(0.1 * n as f64 <= found.effective_sample_size, "{}", found.effective_sample_size);
         }
-        // wide enough to be a bracket, narrow enough to say something
+        // the bracket is not empty and not too wide
         let width = reverse.mean_log_weight.value - forward.mean_log_weight.value;
         assert!(0.0 < width && width < 1.0, "{width}");
         [forward, reverse]
@@ -286,23 +290,23 @@ mod tests {
         let config = GaussianBernoulliRbmConfig { dim: 6, hidden: 8, scale: 0.6 };
         let device = Device::flex();
         let machine = GaussianBernoulliRbm::new(&config, &Init::new(Noise::seeded(128), &device)).unwrap();
-        let (law, exact) = (machine.mixture().unwrap(), machine.log_normalizer().unwrap());
-        let samples = law.sample(1000, &mut Noise::seeded(129), &device);
+        let (mixture, exact) = (machine.mixture().unwrap(), machine.log_normalizer().unwrap());
+        let samples = mixture.sample(1000, &mut Noise::seeded(129), &device);
         let [forward, reverse] = assert_bracketed(&machine, samples, exact, [1.0, 0.15], 130);
 
-        let points = law.sample(500, &mut Noise::seeded(131), &device);
+        let points = mixture.sample(500, &mut Noise::seeded(131), &device);
         let found = log_likelihood(&machine, points.clone(), &forward, &reverse).unwrap();
-        let likelihood = Estimate::mean(&numbers(law.energy(points).neg()));
+        let likelihood = Estimate::mean(&numbers(mixture.energy(points).neg()));
         assert!((found.points_error - likelihood.standard_error).abs() < 1e-4, "{found:?}, {likelihood:?}");
         for end in [found.low, found.high] {
             assert!(end.errors_above(likelihood.value).abs() < 5.0, "{end:?} against {likelihood:?}");
         }
-        // a machine without its hidden units is another law
+        // without its hidden units the machine is another distribution
         let normal = 3.0 * (std::f64::consts::TAU * 0.36).ln();
         assert!(5.0 < forward.estimate.errors_above(normal), "{normal}");
     }
 
-    /// exp(−a) of a density: log Z is lower by a.
+    /// An energy raised by a constant a, which lowers log Z by a.
     struct Raised<P>(P, f64);
 
     impl<P: Energy> Energy for Raised<P> {
@@ -320,12 +324,12 @@ mod tests {
     impl<P: Potential> Potential for Raised<P> {}
 
     #[test]
-    fn a_raised_energy_lowers_log_z_and_an_unadjusted_kernel_makes_it_wrong() {
-        let law = Gaussian::isotropic(vec![0.5], 0.5).unwrap();
-        let target = Raised(&law, 300.0);
+    fn a_raised_energy_lowers_log_z_and_an_unadjusted_kernel_biases_it() {
+        let gaussian = Gaussian::isotropic(vec![0.5], 0.5).unwrap();
+        let target = Raised(&gaussian, 300.0);
         let start = Gaussian::isotropic(vec![0.0], 2.0).unwrap();
         let ais = AnnealedImportance::new(Annealing::sigmoid(40, 4.0).unwrap()).with_transitions(2).unwrap();
-        let (noise, device, exact) = (Noise::seeded(126), Device::flex(), law.log_normalizer() - 300.0);
+        let (noise, device, exact) = (Noise::seeded(126), Device::flex(), gaussian.log_normalizer() - 300.0);
         let kernel = |_| Mala::new(0.4).unwrap();
         let found = ais.forward(&start, &target, kernel, 10_000, &noise, &device).unwrap().estimate;
         assert!(found.errors_above(exact).abs() < 5.0, "{found:?} against {exact}");
@@ -335,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn one_chain_and_an_energy_that_is_none_are_refused() {
+    fn one_chain_and_a_nan_energy_are_refused() {
         let start = Gaussian::standard(1);
         let ais = AnnealedImportance::new(Annealing::linear(2).unwrap());
         let kernel = |_| Mala::new(0.4).unwrap();

@@ -1,16 +1,16 @@
-//! Symmetric matrices in double precision, row by row.
+//! Symmetric matrices in double precision, in row-major order.
 
 use rayon::prelude::*;
 
-/// What a pivot may fall below zero by rounding, in parts of the largest diagonal entry times the size.
+/// How far rounding may take a pivot from zero, relative to the size times the largest diagonal entry.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// L with L Lᵀ = A, lower triangular, of a positive semidefinite A, `[n, n]`.
+/// The lower triangular L with L Lᵀ = A for a positive semidefinite A, `[n, n]`.
 ///
-/// A pivot that is zero to rounding leaves a column of zeros.
+/// A pivot that is zero up to rounding leaves a column of zeros.
 ///
 /// # Errors
-/// The first pivot that is negative beyond rounding.
+/// Returns the first pivot that is negative beyond rounding.
 pub(crate) fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>, f64> {
     let largest = (0..n).fold(0.0, |largest: f64, i| largest.max(a[i * n + i].abs()));
     let rounding = ROUNDING * n as f64 * largest;
@@ -35,7 +35,7 @@ pub(crate) fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>, f64> {
     Ok(l)
 }
 
-/// Solves L Lᵀ x = b in place, L with a positive diagonal.
+/// Solves L Lᵀ x = b in place; L must have a positive diagonal.
 pub(crate) fn solve(l: &[f64], b: &mut [f64]) {
     let n = b.len();
     for i in 0..n {
@@ -48,12 +48,12 @@ pub(crate) fn solve(l: &[f64], b: &mut [f64]) {
     }
 }
 
-/// Lᵀ A L, `[n, n]`.
+/// The congruence Lᵀ A L, `[n, n]`.
 pub(crate) fn congruence(l: &[f64], a: &[f64], n: usize) -> Vec<f64> {
     product(&transpose(l, n), &product(a, l, n), n)
 }
 
-/// A B, `[n, n]`.
+/// The product A B, `[n, n]`.
 fn product(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
     let mut out = vec![0.0; n * n];
     out.par_chunks_mut(n).zip(a.par_chunks(n)).for_each(|(out, row)| {
@@ -72,20 +72,21 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// The eigenvalues of a symmetric matrix, `[n, n]`, unordered; right to rounding of the largest.
+/// The eigenvalues of a symmetric matrix, `[n, n]`, in no order; accurate to rounding of the largest.
 ///
-/// Householder's reflections make it tridiagonal, QR steps with Wilkinson's shift diagonal; (4/3) n³
-/// multiplications.
+/// Householder reflections reduce the matrix to tridiagonal form, QR steps with Wilkinson's shift to diagonal
+/// form.
+/// Cost: (4/3) n³ multiplications.
 ///
 /// # Reference
 /// Golub and Van Loan (2013), *Matrix computations*, algorithms 8.3.1 to 8.3.3.
 pub(crate) fn eigenvalues(mut a: Vec<f64>, n: usize) -> Vec<f64> {
-    let beside = (0..n.saturating_sub(1)).map(|k| reflect(&mut a, n, k)).collect();
+    let off_diagonal = (0..n.saturating_sub(1)).map(|k| reflect(&mut a, n, k)).collect();
     let diagonal = (0..n).map(|i| a[i * n + i]).collect();
-    tridiagonal(diagonal, beside)
+    tridiagonal(diagonal, off_diagonal)
 }
 
-/// Makes column `k` zero below the entry beside the diagonal, which is returned.
+/// Makes column `k` zero below its subdiagonal entry, which is returned.
 fn reflect(a: &mut [f64], n: usize, k: usize) -> f64 {
     let first = k + 1;
     let mut v: Vec<f64> = (first..n).map(|i| a[i * n + k]).collect();
@@ -93,8 +94,8 @@ fn reflect(a: &mut [f64], n: usize, k: usize) -> f64 {
     if length == 0.0 {
         return 0.0;
     }
-    let beside = if 0.0 < v[0] { -length } else { length };
-    v[0] -= beside;
+    let entry = if 0.0 < v[0] { -length } else { length };
+    v[0] -= entry;
     let beta = 2.0 / dot(&v, &v);
     let rest = &mut a[first * n..];
     // A ← A − v wᵀ − w vᵀ with p = β A v and w = p − (β/2)(pᵀv) v
@@ -108,10 +109,10 @@ fn reflect(a: &mut [f64], n: usize, k: usize) -> f64 {
             *entry -= vi * w + wi * v;
         }
     });
-    beside
+    entry
 }
 
-/// The eigenvalues of a tridiagonal matrix with diagonal `d` and `e` beside it.
+/// The eigenvalues of a symmetric tridiagonal matrix with diagonal `d` and subdiagonal `e`.
 fn tridiagonal(mut d: Vec<f64>, mut e: Vec<f64>) -> Vec<f64> {
     let negligible = |d: &[f64], e: &[f64], k: usize| {
         e[k].abs() <= f64::EPSILON * (d[k].abs() + d[k + 1].abs()) + f64::MIN_POSITIVE
@@ -128,7 +129,7 @@ fn tridiagonal(mut d: Vec<f64>, mut e: Vec<f64>) -> Vec<f64> {
     d
 }
 
-/// One implicit QR step on rows `start..=end`, which do not fall apart.
+/// One implicit QR step on the unreduced block of rows `start..=end`.
 fn step(d: &mut [f64], e: &mut [f64], start: usize, end: usize) {
     let delta = (d[end - 1] - d[end]) / 2.0;
     let corner = e[end - 1];
@@ -161,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn eigenvalues_of_a_path_are_the_known_cosines() {
-        // 2 on the diagonal, −1 beside it: 2 − 2 cos(kπ/(n + 1)); turned by a reflection it is a full matrix
+    fn eigenvalues_of_a_path_graph_are_the_known_cosines() {
+        // 2 on the diagonal, −1 next to it: 2 − 2 cos(kπ/(n + 1)); a reflection makes it a full matrix
         for n in [1, 2, 3, 10, 90] {
             let z = Noise::seeded(3).normals_f64(n);
             let square = dot(&z, &z);
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn eigenvalues_of_matrices_with_zeros_and_repetitions() {
+    fn eigenvalues_of_singular_matrices_with_repetitions() {
         assert_eq!(eigenvalues(vec![0.0; 16], 4), [0.0; 4]);
         let mut found = eigenvalues(vec![1.0; 25], 5);
         found.sort_unstable_by(f64::total_cmp);
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn cholesky_rebuilds_and_solves() {
+    fn cholesky_factors_reproduce_the_matrix_and_solve() {
         let n = 70;
         let b = random(n, 5);
         let a = product(&b, &transpose(&b, n), n);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_singular_matrix_has_a_root_and_an_indefinite_one_has_none() {
+    fn a_singular_matrix_has_a_factor_and_an_indefinite_one_is_refused() {
         let l = cholesky(&[4.0, 2.0, 2.0, 1.0], 2).unwrap();
         assert_eq!(l, [2.0, 0.0, 1.0, 0.0]);
         assert_eq!(cholesky(&[1.0, 2.0, 2.0, 1.0], 2), Err(-3.0));

@@ -1,44 +1,86 @@
-//! The cost of moving one sample onto another, along lines.
+//! The sliced Wasserstein distance.
 
 use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use rayon::prelude::*;
 
+use super::sample_distance::{Comparison, SampleDistance};
+use crate::error::require;
 use crate::host::{Rows, assert_one_space};
-use crate::{Estimate, EvalError};
+use crate::{Estimate, EvalError, Figure, Protocol};
 
-/// What moving a unit of mass by a distance costs.
+/// The [`sliced_wasserstein`] distance with a number of random directions.
+///
+/// Sample and fresh draw are projected onto the same directions, from the noise stream `directions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlicedWasserstein {
+    /// W₁ (the default) or W₂.
+    pub order: Order,
+    /// Number of directions, at least 2; 200 by default.
+    pub directions: usize,
+}
+
+impl Default for SlicedWasserstein {
+    fn default() -> Self {
+        Self { order: Order::First, directions: 200 }
+    }
+}
+
+impl SampleDistance for SlicedWasserstein {
+    fn name(&self) -> &'static str {
+        match self.order {
+            Order::First => "sliced_wasserstein_1",
+            Order::Second => "sliced_wasserstein_2",
+        }
+    }
+
+    fn figure(
+        &self,
+        comparison: &Comparison<'_>,
+        protocol: Protocol,
+        noise: &Noise,
+    ) -> Result<Option<Figure>, EvalError> {
+        let Self { order, directions } = *self;
+        let found = comparison.with_floor(|x, y| {
+            sliced_wasserstein(x, y, order, directions, &mut noise.derive("directions"))
+        })?;
+        let protocol = protocol.with("directions", directions);
+        Ok(Some(Figure::estimate_with_floor(self.name(), found, protocol)))
+    }
+}
+
+/// The cost of moving a unit of mass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// W₁: the distance.
+    /// W₁: the cost is the distance.
     First,
-    /// W₂: its square.
+    /// W₂: the cost is the squared distance.
     Second,
 }
 
-/// The sliced Wasserstein distance of two samples, in the units of the data:
+/// The sliced Wasserstein distance between two samples, in the units of the data:
 ///
 /// SW_p = (mean over directions θ of W_p(θᵀx, θᵀy)^p)^(1/p),   θ uniform on the unit sphere.
 ///
-/// `x` is `[n, dim]` and `y` `[m, dim]`; samples of different size are compared by their quantile functions,
-/// exactly.
-/// Laws shifted by δ have SW₂ = ‖δ‖/√dim, so values in many dimensions are small.
-/// Two samples of one law have a positive distance, which falls as n^(−½): see
+/// `x` is `[n, dim]` and `y` is `[m, dim]`; samples of different size are compared exactly, by their quantile
+/// functions.
+/// A shift by δ has SW₂ = ‖δ‖/√dim, so values in many dimensions are small.
+/// Two samples of the same distribution have a positive distance that falls as n^(−½); compare with
 /// [`with_floor`](crate::with_floor).
-/// The standard error is that of the choice of directions alone, 0 in one dimension.
-/// One projection of each sample to `n_directions` numbers on its device, in its float type; sorting and sums
-/// in double precision on all threads.
+/// The standard error covers the choice of directions only; it is 0 in one dimension.
+///
+/// Cost: one projection of each sample onto `n_directions` directions on its device, in its float type; sorting
+/// and sums in double precision on all threads.
 ///
 /// # Reference
 /// Bonneel, Rabin, Peyré and Pfister (2015), *Sliced and Radon Wasserstein barycenters of measures*.
 ///
 /// # Errors
-/// [`EvalError::Rows`] of an empty sample, [`EvalError::NotFinite`], and [`EvalError::Setting`] with fewer
-/// than two directions.
+/// [`EvalError::OutOfRange`] for an empty sample or fewer than two directions, [`EvalError::NotFinite`].
 ///
 /// # Panics
-/// If the points have not the same number of coordinates.
+/// If the points of `x` and `y` do not have the same number of coordinates.
 pub fn sliced_wasserstein(
     x: Tensor<2>,
     y: Tensor<2>,
@@ -47,7 +89,7 @@ pub fn sliced_wasserstein(
     noise: &mut Noise,
 ) -> Result<Estimate, EvalError> {
     assert_one_space(&x, &y);
-    EvalError::unless(2 <= n_directions, "directions", "two or more", n_directions)?;
+    require(2 <= n_directions, "directions", "at least 2", n_directions)?;
     let directions = directions(&x, n_directions, noise);
     let sorted = |x: Tensor<2>, what| -> Result<Vec<Vec<f64>>, EvalError> {
         let n = x.dims()[0];
@@ -72,7 +114,7 @@ pub fn sliced_wasserstein(
     })
 }
 
-/// Unit vectors in uniformly random directions, `[dim, n]`, beside `x`.
+/// Unit vectors in uniformly random directions, `[dim, n]`, on the device of `x` and in its float type.
 fn directions(x: &Tensor<2>, n: usize, noise: &mut Noise) -> Tensor<2> {
     let dim = x.dims()[1];
     let z = noise.normal_like(&Tensor::<2>::zeros([n, dim], (&x.device(), x.dtype())));
@@ -80,10 +122,11 @@ fn directions(x: &Tensor<2>, n: usize, noise: &mut Noise) -> Tensor<2> {
     (z / length).transpose()
 }
 
-/// W_p^p of sorted numbers: ∫ |F⁻¹(t) − G⁻¹(t)|^p dt over the steps that both quantile functions have.
+/// W_p^p of sorted numbers: ∫ |F⁻¹(t) − G⁻¹(t)|^p dt, summed over intervals on which both quantile functions
+/// are constant.
 fn cost(x: &[f64], y: &[f64], order: Order) -> f64 {
     let (n, m) = (x.len() as u64, y.len() as u64);
-    // t is counted in parts of 1/(nm), in which both steps are whole
+    // t counts multiples of 1/(nm), where every step of either function begins
     let (mut i, mut j, mut t, mut total) = (0, 0, 0, 0.0);
     while i < n && j < m {
         let (next_x, next_y) = ((i + 1) * m, (j + 1) * n);
@@ -119,7 +162,7 @@ mod tests {
         assert!((cost(&x, &y, Order::First) - first).abs() < 1e-15);
         assert!((cost(&x, &y, Order::Second) - second).abs() < 1e-14);
         assert_eq!(cost(&x, &y, Order::Second), cost(&y, &x, Order::Second));
-        // a sample twice over is the same law
+        // a sample repeated twice is the same distribution
         assert!((cost(&x, &[1.0, 1.0, 2.0, 2.0, 9.0, 9.0], Order::First) - first).abs() < 1e-15);
     }
 
@@ -166,10 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn one_direction_and_no_rows_are_refused() {
+    fn one_direction_and_empty_samples_are_refused() {
         let mut noise = Noise::seeded(54);
         assert!(sliced_wasserstein(zeros(2, 2), zeros(2, 2), Order::First, 1, &mut noise).is_err());
         let error = sliced_wasserstein(zeros(2, 2), zeros(0, 2), Order::First, 2, &mut noise);
-        assert_eq!(error.unwrap_err().to_string(), "second sample: expected at least 1 rows, found 0");
+        assert_eq!(error.unwrap_err().to_string(), "second sample: expected at least 1 row, found 0");
     }
 }

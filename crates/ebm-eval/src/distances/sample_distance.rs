@@ -1,0 +1,79 @@
+//! The trait of a distance between samples, and the samples it compares.
+
+use burn::tensor::Tensor;
+use ebm_ops::Noise;
+
+use super::features::FeatureMap;
+use crate::{EvalError, Figure, Protocol, WithFloor, with_floor};
+
+/// A distance between two samples that can be listed in a [`Report`](crate::Report).
+///
+/// ```
+/// use ebm_eval::{Comparison, EvalError, Figure, Protocol, SampleDistance};
+/// use ebm_ops::Noise;
+///
+/// /// The squared distance between the two means.
+/// struct MeanGap;
+///
+/// impl SampleDistance for MeanGap {
+///     fn name(&self) -> &'static str {
+///         "mean_gap"
+///     }
+///
+///     fn figure(&self, comparison: &Comparison, protocol: Protocol, _: &Noise) -> Result<Option<Figure>, EvalError> {
+///         let gap = |x: burn::tensor::Tensor<2>, y: burn::tensor::Tensor<2>| {
+///             let gap = x.mean_dim(0) - y.mean_dim(0);
+///             Ok(f64::from(gap.square().sum().into_scalar::<f32>()))
+///         };
+///         Ok(Some(Figure::exact_with_floor(self.name(), comparison.with_floor(gap)?, protocol)))
+///     }
+/// }
+/// ```
+pub trait SampleDistance {
+    /// Name of the figure, with its unit if it has one: `mmd2_unbiased`.
+    fn name(&self) -> &'static str;
+
+    /// The distance from the sample to the reference, with that of the fresh draw as its floor.
+    ///
+    /// `protocol` describes the samples; the figure carries it with the distance's own settings added.
+    /// Returns `None` if the distance is not defined for samples of this size.
+    /// Random numbers come from a stream derived from `noise` by name, the same one for value and floor.
+    ///
+    /// # Errors
+    /// [`EvalError`] for samples or settings that the distance does not accept.
+    fn figure(
+        &self,
+        comparison: &Comparison<'_>,
+        protocol: Protocol,
+        noise: &Noise,
+    ) -> Result<Option<Figure>, EvalError>;
+}
+
+/// A sample to be judged, and data to judge it by.
+#[derive(Clone)]
+pub struct Comparison<'a> {
+    /// Draws from the model, `[n, dim]`.
+    pub sample: Tensor<2>,
+    /// A fresh draw from the true distribution, `[n, dim]`.
+    pub fresh: Tensor<2>,
+    /// The data that both are compared with, `[m, dim]`.
+    pub reference: Tensor<2>,
+    /// Features of a point, for distances between features.
+    pub features: &'a dyn FeatureMap,
+}
+
+impl Comparison<'_> {
+    /// `metric(sample, reference)` with its floor `metric(fresh, reference)`; see [`with_floor`].
+    ///
+    /// # Errors
+    /// Returns the errors of `metric`.
+    ///
+    /// # Panics
+    /// If the shapes of sample and fresh draw differ.
+    pub fn with_floor<T>(
+        &self,
+        metric: impl FnMut(Tensor<2>, Tensor<2>) -> Result<T, EvalError>,
+    ) -> Result<WithFloor<T>, EvalError> {
+        with_floor(self.sample.clone(), self.fresh.clone(), self.reference.clone(), metric)
+    }
+}

@@ -1,0 +1,14 @@
+//! Likelihoods of points under a model.
+
+mod bracket;
+
+mod central_differences;
+mod dormand_prince;
+mod flow_likelihood;
+
+mod auroc;
+
+pub use auroc::auroc;
+pub use bracket::{Bracket, log_likelihood};
+pub use central_differences::CentralDifferences;
+pub use flow_likelihood::{FlowDensity, FlowLikelihood};
