@@ -4,10 +4,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use burn_dataset::Dataset;
 use ebm_ops::{Noise, OutOfRange};
 
+use crate::DataError;
 use crate::images::pixels::dequantize;
 use crate::item::{Image, ImageShape, Point};
 use crate::tables::standardize::Standardize;
-use crate::DataError;
 
 /// The length of an endless dataset: the largest `usize`.
 pub const ENDLESS: usize = usize::MAX;

@@ -3,10 +3,10 @@
 use burn_dataset::Dataset;
 use ebm_ops::{Noise, OutOfRange};
 
+use crate::DataError;
 use crate::data::{Data, ENDLESS};
 use crate::item::Point;
 use crate::tables::standardize::Standardize;
-use crate::DataError;
 
 impl Data {
     /// Endless points of `dim` coordinates from a function of a stream of noise.

@@ -21,11 +21,11 @@ use burn_dataset::Dataset;
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
+use crate::DataError;
 use crate::data::{Data, ENDLESS};
 use crate::item::Point;
 use crate::named::{NamedDataset, OpenOptions, by_name};
 use crate::tables::standardize::Standardize;
-use crate::DataError;
 
 pub use density::{Density, Moments};
 

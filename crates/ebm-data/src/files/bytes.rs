@@ -75,10 +75,7 @@ impl<R: Read> Read for Limited<R> {
 /// Exactly `expected` bytes up to the end; memory grows with what is read, not with what is expected.
 pub(crate) fn read_exactly(reader: &mut impl Read, expected: u64, file: &Path) -> Result<Vec<u8>, DataError> {
     if MAX_BYTES < expected {
-        return Err(DataError::malformed(
-            file,
-            format!("{expected} bytes, expected at most {MAX_BYTES}"),
-        ));
+        return Err(DataError::malformed(file, format!("{expected} bytes, expected at most {MAX_BYTES}")));
     }
     let mut bytes = Vec::new();
     let end = reader.take(expected + 1).read_to_end(&mut bytes);

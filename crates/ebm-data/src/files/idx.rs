@@ -57,8 +57,7 @@ impl Idx {
         let dimensions = dimensions(&mut content, usize::from(n_dimensions), file)?;
         let size = dimensions.iter().try_fold(1u64, |size, &n| size.checked_mul(n));
         let Some(size) = size.filter(|size| (1..=bytes::MAX_BYTES).contains(size)) else {
-            let problem =
-                format!("dimensions {dimensions:?}, expected 1 to {} values", bytes::MAX_BYTES);
+            let problem = format!("dimensions {dimensions:?}, expected 1 to {} values", bytes::MAX_BYTES);
             return Err(DataError::malformed(file, problem));
         };
         let values = bytes::read_exactly(&mut content, size, file)?;

@@ -28,9 +28,7 @@ pub fn picture(
 ) -> Result<(ImageShape, Vec<u8>), DataError> {
     // The decoder of JPEG panics on some files: https://github.com/etemesi254/zune-image/issues/409
     let outcome = contained(|| decoded(content, file, first));
-    outcome.unwrap_or_else(|panic| {
-        Err(DataError::malformed(file, format!("its decoder panicked: {panic}")))
-    })
+    outcome.unwrap_or_else(|panic| Err(DataError::malformed(file, format!("its decoder panicked: {panic}"))))
 }
 
 /// [`picture`], which may panic in the decoder.

@@ -4,10 +4,10 @@ use burn::tensor::Tensor;
 use burn_dataset::Dataset;
 use ebm_ops::OutOfRange;
 
+use crate::DataError;
 use crate::data::Data;
 use crate::item::Point;
 use crate::tables::standardize::Standardize;
-use crate::DataError;
 
 /// Points of one dimension in memory, taken as they are.
 #[derive(Clone, Debug, PartialEq)]
