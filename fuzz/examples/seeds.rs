@@ -17,7 +17,7 @@ fn main() -> std::io::Result<()> {
     write("idx", &idx)?;
     write("cifar", &[cifar(3)])?;
     write("csv", &CSV.map(|text| text.as_bytes().to_vec()))?;
-    write("npy", &[npy("<f8", 8), npy("<f4", 4)])?;
+    write("npy", &[npy("<f8", 8), npy("<f4", 4), npy(">i2", 2)])?;
     write("picture", &pictures)?;
     write("safetensors", &[safetensors()])?;
     write("archive", &[tar(), gzip(&tar())])?;

@@ -1,4 +1,4 @@
-//! The order in which data is seen.
+//! The order in which training sees the data.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -8,19 +8,22 @@ use ebm_ops::Noise;
 
 use crate::{Batch, Data, DataError};
 
-/// Batches of a dataset: batch number `step` is a pure function of the stream of noise and `step`.
+/// Batches of a dataset: batch `step` is a pure function of the stream of noise and `step`.
 ///
-/// Finite data is seen in epochs, each in an order of its own; batch `step` takes the positions `step · size` to
-/// `step · size + size − 1` of the endless sequence of epochs, so that a batch may straddle two and none is short.
-/// Of endless data it takes the items of these numbers.
-/// To go on in the middle of an epoch nothing is needed but the step.
+/// Finite data is read in epochs, each a random permutation of the items. Batch `step` takes positions `step · size` to
+/// `step · size + size − 1` of the sequence of all epochs, so a batch may span two epochs and none is short.
+/// Of endless data it takes the items with these indices.
+/// Resuming in the middle of an epoch needs nothing but the step.
+///
+/// [`Data`] opens datasets by name, and takes rows in memory ([`Data::from_rows`]) or a generator
+/// ([`Data::generated`]).
 #[derive(Clone)]
 pub struct Batches {
     data: Arc<Data>,
     size: NonZeroUsize,
     order: Noise,
     bins: Noise,
-    /// The epoch whose order was last needed, and this order.
+    /// The epoch read last, and its order.
     epoch: Option<(u64, Vec<usize>)>,
 }
 
@@ -46,17 +49,17 @@ impl Batches {
         &self.data
     }
 
-    /// Values of a row.
+    /// Values in a row.
     pub fn dim(&self) -> usize {
         self.data.dim()
     }
 
-    /// Rows of a batch.
+    /// Rows in a batch.
     pub fn size(&self) -> usize {
         self.size.get()
     }
 
-    /// Batch number `step` as `[batch, dim]`, bytes spread over their bins.
+    /// Batch `step` as `[batch, dim]`; bytes of images are spread uniformly over their bins.
     ///
     /// # Errors
     /// If an item cannot be read.
@@ -64,7 +67,7 @@ impl Batches {
         Ok(self.read(step)?.tensor(device))
     }
 
-    /// Batch number `step` as rows in memory, with labels if they are known.
+    /// Batch `step` as rows in memory, with labels if they are known.
     ///
     /// # Errors
     /// If an item cannot be read.
@@ -73,12 +76,12 @@ impl Batches {
         self.data.read(&indices, Some(&mut self.bins.child(step)))
     }
 
-    /// The numbers of the items of batch `step`.
+    /// The indices of the items of batch `step`.
     pub fn indices(&mut self, step: u64) -> Vec<usize> {
         let size = self.size.get() as u128;
         let positions = u128::from(step) * size..(u128::from(step) + 1) * size;
         match self.data.len() {
-            // Beyond 2⁶⁴ items the numbers begin again.
+            // The indices wrap around after 2⁶⁴ items.
             None => positions.map(|position| position as usize).collect(),
             Some(n) => positions
                 .map(|position| self.item((position / n as u128) as u64, (position % n as u128) as usize, n))
@@ -103,7 +106,7 @@ mod tests {
         NonZeroUsize::new(size).unwrap()
     }
 
-    /// Images of two pixels, the byte of both is the image's number.
+    /// Images of two pixels; both bytes are the image's index.
     fn numbered(n: u8) -> Arc<Data> {
         let pixels = (0..n).flat_map(|i| [i, i]).collect();
         let labels = (0..u32::from(n)).map(|i| i % 3).collect();
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sequence_is_epochs_that_are_permutations_whatever_the_batch_size() {
+    fn every_epoch_is_a_permutation_whatever_the_batch_size() {
         let n = 10;
         let sequence = |batch_size: usize| -> Vec<usize> {
             let mut batches = Batches::new(numbered(n), size(batch_size), &Noise::seeded(5));
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_the_items_with_their_labels_and_noise_stays_in_the_bin() {
+    fn rows_have_their_items_labels_and_noise_stays_within_the_bin() {
         let mut batches = Batches::new(numbered(200), size(64), &Noise::seeded(6));
         let mut spread = Vec::new();
         for step in 0..10 {
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_data_is_seen_item_by_item() {
+    fn endless_data_is_read_in_the_order_of_its_indices() {
         let data = Arc::new(Data::toy(Toy::Rings, &Noise::seeded(7)));
         let mut batches = Batches::new(data.clone(), size(6), &Noise::seeded(8));
         assert_eq!((data.len(), batches.dim()), (None, 2));

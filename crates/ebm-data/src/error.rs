@@ -1,46 +1,48 @@
-//! What can be wrong with data.
+//! Errors of opening and reading data.
 
 use std::path::{Path, PathBuf};
 
-use crate::ImageShape;
+use ebm_ops::OutOfRange;
 
-/// Why a dataset could not be opened or read: it names the file, what was expected and what was found.
+use crate::item::ImageShape;
+
+/// Why a dataset could not be opened or read: the file, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// A file of a dataset that can be fetched is absent.
+    /// A file of a dataset that can be fetched is missing.
     #[error("{} is not here; `cargo xtask fetch {dataset}` brings it", file.display())]
     Missing {
-        /// The absent file.
+        /// The missing file.
         file: PathBuf,
-        /// The name that brings it.
+        /// The name to fetch it by.
         dataset: &'static str,
     },
     /// A path that the user gave does not exist.
     #[error("{} does not exist", path.display())]
     NotFound {
-        /// The absent path.
+        /// The path.
         path: PathBuf,
     },
-    /// A file ends before its header or the format says that it does, or its compressed stream is cut.
+    /// A file is shorter than its header or format requires, or its compressed stream is truncated.
     #[error("{} is truncated: expected {expected} bytes, found {found}", file.display())]
     Truncated {
         /// The file.
         file: PathBuf,
-        /// Bytes that there should be, after decompression.
+        /// Expected bytes, after decompression.
         expected: u64,
-        /// Bytes that there are, after decompression.
+        /// Bytes found, after decompression.
         found: u64,
     },
-    /// A file goes on after its header says that it ends.
+    /// A file is longer than its header says.
     #[error("{} is too long: expected {expected} bytes, found more", file.display())]
     TooLong {
         /// The file.
         file: PathBuf,
-        /// Bytes that there should be, after decompression.
+        /// Expected bytes, after decompression.
         expected: u64,
     },
-    /// A file does not begin as its format does.
+    /// A file does not begin with the signature of its format.
     #[error("{} does not begin as {expected} does: found {found}", file.display())]
     Magic {
         /// The file.
@@ -50,7 +52,7 @@ pub enum DataError {
         /// The first bytes, in hexadecimal.
         found: String,
     },
-    /// A header or a field of it cannot be true.
+    /// The content of a file is invalid.
     #[error("{}: {problem}", file.display())]
     Malformed {
         /// The file.
@@ -58,25 +60,25 @@ pub enum DataError {
         /// What is wrong, with the value found.
         problem: String,
     },
-    /// A file is well formed, but of a kind that is not read.
+    /// A file is valid, but of a kind that is not supported.
     #[error("{}: {found} is not supported; expected {expected}", file.display())]
     Unsupported {
         /// The file.
         file: PathBuf,
         /// What it is.
         found: String,
-        /// What is read.
+        /// What is supported.
         expected: &'static str,
     },
-    /// There is nothing to learn from.
+    /// A file or folder has no data.
     #[error("{} holds no {expected}", path.display())]
     Empty {
         /// The file or folder.
         path: PathBuf,
-        /// What it should hold.
+        /// What it should contain.
         expected: &'static str,
     },
-    /// A row of a table is longer or shorter than the first.
+    /// A row of a table has more or fewer fields than the first.
     #[error("{}, line {line}: expected {expected} fields, found {found}", file.display())]
     Ragged {
         /// The file.
@@ -97,7 +99,7 @@ pub enum DataError {
         line: u64,
         /// Column, from 1.
         column: usize,
-        /// The field, cut at 40 characters.
+        /// The field, truncated to 40 characters.
         found: String,
     },
     /// A value of a table is NaN, infinite, or beyond single precision.
@@ -124,7 +126,7 @@ pub enum DataError {
         /// Its shape.
         expected: ImageShape,
     },
-    /// There are not as many labels as images.
+    /// The number of labels is not that of images.
     #[error("{} holds {labels} labels for {images} images", file.display())]
     Labels {
         /// The file of labels.
@@ -142,10 +144,23 @@ pub enum DataError {
         /// Why.
         source: image::ImageError,
     },
-    /// A description of the data makes no sense.
+    /// A name is unknown.
+    #[error("no {kind} is called {found:?}; there are {}", known.join(", "))]
+    UnknownName {
+        /// What it should name: `dataset` or `toy`.
+        kind: &'static str,
+        /// The unknown name.
+        found: String,
+        /// Every known name.
+        known: Vec<&'static str>,
+    },
+    /// The description of the data is incomplete or contradicts the files.
     #[error("{0}")]
     Spec(String),
-    /// The operating system refused.
+    /// A number is out of range.
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
+    /// A file or folder could not be read.
     #[error("could not read {}", path.display())]
     Io {
         /// The file or folder.
@@ -166,7 +181,7 @@ impl DataError {
         Self::Magic { file: file.into(), expected, found }
     }
 
-    /// The error of an operating system's call on `path`.
+    /// The error of a system call on `path`.
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         match source.kind() {
             std::io::ErrorKind::NotFound => Self::NotFound { path: path.into() },

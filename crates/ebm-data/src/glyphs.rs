@@ -1,4 +1,4 @@
-//! Handwritten digits that the program draws itself.
+//! Handwritten digits, generated.
 
 mod forms;
 mod hand;
@@ -8,24 +8,26 @@ use burn_dataset::Dataset;
 use ebm_ops::Noise;
 use rayon::prelude::*;
 
-use crate::{DataError, ENDLESS, Image, ImageShape};
+use crate::data::{Data, ENDLESS};
+use crate::named::{NamedDataset, OpenOptions};
+use crate::{DataError, Image, ImageShape};
 use hand::Hand;
 
-/// An endless set of drawn digits in the format of MNIST: 1×28×28, white on black, ten classes.
+/// An endless set of generated digits in the format of MNIST: 1×28×28, white on black, ten classes.
 ///
-/// Each digit is written with strokes of a pen.
-/// Its form is one of several that people use, such as a seven with or without a bar; the points of the form are
-/// displaced and bent at random, the whole is widened, slanted and turned, and the width of the line varies.
-/// As in MNIST, the digit's longer side is about 20 pixels and its centre of mass is about the picture's.
+/// Each digit is drawn with strokes of a pen.
+/// Its form is one of several in use, such as a seven with or without a bar. The points of the form are displaced at
+/// random, the digit is stretched, slanted and rotated, and the width of the line varies.
+/// As in MNIST, the digit's longer side is about 20 pixels and its centre of mass is near the centre of the image.
 ///
-/// Glyph `i` is a pure function of the seed and `i`, label included.
+/// Glyph `i` and its label are a pure function of the seed and `i`.
 #[derive(Clone, Debug)]
 pub struct Glyphs {
     noise: Noise,
 }
 
 impl Glyphs {
-    /// The glyphs of one stream of noise; what was drawn from it does not matter.
+    /// The glyphs of one stream of noise, whatever has been drawn from it.
     pub fn new(noise: &Noise) -> Self {
         Self { noise: noise.derive("glyphs") }
     }
@@ -41,7 +43,7 @@ impl Glyphs {
         Image { pixels: self.draw(digit, index), label: Some(digit as u32) }
     }
 
-    /// The digit `digit` as glyph `index` would be written.
+    /// The digit `digit` as glyph `index` would draw it.
     ///
     /// # Panics
     /// Unless `digit` is below ten.
@@ -54,6 +56,31 @@ impl Glyphs {
     }
 }
 
+impl Data {
+    /// Generated digits, endless.
+    pub fn glyphs(noise: &Noise) -> Self {
+        let classes = (0..10).map(|digit| digit.to_string()).collect();
+        Self::images(Glyphs::shape(), classes, Glyphs::new(noise))
+    }
+}
+
+/// The dataset `glyphs`.
+pub(crate) struct ByName;
+
+impl NamedDataset for ByName {
+    fn name(&self) -> &'static str {
+        "glyphs"
+    }
+
+    fn about(&self) -> &'static str {
+        "generated handwritten digits, endless, images of 1×28×28"
+    }
+
+    fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
+        Ok(Data::glyphs(&options.stream()))
+    }
+}
+
 impl Dataset<Image, DataError> for Glyphs {
     fn get(&self, index: usize) -> Result<Image, DataError> {
         Ok(self.glyph(index as u64))
@@ -63,7 +90,7 @@ impl Dataset<Image, DataError> for Glyphs {
         Ok(indexes.into_par_iter().map(|index| self.glyph(index as u64)).collect())
     }
 
-    /// As many as can be counted.
+    /// [`ENDLESS`].
     fn len(&self) -> usize {
         ENDLESS
     }
@@ -78,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glyph_depends_on_the_seed_and_its_number_only() {
+    fn a_glyph_depends_on_the_seed_and_its_index_only() {
         let together = glyphs().get_many((0..40).collect()).unwrap();
         for index in [39, 0, 17] {
             assert_eq!(glyphs().get(index).unwrap(), together[index]);
@@ -98,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glyph_has_black_margins_full_ink_and_its_mass_in_the_middle() {
+    fn a_glyph_has_black_margins_a_white_pixel_and_its_mass_in_the_middle() {
         for index in 0..2000 {
             let image = glyphs().glyph(index);
             let at = |y: usize, x: usize| f64::from(image.pixels[y * 28 + x]);
@@ -116,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linear_rule_tells_the_digits_apart_but_not_perfectly() {
+    fn a_linear_classifier_is_right_often_but_not_always() {
         // The nearest mean of 100 glyphs a class: about 0.8 on MNIST; 0.1 if label and picture had nothing in common.
         let glyphs = glyphs();
         let means: Vec<Vec<f32>> = (0..10)

@@ -1,4 +1,4 @@
-//! What a dataset consists of.
+//! The items of a dataset.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageShape {
-    /// 1 for grey, 3 for red, green and blue.
+    /// 1 for grey images; 3 for red, green and blue.
     pub channels: usize,
-    /// Rows.
+    /// Pixels in a column.
     pub height: usize,
-    /// Columns.
+    /// Pixels in a row.
     pub width: usize,
 }
 
 impl ImageShape {
-    /// Values of a flattened image: channels × height × width.
+    /// The number of values of an image: channels × height × width.
     pub fn dim(&self) -> usize {
         self.channels * self.height * self.width
     }
@@ -34,15 +34,15 @@ impl fmt::Display for ImageShape {
 pub struct Image {
     /// Channel by channel, row by row: the pixel of channel c, row y, column x is at `(c · height + y) · width + x`.
     pub pixels: Vec<u8>,
-    /// The number of its class, if known.
+    /// The index of its class, if known.
     pub label: Option<u32>,
 }
 
-/// A point of a space of few dimensions.
+/// A point: a row of a table, or a sample of a density.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// One value a dimension.
+    /// One value for each dimension.
     pub coordinates: Vec<f32>,
-    /// The number of its class or component, if known.
+    /// The index of its class or component, if known.
     pub label: Option<u32>,
 }

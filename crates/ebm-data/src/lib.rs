@@ -1,69 +1,78 @@
-//! Datasets and batches: files and generators become rows of `Tensor<2>`, `[batch, dim]`.
+//! Datasets and batches: rows of `Tensor<2>`, `[batch, dim]`, from files, from generators and from memory.
 //!
-//! [`Data::open`] is the one door; [`Batches`] is the order in which data is seen, a pure function of seed and step.
-//! Images are bytes in memory and values y = 2·pixel − 1 in [−1, 1) in a batch: [`dequantize`] and [`to_pixels`] are
-//! the way there and back. Tables are standardised: [`Standardize`].
-//!
-//! Every dataset is a [`Dataset`](burn_dataset::Dataset) of Burn's, of [`Image`]s or [`Point`]s.
-//! Files are not trusted: no memory is taken on the word of a header, and what is wrong is a [`DataError`] that names
-//! the file, what was expected and what was found.
-//!
-//! Nothing here downloads, and nothing is held on disk: a dataset must fit into memory.
+//! [`Data`] is a dataset: opened by name ([`Data::open`]), from rows in memory ([`Data::from_rows`]), or from a function
+//! ([`Data::generated`]). [`Batches`] is the order in which training sees it, a pure function of seed and step.
 //!
 //! ```
 //! use std::num::NonZeroUsize;
 //! use burn::tensor::Device;
-//! use ebm_data::{Batches, Data, DataSpec, DatasetName};
+//! use ebm_data::{Batches, Data};
 //! use ebm_ops::Noise;
 //!
-//! let noise = Noise::seeded(0);
-//! let data = Data::open(&DataSpec::new(DatasetName::Glyphs, None), &noise.derive("data"))?;
-//! let mut batches = Batches::new(data, NonZeroUsize::new(16).unwrap(), &noise);
-//! assert_eq!(batches.batch(0, &Device::flex())?.dims(), [16, 28 * 28]);
+//! let rows = Data::from_rows(vec![0.1, 0.2, 1.1, 1.2, 2.1, 2.2], 2)?; // three points in the plane
+//! let mut batches = Batches::new(rows, NonZeroUsize::new(2).unwrap(), &Noise::seeded(0));
+//! for step in 0..3 {
+//!     assert_eq!(batches.batch(step, &Device::flex())?.dims(), [2, 2]);
+//! }
 //! # Ok::<(), ebm_data::DataError>(())
 //! ```
+//!
+//! Datasets by name are listed by [`DatasetName::all`]:
+//!
+//! ```
+//! use ebm_data::{Data, DataSpec};
+//! use ebm_ops::Noise;
+//!
+//! let moons = Data::open(&DataSpec::new("two-moons".parse()?, None), &Noise::seeded(0))?;
+//! assert_eq!((moons.dim(), moons.len()), (2, None)); // endless
+//! # Ok::<(), ebm_data::DataError>(())
+//! ```
+//!
+//! Images are bytes in memory and values y = 2·pixel − 1 in [−1, 1) in a batch; [`dequantize`] and [`to_pixels`] convert
+//! between them. The columns of tables are standardised by [`Standardize`].
+//! Every dataset is a [`Dataset`](burn_dataset::Dataset) of Burn's, of [`Image`]s or [`Point`]s.
+//!
+//! Files are untrusted: memory grows with what is read, never with what a header claims, and a [`DataError`] names the
+//! file, what was expected and what was found.
+//! This crate downloads nothing and reads a dataset completely: it must fit into memory.
 
 #![forbid(unsafe_code)]
 
 mod error;
 mod item;
-
-mod data;
-mod spec;
+mod split;
 
 mod batches;
-mod pixels;
-mod standardize;
+mod data;
+mod generated;
+
+mod named;
+mod registry;
+mod spec;
 
 mod glyphs;
-mod toy;
+mod images;
+mod tables;
+pub mod toys;
 
-mod cifar10;
-mod idx;
-mod image_folder;
-mod image_set;
-mod mnist;
-
-mod comma_separated;
-mod npy;
-mod rows;
-mod table;
-
-mod bytes;
-mod contained;
+#[doc(hidden)]
+pub mod files;
 
 pub use batches::Batches;
-pub use cifar10::Cifar10;
 pub use data::{Batch, Data, ENDLESS, Images, Points};
 pub use error::DataError;
+pub use files::idx::Idx;
 pub use glyphs::Glyphs;
-pub use idx::Idx;
-pub use image_folder::ImageFolder;
-pub use image_set::ImageSet;
+pub use images::cifar10::Cifar10;
+pub use images::image_folder::ImageFolder;
+pub use images::image_set::ImageSet;
+pub use images::mnist::Mnist;
+pub use images::pixels::{dequantize, to_pixel, to_pixels};
 pub use item::{Image, ImageShape, Point};
-pub use mnist::Mnist;
-pub use pixels::{dequantize, to_pixel, to_pixels};
-pub use spec::{DataSpec, DatasetName, Split};
-pub use standardize::Standardize;
-pub use table::Table;
-pub use toy::{Toy, ToyPoints};
+pub use registry::DatasetName;
+pub use spec::DataSpec;
+pub use split::Split;
+pub use tables::point_set::PointSet;
+pub use tables::standardize::Standardize;
+pub use tables::table::Table;
+pub use toys::{Toy, ToyPoints};

@@ -1,30 +1,29 @@
-//! Which data: the `[data]` table of a run's configuration.
+//! The `[data]` table of a configuration, and what is opened from it.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
+use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-use crate::cifar10::Cifar10;
-use crate::{DataError, Mnist, Table, Toy};
+use crate::named::OpenOptions;
+use crate::{Data, DataError, DatasetName, Split};
 
-/// Which data a run learns from.
+/// The data that a run is trained on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSpec {
-    /// What it is.
+    /// The name of the dataset.
     pub dataset: DatasetName,
-    /// Where it lies: a folder, or the file of a table.
+    /// A folder, or the file of a table.
     ///
-    /// Datasets that can be fetched lie in `data/NAME` unless this says otherwise; what the program draws needs no path.
+    /// Datasets that can be fetched are read from `data/NAME` by default; generated data needs no path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// Which part.
+    /// The split to read; `train` by default.
     #[serde(default)]
     pub split: Split,
-    /// Whether the columns of a table are brought to mean 0 and variance 1; nothing else is.
+    /// Whether the columns of a table are scaled to mean 0 and variance 1; `true` by default, ignored by other data.
     #[serde(default = "yes")]
     pub standardize: bool,
 }
@@ -39,163 +38,48 @@ impl DataSpec {
         Self { dataset, path, split: Split::Train, standardize: true }
     }
 
-    /// Finds out what lies at `path`: a table by its ending, IDX files, batches of CIFAR-10, a folder with a table
-    /// named `train`, or else pictures.
+    /// Finds out which dataset is at `path`: a table by its extension, IDX files, batches of CIFAR-10, a folder with a
+    /// table named `train`, or else a folder of images.
     ///
-    /// IDX files are taken for Fashion-MNIST if the path speaks of fashion; only the names of the classes differ.
+    /// IDX files are taken for Fashion-MNIST if the path contains `fashion`; only the names of the classes differ.
     ///
     /// # Errors
-    /// If there is nothing, or a file of an unknown ending.
+    /// If nothing exists there, or if it is a file with an unknown extension.
     pub fn detect(path: &Path) -> Result<Self, DataError> {
         let metadata = fs::metadata(path).map_err(|source| DataError::io(path, source))?;
-        let has_images = |mnist: Mnist| {
-            [Split::Train, Split::Test].iter().any(|&split| mnist.images(path, split).is_some())
+        let unknown = || {
+            let (found, expected) = match metadata.is_file() {
+                true => ("a file with this extension", ".npy, .csv, .tsv, or a folder"),
+                false => ("a device or pipe", "a file or a folder"),
+            };
+            DataError::Unsupported { file: path.into(), found: found.into(), expected }
         };
-        let dataset = if metadata.is_file() {
-            if !Table::is_table(path) {
-                let found = "a file of this ending".into();
-                let expected = ".npy, .csv, .tsv, or a folder";
-                return Err(DataError::Unsupported { file: path.into(), found, expected });
-            }
-            DatasetName::Table
-        } else if !metadata.is_dir() {
-            let found = "a device or pipe".into();
-            return Err(DataError::Unsupported { file: path.into(), found, expected: "a file or a folder" });
-        } else if has_images(Mnist::DIGITS) && !speaks_of_fashion(path) {
-            DatasetName::Mnist
-        } else if has_images(Mnist::FASHION) {
-            DatasetName::FashionMnist
-        } else if Cifar10::is_in(path) {
-            DatasetName::Cifar10
-        } else if Table::file(path, Split::Train).is_some() {
-            DatasetName::Table
-        } else {
-            DatasetName::Folder
-        };
+        let dataset = DatasetName::at(path).ok_or_else(unknown)?;
         Ok(Self::new(dataset, Some(path.into())))
     }
 }
 
-fn speaks_of_fashion(path: &Path) -> bool {
-    path.to_string_lossy().to_lowercase().contains("fashion")
-}
-
-/// A part of a dataset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Split {
-    /// What is learnt from.
-    #[default]
-    Train,
-    /// What is held out; of endless data, another stream.
-    Test,
-}
-
-impl Split {
-    /// `train` or `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Test => "test",
-        }
-    }
-}
-
-/// The name of a kind of data; as text, `mnist`, `folder`, `two-moons` and so on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum DatasetName {
-    /// Drawn digits: [`Glyphs`](crate::Glyphs).
-    Glyphs,
-    /// [`Mnist::DIGITS`].
-    Mnist,
-    /// [`Mnist::FASHION`].
-    FashionMnist,
-    /// [`Cifar10`].
-    Cifar10,
-    /// An [`ImageFolder`](crate::ImageFolder).
-    Folder,
-    /// A [`Table`].
-    Table,
-    /// A [`Toy`].
-    Toy(Toy),
-}
-
-impl DatasetName {
-    const NAMED: [Self; 6] =
-        [Self::Glyphs, Self::Mnist, Self::FashionMnist, Self::Cifar10, Self::Folder, Self::Table];
-
-    /// Every name.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::NAMED.into_iter().chain(Toy::ALL.map(Self::Toy))
-    }
-
-    /// The name as text.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Glyphs => "glyphs",
-            Self::Mnist => "mnist",
-            Self::FashionMnist => "fashion-mnist",
-            Self::Cifar10 => "cifar10",
-            Self::Folder => "folder",
-            Self::Table => "table",
-            Self::Toy(toy) => toy.name(),
-        }
-    }
-}
-
-impl fmt::Display for DatasetName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for DatasetName {
-    type Err = DataError;
-
+impl Data {
+    /// Opens the data that `spec` describes; `noise` seeds generated data, with a stream of its own for each split.
+    ///
+    /// Files are read and checked completely before this returns.
+    ///
     /// # Errors
-    /// [`DataError::Spec`] with the known names.
-    fn from_str(name: &str) -> Result<Self, DataError> {
-        Self::all().find(|dataset| dataset.name() == name).ok_or_else(|| {
-            let known = Self::all().map(Self::name).collect::<Vec<_>>().join(", ");
-            DataError::Spec(format!("no dataset is called {name:?}; there are {known}"))
-        })
-    }
-}
-
-impl TryFrom<String> for DatasetName {
-    type Error = DataError;
-
-    fn try_from(name: String) -> Result<Self, DataError> {
-        name.parse()
-    }
-}
-
-impl From<DatasetName> for String {
-    fn from(dataset: DatasetName) -> Self {
-        dataset.name().into()
+    /// If files are missing or damaged, or if `spec` needs a path and has none.
+    pub fn open(spec: &DataSpec, noise: &Noise) -> Result<Self, DataError> {
+        let &DataSpec { dataset, ref path, split, standardize } = spec;
+        dataset.open(&OpenOptions { path: path.as_deref(), split, standardize, noise })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::idx::tests::encode;
+    use crate::Toy;
+    use crate::files::idx::tests::encode;
 
     #[test]
-    fn names_round_trip_and_an_unknown_one_is_answered_with_the_known() {
-        for dataset in DatasetName::all() {
-            assert_eq!(dataset.to_string().parse::<DatasetName>().unwrap(), dataset);
-        }
-        let error = "minst".parse::<DatasetName>().unwrap_err().to_string();
-        assert!(
-            error.contains("minst") && error.contains("fashion-mnist") && error.contains("swiss-roll"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_table_of_a_configuration_has_defaults_and_no_unknown_keys() {
+    fn a_data_table_has_defaults_and_no_unknown_keys() {
         let spec: DataSpec = serde_json::from_str(r#"{ "dataset": "two-moons" }"#).unwrap();
         assert_eq!(spec, DataSpec::new(DatasetName::Toy(Toy::TwoMoons), None));
         let full = DataSpec {
@@ -213,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_says_what_it_is() {
+    fn a_path_is_recognised_by_its_files() {
         let folder = tempfile::tempdir().unwrap();
         let found = |path: &Path| DataSpec::detect(path).unwrap().dataset;
         let make = |name: &str, content: &[u8]| {
@@ -236,5 +120,49 @@ mod tests {
         #[cfg(unix)]
         assert!(matches!(DataSpec::detect(Path::new("/dev/zero")), Err(DataError::Unsupported { .. })));
         assert!(matches!(DataSpec::detect(&make("x.zip", b"")), Err(DataError::Unsupported { .. })));
+    }
+
+    #[test]
+    fn generated_data_needs_no_files_and_its_splits_differ() {
+        let noise = Noise::seeded(9);
+        let generated = [DatasetName::Glyphs].into_iter().chain(Toy::ALL.map(DatasetName::Toy));
+        for name in generated {
+            let mut spec = DataSpec::new(name, None);
+            let train = Data::open(&spec, &noise).unwrap();
+            spec.split = Split::Test;
+            let test = Data::open(&spec, &noise).unwrap();
+            let row = |data: &Data| data.read(&[0], None).unwrap().values;
+            assert_eq!((train.len(), row(&train).len()), (None, train.dim()), "{name}");
+            assert_ne!(row(&train), row(&test), "{name}");
+            assert!(row(&train).iter().all(|value| value.is_finite()));
+        }
+    }
+
+    #[test]
+    fn missing_files_are_answered_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name, path| match Data::open(&DataSpec::new(name, path), &Noise::seeded(0)) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("{name} is open"),
+        };
+        let path = Some(folder.path().to_path_buf());
+        assert!(open(DatasetName::Mnist, path.clone()).contains("cargo xtask fetch mnist"));
+        assert!(open(DatasetName::Cifar10, path).contains("cargo xtask fetch cifar10"));
+        assert!(open(DatasetName::Table, None).contains("needs a path"));
+        assert!(open(DatasetName::Folder, None).contains("needs a path"));
+    }
+
+    #[test]
+    fn a_table_is_mapped_back_to_its_own_units() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        std::fs::write(&file, "1,100\n2,300\n6,200\n").unwrap();
+        let data = Data::open(&DataSpec::detect(&file).unwrap(), &Noise::seeded(0)).unwrap();
+        assert_eq!((data.len(), data.dim()), (Some(3), 2));
+        let values = data.read(&[2, 0], None).unwrap().values;
+        let back = data.standardize().unwrap().inverse(&values);
+        for (found, expected) in back.iter().zip([6.0, 200.0, 1.0, 100.0]) {
+            assert!((found - expected).abs() < 1e-6 * expected, "{found} against {expected}");
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! The ways in which people write the ten digits.
+//! Common forms of the ten handwritten digits.
 
-/// Points that the pen passes through, in order; x to the right, y down, a digit is one unit high.
+/// Points that the pen passes through, in order: x to the right, y down, in units of the height of a digit.
 pub(super) type Stroke = &'static [[f32; 2]];
 
-/// One way to write a digit: how often people choose it, and its strokes.
+/// One way to write a digit: its relative frequency, and its strokes.
 pub(super) struct Form {
     pub(super) share: f32,
     pub(super) strokes: &'static [Stroke],
@@ -13,7 +13,7 @@ const fn form(share: f32, strokes: &'static [Stroke]) -> Form {
     Form { share, strokes }
 }
 
-/// The form of `digit` at `choice`, a number in `[0, 1)`, by the forms' shares.
+/// The form of `digit` that `choice`, uniform on `[0, 1)`, selects in proportion to the shares.
 pub(super) fn choose(digit: usize, choice: f32) -> &'static Form {
     let forms = FORMS[digit];
     let mut rest = choice * forms.iter().map(|form| form.share).sum::<f32>();

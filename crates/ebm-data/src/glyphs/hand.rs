@@ -1,34 +1,34 @@
-//! How one writing differs from another.
+//! The variation of handwriting.
 
 use ebm_ops::Noise;
 
 use super::forms::Stroke;
 
-/// Standard deviation of a control point, in heights of a digit.
+/// Standard deviation of the displacement of a control point, in heights of a digit.
 const JITTER: f32 = 0.024;
 
-/// Control points that a form has at most.
+/// Most control points of a form.
 const POINTS: usize = 32;
 
-/// One person at one moment: what a digit's form becomes when it is written.
+/// The random distortion of a digit's form: one way of writing it.
 pub(super) struct Hand {
     /// Displacements of control points, x and y.
     jitter: Vec<f32>,
     /// Amplitude and phase of the bend of x along y, and of y along x.
     bend: [[f32; 2]; 2],
-    /// Width over that of the form.
+    /// Factor on the width of the form.
     width: f32,
-    /// Shift to the right per height.
+    /// Shift to the right per unit of height.
     slant: f32,
-    /// Angle, radians.
+    /// Clockwise rotation, in radians.
     rotation: f32,
-    /// Longer side of what is inked, pixels.
+    /// Longer side of the drawn digit, in pixels.
     pub(super) size: f32,
-    /// Half the width of the line, pixels.
+    /// Half the width of the line, in pixels.
     pub(super) radius: f32,
-    /// Relative change of the width along the way, and its phase.
+    /// Amplitude of the relative change of the width along the line, and its phase.
     pub(super) pressure: [f32; 2],
-    /// Distance of the centre of mass from the picture's, pixels.
+    /// Offset of the centre of mass from the centre of the image, in pixels.
     pub(super) offset: [f32; 2],
 }
 
@@ -51,7 +51,7 @@ impl Hand {
         }
     }
 
-    /// The strokes as this hand writes them: points that coincide move together, so that what touches goes on touching.
+    /// The distorted strokes. Coinciding points move together, so that strokes that touch still touch.
     pub(super) fn write(&self, strokes: &[Stroke]) -> Vec<Vec<[f32; 2]>> {
         let form: Vec<[f32; 2]> = strokes.concat();
         let mut written = form.iter().enumerate().map(|(i, &point)| {
@@ -76,7 +76,7 @@ mod tests {
     use crate::glyphs::forms::FORMS;
 
     #[test]
-    fn a_form_has_no_more_points_than_there_are_displacements() {
+    fn no_form_has_more_points_than_there_are_displacements() {
         for form in FORMS.into_iter().flatten() {
             let points: usize = form.strokes.iter().map(|stroke| stroke.len()).sum();
             assert!(points <= POINTS && form.strokes.iter().all(|stroke| 2 <= stroke.len()), "{points}");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn strokes_that_touch_go_on_touching() {
+    fn touching_strokes_still_touch() {
         let written = Hand::draw(&mut Noise::seeded(4)).write(FORMS[7][0].strokes);
         assert_eq!(written[0].last(), written[1].first());
         assert_ne!(written[0][0], FORMS[7][0].strokes[0][0]);

@@ -1,14 +1,14 @@
-//! From strokes to pixels.
+//! Rendering of strokes.
 
 use super::hand::Hand;
 
-/// Height and width of a glyph's picture, pixels.
+/// Height and width of a glyph's image, in pixels.
 pub(super) const SIDE: usize = 28;
 
-/// Half the width of the soft edge of a line, pixels.
+/// Half the width of the soft edge of a line, in pixels.
 const EDGE: f32 = 0.62;
 
-/// A point of a line on its way: where it is, and half the width of the line there; pixels.
+/// A point of a line: its position, and half the width of the line there, in pixels.
 #[derive(Clone, Copy)]
 struct Ink {
     x: f32,
@@ -16,7 +16,7 @@ struct Ink {
     radius: f32,
 }
 
-/// The picture of `strokes`, scaled and centred as MNIST is: the longer side by its size, the centre by its mass.
+/// The image of `strokes`, scaled by the longer side and centred by the centre of mass, as in MNIST.
 pub(super) fn render(strokes: &[Vec<[f32; 2]>], hand: &Hand) -> Vec<u8> {
     let lines: Vec<Vec<Ink>> = place(strokes.iter().map(|stroke| spline(stroke)).collect(), hand);
     // Signed distance to the edge of the line, positive inside; the union of shapes is the maximum.
@@ -29,13 +29,13 @@ pub(super) fn render(strokes: &[Vec<[f32; 2]>], hand: &Hand) -> Vec<u8> {
     inside.iter().map(|&distance| shade(distance)).collect()
 }
 
-/// The grey of a pixel whose centre is so far inside the line.
+/// The grey level of a pixel whose centre is this far inside the line.
 fn shade(distance: f32) -> u8 {
     let t = ((distance + EDGE) / (2.0 * EDGE)).clamp(0.0, 1.0);
     (255.0 * t * t * (3.0 - 2.0 * t)).round() as u8
 }
 
-/// A segment whose width goes linearly from one end's to the other's.
+/// Draws a segment whose width varies linearly from one end to the other.
 fn draw(inside: &mut [f32; SIDE * SIDE], from: Ink, to: Ink) {
     let reach = from.radius.max(to.radius) + EDGE;
     // Pixel k covers [k, k + 1], its centre is k + ½.
@@ -60,7 +60,7 @@ fn draw(inside: &mut [f32; SIDE * SIDE], from: Ink, to: Ink) {
     }
 }
 
-/// Lines in heights of a digit, placed in the picture and given their widths.
+/// Maps lines from units of a digit's height to pixels, with their widths.
 fn place(lines: Vec<Vec<[f32; 2]>>, hand: &Hand) -> Vec<Vec<Ink>> {
     let (mut low, mut high) = ([f32::MAX; 2], [f32::MIN; 2]);
     let (mut mass, mut moment) = (0.0, [0.0; 2]);
@@ -81,7 +81,7 @@ fn place(lines: Vec<Vec<[f32; 2]>>, hand: &Hand) -> Vec<Vec<Ink>> {
     let extent = (high[0] - low[0]).max(high[1] - low[1]).max(1e-3);
     let scale = (hand.size - 2.0 * hand.radius) / extent;
     let [amplitude, phase] = hand.pressure;
-    // Half a pixel more than the ink reaches from the middle of the line keeps the picture's border black.
+    // Half a pixel more than the line's reach keeps the border of the image black.
     let margin = (1.0 + amplitude) * hand.radius + EDGE + 0.5;
     let shift: [f32; 2] = std::array::from_fn(|axis| {
         let centred = 0.5 * SIDE as f32 + hand.offset[axis] - scale * moment[axis] / mass.max(1e-6);
@@ -149,7 +149,7 @@ fn spline(points: &[[f32; 2]]) -> Vec<[f32; 2]> {
     polygon
 }
 
-/// A point before the first that lets a curve leave it with half of its curvature.
+/// A point before the first, such that the curve starts with half of its curvature.
 fn beyond(first: [f32; 2], second: [f32; 2], third: [f32; 2]) -> [f32; 2] {
     std::array::from_fn(|axis| 2.5 * first[axis] - 2.0 * second[axis] + 0.5 * third[axis])
 }

@@ -49,7 +49,7 @@ pub fn all() -> Vec<Format> {
         plain("csv", "table.csv", CSV.map(|text| text.as_bytes().to_vec()).to_vec(), |folder| {
             taken(Table::read(&folder.join("table.csv"), Split::Train, true))
         }),
-        plain("npy", "table.npy", vec![npy("<f8", 8), npy("<f4", 4)], |folder| {
+        plain("npy", "table.npy", vec![npy("<f8", 8), npy("<f4", 4), npy(">i2", 2)], |folder| {
             taken(Table::read(&folder.join("table.npy"), Split::Train, true))
         }),
         Format { repair: repaired_png, ..plain("png", "class/x.png", png.to_vec(), pictures) },

@@ -2,9 +2,10 @@
 
 use burn_dataset::Dataset;
 
+use crate::data::Data;
 use crate::{DataError, Image, ImageShape};
 
-/// Images of one shape, a byte a value, in memory.
+/// Images of one shape in memory, one byte for each value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageSet {
     shape: ImageShape,
@@ -17,7 +18,8 @@ impl ImageSet {
     /// `pixels` holds the images one after the other; there are as many `labels`, or none.
     ///
     /// # Panics
-    /// Unless `pixels` holds whole images, at least one, and the labels are as many and each below `classes.len()`.
+    /// Unless `pixels` holds at least one image, all complete, and there are as many labels, each below
+    /// `classes.len()`.
     pub fn new(shape: ImageShape, pixels: Vec<u8>, labels: Option<Vec<u32>>, classes: Vec<String>) -> Self {
         let dim = shape.dim();
         assert!(
@@ -49,6 +51,12 @@ impl ImageSet {
     pub fn pixels(&self, index: usize) -> &[u8] {
         let dim = self.shape.dim();
         &self.pixels[index * dim..(index + 1) * dim]
+    }
+}
+
+impl From<ImageSet> for Data {
+    fn from(set: ImageSet) -> Self {
+        Self::images(set.shape(), set.classes().to_vec(), set)
     }
 }
 

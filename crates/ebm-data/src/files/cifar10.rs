@@ -1,20 +1,21 @@
-//! The records of one file.
+//! The records of CIFAR-10's binary version.
 
 use std::path::Path;
 
 use crate::DataError;
 
-/// Bytes of a record: the label, then the red, the green and the blue plane.
-pub(crate) const RECORD: usize = 1 + 3 * 32 * 32;
+/// Bytes of a record: the label, then the red, the green and the blue plane of 32×32 pixels.
+pub const RECORD: usize = 1 + 3 * 32 * 32;
 
-pub(crate) const CLASSES: [&str; 10] =
+/// The names of the classes, in the order of their labels.
+pub const CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/// Adds the images of `content` to `pixels` and their classes to `labels`.
+/// Appends the images of `content` to `pixels` and their classes to `labels`; `file` is its name in errors.
 ///
 /// # Errors
-/// If it is empty, not of whole records, or has a label beyond 9.
-pub(crate) fn records(
+/// If it is empty, does not consist of complete records, or has a label beyond 9.
+pub fn records(
     content: &[u8],
     file: &Path,
     pixels: &mut Vec<u8>,

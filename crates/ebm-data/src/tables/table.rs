@@ -4,15 +4,19 @@ use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
 
-use crate::rows::Rows;
-use crate::{DataError, Point, Split, Standardize, bytes, comma_separated, npy};
+use super::standardize::Standardize;
+use crate::data::Data;
+use crate::files::rows::Rows;
+use crate::files::{bytes, comma_separated, npy};
+use crate::named::{NamedDataset, OpenOptions};
+use crate::{DataError, Point, Split};
 
-/// Endings of the files that are read, in the order in which a folder is searched.
+/// Extensions of the files that are read, in the order in which a folder is searched.
 const ENDINGS: [&str; 3] = ["npy", "csv", "tsv"];
 
-/// A table of finite numbers in memory, a point a row.
+/// A table of finite numbers in memory; each row is a point.
 ///
-/// It knows its values in its own units and the [`Standardize`] that maps them to those of training.
+/// It keeps the values in the units of the file, and the [`Standardize`] that maps them to those of training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     dim: usize,
@@ -22,13 +26,13 @@ pub struct Table {
 
 impl Table {
     /// Reads one split of the table at `path`: a file, which is all for training, or a folder with files named
-    /// `train` and `test`. The ending says the format: `.npy`, `.csv` or `.tsv`; a CSV's first row may be a header.
+    /// `train` and `test`. The extension gives the format: `.npy`, `.csv` or `.tsv`. The first row of text may be a
+    /// header.
     ///
-    /// With `standardize`, mean and scale are those of the rows for training, whichever split is read.
+    /// With `standardize`, mean and scale are those of the training rows, whichever split is read.
     ///
     /// # Errors
-    /// If the file or split is absent, if its format is not as it should be, or if a value is NaN, infinite or beyond
-    /// single precision.
+    /// If the file or split is missing or malformed, or if a value is NaN, infinite or beyond single precision.
     pub fn read(path: &Path, split: Split, standardize: bool) -> Result<Self, DataError> {
         let file = |split: Split| match path.is_dir() {
             true => Self::file(path, split)
@@ -54,18 +58,13 @@ impl Table {
         Ok(Self { dim: wanted.dim, values: wanted.values, standardize })
     }
 
-    /// The file of a split in a folder, if it is there.
-    pub(crate) fn file(folder: &Path, split: Split) -> Option<PathBuf> {
+    /// The file of a split in a folder, if it exists.
+    fn file(folder: &Path, split: Split) -> Option<PathBuf> {
         let file = folder.join(split.name());
         ENDINGS.iter().map(|ending| file.with_extension(ending)).find(|file| file.is_file())
     }
 
-    /// Whether the ending is one of those that are read.
-    pub(crate) fn is_table(file: &Path) -> bool {
-        ending(file).is_some()
-    }
-
-    /// Columns.
+    /// Number of columns.
     pub fn dim(&self) -> usize {
         self.dim
     }
@@ -81,6 +80,36 @@ impl Table {
     /// Unless `index` is below the number of rows.
     pub fn row(&self, index: usize) -> &[f64] {
         &self.values[index * self.dim..(index + 1) * self.dim]
+    }
+}
+
+/// The dataset `table`.
+pub(crate) struct ByName;
+
+impl NamedDataset for ByName {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn about(&self) -> &'static str {
+        "a table of numbers: .npy, .csv or .tsv, or a folder with a file for each split"
+    }
+
+    fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
+        Ok(Table::read(options.path(self.name())?, options.split, options.standardize)?.into())
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        match path.is_dir() {
+            true => Table::file(path, Split::Train).is_some(),
+            false => path.is_file() && ending(path).is_some(),
+        }
+    }
+}
+
+impl From<Table> for Data {
+    fn from(table: Table) -> Self {
+        Self::points(table.standardize().clone(), table)
     }
 }
 
@@ -103,7 +132,7 @@ fn ending(file: &Path) -> Option<&'static str> {
 /// The rows of a file, all finite.
 fn checked(file: &Path) -> Result<Rows, DataError> {
     let ending = ending(file).ok_or_else(|| {
-        let found = "a file of this ending".into();
+        let found = "a file with this extension".into();
         DataError::Unsupported { file: file.into(), found, expected: ".npy, .csv or .tsv" }
     })?;
     let content = bytes::open(file)?;
@@ -131,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_by_its_ending_and_standardised() {
+    fn a_file_is_read_by_its_extension_and_standardised() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("Table.CSV");
         fs::write(&file, "height,weight\n1,10\n3,20\n5,60\n").unwrap();
@@ -153,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_test_split_is_standardised_by_the_training_rows() {
+    fn the_test_split_is_standardised_with_the_training_rows() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("train.csv"), "0\n2\n").unwrap();
         fs::write(folder.path().join("test.tsv"), "4\n").unwrap();

@@ -3,7 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::{DataError, bytes};
+use super::bytes;
+use crate::DataError;
 
 /// Most dimensions that are read.
 const MAX_DIMENSIONS: u8 = 4;
@@ -27,18 +28,18 @@ impl Idx {
     /// Reads a file, plain or gzip.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), and if the file cannot be read.
+    /// As [`parse`](Self::parse), or if the file cannot be read.
     pub fn read(file: &Path) -> Result<Self, DataError> {
         Self::parse(bytes::open(file)?, file)
     }
 
     /// Reads the uncompressed content of `file`.
     ///
-    /// Memory grows with the content, never on the word of the header.
+    /// Memory grows with the bytes that are read, never with what the header claims.
     ///
     /// # Errors
-    /// If it does not begin as IDX of bytes, if its dimensions are zero or beyond four gigabytes, or if its length
-    /// is not what they say.
+    /// If the content is not IDX of unsigned bytes, if a dimension is zero, if their product exceeds four gigabytes,
+    /// or if the number of values is another.
     pub fn parse(mut content: impl Read, file: &Path) -> Result<Self, DataError> {
         let mut start = [0; 4];
         let found = bytes::read_start(&mut content, &mut start, file)?;
@@ -56,8 +57,7 @@ impl Idx {
         let dimensions = dimensions(&mut content, usize::from(n_dimensions), file)?;
         let size = dimensions.iter().try_fold(1u64, |size, &n| size.checked_mul(n));
         let Some(size) = size.filter(|size| (1..=bytes::MAX_BYTES).contains(size)) else {
-            let problem =
-                format!("dimensions {dimensions:?} are not between 1 and {} values", bytes::MAX_BYTES);
+            let problem = format!("dimensions {dimensions:?}, expected 1 to {} values", bytes::MAX_BYTES);
             return Err(DataError::malformed(file, problem));
         };
         let values = bytes::read_exactly(&mut content, size, file)?;
@@ -107,7 +107,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn plain_and_gzip_read_the_same_and_a_cut_gzip_is_refused() {
+    fn plain_and_gzip_files_read_the_same_and_a_truncated_gzip_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let values: Vec<u8> = Noise::seeded(2).indices(600, 256).into_iter().map(|i| i as u8).collect();
         let plain = encode(&[2, 10, 30], &values);
@@ -136,7 +136,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_header_that_lies_is_refused_without_taking_memory() {
+    fn a_false_header_is_refused_without_allocating_what_it_claims() {
         assert!(matches!(parse(&encode(&[u32::MAX, u32::MAX, 9], &[])), Err(DataError::Malformed { .. })));
         assert!(matches!(parse(&encode(&[1 << 31, 2], &[1])), Err(DataError::Truncated { found: 1, .. })));
         assert!(matches!(parse(&encode(&[0, 28, 28], &[])), Err(DataError::Malformed { .. })));
@@ -152,7 +152,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn another_format_is_named_by_its_first_bytes() {
+    fn an_unknown_format_is_named_by_its_first_bytes() {
         let error = parse(b"\x89PNG\r\n\x1a\n").unwrap_err().to_string();
         assert!(error.contains("89 50 4e 47"), "{error}");
         assert!(matches!(parse(&[]), Err(DataError::Magic { .. })));

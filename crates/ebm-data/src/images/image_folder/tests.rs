@@ -32,7 +32,7 @@ fn classes_are_folders_in_the_order_of_their_names() {
 }
 
 #[test]
-fn a_flat_folder_has_no_labels_and_split_folders_are_told_apart() {
+fn a_flat_folder_has_no_labels_and_train_and_test_are_splits() {
     let flat = read(&folder_of(&[("1.png", 1), ("2.png", 2)]), Split::Train).unwrap();
     assert_eq!((flat.len(), flat.get(0).unwrap().label), (2, None));
 
@@ -46,12 +46,12 @@ fn a_flat_folder_has_no_labels_and_split_folders_are_told_apart() {
 }
 
 #[test]
-fn a_file_that_its_decoder_panics_on_is_refused() {
-    // A JPEG with the second component's identity given twice and sampled finer than the first, as a fuzzer made it.
+fn a_file_that_makes_the_decoder_panic_is_refused() {
+    // Found by fuzzing: a JPEG whose second component has its identifier twice and is sampled finer than the first.
     let file = include_bytes!("panicking.jpg");
-    let error = picture::picture(file, Path::new("a.jpg"), None).unwrap_err().to_string();
+    let error = picture(file, Path::new("a.jpg"), None).unwrap_err().to_string();
     assert!(error.contains("a.jpg"), "{error}");
-    // And for the program nothing has happened.
+    // The next read works as usual.
     assert_eq!(read(&folder_of(&[("1.png", 1)]), Split::Train).unwrap().len(), 1);
 }
 
@@ -81,7 +81,7 @@ fn the_first_picture_of_another_shape_is_named() {
 }
 
 #[test]
-fn nothing_and_nonsense_are_refused() {
+fn empty_folders_and_files_that_are_no_images_are_refused() {
     let folder = tempdir().unwrap();
     assert!(matches!(read(&folder, Split::Train), Err(DataError::Empty { .. })));
     let absent = ImageFolder::new(folder.path().join("absent")).read(Split::Train);
@@ -97,7 +97,7 @@ fn nothing_and_nonsense_are_refused() {
 }
 
 #[test]
-fn a_jpeg_is_read_and_a_cut_one_is_refused() {
+fn a_jpeg_is_read_and_a_truncated_one_is_refused() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("x.JPG");
     let picture = RgbImage::from_fn(32, 32, |x, y| Rgb([8 * x as u8, 8 * y as u8, 100]));
@@ -110,7 +110,7 @@ fn a_jpeg_is_read_and_a_cut_one_is_refused() {
     let whole = fs::read(&file).unwrap();
     for length in [whole.len() - 2, whole.len() * 3 / 4, whole.len() / 2, 20] {
         fs::write(&file, &whole[..length]).unwrap();
-        assert!(read(&folder, Split::Train).is_err(), "{length} of {} bytes were taken", whole.len());
+        assert!(read(&folder, Split::Train).is_err(), "{length} of {} bytes were accepted", whole.len());
     }
 }
 

@@ -1,6 +1,4 @@
-//! Folders of pictures.
-
-mod picture;
+//! Folders of images.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,53 +6,57 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::{DataError, ImageSet, ImageShape, Split, bytes};
-use picture::{MAX_BYTES, picture};
+use super::image_set::ImageSet;
+use crate::data::Data;
+use crate::files::bytes;
+use crate::files::picture::{MAX_BYTES, picture};
+use crate::named::{NamedDataset, OpenOptions};
+use crate::{DataError, ImageShape, Split};
 
-/// Most bytes of all pictures together.
+/// Most bytes of all images together, decoded.
 const MAX_TOTAL: usize = 64 << 30;
 
-/// Pictures that are decoded before the next ones are begun, and most bytes of them.
+/// Most images, and most bytes of them, that are decoded in parallel before they are collected.
 const BLOCK: usize = 4096;
 const BLOCK_BYTES: usize = 256 << 20;
 
-/// A folder of PNG and JPEG pictures, all of one shape.
+/// A folder of PNG and JPEG images, all of one shape.
 ///
-/// The pictures lie flat in the folder, without labels, or in one folder a class, named after it.
-/// With `train/` and `test/` folders each split is one of these; without them, all is for training.
-/// Pictures are in the order of their classes' names, then of their own, by bytes; hidden files and other kinds of
-/// files are passed over, and so is a link that leads out of the folder.
+/// The images are directly in the folder, without labels, or in one folder for each class, named after it.
+/// With `train/` and `test/` folders, each of them is a split; without, all images are for training.
+/// Images are sorted by the name of their class, then by their own, bytewise.
+/// Hidden files, files of other kinds and links that lead out of the folder are ignored.
 ///
-/// Eight bits a channel are read: grey is one channel, colour three.
-/// An alpha channel is dropped if it is opaque everywhere and refused otherwise, since what lies behind a transparent
-/// pixel is not known.
+/// Images must have eight bits a channel: grey is one channel, colour three.
+/// An alpha channel is dropped if it is opaque everywhere. Otherwise the image is refused, since the background of its
+/// transparent pixels is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFolder {
     root: PathBuf,
 }
 
 impl ImageFolder {
-    /// The folder at `root`; nothing is read yet.
+    /// The folder at `root`, which is not read yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Reads one split, decoding with all threads.
+    /// Reads one split, decoding in parallel.
     ///
     /// # Errors
-    /// If there is no picture or no such split, if a picture cannot be decoded, or if it differs in shape from the
-    /// first: the first that fails is named.
+    /// If there is no image or no such split, or if an image cannot be decoded or differs in shape from the first; the
+    /// first that fails is named.
     pub fn read(&self, split: Split) -> Result<ImageSet, DataError> {
         let Listing { files, labels, classes } = self.list(split)?;
         let Some((first, rest)) = files.split_first() else { return Err(self.empty()) };
         let (shape, mut pixels) = read(first, None)?;
-        // Pictures of another shape are not decoded, so a block takes no more memory than it is known to need.
+        // Images of another shape are not decoded, so the memory of a block is known beforehand.
         for block in rest.chunks((BLOCK_BYTES / shape.dim()).clamp(1, BLOCK)) {
             let decoded: Vec<_> = block.par_iter().map(|file| read(file, Some((first, shape)))).collect();
             for picture in decoded {
                 let (_, values) = picture?;
                 if MAX_TOTAL - values.len() < pixels.len() {
-                    let found = format!("more than {MAX_TOTAL} bytes of pictures");
+                    let found = format!("more than {MAX_TOTAL} bytes of images");
                     return Err(DataError::Unsupported { file: self.root.clone(), found, expected: "fewer" });
                 }
                 pixels.extend(values);
@@ -63,16 +65,16 @@ impl ImageFolder {
         Ok(ImageSet::new(shape, pixels, labels, classes))
     }
 
-    /// The files of one split, in the order of their pictures.
+    /// The files of one split, in the order of the images.
     ///
     /// # Errors
-    /// If there is no picture or no such split.
+    /// If there is no image or no such split.
     pub fn files(&self, split: Split) -> Result<Vec<PathBuf>, DataError> {
         Ok(self.list(split)?.files)
     }
 
     fn empty(&self) -> DataError {
-        DataError::Empty { path: self.root.clone(), expected: "PNG or JPEG pictures" }
+        DataError::Empty { path: self.root.clone(), expected: "PNG or JPEG images" }
     }
 
     fn list(&self, split: Split) -> Result<Listing, DataError> {
@@ -101,7 +103,7 @@ impl ImageFolder {
             (true, false) => Ok(Listing::of_classes(classes)),
             (false, false) => {
                 let problem = format!(
-                    "pictures beside folders of pictures ({}, {}/): expected one or the other",
+                    "images beside folders of images ({}, {}/): expected one or the other",
                     name(&files[0]),
                     classes[0].0
                 );
@@ -111,7 +113,28 @@ impl ImageFolder {
     }
 }
 
-/// The pictures of a split, in order.
+/// The dataset `folder`.
+pub(crate) struct ByName;
+
+impl NamedDataset for ByName {
+    fn name(&self) -> &'static str {
+        "folder"
+    }
+
+    fn about(&self) -> &'static str {
+        "a folder of PNG and JPEG images, or one folder for each class"
+    }
+
+    fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
+        Ok(ImageFolder::new(options.path(self.name())?).read(options.split)?.into())
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+}
+
+/// The images of a split, in order.
 struct Listing {
     files: Vec<PathBuf>,
     labels: Option<Vec<u32>>,
@@ -126,7 +149,7 @@ impl Listing {
     }
 }
 
-/// What lies in a folder, sorted by name.
+/// The content of a folder, sorted by name.
 struct Entries {
     files: Vec<PathBuf>,
     folders: Vec<PathBuf>,
@@ -170,7 +193,7 @@ fn name(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The picture in a file, if it has the shape of the first.
+/// The image in a file, which must have the shape of the first.
 fn read(file: &Path, first: Option<(&PathBuf, ImageShape)>) -> Result<(ImageShape, Vec<u8>), DataError> {
     let content = fs::File::open(file).map_err(|source| DataError::io(file, source))?;
     let content = bytes::read_at_most(&mut std::io::BufReader::new(content), MAX_BYTES, file)?;

@@ -1,4 +1,4 @@
-//! Reading files that are not trusted.
+//! Reading untrusted files within limits.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -9,17 +9,17 @@ use flate2::bufread::MultiGzDecoder;
 use crate::DataError;
 
 /// Most bytes that are read from one file, after decompression.
-pub(crate) const MAX_BYTES: u64 = 1 << 32;
+pub const MAX_BYTES: u64 = 1 << 32;
 
-/// Bytes that any gzip file may become.
+/// Bytes that any gzip file may decompress to.
 const UNPACKED: u64 = 64 << 20;
 
-/// Bytes that it may become besides, for each of its own: MNIST's become five, a bomb's a thousand.
-const SWELLING: u64 = 64;
+/// Further bytes for each byte of the file: those of MNIST decompress to five, those of a bomb to a thousand.
+const EXPANSION: u64 = 64;
 
 /// The content of a file, decompressed if it is gzip, whatever its name.
 ///
-/// A gzip stream may become 64 MiB and 64 times its file; a byte more is an error where it is read.
+/// A gzip file may decompress to 64 MiB plus 64 times its length; reading more is an error.
 pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>, DataError> {
     let metadata = std::fs::metadata(file).map_err(|source| DataError::io(file, source))?;
     if !metadata.is_file() {
@@ -31,7 +31,12 @@ pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>, DataError> {
 }
 
 /// The content of `packed`, which is `length` bytes long, decompressed if it is gzip.
-pub(crate) fn decompressed<'a>(packed: impl Read + 'a, length: u64) -> io::Result<Box<dyn Read + 'a>> {
+///
+/// It may decompress to 64 MiB plus 64 times `length`; reading more is an error.
+///
+/// # Errors
+/// If the first bytes cannot be read.
+pub fn decompressed<'a>(packed: impl Read + 'a, length: u64) -> io::Result<Box<dyn Read + 'a>> {
     let mut packed = packed;
     let mut magic = [0; 2];
     let found = read_up_to(&mut packed, &mut magic)?;
@@ -39,27 +44,27 @@ pub(crate) fn decompressed<'a>(packed: impl Read + 'a, length: u64) -> io::Resul
     if magic != [0x1f, 0x8b] {
         return Ok(Box::new(whole));
     }
-    let limit = UNPACKED + SWELLING.saturating_mul(length);
-    Ok(Box::new(Trusted { content: MultiGzDecoder::new(whole), left: limit, limit, length }))
+    let limit = UNPACKED + EXPANSION.saturating_mul(length);
+    Ok(Box::new(Limited { content: MultiGzDecoder::new(whole), left: limit, limit, length }))
 }
 
-/// A stream that fails where it becomes longer than it is trusted to be.
-struct Trusted<R> {
+/// A stream that fails when it exceeds its limit.
+struct Limited<R> {
     content: R,
     left: u64,
     limit: u64,
-    /// Of the packed file.
+    /// Bytes of the compressed file.
     length: u64,
 }
 
-impl<R: Read> Read for Trusted<R> {
+impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.content.read(buffer)? as u64;
         self.left = self.left.checked_sub(n).ok_or_else(|| {
             let (limit, length) = (self.limit, self.length);
             let problem = format!(
-                "{length} bytes of gzip become more than the {limit} that are taken from so few; if that is \
-                 right, `gunzip` it first"
+                "{length} bytes of gzip decompress to more than {limit} bytes, the most for this length; if the file \
+                 is right, `gunzip` it first"
             );
             io::Error::new(io::ErrorKind::FileTooLarge, problem)
         })?;
@@ -67,13 +72,10 @@ impl<R: Read> Read for Trusted<R> {
     }
 }
 
-/// `expected` bytes and then the end; the memory grows with what is there, not with what is expected.
+/// Exactly `expected` bytes up to the end; memory grows with what is read, not with what is expected.
 pub(crate) fn read_exactly(reader: &mut impl Read, expected: u64, file: &Path) -> Result<Vec<u8>, DataError> {
     if MAX_BYTES < expected {
-        return Err(DataError::malformed(
-            file,
-            format!("{expected} bytes are more than the {MAX_BYTES} that are read"),
-        ));
+        return Err(DataError::malformed(file, format!("{expected} bytes, expected at most {MAX_BYTES}")));
     }
     let mut bytes = Vec::new();
     let end = reader.take(expected + 1).read_to_end(&mut bytes);
@@ -87,26 +89,29 @@ pub(crate) fn read_exactly(reader: &mut impl Read, expected: u64, file: &Path) -
 }
 
 /// Everything up to the end, which must come within `limit` bytes.
-pub(crate) fn read_at_most(reader: &mut impl Read, limit: u64, file: &Path) -> Result<Vec<u8>, DataError> {
+///
+/// # Errors
+/// If it is longer, damaged or cannot be read.
+pub fn read_at_most(reader: &mut impl Read, limit: u64, file: &Path) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     let end = reader.take(limit + 1).read_to_end(&mut bytes);
     let found = bytes.len() as u64;
     match end {
         Ok(_) if found <= limit => Ok(bytes),
         Ok(_) => {
-            Err(DataError::malformed(file, format!("it is longer than the {limit} bytes that are read")))
+            Err(DataError::malformed(file, format!("longer than {limit} bytes, the most that are read")))
         }
         Err(error) => Err(broken(error, found + 1, found, file)),
     }
 }
 
-/// The first bytes, as many as fit and are there.
+/// Fills `buffer` as far as there are bytes; how many there were.
 pub(crate) fn read_start(reader: &mut impl Read, buffer: &mut [u8], file: &Path) -> Result<usize, DataError> {
     let expected = buffer.len() as u64;
     read_up_to(reader, buffer).map_err(|error| broken(error, expected, 0, file))
 }
 
-/// A stream that ends or turns senseless before its time.
+/// The error of a stream that ends too early or is damaged.
 fn broken(error: io::Error, expected: u64, found: u64, file: &Path) -> DataError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => DataError::Truncated { file: file.into(), expected, found },
@@ -131,7 +136,7 @@ fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(found)
 }
 
-/// The first of `folders` below `root` that holds one of `names`, as it is or with `.gz`.
+/// The first file in one of `folders` below `root` that has one of `names`, plain or with `.gz`.
 pub(crate) fn find(root: &Path, folders: &[&str], names: &[&str]) -> Option<PathBuf> {
     let folders = folders.iter().map(|folder| root.join(folder));
     folders
@@ -149,14 +154,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gzip_bomb_stops_at_the_cap_that_follows_from_its_own_size() {
+    fn a_gzip_bomb_is_stopped_at_the_limit_for_its_size() {
         let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
         for _ in 0..128 {
             bomb.write_all(&vec![0; 1 << 20]).unwrap();
         }
         let bomb = bomb.finish().unwrap();
-        let cap = UNPACKED + SWELLING * bomb.len() as u64;
-        assert!(cap < 128 << 20, "a bomb of {} bytes shows nothing", bomb.len());
+        let cap = UNPACKED + EXPANSION * bomb.len() as u64;
+        assert!(cap < 128 << 20, "a bomb of {} bytes is too large for this test", bomb.len());
         let file = Path::new("bomb.gz");
         let mut content = decompressed(&bomb[..], bomb.len() as u64).unwrap();
         let error = read_exactly(&mut content, 128 << 20, file).unwrap_err();
@@ -166,17 +171,17 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_file_is_named_and_not_waited_for() {
+    fn pipes_and_devices_are_refused_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe.csv");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let link = folder.path().join("zero.npy");
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
         for path in [&pipe, &link] {
-            let error = open(path).err().expect("it is no file").to_string();
+            let error = open(path).err().expect("it is not a file").to_string();
             assert!(error.contains("a device or pipe"), "{error}");
         }
-        let error = open(folder.path()).err().expect("it is no file").to_string();
+        let error = open(folder.path()).err().expect("it is not a file").to_string();
         assert!(error.contains("a folder"), "{error}");
     }
 }

@@ -1,29 +1,30 @@
-//! Tables as text.
+//! Tables of numbers as text.
 
 use std::io::Read;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
-use crate::rows::Rows;
-use crate::{DataError, bytes};
+use super::bytes;
+use super::rows::Rows;
+use crate::DataError;
 
-/// Most fields of a row.
+/// Most fields in a row.
 const MAX_FIELDS: usize = 1 << 20;
 
-/// Most values of a table.
+/// Most values in a table.
 const MAX_VALUES: usize = 1 << 29;
 
 /// Reads rows of numbers separated by `delimiter`.
 ///
-/// The first row is a header if none of its fields is a number; empty lines are passed over.
+/// The first row is a header if none of its fields is a number; empty lines are skipped.
 ///
 /// # Reference
 /// Shafranovich (2005), *Common format and MIME type for comma-separated values files*, RFC 4180.
 ///
 /// # Errors
 /// If a row is longer or shorter than the first, if a field is not a number, or if there are no rows of numbers.
-pub(crate) fn read(mut content: impl Read, delimiter: u8, file: &Path) -> Result<Rows, DataError> {
+pub fn read(mut content: impl Read, delimiter: u8, file: &Path) -> Result<Rows, DataError> {
     let content = bytes::read_at_most(&mut content, bytes::MAX_BYTES, file)?;
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
@@ -60,7 +61,7 @@ pub(crate) fn read(mut content: impl Read, delimiter: u8, file: &Path) -> Result
         if MAX_VALUES - rows.dim < rows.values.len() {
             return Err(DataError::malformed(
                 file,
-                format!("more than the {MAX_VALUES} values that are read"),
+                format!("more than {MAX_VALUES} values, the most that are read"),
             ));
         }
         for (column, field) in (1..).zip(&record) {
@@ -77,7 +78,7 @@ pub(crate) fn read(mut content: impl Read, delimiter: u8, file: &Path) -> Result
     Ok(rows)
 }
 
-/// The line, from 1, of the row that is read from byte `start` on, past empty lines.
+/// The line, from 1, of the row that is read from byte `start` on, after empty lines.
 fn line(content: &[u8], start: u64) -> u64 {
     let (before, from) = content.split_at(content.len().min(start as usize));
     let empty = from.iter().take_while(|byte| byte.is_ascii_whitespace());
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_told_from_numbers() {
+    fn a_first_row_without_numbers_is_a_header() {
         let expected = Rows { dim: 2, values: vec![1.0, -2.5, 3e2, 4.0] };
         for text in
             ["1,-2.5\n3e2,4\n", "x,y\n1,-2.5\n3e2,4", "\u{feff}\"x\", y\r\n 1 ,-2.5\r\n\r\n\"3e2\",4\r\n"]

@@ -1,4 +1,4 @@
-//! Calls of other people's decoders, whose panics become errors.
+//! Calls of third-party decoders, with panics turned into errors.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -6,14 +6,14 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether this thread is within [`contained`], where a panic is not news.
+    /// Whether this thread is within [`contained`], where panics are not printed.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `work` returns, or the message of its panic, which is shown to nobody.
+/// The value of `work`, or the message of its panic, which is not printed.
 ///
-/// The first call puts a hook before the process's panic hook that leaves these panics out. Where panics abort the
-/// process, they still do.
+/// The first call wraps the process's panic hook in one that ignores these panics. If panics abort the process, they
+/// still do.
 pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -25,7 +25,7 @@ pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         }));
     });
     let before = QUIET.replace(true);
-    // What `work` may leave half-done is its own: on a panic nothing of it is returned.
+    // Unwind safe: on a panic, nothing that `work` has touched is returned.
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
     QUIET.set(before);
     outcome.map_err(|payload| message(&*payload))
@@ -41,11 +41,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_becomes_its_message_and_the_next_call_is_as_ever() {
+    fn a_panic_becomes_its_message_and_later_panics_are_printed() {
         assert_eq!(contained(|| -> u8 { panic!("a byte") }), Err("a byte".into()));
         assert_eq!(contained(|| -> u8 { panic!("byte {}", 7) }), Err("byte 7".into()));
         assert_eq!(contained(|| panic::panic_any(3)), Err::<(), _>("no message".into()));
         assert_eq!(contained(|| contained(|| 5)), Ok(Ok(5)));
-        assert!(!QUIET.get(), "a later panic on this thread is shown");
+        assert!(!QUIET.get(), "a later panic on this thread is printed");
     }
 }

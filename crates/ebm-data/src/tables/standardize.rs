@@ -1,10 +1,12 @@
-//! Columns of mean 0 and variance 1.
+//! Columns scaled to mean 0 and variance 1.
 
 use serde::{Deserialize, Serialize};
 
+use ebm_ops::OutOfRange;
+
 use crate::DataError;
 
-/// The map of each column x to (x − mean)/scale, and back.
+/// The map of each column x to (x − mean)/scale, and its inverse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Columns", into = "Columns")]
 pub struct Standardize {
@@ -12,7 +14,7 @@ pub struct Standardize {
     scale: Vec<f64>,
 }
 
-/// [`Standardize`] as it is stored, before it is checked.
+/// [`Standardize`] as it is stored, not yet checked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Columns {
@@ -21,35 +23,36 @@ struct Columns {
 }
 
 impl Standardize {
+    /// The map with these means and scales, one of each for every column.
+    ///
     /// # Errors
-    /// [`DataError::Spec`] unless there are as many means as scales, at least one, all finite, and each scale is
+    /// [`DataError::OutOfRange`] unless there are as many means as scales, at least one, all finite, and each scale is
     /// positive.
     pub fn new(mean: Vec<f64>, scale: Vec<f64>) -> Result<Self, DataError> {
         if mean.len() != scale.len() || mean.is_empty() {
-            let problem =
-                format!("expected as many means as scales, found {} and {}", mean.len(), scale.len());
-            return Err(DataError::Spec(problem));
+            let found = format!("{} and {}", mean.len(), scale.len());
+            return Err(OutOfRange::new("number of means and scales", found, "the same, at least 1").into());
         }
         if let Some(bad) = mean.iter().find(|mean| !mean.is_finite()) {
-            return Err(DataError::Spec(format!("expected a finite mean, found {bad}")));
+            return Err(OutOfRange::new("mean", bad, "a finite number").into());
         }
-        if let Some(bad) = scale.iter().find(|scale| !(scale.is_finite() && 0.0 < **scale)) {
-            return Err(DataError::Spec(format!("expected a positive scale, found {bad}")));
+        for &scale in &scale {
+            OutOfRange::positive("scale", scale)?;
         }
         Ok(Self { mean, scale })
     }
 
-    /// The map that changes nothing, for rows of `dim` columns.
+    /// The identity, for rows of `dim` columns.
     pub fn identity(dim: usize) -> Self {
         Self { mean: vec![0.0; dim], scale: vec![1.0; dim] }
     }
 
-    /// The mean and the standard deviation of each column of `values`, row after row of `dim` columns.
+    /// Mean and standard deviation of each column of `values`, which holds rows of `dim` columns one after the other.
     ///
     /// A column that is constant, up to rounding, has scale 1.
     ///
     /// # Panics
-    /// Unless there is a row, every row is whole, and all values are finite and within single precision.
+    /// Unless there is at least one row and every row is complete.
     pub fn fit(values: &[f64], dim: usize) -> Self {
         assert!(
             0 < dim && !values.is_empty() && values.len().is_multiple_of(dim),
@@ -76,7 +79,7 @@ impl Standardize {
         Self { mean, scale }
     }
 
-    /// Columns of a row.
+    /// Number of columns.
     pub fn dim(&self) -> usize {
         self.mean.len()
     }
@@ -91,18 +94,18 @@ impl Standardize {
         &self.scale
     }
 
-    /// From the table's units: whole rows, one after the other.
+    /// From the table's units to those of training; `values` holds rows one after the other.
     ///
     /// # Panics
-    /// Unless every row is whole.
+    /// Unless every row is complete.
     pub fn forward(&self, values: &[f64]) -> Vec<f32> {
         self.map(values, |value, mean, scale| ((value - mean) / scale) as f32)
     }
 
-    /// To the table's units: whole rows, one after the other.
+    /// From the units of training to the table's; `values` holds rows one after the other.
     ///
     /// # Panics
-    /// Unless every row is whole.
+    /// Unless every row is complete.
     pub fn inverse(&self, values: &[f32]) -> Vec<f64> {
         self.map(values, |value, mean, scale| f64::from(value) * scale + mean)
     }
@@ -136,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fitted_table_has_mean_0_and_variance_1_and_comes_back() {
+    fn a_fitted_table_has_mean_0_and_variance_1_and_is_mapped_back() {
         let n = 500;
         let z = Noise::seeded(4).normals_f64(3 * n);
         let table: Vec<f64> = z.chunks(3).flat_map(|z| [1e9 + 3.0 * z[0], 1e-6 * z[1], -7.0]).collect();
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_map_that_can_be_turned_back_is_made() {
+    fn only_an_invertible_map_is_accepted() {
         assert!(Standardize::new(vec![0.0], vec![0.0]).is_err());
         assert!(Standardize::new(vec![0.0], vec![f64::NAN]).is_err());
         assert!(Standardize::new(vec![f64::INFINITY], vec![1.0]).is_err());

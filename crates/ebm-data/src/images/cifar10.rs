@@ -1,19 +1,20 @@
 //! CIFAR-10 in its binary version.
 
-mod records;
-
 use std::path::{Path, PathBuf};
 
-use records::{CLASSES, RECORD, records};
+use super::image_set::ImageSet;
+use crate::data::Data;
+use crate::files::bytes;
+use crate::files::cifar10::{CLASSES, RECORD, records};
+use crate::named::{NamedDataset, OpenOptions};
+use crate::{DataError, ImageShape, Split};
 
-use crate::{DataError, ImageSet, ImageShape, Split, bytes};
-
-/// Most records of one file; the authors' have 10,000.
+/// Most records of one file; the original files have 10,000.
 const MAX_RECORDS: usize = 1_000_000;
 
 const FOLDERS: [&str; 3] = ["", "cifar-10-batches-bin", "cifar10"];
 
-/// Photographs of ten classes of things, 50,000 for training and 10,000 for testing, 3×32×32.
+/// Photographs of ten classes of animals and vehicles, 50,000 for training and 10,000 for testing, 3×32×32.
 ///
 /// # Reference
 /// Krizhevsky (2009), *Learning multiple layers of features from tiny images*.
@@ -25,12 +26,12 @@ impl Cifar10 {
     /// or `test_batch.bin`; each may be plain or gzip.
     ///
     /// # Errors
-    /// If a file is absent, is not of whole records, or has a label beyond 9.
+    /// If a file is missing, does not consist of complete records, or has a label beyond 9.
     pub fn read(&self, folder: &Path, split: Split) -> Result<ImageSet, DataError> {
         let (mut pixels, mut labels) = (Vec::new(), Vec::new());
         for name in names(split) {
             let file = find(folder, name)
-                .ok_or_else(|| DataError::Missing { file: folder.join(name), dataset: "cifar10" })?;
+                .ok_or_else(|| DataError::Missing { file: folder.join(name), dataset: self.name() })?;
             let content =
                 bytes::read_at_most(&mut bytes::open(&file)?, (MAX_RECORDS * RECORD) as u64, &file)?;
             records(&content, &file, &mut pixels, &mut labels)?;
@@ -38,10 +39,23 @@ impl Cifar10 {
         let shape = ImageShape { channels: 3, height: 32, width: 32 };
         Ok(ImageSet::new(shape, pixels, Some(labels), CLASSES.map(String::from).to_vec()))
     }
+}
 
-    /// Whether a file of CIFAR-10 is there.
-    pub(crate) fn is_in(folder: &Path) -> bool {
-        [Split::Train, Split::Test].into_iter().flat_map(names).any(|name| find(folder, name).is_some())
+impl NamedDataset for Cifar10 {
+    fn name(&self) -> &'static str {
+        "cifar10"
+    }
+
+    fn about(&self) -> &'static str {
+        "photographs of ten classes, 50,000 and 10,000 images of 3×32×32"
+    }
+
+    fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
+        Ok(self.read(&options.folder(self.name()), options.split)?.into())
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        [Split::Train, Split::Test].into_iter().flat_map(names).any(|name| find(path, name).is_some())
     }
 }
 
@@ -77,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn five_batches_follow_each_other_and_planes_are_channels() {
+    fn five_batches_are_concatenated_and_planes_are_channels() {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("cifar-10-batches-bin");
         fs::create_dir(&inside).unwrap();
@@ -99,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_record_and_a_label_beyond_nine_are_refused() {
+    fn a_truncated_record_and_a_label_beyond_nine_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("test_batch.bin");
         let read = |content: &[u8]| {

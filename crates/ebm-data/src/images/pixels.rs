@@ -1,14 +1,14 @@
-//! From bytes to the values that a model sees, and back.
+//! From bytes to the values of a model, and back.
 
 use burn::tensor::Tensor;
 
 /// The value y in [−1, 1) of a byte: y = 2·pixel − 1, pixel = (byte · 255/256 + u)/256.
 ///
-/// With u uniform on [0, 1) the byte becomes a density: a model of continuous values cannot then win by putting
-/// infinite density on 256 points.
-/// Neighbouring bytes are 255/256² apart and the noise is 1/256 wide, so that their ranges overlap by one part in 256;
-/// the greatest value is 2·(255²/256 + 1)/256 − 1 = 0.992….
-/// Without noise, u = ½ gives the mean of each byte.
+/// With u uniform on [0, 1) the discrete byte becomes a continuous variable. Without that, a density model could reach
+/// an infinite likelihood by concentrating on 256 points.
+/// The bins of neighbouring bytes are 255/256² apart and 1/256 wide, so they overlap by one part in 256; the greatest
+/// value is 2·(255²/256 + 1)/256 − 1 = 0.992….
+/// u = ½ gives the mean of each byte's bin.
 ///
 /// # Reference
 /// Theis, van den Oord and Bethge (2016), *A note on the evaluation of generative models*, for the noise.
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_lie_in_the_range_and_ascend_with_the_byte() {
+    fn values_are_in_range_and_increase_with_the_byte() {
         let greatest_u = 1.0 - f32::EPSILON / 2.0;
         assert_eq!(dequantize(0, 0.0), -1.0);
         assert!(dequantize(255, greatest_u) < 1.0);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_back_halves_and_clamps() {
+    fn pixels_are_the_inverse_map_clamped() {
         assert_eq!([-3.0, -1.0, 0.0, 1.0, 9.0].map(to_pixel), [0.0, 0.0, 0.5, 1.0, 1.0]);
         assert!(to_pixel(f32::NAN).is_nan());
         let values = Tensor::<1>::from_floats([-3.0, -1.0, 0.0, 1.0, 9.0], &burn::tensor::Device::flex());

@@ -3,24 +3,33 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::rows::Rows;
-use crate::{DataError, bytes};
+use burn::tensor::f16;
+
+use super::bytes;
+use super::rows::Rows;
+use crate::DataError;
 
 /// Most bytes of a header; NumPy writes about a hundred.
 const MAX_HEADER: usize = 1 << 16;
 
-const EXPECTED: &str = "'<f4' or '<f8' in C order, of one or two dimensions";
+/// Most values in an array.
+const MAX_VALUES: u64 = 1 << 29;
+
+const EXPECTED: &str = "floats of 2, 4 or 8 bytes, integers or booleans, of one or two dimensions";
 
 /// Reads an array of one or two dimensions; one dimension is a column.
 ///
-/// The parser is our own: what is accepted is small, and every refusal says what was found.
+/// Floats of 2, 4 or 8 bytes, integers and booleans are read, in either byte order, in C or Fortran order. Integers
+/// beyond 2⁵³ are rounded to double precision.
+///
+/// The parser is our own because `npyz` would bring some thirty packages and allocate as much as a header claims.
 ///
 /// # Reference
 /// Kern (2007), *A simple file format for NumPy arrays* (NumPy enhancement proposal 1), versions 1 to 3.
 ///
 /// # Errors
-/// If it is not an array of little-endian floats in C order, of one or two dimensions, as long as its header says.
-pub(crate) fn read(mut content: impl Read, file: &Path) -> Result<Rows, DataError> {
+/// If it is not an array of such numbers, of one or two dimensions, as long as its header says.
+pub fn read(mut content: impl Read, file: &Path) -> Result<Rows, DataError> {
     let mut start = [0; 8];
     let found = bytes::read_start(&mut content, &mut start, file)?;
     if found < 8 || !start.starts_with(b"\x93NUMPY") {
@@ -45,10 +54,10 @@ pub(crate) fn read(mut content: impl Read, file: &Path) -> Result<Rows, DataErro
     if found < length {
         return Err(DataError::Truncated { file: file.into(), expected: length as u64, found: found as u64 });
     }
-    let text = str::from_utf8(&text).map_err(|_| DataError::malformed(file, "the header is not text"))?;
+    let text = str::from_utf8(&text).map_err(|_| DataError::malformed(file, "the header is not UTF-8"))?;
     let header = Header::parse(text).ok_or_else(|| {
         let start: String = text.trim_end().chars().take(120).collect();
-        DataError::malformed(file, format!("the header is not as NumPy writes it: {start:?}"))
+        DataError::malformed(file, format!("expected a header as NumPy writes it, found {start:?}"))
     })?;
     values(content, &header, file)
 }
@@ -66,31 +75,99 @@ fn word<const N: usize>(content: &mut impl Read, file: &Path) -> Result<[u8; N],
 fn values(mut content: impl Read, header: &Header, file: &Path) -> Result<Rows, DataError> {
     let unsupported =
         |found: String| Err(DataError::Unsupported { file: file.into(), found, expected: EXPECTED });
-    let size = match header.descr {
-        "<f4" => 4,
-        "<f8" => 8,
-        other => return unsupported(format!("an array of {other:?}")),
+    let Some(kind) = Kind::parse(header.descr) else {
+        return unsupported(format!("an array of {:?}", header.descr));
     };
     let (n, dim) = match header.shape[..] {
         [n] => (n, 1),
         [n, dim] => (n, dim),
         ref shape => return unsupported(format!("an array of {} dimensions", shape.len())),
     };
-    if header.fortran_order && 1 < n && 1 < dim {
-        return unsupported("an array in Fortran order".into());
-    }
     if n == 0 || dim == 0 {
         return Err(DataError::Empty { path: file.into(), expected: "rows" });
     }
-    let Some(length) = n.checked_mul(dim).and_then(|n| n.checked_mul(size)) else {
-        return Err(DataError::malformed(file, format!("shape ({n}, {dim}) is beyond all files")));
+    let Some(count) = n.checked_mul(dim).filter(|&count| count <= MAX_VALUES) else {
+        let problem = format!("shape ({n}, {dim}), expected at most {MAX_VALUES} values");
+        return Err(DataError::malformed(file, problem));
     };
-    let bytes = bytes::read_exactly(&mut content, length, file)?;
-    let values = match size {
-        4 => bytes.as_chunks().0.iter().map(|&word| f64::from(f32::from_le_bytes(word))).collect(),
-        _ => bytes.as_chunks().0.iter().map(|&word| f64::from_le_bytes(word)).collect(),
+    let bytes = bytes::read_exactly(&mut content, count * kind.size as u64, file)?;
+    let (n, dim) = (n as usize, dim as usize);
+    let values = kind.values(bytes);
+    // In Fortran order, columns follow each other.
+    let values = match header.fortran_order {
+        true => (0..n).flat_map(|row| values[row..].iter().step_by(n)).copied().collect(),
+        false => values,
     };
-    Ok(Rows { dim: dim as usize, values })
+    Ok(Rows { dim, values })
+}
+
+/// A type of numbers.
+struct Kind {
+    class: Class,
+    /// Bytes of a number.
+    size: usize,
+    big_endian: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Class {
+    Float,
+    Signed,
+    Unsigned,
+    Boolean,
+}
+
+impl Kind {
+    /// The type that NumPy calls `descr`: byte order, class and size, such as `<f8` or `|u1`.
+    fn parse(descr: &str) -> Option<Self> {
+        let (class, size) = match descr.get(1..)? {
+            "f2" => (Class::Float, 2),
+            "f4" => (Class::Float, 4),
+            "f8" => (Class::Float, 8),
+            "i1" => (Class::Signed, 1),
+            "i2" => (Class::Signed, 2),
+            "i4" => (Class::Signed, 4),
+            "i8" => (Class::Signed, 8),
+            "u1" => (Class::Unsigned, 1),
+            "u2" => (Class::Unsigned, 2),
+            "u4" => (Class::Unsigned, 4),
+            "u8" => (Class::Unsigned, 8),
+            "b1" => (Class::Boolean, 1),
+            _ => return None,
+        };
+        let big_endian = match descr.as_bytes()[0] {
+            b'<' => false,
+            b'>' => true,
+            b'|' if size == 1 => false,
+            _ => return None,
+        };
+        Some(Self { class, size, big_endian })
+    }
+
+    /// The numbers in `bytes`, in order.
+    fn values(&self, mut bytes: Vec<u8>) -> Vec<f64> {
+        if self.big_endian {
+            bytes.chunks_exact_mut(self.size).for_each(<[u8]>::reverse);
+        }
+        match (self.class, self.size) {
+            (Class::Float, 2) => words(&bytes, |word| f16::from_le_bytes(word).to_f64()),
+            (Class::Float, 4) => words(&bytes, |word| f64::from(f32::from_le_bytes(word))),
+            (Class::Float, _) => words(&bytes, f64::from_le_bytes),
+            (Class::Signed, 1) => words(&bytes, |word| f64::from(i8::from_le_bytes(word))),
+            (Class::Signed, 2) => words(&bytes, |word| f64::from(i16::from_le_bytes(word))),
+            (Class::Signed, 4) => words(&bytes, |word| f64::from(i32::from_le_bytes(word))),
+            (Class::Signed, _) => words(&bytes, |word| i64::from_le_bytes(word) as f64),
+            (Class::Unsigned, 1) => words(&bytes, |word| f64::from(u8::from_le_bytes(word))),
+            (Class::Unsigned, 2) => words(&bytes, |word| f64::from(u16::from_le_bytes(word))),
+            (Class::Unsigned, 4) => words(&bytes, |word| f64::from(u32::from_le_bytes(word))),
+            (Class::Unsigned, _) => words(&bytes, |word| u64::from_le_bytes(word) as f64),
+            (Class::Boolean, _) => words(&bytes, |[byte]| f64::from(u8::from(byte != 0))),
+        }
+    }
+}
+
+fn words<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+    bytes.as_chunks().0.iter().map(|&word| value(word)).collect()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -101,7 +178,7 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// The dictionary that NumPy writes: three known keys, once each, in any order.
+    /// The dictionary that NumPy writes: three known keys, each once, in any order.
     fn parse(text: &'a str) -> Option<Self> {
         let mut rest = Text(text.trim_end());
         let (mut descr, mut fortran_order, mut shape) = (None, None, None);
@@ -128,7 +205,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// What is left to read of a Python literal.
+/// The rest of a Python literal.
 struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
@@ -218,17 +295,56 @@ mod tests {
         let singles: Vec<u8> = [1.5f32, -2.0].iter().flat_map(|value| value.to_le_bytes()).collect();
         let column = parse(&file(1, &header("'<f4'", "False", "(2,)"), &singles)).unwrap();
         assert_eq!(column, Rows { dim: 1, values: vec![1.5, -2.0] });
-        // A single row lies the same in both orders.
-        assert!(parse(&file(1, &header("'<f8'", "True", "(1, 2)"), &doubles(&[1.0, 2.0]))).is_ok());
     }
 
     #[test]
-    fn other_arrays_are_refused_by_what_they_are() {
+    fn fortran_order_is_transposed() {
+        let columns = doubles(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let rows = |shape| parse(&file(1, &header("'<f8'", "True", shape), &columns)).unwrap();
+        assert_eq!(rows("(3, 2)"), Rows { dim: 2, values: vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0] });
+        assert_eq!(rows("(2, 3)"), Rows { dim: 3, values: vec![1.0, 3.0, 5.0, 2.0, 4.0, 6.0] });
+        assert_eq!(rows("(1, 6)").values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(rows("(6,)").values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn every_type_of_number_is_read_in_both_byte_orders() {
+        fn bytes<const N: usize>(words: [[u8; N]; 2]) -> Vec<u8> {
+            words.concat()
+        }
         let cases = [
-            (header("'<f8'", "True", "(2, 2)"), "Fortran"),
+            ("<f2", bytes([[0x00, 0x3e], [0x00, 0xc0]]), [1.5, -2.0]),
+            (">f2", bytes([[0x3e, 0x00], [0xc0, 0x00]]), [1.5, -2.0]),
+            ("<f2", bytes([[0x01, 0x00], [0xff, 0x7b]]), [2f64.powi(-24), 65504.0]),
+            (">f4", bytes([1.5f32, -2.0].map(f32::to_be_bytes)), [1.5, -2.0]),
+            (">f8", bytes([1e-3f64, -2.0].map(f64::to_be_bytes)), [1e-3, -2.0]),
+            ("|i1", bytes([-3i8, 7].map(i8::to_le_bytes)), [-3.0, 7.0]),
+            ("<i1", bytes([-3i8, 7].map(i8::to_le_bytes)), [-3.0, 7.0]),
+            ("<i2", bytes([-300i16, 7].map(i16::to_le_bytes)), [-300.0, 7.0]),
+            (">i4", bytes([-70_000i32, 7].map(i32::to_be_bytes)), [-70_000.0, 7.0]),
+            ("<i8", bytes([-5_000_000_000i64, 7].map(i64::to_le_bytes)), [-5e9, 7.0]),
+            ("|u1", vec![255, 7], [255.0, 7.0]),
+            (">u2", bytes([65_535u16, 7].map(u16::to_be_bytes)), [65_535.0, 7.0]),
+            ("<u4", bytes([u32::MAX, 7].map(u32::to_le_bytes)), [4_294_967_295.0, 7.0]),
+            (">u8", bytes([1u64 << 40, 7].map(u64::to_be_bytes)), [2f64.powi(40), 7.0]),
+            ("|b1", vec![0, 1], [0.0, 1.0]),
+        ];
+        for (descr, content, expected) in cases {
+            let rows = parse(&file(1, &header(&format!("'{descr}'"), "False", "(1, 2)"), &content)).unwrap();
+            assert_eq!(rows, Rows { dim: 2, values: expected.to_vec() }, "{descr}");
+        }
+    }
+
+    #[test]
+    fn other_types_and_shapes_are_refused_by_name() {
+        let cases = [
             (header("'|O'", "False", "(2, 2)"), "\"|O\""),
-            (header("'>f8'", "False", "(2, 2)"), "\">f8\""),
-            (header("'<i8'", "False", "(2, 2)"), "\"<i8\""),
+            (header("'<c16'", "False", "(2, 2)"), "\"<c16\""),
+            (header("'<f16'", "False", "(2, 2)"), "\"<f16\""),
+            (header("'|f8'", "False", "(2, 2)"), "\"|f8\""),
+            (header("'<U1'", "False", "(2, 2)"), "\"<U1\""),
+            (header("''", "False", "(2, 2)"), "\"\""),
+            (header("'éf8'", "False", "(2, 2)"), "éf8"),
             (header("[('x', '<f8'), ('y', '<f8')]", "False", "(2, 2)"), "('x', '<f8')"),
             (header("'<f8'", "False", "(2, 2, 1)"), "3 dimensions"),
             (header("'<f8'", "False", "()"), "0 dimensions"),
@@ -247,13 +363,15 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_lies_is_refused_without_taking_memory() {
+    fn a_false_header_is_refused_without_allocating_what_it_claims() {
         let with_shape = |shape: &str, n: usize| {
             parse(&file(1, &header("'<f8'", "False", shape), &doubles(&vec![0.0; n])))
         };
         assert!(matches!(with_shape("(2, 2)", 3), Err(DataError::Truncated { expected: 32, found: 24, .. })));
         assert!(matches!(with_shape("(2, 2)", 5), Err(DataError::TooLong { expected: 32, .. })));
         assert!(matches!(with_shape("(9000000000, 9000000000)", 1), Err(DataError::Malformed { .. })));
+        assert!(matches!(with_shape("(536870912, 1)", 1), Err(DataError::Truncated { found: 8, .. })));
+        assert!(matches!(with_shape("(536870913, 1)", 1), Err(DataError::Malformed { .. })));
         assert!(matches!(with_shape("(90000000000000000000000, 1)", 1), Err(DataError::Malformed { .. })));
         let mut long = file(2, "", &[]);
         long[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
@@ -281,9 +399,11 @@ mod tests {
 
     #[test]
     fn no_mutation_of_a_file_panics() {
-        let good = file(1, &header("'<f8'", "False", "(2, 2)"), &doubles(&[1.0; 4]));
+        let plain = file(1, &header("'<f8'", "False", "(2, 2)"), &doubles(&[1.0; 4]));
+        let other = file(2, &header("'>i2'", "True", "(4, 2)"), &doubles(&[1.0; 2]));
         let mut noise = Noise::seeded(32);
-        for _ in 0..20_000 {
+        for i in 0..20_000 {
+            let good = if i % 2 == 0 { &plain } else { &other };
             let mut bad = good.clone();
             for at in noise.indices(2, good.len()) {
                 bad[at] = noise.words(1)[0] as u8;

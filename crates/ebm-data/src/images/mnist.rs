@@ -2,13 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, Idx, ImageSet, ImageShape, Split, bytes};
+use super::image_set::ImageSet;
+use crate::data::Data;
+use crate::files::bytes;
+use crate::files::idx::Idx;
+use crate::named::{NamedDataset, OpenOptions};
+use crate::{DataError, ImageShape, Split};
 
 /// A dataset in the four IDX files of MNIST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mnist {
     name: &'static str,
-    /// Where the files may lie below the folder that the user names.
+    about: &'static str,
+    /// Folders, below the one that the user names, in which the files may be.
     folders: [&'static str; 4],
     classes: [&'static str; 10],
 }
@@ -20,6 +26,7 @@ impl Mnist {
     /// LeCun, Cortes and Burges (1998), *The MNIST database of handwritten digits*.
     pub const DIGITS: Self = Self {
         name: "mnist",
+        about: "handwritten digits, 60,000 and 10,000 images of 1×28×28",
         folders: ["", "mnist", "raw", "MNIST/raw"],
         classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     };
@@ -31,6 +38,7 @@ impl Mnist {
     /// algorithms*.
     pub const FASHION: Self = Self {
         name: "fashion-mnist",
+        about: "articles of clothing, 60,000 and 10,000 images of 1×28×28",
         folders: ["", "fashion-mnist", "raw", "FashionMNIST/raw"],
         classes: [
             "T-shirt/top",
@@ -46,12 +54,12 @@ impl Mnist {
         ],
     };
 
-    /// Reads one split from `folder` or a usual folder below it; each file may be plain or gzip.
+    /// Reads one split from `folder`, or from a folder below it with a customary name; each file may be plain or gzip.
     ///
     /// Without a file of labels the images have none.
     ///
     /// # Errors
-    /// If the images are absent, if a file is damaged, or if there are not as many labels as images.
+    /// If the images are missing, if a file is damaged, or if the number of labels is not that of images.
     pub fn read(&self, folder: &Path, split: Split) -> Result<ImageSet, DataError> {
         let file = self.images(folder, split).ok_or_else(|| {
             let [name, _] = names(split, "images", 3);
@@ -68,8 +76,8 @@ impl Mnist {
         Ok(ImageSet::new(ImageShape { channels: 1, height, width }, values, labels, classes))
     }
 
-    /// The file of a split's images, if it is there.
-    pub(crate) fn images(&self, folder: &Path, split: Split) -> Option<PathBuf> {
+    /// The file of a split's images, if it exists.
+    fn images(&self, folder: &Path, split: Split) -> Option<PathBuf> {
         find(folder, &self.folders, split, "images", 3)
     }
 
@@ -91,12 +99,33 @@ impl Mnist {
     }
 }
 
+impl NamedDataset for Mnist {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn about(&self) -> &'static str {
+        self.about
+    }
+
+    fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
+        Ok(self.read(&options.folder(self.name), options.split)?.into())
+    }
+
+    /// The files of both datasets have the same names: they are fashion's if the path says so.
+    fn is_at(&self, path: &Path) -> bool {
+        let is_fashion = path.to_string_lossy().to_lowercase().contains("fashion");
+        let excluded = is_fashion && *self == Self::DIGITS;
+        !excluded && [Split::Train, Split::Test].iter().any(|&split| self.images(path, split).is_some())
+    }
+}
+
 fn find(root: &Path, folders: &[&str], split: Split, what: &str, dimensions: u8) -> Option<PathBuf> {
     let [dash, dot] = names(split, what, dimensions);
     bytes::find(root, folders, &[&dash, &dot])
 }
 
-/// The name that the authors give the file, and the one that some archives unpack to.
+/// The name that the authors gave the file, and the one in some archives.
 fn names(split: Split, what: &str, dimensions: u8) -> [String; 2] {
     let split = match split {
         Split::Train => "train",
@@ -112,10 +141,10 @@ mod tests {
     use burn_dataset::Dataset;
 
     use super::*;
-    use crate::idx::tests::{encode, gzip};
+    use crate::files::idx::tests::{encode, gzip};
 
     #[test]
-    fn images_meet_their_labels_from_plain_and_gzip_files() {
+    fn images_and_labels_are_read_from_plain_and_gzip_files() {
         let folder = tempfile::tempdir().unwrap();
         let raw = folder.path().join("MNIST/raw");
         fs::create_dir_all(&raw).unwrap();
@@ -132,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_may_be_absent_but_not_fewer_or_unknown() {
+    fn labels_may_be_missing_but_not_fewer_than_images_or_beyond_nine() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("t10k-images-idx3-ubyte"), encode(&[2, 1, 1], &[5, 6])).unwrap();
         let set = Mnist::FASHION.read(folder.path(), Split::Test).unwrap();
@@ -149,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_named_with_the_command_that_brings_it() {
+    fn a_missing_file_is_named_with_the_command_that_fetches_it() {
         let folder = tempfile::tempdir().unwrap();
         let error = Mnist::FASHION.read(folder.path(), Split::Train).unwrap_err().to_string();
         assert!(

@@ -1,0 +1,5 @@
+//! Tables of numbers, in files and in memory.
+
+pub(crate) mod point_set;
+pub(crate) mod standardize;
+pub(crate) mod table;
