@@ -7,10 +7,7 @@ use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use ebm_model::{EnergyNetwork, Network, NoisyNetwork, Tempered, Unconditional};
 use ebm_ops::Noise;
-use ebm_sample::{
-    AnnealedLangevin, Chain, Hmc, Kernel, Langevin, Level, Mala, NoiseLadder, ParallelTempering,
-    ProbabilityFlow, SampleError, StochasticHeun,
-};
+use ebm_sample::{Annealed, AnnealedLangevin, Chain, Descent, Hmc, Kernel, Langevin, Level, Mala, NoiseLadder, ParallelTempering, ProbabilityFlow, SampleError, StochasticHeun};
 use serde::{Deserialize, Serialize};
 
 /// Samples that go down the ladder together. A constant, so that sample `i` does not depend on how many
@@ -325,7 +322,7 @@ impl Sampler {
             }
             (Method::Heun(sampler), Target::Noisy(model)) => {
                 let start = sampler.start(n, dim, &mut start, device);
-                Box::new(sampler.descend(model, start))
+                Box::new(sampler.descend(model, start, noise))
             }
             (Method::StochasticHeun(sampler), Target::Noisy(model)) => {
                 let start = sampler.start(n, dim, &mut start, device);

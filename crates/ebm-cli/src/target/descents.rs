@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::GaussianMixture;
 use ebm_ops::Noise;
 use ebm_sample::{
-    AnnealedLangevin, AnnealedMala, NoiseLadder, PredictorCorrector, ProbabilityFlow, ReverseDiffusion,
+    AnnealedLangevin, AnnealedMala, Descent as _, NoiseLadder, PredictorCorrector, ProbabilityFlow, ReverseDiffusion,
     StochasticHeun,
 };
 use indicatif::ProgressBar;
@@ -82,7 +82,7 @@ impl Request {
             }
             KernelName::ProbabilityFlow => {
                 let sampler = ProbabilityFlow::new(heun.ladder()?);
-                (heun.ladder()?, Box::new(move |law, start, _| sampler.run(law, start)))
+                (heun.ladder()?, Box::new(move |law, start, noise| sampler.run(law, start, noise)))
             }
             KernelName::StochasticHeun => {
                 let sampler = StochasticHeun::new(heun.ladder()?, heun.churn)?;
