@@ -1,4 +1,4 @@
-//! Annealed Langevin dynamics on two modes: the weights come out where the descent is slow.
+//! Annealed Langevin dynamics on two modes: the weights are right if the descent is slow.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;
@@ -6,7 +6,7 @@ use std::error::Error;
 use burn::tensor::Device;
 use ebm_model::{Gaussian, GaussianMixture};
 use ebm_ops::Noise;
-use ebm_sample::{AnnealedLangevin, NoiseLadder};
+use ebm_sample::{Annealed, AnnealedLangevin, Descent, NoiseLadder};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mode = |x: f64| Gaussian::isotropic(vec![x], 0.04);
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let ladder = NoiseLadder::geometric(10.0, 0.05, n_levels)?;
         let sampler = AnnealedLangevin::new(ladder, 20, 0.1)?;
         let noise = Noise::seeded(8);
-        let start = sampler.ladder().start(5_000, 1, &mut noise.derive("start"), &Device::flex());
+        let start = sampler.start(5_000, 1, &mut noise.derive("start"), &Device::flex());
         let end = sampler.run(&target, start, noise.derive("chain"));
         let share = end.greater_elem(0.0).float().mean().into_scalar::<f32>();
         println!("{n_levels:6}   {share:.3}");

@@ -1,4 +1,4 @@
-//! What the Metropolis test mends: the variance at a level of the descent, on N(2, ½) seen through noise.
+//! The Metropolis test removes the bias of the variance at each level of a descent, here on N(2, ½) with noise.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;
@@ -6,7 +6,7 @@ use std::error::Error;
 use burn::tensor::Device;
 use ebm_model::Gaussian;
 use ebm_ops::Noise;
-use ebm_sample::{AnnealedLangevin, AnnealedMala, NoiseLadder};
+use ebm_sample::{AnnealedLangevin, AnnealedMala, Descent, NoiseLadder};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let target = Gaussian::isotropic(vec![2.0], 0.5)?;

@@ -1,5 +1,5 @@
-//! The Metropolis-adjusted Langevin algorithm on a skewed law, E = eˣ − x: mean −γ and variance π²/6, exactly,
-//! whatever the step.
+//! The Metropolis-adjusted Langevin algorithm on a skewed density, E = eˣ − x: mean −γ and variance π²/6, exactly,
+//! at any step size.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::f64::consts::PI;

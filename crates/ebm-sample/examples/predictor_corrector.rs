@@ -1,4 +1,4 @@
-//! Corrections at each level mend what the steps between the levels did: variance of the end, 0.49 if right.
+//! Corrections at each level repair the error of the steps between levels: the variance at the end should be 0.49.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;
@@ -6,7 +6,7 @@ use std::error::Error;
 use burn::tensor::Device;
 use ebm_model::Gaussian;
 use ebm_ops::Noise;
-use ebm_sample::{NoiseLadder, PredictorCorrector, ReverseDiffusion};
+use ebm_sample::{Descent, NoiseLadder, PredictorCorrector, ReverseDiffusion};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let target = Gaussian::isotropic(vec![2.0], 0.49)?;

@@ -1,4 +1,4 @@
-//! The reverse diffusion by Euler and Maruyama: the more levels, the nearer to the law's own variance of 0.49.
+//! The reverse diffusion by the Euler–Maruyama method: the more levels, the nearer to the exact variance of 0.49.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;
@@ -6,7 +6,7 @@ use std::error::Error;
 use burn::tensor::Device;
 use ebm_model::Gaussian;
 use ebm_ops::Noise;
-use ebm_sample::{NoiseLadder, ReverseDiffusion};
+use ebm_sample::{Annealed, Descent, NoiseLadder, ReverseDiffusion};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let target = Gaussian::isotropic(vec![2.0], 0.49)?;

@@ -5,18 +5,19 @@ use ebm_ops::Noise;
 
 use crate::{Kernel, State};
 
-/// What a chain yields.
+/// One item of a chain.
 #[derive(Clone, Debug)]
 pub struct Draw<I> {
-    /// One row a chain, `[chains, dim]`.
+    /// One row per chain, `[chains, dim]`.
     pub position: Tensor<2>,
-    /// What the kernel has to say about the step.
+    /// What the kernel reports about the step.
     pub info: I,
 }
 
 /// A batch of Markov chains as an endless iterator.
 ///
 /// Burn-in is `skip`, thinning `step_by`, a budget `take`.
+/// [`into_parts`](Self::into_parts) gives the state back, and [`resume`](Self::resume) continues from it.
 #[derive(Debug)]
 pub struct Chain<'a, M: ?Sized, K: Kernel<M>> {
     model: &'a M,
@@ -32,12 +33,20 @@ impl<'a, M: ?Sized, K: Kernel<M>> Chain<'a, M, K> {
         Self::resume(model, kernel, state, noise)
     }
 
-    /// Chains that go on from `state`, as a [`WarmUp`](crate::WarmUp) leaves it.
+    /// Chains that continue from `state`, of a [`WarmUp`](crate::WarmUp) or of another chain.
     pub fn resume(model: &'a M, kernel: K, state: State<K::Memo>, noise: Noise) -> Self {
         Self { model, kernel, state: Some(state), noise }
     }
 
-    /// The noise, to go on with elsewhere.
+    /// The state and the noise, from which [`resume`](Self::resume) continues as if the chain had not stopped.
+    ///
+    /// # Panics
+    /// If a step has panicked before.
+    pub fn into_parts(self) -> (State<K::Memo>, Noise) {
+        (self.state.expect("no step of this chain has panicked"), self.noise)
+    }
+
+    /// The noise, for use elsewhere.
     pub fn into_noise(self) -> Noise {
         self.noise
     }
@@ -62,14 +71,13 @@ mod tests {
     use ebm_model::Gaussian;
 
     #[test]
-    fn a_chain_that_is_resumed_goes_on_as_if_it_had_not_stopped() {
-        let (target, kernel, mut noise) = (Gaussian::standard(2), Mala::new(0.4).unwrap(), Noise::seeded(2));
+    fn a_resumed_chain_continues_as_if_it_had_not_stopped() {
+        let (target, kernel, noise) = (Gaussian::standard(2), Mala::new(0.4).unwrap(), Noise::seeded(2));
         let start = || Tensor::ones([5, 2], &Device::flex());
         let mut whole = Chain::start(&target, kernel.clone(), start(), noise.clone());
-        let mut state = kernel.init(&target, start());
-        for _ in 0..3 {
-            state = kernel.step(&target, state, &mut noise).0;
-        }
+        let mut first = Chain::start(&target, kernel.clone(), start(), noise);
+        first.nth(2);
+        let (state, noise) = first.into_parts();
         let mut rest = Chain::resume(&target, kernel, state, noise);
         let (expected, found) = (whole.nth(5).unwrap(), rest.nth(2).unwrap());
         assert_eq!(found.position.into_data(), expected.position.into_data());

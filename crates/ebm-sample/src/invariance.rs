@@ -1,16 +1,15 @@
-//! Kernels within kernels, and a target without numbers beyond a radius: one step from exact draws leaves their
-//! law as it is, as `tests/certificate.rs` has it for the kernels themselves.
+//! One step from exact draws leaves their distribution as it is: for kernels made of another kernel, and for a
+//! target that is not finite beyond a radius. `tests/certificate.rs` shows it for the kernels themselves.
 
 use burn::tensor::{Device, Tensor};
-use ebm_model::Skewed;
+use ebm_model::{Skewed, Tempered};
 use ebm_ops::Noise;
 
 use crate::diagnostics::{dkw_band, largest_gap};
-use crate::level::tests::column;
-use crate::metropolis::tests::{Fenced, numbers};
-use crate::{AtTemperature, Clamped, Hmc, Kernel, Mala, MetropolisInfo, Repeated};
+use crate::testing::{Fenced, column, numbers};
+use crate::{Clamped, Hmc, Kernel, Mala, MetropolisInfo, Repeated};
 
-/// Independent draws; a wrong law is caught from a distance of about twice the band, 0.0085.
+/// Independent draws; a wrong distribution is caught from a distance of about twice the band, 0.0085.
 const N: usize = 400_000;
 
 fn band() -> f64 {
@@ -26,7 +25,7 @@ where
 }
 
 #[test]
-fn kernels_within_kernels_leave_the_target_invariant() {
+fn kernels_made_of_another_kernel_leave_the_target_invariant() {
     let target = Skewed::new(2).unwrap();
     let draws = target.sample(N, &mut Noise::seeded(93), &Device::flex());
     let gap = |position: &Tensor<2>, i: usize| largest_gap(&column(position.clone(), i), |x| target.cdf(x));
@@ -40,16 +39,15 @@ fn kernels_within_kernels_leave_the_target_invariant() {
     assert!(gap(&position, 1) < band());
     assert_eq!(column(position, 0), column(draws.clone(), 0));
 
-    let as_is = AtTemperature::new(Mala::new(0.4).unwrap(), 1.0).unwrap();
-    let position = after_one_step(&as_is, &target, &draws);
+    let mala = Mala::new(0.4).unwrap();
+    let position = after_one_step(&mala, &Tempered::new(&target, 1.0), &draws);
     assert!(gap(&position, 0) < band());
-    let hotter = AtTemperature::new(Mala::new(0.4).unwrap(), 1.2).unwrap();
-    let position = after_one_step(&hotter, &target, &draws);
+    let position = after_one_step(&mala, &Tempered::new(&target, 1.2), &draws);
     assert!(band() < gap(&position, 0));
 }
 
 #[test]
-fn a_target_that_has_no_numbers_beyond_a_radius_is_the_law_within_it() {
+fn a_target_that_is_not_finite_beyond_a_radius_is_the_distribution_within_it() {
     // on the line, N(0, 1) within |x| < 1.5
     let model = Fenced { radius: 1.5, energy: f64::NAN, score: f64::NAN };
     let phi = |x: f64| 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2);

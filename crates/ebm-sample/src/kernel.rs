@@ -1,12 +1,12 @@
-//! What every sampler is: a way to begin and a way to go on.
+//! One step of a Markov chain.
 
 use burn::tensor::Tensor;
 use ebm_ops::Noise;
 
-/// Where a batch of chains is.
+/// The state of a batch of chains.
 #[derive(Clone, Debug)]
 pub struct State<C> {
-    /// One row a chain, `[chains, dim]`.
+    /// One row per chain, `[chains, dim]`.
     pub position: Tensor<2>,
     /// What the next step would otherwise compute again.
     pub memo: C,
@@ -14,18 +14,18 @@ pub struct State<C> {
 
 /// One transition of a Markov chain, for a whole batch of chains.
 ///
-/// A kernel is immutable: what changes is in the [`State`] or in the [`Noise`].
-/// Its bound on `M` says what it has to know about the target.
+/// A kernel is immutable: everything that changes is in the [`State`] or in the [`Noise`].
+/// Its bound on `M` says what it needs to know about the target.
 pub trait Kernel<M: ?Sized> {
-    /// What it keeps from one step for the next.
+    /// What one step keeps for the next.
     type Memo;
-    /// What a person may want to look at; it stays on the device.
+    /// What the step reports, on the device; see [`StepReport`](crate::StepReport).
     type Info;
 
     /// The state of chains that start at `position`, `[chains, dim]`.
     fn init(&self, model: &M, position: Tensor<2>) -> State<Self::Memo>;
 
-    /// The next state.
+    /// The state after one step.
     fn step(&self, model: &M, state: State<Self::Memo>, noise: &mut Noise)
     -> (State<Self::Memo>, Self::Info);
 }

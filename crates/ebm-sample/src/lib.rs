@@ -1,80 +1,65 @@
-//! Draws from exp(−E): Langevin dynamics and its relatives.
+//! Draws from exp(−E): Langevin dynamics, its relatives, and annealed samplers.
 //!
-//! A [`Kernel`] turns a batch of positions into the next one; a [`Chain`] is an iterator of draws, so
-//! burn-in, thinning and budgets are the standard library's `skip`, `step_by` and `take`.
-//! A [`WarmUp`] finds the step size and mass of a kernel with a Metropolis test, and [`diagnostics`] tell
-//! whether draws can be trusted.
-//! Annealed samplers descend a [`NoiseLadder`] and are iterators of levels.
+//! A [`Kernel`] turns a batch of positions into the next; a [`Chain`] is an iterator of draws, so burn-in, thinning
+//! and budgets are the standard library's `skip`, `step_by` and `take`.
+//! A [`WarmUp`] adapts the step size and mass of a kernel with a Metropolis test.
+//! A [`Descent`] takes samples down a [`NoiseLadder`], and is an iterator of levels.
+//! Every kernel and descent is also a [`Sampler`], by name.
+//! What a step reports is read through [`StepReport`]; [`diagnostics`] say whether draws can be trusted.
+//! For densities that are functions of plain numbers instead of tensor models there is [`slices`].
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use ebm_model::Gaussian;
+//! use ebm_ops::Noise;
+//! use ebm_sample::{Chain, Mala};
+//!
+//! let target = Gaussian::isotropic(vec![1.0, -2.0], 0.5).unwrap();
+//! let start = Tensor::zeros([1_000, 2], &Device::flex());
+//! let chain = Chain::start(&target, Mala::new(0.3).unwrap(), start, Noise::seeded(7));
+//! let draw = chain.skip(50).next().unwrap();
+//! let mean = draw.position.narrow(1, 0, 1).mean().into_scalar::<f32>();
+//! assert!((mean - 1.0).abs() < 0.2);
+//! ```
 #![forbid(unsafe_code)]
 
 mod chain;
 mod kernel;
-mod langevin;
 mod step_report;
 
-mod evaluated;
-mod hmc;
-mod leapfrog;
-mod mala;
-mod mass;
-mod metropolis;
-mod preconditioned_langevin;
-mod underdamped;
-
-mod at_temperature;
-mod clamped;
-mod parallel_tempering;
-mod repeated;
-
-mod annealed_langevin;
-mod annealed_mala;
 mod descent;
-mod ladder;
-mod level;
-mod level_steps;
-mod predictor_corrector;
-mod probability_flow;
-mod reverse_diffusion;
-mod stochastic_heun;
+mod mcmc;
+mod wrappers;
 
 mod adaptation;
 pub mod diagnostics;
-#[cfg(feature = "nuts")]
-mod nuts;
+mod sampler;
 pub mod slices;
 
 mod error;
 
 #[cfg(test)]
 mod invariance;
+#[cfg(test)]
+mod testing;
 
 pub use adaptation::{DualAveraging, RunningVariance, Tunable, Tuned, WarmUp, WarmUpReport};
-pub use annealed_langevin::AnnealedLangevin;
-pub use annealed_mala::AnnealedMala;
-pub use at_temperature::AtTemperature;
 pub use chain::{Chain, Draw};
-pub use clamped::{Clamped, ClampedMemo, Conditional};
+pub use descent::annealed::Annealed;
+pub use descent::descend::{Descent, Levels};
+pub use descent::ladder::NoiseLadder;
+pub use descent::level::{Level, Rung};
 pub use error::SampleError;
-pub use evaluated::Evaluated;
-pub use hmc::Hmc;
 pub use kernel::{Kernel, State};
-pub use ladder::NoiseLadder;
-pub use langevin::{Langevin, LangevinInfo};
-pub use level::Level;
-pub use mala::Mala;
-pub use mass::Mass;
-pub use metropolis::MetropolisInfo;
+pub use mcmc::evaluated::Evaluated;
+pub use mcmc::mass::Mass;
+pub use mcmc::metropolis::MetropolisInfo;
 #[cfg(feature = "nuts")]
-pub use nuts::{Nuts, NutsRun};
-pub use parallel_tempering::{ParallelTempering, ParallelTemperingInfo, Replicas};
-pub use preconditioned_langevin::PreconditionedLangevin;
-pub use predictor_corrector::PredictorCorrector;
-pub use probability_flow::ProbabilityFlow;
-pub use repeated::Repeated;
-pub use reverse_diffusion::ReverseDiffusion;
+pub use mcmc::nuts::{Nuts, NutsRun};
+pub use sampler::*;
 pub use step_report::StepReport;
-pub use stochastic_heun::StochasticHeun;
-pub use underdamped::{Underdamped, UnderdampedInfo, UnderdampedMemo};
+pub use wrappers::clamped::{Clamped, ClampedMemo, Conditional};
+pub use wrappers::repeated::Repeated;
 
 /// The README's examples, compiled and run.
 #[cfg(doctest)]

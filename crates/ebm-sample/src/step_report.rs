@@ -1,14 +1,12 @@
-//! What a step tells, whoever wrote the kernel.
+//! What a kernel reports about a step.
 
 use burn::tensor::{Bool, Tensor};
 
-use crate::{LangevinInfo, MetropolisInfo, ParallelTemperingInfo, UnderdampedInfo};
-
 /// What a kernel's [`Info`](crate::Kernel::Info) can report about a step.
 ///
-/// Diagnostics, files of draws and contrastive divergence read every kernel through this trait, so a kernel of
-/// your own needs no more than an implementation for its info. Every method has the answer of a kernel that knows
-/// nothing, and nothing is computed by asking: the tensors stay on the device.
+/// Diagnostics, files of draws and contrastive divergence read every kernel through this trait; a kernel of your
+/// own implements it for its info.
+/// Each method defaults to "not known". Nothing is computed: the tensors stay on the device.
 pub trait StepReport {
     /// The probability with which each proposal was accepted, `[chains]`; `None` for a kernel without a test.
     fn acceptance(&self) -> Option<&Tensor<1>> {
@@ -59,54 +57,5 @@ impl<R: StepReport + ?Sized> StepReport for Box<R> {
 
     fn score(&self) -> Option<&Tensor<2>> {
         (**self).score()
-    }
-}
-
-impl StepReport for LangevinInfo {
-    fn score(&self) -> Option<&Tensor<2>> {
-        Some(&self.score)
-    }
-}
-
-impl StepReport for UnderdampedInfo {}
-
-impl StepReport for MetropolisInfo {
-    fn acceptance(&self) -> Option<&Tensor<1>> {
-        Some(&self.acceptance)
-    }
-
-    fn energy_error(&self) -> Option<&Tensor<1>> {
-        Some(&self.energy_error)
-    }
-
-    fn diverged(&self) -> Option<&Tensor<1, Bool>> {
-        Some(&self.diverged)
-    }
-
-    fn score(&self) -> Option<&Tensor<2>> {
-        Some(&self.score)
-    }
-}
-
-/// Of the coldest replica, and the swaps.
-impl StepReport for ParallelTemperingInfo {
-    fn acceptance(&self) -> Option<&Tensor<1>> {
-        self.steps.first()?.acceptance()
-    }
-
-    fn energy_error(&self) -> Option<&Tensor<1>> {
-        self.steps.first()?.energy_error()
-    }
-
-    fn diverged(&self) -> Option<&Tensor<1, Bool>> {
-        self.steps.first()?.diverged()
-    }
-
-    fn swaps(&self) -> &[(usize, Tensor<1>)] {
-        &self.swaps
-    }
-
-    fn score(&self) -> Option<&Tensor<2>> {
-        self.steps.first()?.score()
     }
 }

@@ -7,7 +7,7 @@ use ebm_model::{
 use ebm_ops::Noise;
 use ebm_sample::diagnostics::{dkw_band, largest_gap};
 use ebm_sample::{
-    AnnealedMala, Evaluated, Hmc, Kernel, Mala, Mass, MetropolisInfo, NoiseLadder, ParallelTempering,
+    AnnealedMala, Descent, Evaluated, Hmc, Kernel, Mala, Mass, MetropolisInfo, NoiseLadder, ParallelTempering,
 };
 
 use super::report::{Row, Section};

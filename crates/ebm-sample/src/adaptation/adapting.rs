@@ -1,17 +1,16 @@
-//! A kernel on its way to its step size and mass.
+//! A kernel whose step size and mass are being adapted.
 
 use super::windows::windows;
-use super::{DualAveraging, RunningVariance, Tunable, WarmUpReport};
-use crate::{Mass, SampleError};
+use crate::{DualAveraging, Mass, RunningVariance, SampleError, Tunable, WarmUpReport};
 
 /// What changes during a warm-up.
-pub(super) struct Adapting<K> {
+pub(crate) struct Adapting<K> {
     kernel: K,
     target: f64,
     step_size: DualAveraging,
     mass: Mass,
     seen: RunningVariance,
-    /// The step from which draws count for the mass, and those after which it is set.
+    /// The step from which draws count for the mass, and the steps after which it is set.
     begin: usize,
     ends: Vec<usize>,
     step: usize,
@@ -22,7 +21,7 @@ pub(super) struct Adapting<K> {
 
 impl<K: Tunable> Adapting<K> {
     /// Before the first of `n_steps` steps in `dim` coordinates.
-    pub(super) fn new(kernel: &K, n_steps: usize, target: f64, dim: usize) -> Result<Self, SampleError> {
+    pub(crate) fn new(kernel: &K, n_steps: usize, target: f64, dim: usize) -> Result<Self, SampleError> {
         let (begin, ends) = windows(n_steps).unwrap_or((n_steps, vec![]));
         Ok(Self {
             kernel: kernel.clone(),
@@ -39,24 +38,24 @@ impl<K: Tunable> Adapting<K> {
     }
 
     /// The kernel to make the next step with.
-    pub(super) fn trial(&self) -> Result<K, SampleError> {
+    pub(crate) fn trial(&self) -> Result<K, SampleError> {
         self.kernel.tuned(self.step_size.step_size(), self.mass.clone())
     }
 
     /// Whether the positions after the next step count.
-    pub(super) fn is_looking(&self) -> bool {
+    pub(crate) fn is_in_window(&self) -> bool {
         self.begin <= self.step && self.ends.last().is_some_and(|end| self.step < *end)
     }
 
     /// Takes account of a step: its mean acceptance, how many proposals diverged, and where the chains are
     /// if that counts.
-    pub(super) fn observe<'a>(
+    pub(crate) fn observe<'a>(
         &mut self,
         acceptance: f64,
         n_diverged: usize,
         positions: impl Iterator<Item = &'a [f64]>,
     ) -> Result<(), SampleError> {
-        if self.is_looking() {
+        if self.is_in_window() {
             positions.for_each(|row| self.seen.add(row));
         }
         self.step_size.update(acceptance);
@@ -72,8 +71,8 @@ impl<K: Tunable> Adapting<K> {
         Ok(())
     }
 
-    /// The kernel to stay with, and what happened.
-    pub(super) fn finish(self, n_chains: usize) -> Result<(K, WarmUpReport), SampleError> {
+    /// The adapted kernel, and a report.
+    pub(crate) fn finish(self, n_chains: usize) -> Result<(K, WarmUpReport), SampleError> {
         let step_size = self.step_size.average();
         let kernel = self.kernel.tuned(step_size, self.mass.clone())?;
         let report = WarmUpReport {

@@ -1,20 +1,21 @@
-//! A step size that comes to a wanted acceptance.
+//! A step size that converges to a target acceptance.
 
+use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
-use crate::{Langevin, SampleError};
+use crate::SampleError;
 
-/// How strongly log ε is pulled to its center; γ.
+/// γ: how strongly log ε is pulled to its center.
 const PULL: f64 = 0.05;
 
-/// How many updates the first ones are damped as if there had been; t₀.
+/// t₀: the first updates are damped as if there had been this many before.
 const DAMPING: f64 = 10.0;
 
-/// The power of the weights of the average; κ.
+/// κ: the power of the weights of the average.
 const FORGETTING: f64 = 0.75;
 
-/// Nesterov's dual averaging of log ε: larger steps after too much acceptance, smaller after too little, by
-/// less and less.
+/// Nesterov's dual averaging of log ε: larger steps after too much acceptance, smaller after too little, with
+/// shrinking changes.
 ///
 /// With δ the target, α_t the acceptance at step t and μ = log 10ε₀,
 /// H_t = (1 − 1/(t + t₀)) H_{t−1} + (δ − α_t)/(t + t₀), log ε_t = μ − √t/γ H_t, and the average
@@ -35,15 +36,13 @@ pub struct DualAveraging {
 }
 
 impl DualAveraging {
-    /// From a first step size to one of the target acceptance.
+    /// Starts at `step_size` and adapts it to the acceptance `target`.
     ///
     /// # Errors
-    /// [`SampleError`] unless `0 < step_size < ∞` and the target is between 0 and 1.
+    /// [`SampleError::OutOfRange`] unless `0 < step_size < ∞` and the target is between 0 and 1.
     pub fn new(step_size: f64, target: f64) -> Result<Self, SampleError> {
-        let log_step = Langevin::new(step_size)?.step_size().ln();
-        if !(0.0 < target && target < 1.0) {
-            return Err(SampleError::Acceptance(target));
-        }
+        let log_step = OutOfRange::positive("step_size", step_size)?.ln();
+        let target = target_acceptance(target)?;
         let center = log_step + 10f64.ln();
         Ok(Self { target, center, error: 0.0, log_step, log_average: log_step, n_updates: 0 })
     }
@@ -53,12 +52,12 @@ impl DualAveraging {
         self.log_step.exp()
     }
 
-    /// The step size to stay with.
+    /// The step size to keep.
     pub fn average(&self) -> f64 {
         self.log_average.exp()
     }
 
-    /// Takes account of the `acceptance` that the last step size had, between 0 and 1.
+    /// Updates with the `acceptance`, between 0 and 1, of the last step size.
     pub fn update(&mut self, acceptance: f64) {
         self.n_updates += 1;
         let t = self.n_updates as f64;
@@ -69,12 +68,20 @@ impl DualAveraging {
     }
 }
 
+/// `acceptance` if it is between 0 and 1.
+pub(crate) fn target_acceptance(acceptance: f64) -> Result<f64, OutOfRange> {
+    if 0.0 < acceptance && acceptance < 1.0 {
+        return Ok(acceptance);
+    }
+    Err(OutOfRange::new("target_acceptance", acceptance, "a number between 0 and 1"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn where_acceptance_is_a_known_function_of_the_step_its_inverse_is_found() {
+    fn it_inverts_a_known_function_of_the_step_size() {
         for (first, target) in [(1e-4, 0.8), (50.0, 0.8), (1.0, 0.574)] {
             let mut averaging = DualAveraging::new(first, target).unwrap();
             (0..5000).for_each(|_| averaging.update((-averaging.step_size()).exp()));
@@ -89,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_update_is_that_of_pencil_and_paper() {
+    fn the_first_update_is_the_one_computed_by_hand() {
         let mut averaging = DualAveraging::new(0.1, 0.8).unwrap();
         averaging.update(0.25);
         // H = 0.55/11, log ε = log 1 − 20 · 0.05, and the average is that
@@ -98,9 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_none_is_refused() {
+    fn the_target_must_be_between_0_and_1() {
         for target in [0.0, 1.0, f64::NAN] {
-            assert!(matches!(DualAveraging::new(0.1, target), Err(SampleError::Acceptance(_))));
+            let error = DualAveraging::new(0.1, target).unwrap_err().to_string();
+            assert_eq!(error, format!("target_acceptance: expected a number between 0 and 1, found {target}"));
         }
         assert!(DualAveraging::new(0.0, 0.8).is_err());
     }

@@ -1,4 +1,4 @@
-//! Variances of numbers that go by.
+//! Means and variances of a stream of rows.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,12 +15,12 @@ pub struct RunningVariance {
 }
 
 impl RunningVariance {
-    /// Of rows with `dim` coordinates, none seen.
+    /// For rows of `dim` coordinates; none seen yet.
     pub fn new(dim: usize) -> Self {
         Self { n: 0, mean: vec![0.0; dim], squares: vec![0.0; dim] }
     }
 
-    /// One more row.
+    /// Adds a row.
     ///
     /// # Panics
     /// If it has another number of coordinates.
@@ -35,18 +35,18 @@ impl RunningVariance {
         }
     }
 
-    /// How many rows were seen.
+    /// The number of rows seen.
     pub fn n(&self) -> u64 {
         self.n
     }
 
-    /// The variances over n − 1; NaN of fewer than two rows.
+    /// The variances, with n − 1 in the denominator; NaN for fewer than two rows.
     pub fn variances(&self) -> Vec<f64> {
         let over = self.n as f64 - 1.0;
         self.squares.iter().map(|squares| if 0.0 < over { squares / over } else { f64::NAN }).collect()
     }
 
-    /// The variances, drawn to 10⁻³ as if five more rows had had it: n/(n + 5) v + 10⁻³ · 5/(n + 5).
+    /// The variances, shrunk towards 10⁻³ by the weight of five rows: n/(n + 5) v + 10⁻³ · 5/(n + 5).
     ///
     /// # Reference
     /// The Stan reference manual, *Euclidean metric*: its regularised estimate of the mass.
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_row_there_is_no_variance() {
+    fn one_row_has_no_variance() {
         let mut running = RunningVariance::new(1);
         running.add(&[1.0]);
         assert!(running.variances()[0].is_nan() && running.n() == 1);

@@ -1,20 +1,19 @@
-//! The steps before the draws that count.
+//! Steps that adapt a kernel before the draws that count.
 
 use burn::tensor::Tensor;
-use ebm_ops::Noise;
+use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
-use super::Tunable;
 use super::adapting::Adapting;
-use crate::slices::{SliceChains, SliceKernel};
-use crate::{Kernel, Mass, MetropolisInfo, SampleError, State};
+use super::dual_averaging::target_acceptance;
+use crate::{Kernel, MetropolisInfo, SampleError, State, Tunable, WarmUpReport};
 
-/// Steps in which step size and mass are adapted to the target, in windows as Stan has them; then both stay.
+/// Steps in which step size and mass are adapted to the target, in Stan's windows; both stay fixed afterwards.
 ///
-/// All chains of the batch share one step size, by their mean acceptance, and one diagonal mass, by the
-/// variances of all their draws in a window, shrunk.
-/// Each step reads the acceptance back from the device, and the positions in windows: this is what makes a
-/// warm-up wait for the device where the chain after it does not.
+/// All chains of the batch share one step size, set by their mean acceptance, and one diagonal mass, set by the
+/// shrunk variances of all their draws in a window.
+/// Each step reads the acceptance back from the device, and in a window the positions too, so that a warm-up
+/// waits for the device where the chain after it does not.
 ///
 /// # Reference
 /// Hoffman and Gelman (2014), *The No-U-Turn sampler*, §3.2; the Stan reference manual, *Automatic parameter tuning*.
@@ -25,64 +24,43 @@ pub struct WarmUp {
     acceptance: Option<f64>,
 }
 
-/// What a warm-up comes to.
+/// The result of a warm-up.
 #[derive(Clone, Debug)]
 pub struct Tuned<K, C> {
-    /// The kernel with its last step size and mass.
+    /// The kernel with the adapted step size and mass.
     pub kernel: K,
-    /// Where the chains are, to go on from.
+    /// The state of the chains, to continue from.
     pub state: State<C>,
     /// What happened.
     pub report: WarmUpReport,
 }
 
-/// What happened in a warm-up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WarmUpReport {
-    /// Steps made.
-    pub n_steps: usize,
-    /// Chains in the batch.
-    pub n_chains: usize,
-    /// The step size that stays.
-    pub step_size: f64,
-    /// The mass that stays.
-    pub mass: Mass,
-    /// The acceptance that was wanted.
-    pub target_acceptance: f64,
-    /// The mean acceptance since the mass was last set.
-    pub acceptance: f64,
-    /// Proposals that diverged, of all chains and steps.
-    pub n_diverged: usize,
-}
-
 impl WarmUp {
-    /// `n_steps` steps, to the acceptance at which the kernel is best; fewer than 20 adapt no mass.
+    /// `n_steps` steps, to the acceptance at which the kernel is most efficient; fewer than 20 adapt no mass.
     ///
     /// # Errors
-    /// [`SampleError::Count`] if there are no steps.
+    /// [`SampleError::OutOfRange`] if there are no steps.
     pub fn new(n_steps: usize) -> Result<Self, SampleError> {
-        match n_steps {
-            0 => Err(SampleError::Count { what: "warm-up steps", least: 1, found: 0 }),
-            _ => Ok(Self { n_steps, acceptance: None }),
-        }
+        Ok(Self { n_steps: OutOfRange::at_least("warm_up_steps", 1, n_steps)?, acceptance: None })
     }
 
     /// The same steps to this acceptance.
     ///
     /// # Errors
-    /// [`SampleError::Acceptance`] unless it is between 0 and 1.
+    /// [`SampleError::OutOfRange`] unless it is between 0 and 1.
     pub fn with_acceptance(self, acceptance: f64) -> Result<Self, SampleError> {
-        if 0.0 < acceptance && acceptance < 1.0 {
-            return Ok(Self { acceptance: Some(acceptance), ..self });
-        }
-        Err(SampleError::Acceptance(acceptance))
+        Ok(Self { acceptance: Some(target_acceptance(acceptance)?), ..self })
     }
 
-    /// Warms chains up that start at `position`, `[chains, dim]`; `kernel` has the first step size and mass.
+    /// The number of steps.
+    pub fn n_steps(&self) -> usize {
+        self.n_steps
+    }
+
+    /// Warms up chains that start at `position`, `[chains, dim]`; `kernel` has the first step size and mass.
     ///
     /// # Errors
-    /// [`SampleError::Variance`] if the positions are not finite, which they are unless they begin so.
+    /// [`SampleError::OutOfRange`] if the positions are not finite, which happens only if they start so.
     pub fn run<M, K>(
         &self,
         model: &M,
@@ -100,7 +78,7 @@ impl WarmUp {
         for _ in 0..self.n_steps {
             let (next, info) = adapting.trial()?.step(model, state, noise);
             state = next;
-            let positions = adapting.is_looking().then(|| numbers(state.position.clone()));
+            let positions = adapting.is_in_window().then(|| numbers(state.position.clone()));
             let rows = positions.iter().flat_map(|positions| positions.chunks_exact(dim));
             let n_diverged = numbers(info.diverged.float()).iter().filter(|flag| **flag == 1.0).count();
             adapting.observe(mean(&numbers(info.acceptance)), n_diverged, rows)?;
@@ -109,32 +87,7 @@ impl WarmUp {
         Ok(Tuned { kernel, state, report })
     }
 
-    /// Warms chains on plain numbers up, which go on with the kernel that it comes to.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn run_on_slices<F, K>(
-        &self,
-        mut chains: SliceChains<F, K>,
-    ) -> Result<(SliceChains<F, K>, WarmUpReport), SampleError>
-    where
-        F: Fn(&[f64], &mut [f64]) -> f64 + Sync,
-        K: Tunable + SliceKernel,
-    {
-        let dim = chains.points().first().map_or(0, |point| point.position.len());
-        let mut adapting = self.adapting(chains.kernel(), dim)?;
-        for _ in 0..self.n_steps {
-            chains = chains.with_kernel(adapting.trial()?);
-            let draw = chains.next().expect("a chain does not end");
-            let acceptances: Vec<f64> = draw.steps.iter().map(|step| step.acceptance).collect();
-            let n_diverged = draw.steps.iter().filter(|step| step.diverged).count();
-            adapting.observe(mean(&acceptances), n_diverged, draw.positions.iter().map(Vec::as_slice))?;
-        }
-        let (kernel, report) = adapting.finish(chains.points().len())?;
-        Ok((chains.with_kernel(kernel), report))
-    }
-
-    fn adapting<K: Tunable>(&self, kernel: &K, dim: usize) -> Result<Adapting<K>, SampleError> {
+    pub(crate) fn adapting<K: Tunable>(&self, kernel: &K, dim: usize) -> Result<Adapting<K>, SampleError> {
         Adapting::new(kernel, self.n_steps, self.acceptance.unwrap_or(K::ACCEPTANCE), dim)
     }
 }
@@ -159,14 +112,14 @@ fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
     x.into_data().iter::<f64>().collect()
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metropolis::tests::Fenced;
+    use crate::testing::Fenced;
     use crate::{Evaluated, Hmc, Mala};
     use burn::tensor::Device;
     use ebm_model::Gaussian;
@@ -218,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn a_target_of_uneven_variances_gets_its_mass_and_the_wanted_acceptance() {
+    fn a_target_of_uneven_variances_gets_its_mass_and_the_target_acceptance() {
         // one leapfrog step: of more the acceptance on a Gaussian rises again where they come full circle
         assert_tuned(&warm(&Hmc::new(0.01, 1).unwrap()));
         assert_tuned(&warm(&Mala::new(1e-3).unwrap()));
     }
 
     #[test]
-    fn it_is_a_function_of_the_seed_and_can_be_written_down() {
+    fn a_warm_up_is_a_function_of_the_seed_and_is_read_back_as_written() {
         let (once, again) = (warm(&Hmc::new(0.01, 5).unwrap()), warm(&Hmc::new(0.01, 5).unwrap()));
         assert_eq!((&once.kernel, &once.report), (&again.kernel, &again.report));
         assert_eq!(once.state.position.into_data(), again.state.position.into_data());
@@ -240,27 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn on_slices_it_comes_to_what_it_comes_to_on_tensors_of_doubles() {
-        let target = Gaussian::new(vec![0.0; 2], &[vec![4.0, 0.0], vec![0.0, 0.25]]).unwrap();
-        let log_density = |x: &[f64], gradient: &mut [f64]| {
-            (gradient[0], gradient[1]) = (-x[0] / 4.0, -x[1] / 0.25);
-            -0.5 * (x[0] * x[0] / 4.0 + x[1] * x[1] / 0.25)
-        };
-        let (kernel, warm_up) = (Hmc::new(0.3, 3).unwrap(), WarmUp::new(30).unwrap());
-        let start = Tensor::zeros([6, 2], (&Device::flex(), burn::tensor::DType::F64));
-        let tuned = warm_up.run(&target, &kernel, start, &mut Noise::seeded(115)).unwrap();
-        let chains = SliceChains::start(log_density, kernel, vec![vec![0.0; 2]; 6], Noise::seeded(115));
-        let (chains, report) = warm_up.run_on_slices(chains).unwrap();
-        let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} against {b}");
-        near(report.step_size, tuned.report.step_size);
-        near(report.acceptance, tuned.report.acceptance);
-        let variances = |report: &WarmUpReport| report.mass.variances().unwrap().to_vec();
-        variances(&report).into_iter().zip(variances(&tuned.report)).for_each(|(a, b)| near(a, b));
-        assert_eq!(chains.kernel().step_size(), report.step_size);
-    }
-
-    #[test]
-    fn where_the_model_has_no_numbers_chains_warm_up_within_and_outside_they_are_an_error() {
+    fn chains_warm_up_where_the_model_is_finite_and_starts_that_are_not_are_an_error() {
         let model = Fenced { radius: 1.5, energy: f64::NAN, score: f64::NAN };
         let run = |start: f64| {
             let start = Tensor::full([20, 2], start, &Device::flex());
@@ -269,11 +202,12 @@ mod tests {
         };
         let tuned = run(0.1).unwrap();
         assert!(0 < tuned.report.n_diverged && tuned.report.step_size.is_finite());
-        assert!(matches!(run(f64::NAN), Err(SampleError::Variance { index: 0, .. })));
+        let error = run(f64::NAN).unwrap_err().to_string();
+        assert_eq!(error, "variance 0: expected a positive, finite number, found NaN");
     }
 
     #[test]
-    fn no_steps_and_no_acceptance_are_refused() {
+    fn there_must_be_a_step_and_an_acceptance_between_0_and_1() {
         assert!(WarmUp::new(0).is_err());
         assert!(WarmUp::new(10).unwrap().with_acceptance(1.0).is_err());
     }

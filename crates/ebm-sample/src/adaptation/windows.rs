@@ -1,12 +1,12 @@
-//! When a warm-up looks at variances.
+//! The windows of a warm-up.
 
-/// The fewest steps in which variances are told.
+/// The fewest steps in which a mass is adapted.
 const LEAST: usize = 20;
 
-/// Steps, by their number from 0, after which the mass is set anew from the draws since the last time; the
-/// first number is the step from which draws count.
+/// The step from which draws count, and the steps, numbered from 0, after which the mass is set from the draws
+/// since the last time.
 ///
-/// 75 steps for the place and a first step size, then windows of 25, 50, 100, …, and 50 steps for the last
+/// 75 steps for a typical position and a first step size, then windows of 25, 50, 100, …, and 50 steps for the last
 /// step size; where there are fewer than 150 steps, 15 % and 10 % for the first and the last part and one
 /// window between.
 ///

@@ -110,7 +110,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metropolis::tests::{assert_near, doubles, flags, numbers};
+    use crate::testing::{assert_near, doubles, flags, numbers};
     use crate::{Chain, Hmc, Kernel, Langevin, Mala, Mass, MetropolisInfo};
     use burn::tensor::Tensor;
     use ebm_model::Skewed;

@@ -69,7 +69,7 @@ impl<F: Fn(&[f64], &mut [f64]) -> f64 + Sync> Potential for SliceEnergy<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metropolis::tests::{assert_near, doubles, numbers};
+    use crate::testing::{assert_near, doubles, numbers};
     use burn::tensor::{DType, Device};
     use ebm_model::Skewed;
 

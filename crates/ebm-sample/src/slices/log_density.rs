@@ -25,7 +25,7 @@ pub fn log_density_of<'a, M: Potential + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metropolis::tests::{assert_near, doubles, numbers};
+    use crate::testing::{assert_near, doubles, numbers};
     use crate::slices::SliceEnergy;
     use ebm_model::{Energy, Gaussian, Score};
 

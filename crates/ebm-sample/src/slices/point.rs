@@ -34,7 +34,7 @@ impl Point {
         if accepted {
             std::mem::swap(self, proposal);
         }
-        let diverged = !sound || crate::metropolis::DIVERGENCE < energy_error;
+        let diverged = !sound || crate::mcmc::metropolis::DIVERGENCE < energy_error;
         Step { acceptance, accepted, diverged, energy_error }
     }
 }

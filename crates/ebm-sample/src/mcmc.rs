@@ -1,0 +1,17 @@
+//! Markov-chain kernels on one energy or score.
+
+pub(crate) mod langevin;
+pub(crate) mod preconditioned_langevin;
+pub(crate) mod underdamped;
+
+pub(crate) mod hmc;
+pub(crate) mod mala;
+pub(crate) mod parallel_tempering;
+
+pub(crate) mod evaluated;
+pub(crate) mod leapfrog;
+pub(crate) mod mass;
+pub(crate) mod metropolis;
+
+#[cfg(feature = "nuts")]
+pub(crate) mod nuts;

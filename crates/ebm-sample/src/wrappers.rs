@@ -1,0 +1,4 @@
+//! Kernels made of another kernel.
+
+pub(crate) mod clamped;
+pub(crate) mod repeated;
