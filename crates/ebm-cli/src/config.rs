@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use ebm_data::DataSpec;
 use ebm_model::{Architecture, weights};
-use ebm_train::TrainSettings;
+use ebm_train::{ObjectiveConfig, TrainSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::models;
-use crate::objective::ObjectiveConfig;
+use crate::objective;
 use crate::presets;
 use crate::sampler::SampleConfig;
 use crate::usage::usage;
@@ -162,7 +162,7 @@ fn assign(table: &mut Table, assignment: &str) -> Result<()> {
     let value = parsed.unwrap_or_else(|| Value::String(text.to_owned()));
     // The name of a kind stands for the whole table of that kind.
     let value = match (key.trim(), value) {
-        ("objective", Value::String(kind)) => Value::Table(ObjectiveConfig::table(&kind)?),
+        ("objective", Value::String(kind)) => Value::Table(objective::table(&kind)?),
         ("model", Value::String(kind)) => Value::Table(models::table(&kind)?),
         (_, value) => value,
     };

@@ -9,13 +9,13 @@ use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
 use ebm_model::{Architecture, Init, Input, Network};
 use ebm_ops::Noise;
-use ebm_train::{Retreats, TrainState, Trainer};
+use ebm_train::{BuildContext, Retreats, TrainState, Trainer};
 
 use crate::backend::Backend;
 use crate::bounds;
 use crate::config::Config;
 use crate::model_file::Content;
-use crate::objective::Loss;
+use crate::objective::{Loss, explained};
 use crate::sampler::Sampler;
 use crate::usage::usage;
 
@@ -49,7 +49,7 @@ impl Parts {
         let noise = Noise::seeded(config.seed);
         let batch_size = NonZeroUsize::new(config.batch_size);
         let batch_size = batch_size.ok_or_else(|| usage(anyhow!("batch_size = 0, expected at least 1")))?;
-        config.train.validate().map_err(usage)?;
+        config.train.validate().map_err(|error| usage(error.within("train")))?;
 
         let data = Arc::new(Data::open(&config.data, &noise.derive("data"))?);
         let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
@@ -73,7 +73,7 @@ impl Parts {
     /// About as many bytes as a checkpoint has: weights, two moments and the average, and what the loss remembers.
     pub fn checkpoint_bytes(&self) -> u64 {
         let numbers =
-            4 * self.network.num_params() + self.config.objective.remembers(self.config.model.dim());
+            4 * self.network.num_params() + self.config.objective.memory_numbers(self.config.model.dim());
         4 * numbers as u64
     }
 
@@ -88,9 +88,13 @@ impl Parts {
 
     /// The loss, whose sampler takes what `retreats` have left of its step.
     fn loss(&self, retreats: Retreats) -> Result<Loss> {
-        const ROWS: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not 0");
-        let rows = || Ok(self.batches.clone().with_size(ROWS).batch(0, &self.device)?);
-        self.config.objective.build(&self.network, retreats.sampler_scale(), rows).map_err(usage)
+        let rows = |n: usize| {
+            let size = NonZeroUsize::new(n).ok_or("no rows were asked for")?;
+            Ok(self.batches.clone().with_size(size).batch(0, &self.device)?)
+        };
+        let context = BuildContext { sampler_scale: retreats.sampler_scale(), rows: &rows };
+        let loss = self.config.objective.build(&self.network, &context);
+        loss.map_err(|error| usage(explained(error)))
     }
 }
 

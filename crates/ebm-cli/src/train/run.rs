@@ -1,12 +1,9 @@
 //! The way from a state to the last step, watched, and taken again from a healthy state where it diverges.
 
-use std::ops::ControlFlow;
-
 use anyhow::{Context, Result};
 use ebm_model::Network;
 use ebm_train::{
-    BoxError, Checkpoints, Divergence, Event, Every, Finish, Observer, Observers, Retreats, TrainError,
-    TrainState, Trainer,
+    Checkpoints, Divergence, Every, Finish, Observer, Observers, Retreats, TrainError, TrainState, Trainer,
 };
 use serde_json::json;
 
@@ -129,14 +126,10 @@ impl<'a> Run<'a> {
             bar: progress.bar(),
             interrupt: interrupt.clone(),
         };
-        let checkpoint = |event: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> {
-            checkpoints.save(event.state)?;
-            Ok(ControlFlow::Continue(()))
-        };
         let mut observers: Vec<Box<dyn Observer<Network> + 'a>> = vec![
             Box::new(progress),
             Box::new(journal),
-            Box::new(Every { steps: record.checkpoint_every, observer: checkpoint }),
+            Box::new(Every { steps: record.checkpoint_every, observer: checkpoints }),
         ];
         if 0 < record.picture_samples {
             observers.push(Box::new(Every { steps: record.picture_every, observer: pictures }));
