@@ -70,7 +70,7 @@ fn calls_and_configurations_that_are_wrong_end_with_2() {
         at,
         &["train", "--set", "train.learning_rate=-1"],
         2,
-        "train.learning_rate = -1, expected a positive number",
+        "train.learning_rate: expected a positive, finite number, found -1",
     );
     refused(at, &["train", "--set", "train.steps=lots"], 2, "train.steps");
     refused(

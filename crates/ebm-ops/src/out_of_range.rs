@@ -39,4 +39,11 @@ impl OutOfRange {
     pub fn at_least(what: &str, least: usize, count: usize) -> Result<usize, Self> {
         if least <= count { Ok(count) } else { Err(Self::new(what, count, format!("at least {least}"))) }
     }
+
+    /// The same error with `path` in front of the field: `contrast` makes `sampler_steps` into
+    /// `contrast.sampler_steps`.
+    #[must_use]
+    pub fn within(self, path: &str) -> Self {
+        Self { what: format!("{path}.{}", self.what), ..self }
+    }
 }

@@ -53,8 +53,8 @@ pub fn run(config: &Config) -> Result<()> {
     let dim = config.model.dim().max(1);
     at_most("train.steps", &[usize::try_from(config.train.steps).unwrap_or(usize::MAX)], STEPS, "steps")?;
     batch("batch_size", &[config.batch_size, dim])?;
-    batch("batch_size × objective", &[config.batch_size, dim, config.objective.rows_of_a_row()])?;
-    samples("objective.chains.capacity", &[config.objective.remembers(dim)])?;
+    batch("batch_size × objective", &[config.batch_size, dim, config.objective.rows_per_row()])?;
+    samples("objective.chains.capacity", &[config.objective.memory_numbers(dim)])?;
     samples("record.picture_samples", &[config.record.picture_samples, dim])
 }
 

@@ -5,14 +5,14 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use ebm_data::DataSpec;
 use ebm_model::{Architecture, weights};
-use ebm_train::TrainSettings;
+use ebm_train::{ObjectiveConfig, TrainSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::folder::RunFolder;
 use crate::models;
-use crate::objective::ObjectiveConfig;
+use crate::objective;
 use crate::presets;
 use crate::sampling::SampleConfig;
 use crate::usage::usage;
@@ -187,7 +187,7 @@ fn tags<'a>(base: &Table, given: &'a Table) -> Option<(&'static str, &'a str)> {
 /// The whole table that the name of a kind stands for, under the keys that have kinds.
 fn kind_of(key: &str, kind: &str) -> Result<Option<Table>> {
     Ok(match key {
-        "objective" => Some(ObjectiveConfig::table(kind)?),
+        "objective" => Some(objective::table(kind)?),
         "model" => Some(models::table(kind)?),
         _ => None,
     })

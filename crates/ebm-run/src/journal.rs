@@ -98,8 +98,8 @@ impl<M: burn::module::Module> Observer<M> for Journal {
             "learning_rate": event.learning_rate(),
             "seconds": self.began.elapsed().as_secs_f64(),
         });
-        if let Some(health) = event.health {
-            line["sampler"] = serde_json::to_value(health.read())?;
+        if let Some(report) = event.report {
+            line["sampler"] = serde_json::to_value(report.read())?;
         }
         self.write(&line)?;
         Ok(ControlFlow::Continue(()))

@@ -8,13 +8,13 @@ use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
 use ebm_model::{Architecture, Init, Input, Network};
 use ebm_ops::Noise;
-use ebm_train::{Every, Retreats};
+use ebm_train::{BuildContext, Every, Retreats};
 
 use crate::bounds;
 use crate::card::{Content, ModelCard};
 use crate::config::Config;
 use crate::folder::RunFolder;
-use crate::objective::Loss;
+use crate::objective::{Loss, explained};
 use crate::pictures::Pictures;
 use crate::sampling::Drawing;
 use crate::training::Training;
@@ -50,7 +50,7 @@ impl Parts {
         let noise = Noise::seeded(config.seed);
         let batch_size = NonZeroUsize::new(config.batch_size);
         let batch_size = batch_size.ok_or_else(|| usage(anyhow!("batch_size = 0, expected at least 1")))?;
-        config.train.validate().map_err(usage)?;
+        config.train.validate().map_err(|error| usage(error.within("train")))?;
 
         let data = Arc::new(Data::open(&config.data, &noise.derive("data"))?);
         let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
@@ -79,7 +79,7 @@ impl Parts {
             settings: self.config.train.clone(),
             record: self.config.record.clone(),
             noise: self.noise.derive("objective"),
-            memory_numbers: self.config.objective.remembers(self.config.model.dim()),
+            memory_numbers: self.config.objective.memory_numbers(self.config.model.dim()),
         }
     }
 
@@ -114,9 +114,13 @@ impl Parts {
 
     /// The loss, whose sampler takes what `retreats` have left of its step.
     fn loss(&self, retreats: Retreats) -> Result<Loss> {
-        const ROWS: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not 0");
-        let rows = || Ok(self.batches.clone().with_size(ROWS).batch(0, &self.device)?);
-        self.config.objective.build(&self.network, retreats.sampler_scale(), rows).map_err(usage)
+        let rows = |n: usize| {
+            let size = NonZeroUsize::new(n).ok_or("no rows were asked for")?;
+            Ok(self.batches.clone().with_size(size).batch(0, &self.device)?)
+        };
+        let context = BuildContext { sampler_scale: retreats.sampler_scale(), rows: &rows };
+        let loss = self.config.objective.build(&self.network, &context);
+        loss.map_err(|error| usage(explained(error)))
     }
 }
 

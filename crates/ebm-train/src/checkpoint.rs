@@ -1,12 +1,12 @@
-//! A run on disk, whole or not at all.
+//! Checkpoints, each complete or absent.
 //!
-//! A checkpoint is a folder `step-N` with `weights.safetensors`, `optimizer.safetensors`, if the objective
-//! remembers something `objective.safetensors`, and `manifest.json`, which names the run, the step, the
-//! noise, the retreats, and the SHA-256 of the other files and of itself. It is written beside, flushed, and
-//! renamed as one. The last few stay, and the best: those with the least running loss.
+//! A checkpoint is a folder `step-N` with `weights.safetensors`, `optimizer.safetensors`, `objective.safetensors` if
+//! the objective remembers something, and `manifest.json`, which holds the run, the step, the noise, the retreats, and
+//! the SHA-256 of the other files and of itself. It is written to a hidden folder, flushed, and renamed. The last few
+//! checkpoints are kept, and the best ones: those with the smallest running loss.
 //!
-//! No checkpoint is of a run that has diverged, whatever observer asks for it: [`Checkpoints::save`] itself
-//! asks the state whether every step so far was sound, and looks at every number that it is about to write.
+//! No checkpoint holds a state that has diverged: [`Checkpoints::save`] checks that every step so far was sound, and
+//! that every number it writes is finite.
 
 mod folder;
 #[cfg(test)]
@@ -19,8 +19,8 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_model::weights::{self, NamedTensors};
 
-use crate::nonfinite::unsound;
-use crate::state::Skips;
+use crate::trainer::nonfinite::unsound;
+use crate::trainer::state::Skips;
 use crate::{Divergence, Memory, Optimizer, TrainError, TrainState};
 use folder::{read, recover, remove_folder, write_folder};
 use manifest::Manifest;
@@ -29,9 +29,9 @@ const WEIGHTS: &str = "weights.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const OBJECTIVE: &str = "objective.safetensors";
 const MANIFEST: &str = "manifest.json";
-/// Steps after which a running loss is an average, of about as many: before, it is the luck of the first batch.
+/// Steps after which the running loss is an average over about as many; before, it depends on the first batch.
 const AVERAGED: u64 = 50;
-/// The running loss among the tensors of the optimiser.
+/// The name of the running loss among the tensors of the optimizer.
 const LOSS: &str = "loss";
 
 /// The checkpoints of one run.
@@ -43,37 +43,37 @@ pub struct Checkpoints {
     keep_best: usize,
 }
 
-/// What was found on disk.
+/// A state read from a checkpoint.
 #[derive(Debug)]
 pub struct Restored<M> {
-    /// Where the run is.
+    /// The state.
     pub state: TrainState<M>,
-    /// The checkpoint it came from.
+    /// The checkpoint that it was read from.
     pub path: PathBuf,
-    /// Later checkpoints that could not be used, each with its reason.
+    /// Checkpoints that come first but could not be used, each with its reason.
     pub refused: Vec<String>,
 }
 
 impl Checkpoints {
-    /// Checkpoints in `folder`, of the run whose configuration has the hash `config_hash`; the last `keep`
-    /// stay, at least one.
+    /// Checkpoints in `folder`, of the run whose configuration has the hash `config_hash`; the last `keep` are kept, at
+    /// least one.
     pub fn new(folder: PathBuf, config_hash: String, keep: usize) -> Self {
         Self { folder, config_hash, keep: keep.max(1), keep_best: 0 }
     }
 
-    /// Besides the last few, the `n` of all with the least running loss stay, from step 50 on.
+    /// Keeps, besides the last few, the `n` checkpoints with the smallest running loss, from step 50 on.
     ///
-    /// Of use where the loss is something that falls, which that of contrastive divergence is not.
+    /// Useful where the loss measures how good the model is; that of contrastive divergence does not.
     pub fn with_best(self, n: usize) -> Self {
         Self { keep_best: n, ..self }
     }
 
-    /// Writes `step-N` and removes what is older than the last few and not among the best; the path of what was
-    /// written.
+    /// Writes `step-N`, removes checkpoints that are neither among the last few nor among the best, and returns the path
+    /// of the new one.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] if a step was not sound, a number is not finite, or a weight has no finite square; [`TrainError::Io`] if the
-    /// disk refuses; earlier checkpoints are then untouched.
+    /// [`TrainError::Diverged`] if a step was not sound, a number is not finite, or a weight has no finite square;
+    /// [`TrainError::Io`] if the disk refuses. Earlier checkpoints are then untouched.
     pub fn save<M: Module>(&self, state: &TrainState<M>) -> Result<PathBuf, TrainError> {
         state.check()?;
         let model = state.model().valid();
@@ -102,12 +102,12 @@ impl Checkpoints {
         let manifest = Manifest::new(state, &self.config_hash, &files);
         files.push((MANIFEST, manifest.to_bytes()));
         let path = write_folder(&self.folder, &name(state.step), &files)?;
-        self.forget(state.step);
+        self.prune(state.step);
         Ok(path)
     }
 
-    /// Ends what a process that died while it wrote or removed a checkpoint had begun: nothing half-written
-    /// stays, and nothing whole is lost. For whoever alone writes into this folder.
+    /// Completes or undoes what a process was doing when it died while writing or removing a checkpoint. Partial
+    /// checkpoints are removed, and complete ones are not lost. Only for the one process that writes to this folder.
     ///
     /// # Errors
     /// [`TrainError::Io`] if the folder cannot be read or changed.
@@ -115,17 +115,17 @@ impl Checkpoints {
         recover(&self.folder)
     }
 
-    /// The state of the latest checkpoint that is whole and of this run; `model` gives the network its shape
-    /// and device.
+    /// The state of the latest checkpoint that is complete and of this run; `model` determines the shape and device of
+    /// the network.
     ///
     /// # Errors
-    /// [`TrainError::NoCheckpoint`] with the reason for each checkpoint that was there,
+    /// [`TrainError::NoCheckpoint`] with the reason for each checkpoint that was found,
     /// [`TrainError::Io`] if the folder cannot be read.
     pub fn latest<M: Module>(&self, model: &M) -> Result<Restored<M>, TrainError> {
         self.first_of(self.steps()?.into_iter().rev(), model)
     }
 
-    /// The same for the one with the least running loss.
+    /// The same for the checkpoint with the smallest running loss.
     ///
     /// # Errors
     /// As [`latest`](Self::latest).
@@ -133,7 +133,7 @@ impl Checkpoints {
         self.first_of(self.ranked(&self.steps()?).into_iter(), model)
     }
 
-    /// The first of these steps whose checkpoint can be used.
+    /// The state of the first of these steps whose checkpoint can be used.
     fn first_of<M: Module>(
         &self,
         steps: impl Iterator<Item = u64>,
@@ -170,15 +170,15 @@ impl Checkpoints {
             .train();
         let device = model.devices().into_iter().next().map(|device| device.inner());
         let device = device.ok_or_else(|| self.broken_at(path, "a network without parameters".into()))?;
-        let mut memory = tensors(OPTIMIZER)?;
-        let running = memory.remove(LOSS);
+        let mut optimizer = tensors(OPTIMIZER)?;
+        let running = optimizer.remove(LOSS);
         if let Some(shape) = running.as_ref().map(|data| data.shape()).filter(|shape| shape.as_slice() != [1])
         {
             let reason = format!("{LOSS} has shape {:?}, expected [1]", shape.as_slice());
             return Err(self.broken_at(&path.join(OPTIMIZER), reason));
         }
         let running = running.map(|data| Tensor::from_data(data, &device));
-        let optimizer = Optimizer::from_tensors(&model, memory)
+        let optimizer = Optimizer::from_tensors(&model, optimizer)
             .map_err(|reason| self.broken_at(&path.join(OPTIMIZER), reason))?;
         let memory = if manifest.lists(OBJECTIVE) { tensors(OBJECTIVE)? } else { NamedTensors::new() };
         let memory = rows(memory, &device).map_err(|reason| self.broken_at(&path.join(OBJECTIVE), reason))?;
@@ -194,8 +194,8 @@ impl Checkpoints {
         Manifest::from_bytes(&read(&path)?).map_err(|reason| self.broken_at(&path, reason))
     }
 
-    /// Those of `steps` whose manifest tells a loss that is an average, the least one first; of equals the later
-    /// one.
+    /// Those of `steps` whose manifest has a running loss over enough steps, by increasing loss; of equals the later one
+    /// first.
     fn ranked(&self, steps: &[u64]) -> Vec<u64> {
         let loss = |step: &u64| {
             let manifest = self.manifest(&self.folder.join(name(*step))).ok()?;
@@ -207,7 +207,7 @@ impl Checkpoints {
         ranked.into_iter().map(|(_, step)| step).collect()
     }
 
-    /// The steps of the checkpoints in the folder, in order; none if there is no folder.
+    /// The steps of the checkpoints in the folder, in increasing order; none if there is no folder.
     fn steps(&self) -> Result<Vec<u64>, TrainError> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -220,8 +220,8 @@ impl Checkpoints {
         Ok(steps)
     }
 
-    /// Removes all but the last few checkpoints up to `step`, and the best. What cannot be removed does no harm.
-    fn forget(&self, step: u64) {
+    /// Removes all checkpoints up to `step` except the last few and the best. Failing to remove one is harmless.
+    fn prune(&self, step: u64) {
         let steps: Vec<u64> =
             self.steps().unwrap_or_default().into_iter().filter(|&other| other <= step).collect();
         let older = &steps[..steps.len().saturating_sub(self.keep)];
@@ -249,7 +249,7 @@ fn floats(tensor: Tensor<2>) -> TensorData {
     tensor.into_data().convert_dtype(DType::F32)
 }
 
-/// The batches of rows that these tensors are, or which of them is none.
+/// The tensors as a memory, or which of them does not have two dimensions.
 fn rows(tensors: NamedTensors, device: &Device) -> Result<Memory, String> {
     let row = |(name, data): (String, TensorData)| match data.shape().as_slice() {
         [_, _] => Ok((name, Tensor::from_data(data, device))),
@@ -258,7 +258,7 @@ fn rows(tensors: NamedTensors, device: &Device) -> Result<Memory, String> {
     tensors.into_iter().map(row).collect()
 }
 
-/// The first tensor with a number that is not finite.
+/// The name of the first tensor with an entry that is not finite.
 fn not_finite(tensors: &NamedTensors) -> Option<String> {
     let sound = |data: &TensorData| data.iter::<f32>().all(f32::is_finite);
     tensors.iter().find(|(_, data)| !sound(data)).map(|(name, _)| name.clone())

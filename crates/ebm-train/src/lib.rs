@@ -1,96 +1,90 @@
-//! Fitting a score or an energy to data: objectives, the training loop, and checkpoints.
+//! Training of scores and energies: objectives, the training loop, and checkpoints.
 //!
-//! A [`Trainer`] asks a source for a batch, an [`Objective`] for its loss, and an [`Observer`] whether to
-//! go on. It knows no dataset: a source is any function from the step to a batch.
+//! A [`Trainer`] takes a batch from a function of the step, computes an [`Objective`]'s loss, updates the model, and
+//! calls an [`Observer`], which may end the run. The same settings, seed and batches give the same bytes, also when
+//! the run is stopped and resumed from a [`Checkpoints`] folder. The crate knows no datasets.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use ebm_model::layers::{Activation, Hidden};
+//! use ebm_model::{Init, MlpEnergy, MlpEnergyConfig};
+//! use ebm_ops::Noise;
+//! use ebm_train::{DenoisingAt, TrainSettings, TrainState, Trainer};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (device, noise) = (Device::flex(), Noise::seeded(1));
+//! let network = Hidden::new(vec![16], Activation::Silu);
+//! let config = MlpEnergyConfig { dim: 2, network, confinement: 0.1 };
+//! let model = MlpEnergy::new(&config, &Init::new(noise.derive("init"), &device))?;
+//! let state = TrainState::new(model, noise.derive("objective"));
+//! let settings = TrainSettings { steps: 20, ..TrainSettings::default() };
+//! let mut trainer = Trainer::new(state, DenoisingAt::new(0.3)?, settings)?;
+//! let data = noise.derive("data");
+//! trainer.run(|step| Ok(data.child(step).normal([64, 2], &device)), &mut ())?;
+//! assert!(trainer.state().loss().is_finite());
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! | objective | trains | needs |
 //! |---|---|---|
 //! | [`DenoisingScoreMatching`] | a score or an energy at every noise level | `NoisyScore` |
-//! | [`DenoisingAt`] | a score or an energy at one | `Score` |
+//! | [`DenoisingAt`] | a score or an energy at one noise level | `Score` |
 //! | [`ImplicitScoreMatching`] | a score or an energy of the data themselves, in few dimensions | `Directional` |
-//! | [`SlicedScoreMatching`] | the same in many | `Directional` |
+//! | [`SlicedScoreMatching`] | the same in many dimensions | `Directional` |
 //! | [`VarianceReduced`] | the same with less variance | `Directional + Score` |
-//! | [`FiniteDifferenceScoreMatching`] | an energy that can only be evaluated | `Energy` |
-//! | [`ContrastiveDivergence`] | an energy by a sampler that starts at the data | `Energy`, a [`NegativeSampler`] |
-//! | [`PersistentContrastiveDivergence`] | an energy by chains that go on | `Energy`, a [`NegativeSampler`] |
+//! | [`FiniteDifferenceScoreMatching`] | an energy that is only evaluated | `Energy` |
+//! | [`ContrastiveDivergence`] | an energy, by chains that begin at the data | `Energy + Detach`, a kernel |
+//! | [`PersistentContrastiveDivergence`] | an energy, by chains that continue | `Energy + Detach`, a kernel |
 //! | [`NoiseContrastiveEstimation`] | an energy and its log Z | `Energy` |
 //!
-//! All of them take first-order autodiff: no loss differentiates by the position.
+//! All of them need first-order autodiff only: no loss differentiates with respect to the position.
+//! [`ObjectiveConfig`] names them, with their settings, for configuration files.
 //!
-//! # When numbers go wrong
-//! A loss or gradient that is not finite never reaches a parameter, a moment or an average where the processor
-//! computes: [`OnNonfinite`] says whether the step then ends the run with [`TrainError::Diverged`] or is left out,
-//! and [`Divergence`] names the step and the first place: batch, weight, chains, loss, or gradient of which
-//! parameter. A GPU, which must not be waited for, is asked every twenty steps, unless steps are to be skipped.
+//! # Divergence
+//! On the CPU a loss or gradient that is not finite never reaches a parameter, a moment or an average.
+//! [`OnNonfinite`] decides whether such a step ends the run with [`TrainError::Diverged`] or is skipped, and
+//! [`Divergence`] names the step and the first cause: batch, weight, chains, loss, or the gradient of a parameter.
+//! On a GPU, where reading a result means waiting, this is checked every twenty steps, unless steps are to be skipped.
 //!
-//! Energies of data and negatives that have come apart are finite and wrong all the same, and so are chains of which
-//! hardly a proposal is accepted: contrastive divergence is watched on the device, and looked at every twenty steps,
-//! at the last, and before a checkpoint is written. [`TrainState::retreat`] makes the last checkpoint a state to go on
-//! from, with half of the learning rate, or of the sampler's step where that alone was too large ([`Retreats`]).
-//! Skipping does not replace that: what is skipped is what is not finite.
+//! Mean energies of data and negatives that drift apart are finite and yet a divergence, and so is a low acceptance of
+//! the chains. Contrastive divergence records both on the device; they are read every twenty steps, after the last
+//! step, and before a checkpoint is written. [`TrainState::retreat`] continues from the last checkpoint with half of
+//! the learning rate, or of the sampler's step size where the sampler alone failed ([`Retreats`]). Skipping does not
+//! replace this: it applies to steps that are not finite.
 //!
-//! No checkpoint is ever of a state that has diverged.
+//! No checkpoint holds a state that has diverged.
 #![forbid(unsafe_code)]
 
 mod trainer;
 
-mod denoising;
-mod noise_law;
-mod objective;
+mod objectives;
 
-mod denoising_at;
-mod directions;
-mod finite_difference;
-mod implicit;
-mod sliced;
+mod contrastive;
 
-mod contrast;
-mod contrastive_divergence;
-mod negative_sampler;
-mod persistent;
-mod replay_buffer;
-mod short_run;
-
-mod noise_contrastive;
-mod self_normalized;
-
-mod health;
-mod nonfinite;
-mod observer;
-mod optimizer;
-mod retreats;
-mod schedule;
-mod settings;
-mod state;
-mod watch;
+mod observers;
 
 mod checkpoint;
+
+mod divergence;
 mod error;
+mod range;
 
 pub use checkpoint::{Checkpoints, Restored};
-pub use contrast::ContrastSettings;
-pub use contrastive_divergence::ContrastiveDivergence;
-pub use denoising::{DenoisingScoreMatching, Weighting};
-pub use denoising_at::DenoisingAt;
-pub use directions::Directions;
-pub use error::{BoxError, Divergence, TrainError};
-pub use finite_difference::FiniteDifferenceScoreMatching;
-pub use health::{ChainAges, Health, HealthReading};
-pub use implicit::ImplicitScoreMatching;
-pub use negative_sampler::{NegativeSampler, SamplerReport};
-pub use noise_contrastive::NoiseContrastiveEstimation;
-pub use noise_law::NoiseLaw;
-pub use nonfinite::OnNonfinite;
-pub use objective::{Memory, Objective};
-pub use observer::{Event, Every, Observer, Observers};
-pub use optimizer::{AdamSettings, Optimizer};
-pub use persistent::{BufferSettings, PersistentContrastiveDivergence};
-pub use replay_buffer::{ReplayBuffer, Restart};
-pub use retreats::Retreats;
-pub use schedule::Schedule;
-pub use self_normalized::SelfNormalized;
-pub use settings::TrainSettings;
-pub use short_run::ShortRun;
-pub use sliced::{SlicedScoreMatching, VarianceReduced};
-pub use state::TrainState;
-pub use trainer::{Finish, Trainer};
+pub use contrastive::{
+    BufferSettings, ChainAges, ChainKernel, ContrastReading, ContrastReport, ContrastSettings,
+    ContrastiveDivergence, ContrastiveDivergenceSettings, PersistentContrastiveDivergence,
+    PersistentContrastiveDivergenceSettings, ReplayBuffer, Restart, ShortRun, ShortRunInfo,
+};
+pub use divergence::Divergence;
+pub use error::{BoxError, TrainError};
+pub use objectives::{
+    Batch, BuildContext, DenoisingAt, DenoisingAtSettings, DenoisingScoreMatching, DenoisingSettings, Directions,
+    FiniteDifferenceScoreMatching, FiniteDifferenceSettings, ImplicitScoreMatching, ImplicitSettings, Memory,
+    NamedObjective, Need, NoiseContrastiveEstimation, NoiseContrastiveSettings, NoiseLaw, Objective,
+    ObjectiveConfig, Outcome, SelfNormalized, SlicedScoreMatching, SlicedSettings, VarianceReduced, Weighting,
+};
+pub use observers::{Event, Every, Observer, Observers};
+pub use trainer::{
+    AdamSettings, Finish, OnNonfinite, Optimizer, Retreats, Schedule, TrainSettings, TrainState, Trainer,
+};

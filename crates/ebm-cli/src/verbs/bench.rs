@@ -10,7 +10,9 @@ use burn::tensor::{Device, Tensor};
 use clap::Args;
 use ebm_model::{Architecture, Init, Network, NoisyScore, UNetConfig};
 use ebm_ops::Noise;
-use ebm_train::{DenoisingScoreMatching, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting};
+use ebm_train::{
+    BuildContext, DenoisingSettings, NamedObjective, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting,
+};
 use serde::Serialize;
 
 use crate::terminal::backend::Backend;
@@ -112,9 +114,11 @@ impl Subject {
         Ok(Self { network, images, device: device.clone(), noise })
     }
 
-    fn objective() -> Result<Loss> {
-        let law = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
-        Ok(Loss::Denoising(DenoisingScoreMatching::new(law, Weighting::Edm { sigma_data: 0.5 })?))
+    fn objective(&self) -> Result<Loss> {
+        let noise = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
+        let settings = DenoisingSettings { noise, weighting: Weighting::Edm { sigma_data: 0.5 } };
+        let context = BuildContext { sampler_scale: 1.0, rows: &|_| Ok(self.images.clone()) };
+        Ok(settings.build(&self.network, &context)?)
     }
 
     /// A run that begins.
@@ -127,7 +131,7 @@ impl Subject {
     }
 
     fn speed(&self) -> Result<Speed> {
-        let mut trainer = self.trainer(Self::objective()?)?;
+        let mut trainer = self.trainer(self.objective()?)?;
         let train_images_per_second = self.rate(|| Ok(trainer.step(self.images.clone())?))?;
         let sigma = Tensor::ones([self.images.dims()[0]], &self.device);
         let network = self.network.noisy_score().expect("a U-Net is one");

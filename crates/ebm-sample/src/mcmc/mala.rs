@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use ebm_model::Potential;
-use ebm_ops::leapfrog::{add_scaled, kinetic_change, leap, leap_kinetic_change};
+use ebm_ops::leapfrog::{add_scaled, kinetic_change, leapfrog_kinetic_change, leapfrog_position};
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
@@ -78,8 +78,8 @@ impl<M: Potential + ?Sized> Kernel<M> for Mala {
         // z′ = r + ½ε M^(−½) s(y) is minus the z that leads from y back to x, so that
         // log p(x) q(y|x) − log p(y) q(x|y) = E(y) − E(x) + ½‖z′‖² − ½‖z‖².
         let (proposal, kinetic) = if root.is_identity() {
-            let proposal = evaluate(model, leap(x, z.clone(), score.clone(), epsilon));
-            let kinetic = leap_kinetic_change(z, score, proposal.memo.score.clone(), epsilon);
+            let proposal = evaluate(model, leapfrog_position(x, z.clone(), score.clone(), epsilon));
+            let kinetic = leapfrog_kinetic_change(z, score, proposal.memo.score.clone(), epsilon);
             (proposal, kinetic)
         } else {
             let r = add_scaled(z.clone(), root.apply(score), 0.5 * epsilon);

@@ -1,8 +1,7 @@
-//! Several files written as one, and removed as one.
+//! Folders of files that are written and removed as one.
 //!
-//! What is being written, was replaced, or is being removed has a hidden name, so that whoever looks for
-//! `step-N` finds it whole or not at all. A process that dies leaves such names behind; [`recover`] knows what
-//! each of them was.
+//! A folder that is being written, was replaced, or is being removed has a hidden name, so that `step-N` is either
+//! complete or absent. A process that dies leaves hidden folders behind; [`recover`] completes or undoes what it did.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -12,18 +11,18 @@ use crate::TrainError;
 
 /// A folder that is being written.
 const PARTIAL: &str = "partial";
-/// A folder that was whole and waits for its successor.
+/// A complete folder that is being replaced.
 const OLD: &str = "old";
 /// A folder that is being removed.
 const GONE: &str = "gone";
 
-/// Most bytes of a file of a checkpoint.
+/// The size limit of a file of a checkpoint, in bytes.
 const MAX_BYTES: u64 = 1 << 34;
 
-/// Writes `files` as the folder `parent/name`, complete or not at all; the folder's path.
+/// Writes `files` as the folder `parent/name`, complete or not at all, and returns its path.
 ///
-/// They are written to a hidden folder beside it, flushed to the disk, and renamed. A folder of that name
-/// that was there before is put aside first and removed last; if it holds the same bytes, it stays.
+/// They are written to a hidden folder in `parent`, flushed to the disk, and renamed. An existing folder of that name
+/// is renamed first and removed last; if it holds the same bytes, it is kept.
 pub(super) fn write_folder(
     parent: &Path,
     name: &str,
@@ -33,22 +32,22 @@ pub(super) fn write_folder(
     if holds(&target, files) {
         return Ok(target);
     }
-    let (beside, aside) = (hidden(parent, name, PARTIAL), hidden(parent, name, OLD));
+    let (partial, old) = (hidden(parent, name, PARTIAL), hidden(parent, name, OLD));
     create(parent)?;
-    for leftover in [&beside, &aside] {
+    for leftover in [&partial, &old] {
         remove(leftover)?;
     }
-    let written = write_all(&beside, files).and_then(|()| replace(&beside, &target, &aside));
+    let written = write_all(&partial, files).and_then(|()| replace(&partial, &target, &old));
     if let Err(error) = written {
-        let _ = fs::remove_dir_all(&beside);
+        let _ = fs::remove_dir_all(&partial);
         return Err(error);
     }
     flush(parent)?;
-    remove(&aside)?;
+    remove(&old)?;
     Ok(target)
 }
 
-/// Removes `parent/name` at once for whoever looks for it.
+/// Removes `parent/name`: first its name, in one operation, then its files.
 pub(super) fn remove_folder(parent: &Path, name: &str) -> Result<(), TrainError> {
     let gone = hidden(parent, name, GONE);
     remove(&gone)?;
@@ -56,8 +55,8 @@ pub(super) fn remove_folder(parent: &Path, name: &str) -> Result<(), TrainError>
     remove(&gone)
 }
 
-/// Ends what a process that died in the middle of it had begun in `parent`: what it was writing or removing
-/// goes, and what it had put aside comes back if its successor never came.
+/// Completes or undoes what a process was doing in `parent` when it died: folders that it was writing or removing are
+/// removed, and a folder that it was replacing is restored if the new one is missing.
 pub(super) fn recover(parent: &Path) -> Result<(), TrainError> {
     let entries = match fs::read_dir(parent) {
         Ok(entries) => entries,
@@ -73,7 +72,7 @@ pub(super) fn recover(parent: &Path) -> Result<(), TrainError> {
         let target = parent.join(name);
         match state {
             OLD if name.starts_with("step-") && !target.exists() => {
-                fs::rename(entry.path(), &target).map_err(io("put back", &target))?;
+                fs::rename(entry.path(), &target).map_err(io("restore", &target))?;
             }
             PARTIAL | OLD | GONE if name.starts_with("step-") => remove(&entry.path())?,
             _ => {}
@@ -91,13 +90,13 @@ fn hidden(parent: &Path, name: &str, state: &str) -> PathBuf {
     parent.join(format!(".{name}.{state}"))
 }
 
-/// Whether the folder is there and has these files.
+/// Whether the folder exists and has these files.
 fn holds(folder: &Path, files: &[(&str, Vec<u8>)]) -> bool {
     let same = |(name, bytes): &(&str, Vec<u8>)| read(&folder.join(name)).is_ok_and(|found| found == *bytes);
     folder.is_dir() && files.iter().all(same)
 }
 
-/// Makes the folder, and makes its name last.
+/// Creates the folder, and flushes its name to the disk.
 fn create(folder: &Path) -> Result<(), TrainError> {
     if folder.is_dir() {
         return Ok(());
@@ -123,22 +122,21 @@ fn write_all(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), TrainError>
     flush(folder)
 }
 
-/// Puts `beside` in the place of `target`, whose folder, if there is one, goes `aside`; it comes back if that
-/// fails.
-fn replace(beside: &Path, target: &Path, aside: &Path) -> Result<(), TrainError> {
+/// Renames `partial` to `target`; an existing `target` is renamed to `old`, and restored if that fails.
+fn replace(partial: &Path, target: &Path, old: &Path) -> Result<(), TrainError> {
     let was_there = target.exists();
     if was_there {
-        fs::rename(target, aside).map_err(io("put aside", target))?;
+        fs::rename(target, old).map_err(io("rename", target))?;
     }
-    fs::rename(beside, target).map_err(|error| {
+    fs::rename(partial, target).map_err(|error| {
         if was_there {
-            let _ = fs::rename(aside, target);
+            let _ = fs::rename(old, target);
         }
-        io("rename", beside)(error)
+        io("rename", partial)(error)
     })
 }
 
-/// Makes the names in a folder last through a power cut.
+/// Flushes the names in a folder to the disk, so that they survive a power failure.
 fn flush(folder: &Path) -> Result<(), TrainError> {
     #[cfg(unix)]
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("flush", folder))?;

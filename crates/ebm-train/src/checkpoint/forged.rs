@@ -1,4 +1,4 @@
-//! Checkpoints whose seal is right and whose content is not: anybody can compute a hash.
+//! Checkpoints with a valid seal and invalid content: anybody can compute a hash.
 
 use burn::tensor::TensorData;
 use ebm_model::{Architecture, Init, MlpConfig, Network};
@@ -12,7 +12,7 @@ fn network() -> Network {
     Architecture::Mlp { sigma_data: 0.5, network }.build(&Init::new(init, &Device::flex())).unwrap()
 }
 
-/// Why a checkpoint is refused whose optimiser's file has the tensor `name` of that shape besides.
+/// Why a checkpoint is refused whose `file` has an additional tensor `name` of that shape.
 fn refusal(file: &'static str, name: &str, shape: &[usize]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::new(folder.path().into(), "hash".into(), 1);
@@ -34,7 +34,7 @@ fn refusal(file: &'static str, name: &str, shape: &[usize]) -> String {
 }
 
 #[test]
-fn tensors_of_a_shape_that_nothing_has_are_refused_by_name() {
+fn tensors_of_a_wrong_shape_are_refused_by_name() {
     for shape in [&[][..], &[2], &[0], &[1, 1], &[2, 2]] {
         let reason = refusal(OPTIMIZER, LOSS, shape);
         assert!(reason.contains(&format!("loss has shape {shape:?}, expected [1]")), "{reason}");
@@ -46,7 +46,7 @@ fn tensors_of_a_shape_that_nothing_has_are_refused_by_name() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_or_a_device_in_place_of_a_file_is_named_and_not_waited_for() {
+fn a_pipe_or_a_device_in_place_of_a_file_is_refused_without_waiting() {
     for file in [MANIFEST, WEIGHTS, OPTIMIZER] {
         let folder = tempfile::tempdir().unwrap();
         let checkpoints = Checkpoints::new(folder.path().into(), "hash".into(), 1);
@@ -55,7 +55,7 @@ fn a_pipe_or_a_device_in_place_of_a_file_is_named_and_not_waited_for() {
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let error = checkpoints.latest(&network()).unwrap_err().to_string();
         assert!(error.contains(file), "{error}");
-        // Nor is it when a checkpoint is to stand where it lies: that becomes whole.
+        // Saving over it does not wait either, and repairs the checkpoint.
         checkpoints.save(&TrainState::new(network(), Noise::seeded(2))).unwrap();
         checkpoints.latest(&network()).unwrap();
         std::fs::remove_file(&path).unwrap();

@@ -1,4 +1,4 @@
-//! What a checkpoint says about itself.
+//! The manifest of a checkpoint.
 
 use std::collections::BTreeMap;
 
@@ -9,32 +9,32 @@ use sha2::{Digest, Sha256};
 
 use crate::{Retreats, TrainState};
 
-/// The version of the layout. Version 1 had no loss and no skipped steps.
+/// The version of the layout. Version 1 had neither loss nor skipped steps.
 const FORMAT: u32 = 2;
 
-/// Step, run, noise, retreats and the SHA-256 of every file of a checkpoint.
+/// Step, run, noise, retreats, and the SHA-256 of every file of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
     format: u32,
     /// Steps done.
     pub step: u64,
-    /// The configuration of the run.
+    /// The hash of the configuration of the run.
     pub config_hash: String,
     /// The objective's noise.
     pub noise: Noise,
-    /// How often the run went back; not written while it never did, as before there was such a thing.
+    /// How often the run went back; not written while this is 0, as in older checkpoints.
     #[serde(default, skip_serializing_if = "is_zero")]
     retreats: u32,
-    /// How often for its sampler alone.
+    /// How often it did so for its sampler alone.
     #[serde(default, skip_serializing_if = "is_zero")]
     sampler_retreats: u32,
-    /// Steps that were left out, and those of them since the last that was not.
+    /// Skipped steps, in total and since the last step that was not skipped.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped_in_a_row: u64,
-    /// The running loss, by which the best checkpoint is found.
+    /// The running loss, which ranks the checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<f32>,
     files: BTreeMap<String, String>,
@@ -64,9 +64,9 @@ impl Manifest {
         serde_json::to_vec_pretty(self).expect("numbers and texts can always be written as JSON")
     }
 
-    /// The manifest, or why these bytes are none.
+    /// The manifest, or why these bytes are not one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        /// The one field that every version has.
+        /// The one field that all versions share.
         #[derive(Deserialize)]
         struct Version {
             format: u32,
@@ -90,7 +90,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// How often the run went back.
+    /// How often the run went back, and what was halved.
     pub fn retreats(&self) -> Retreats {
         Retreats { of_both: self.retreats, of_sampler: self.sampler_retreats }
     }
@@ -100,9 +100,9 @@ impl Manifest {
         self.files.contains_key(file)
     }
 
-    /// Whether `bytes` are what was written as `file`, or why not.
+    /// Checks that `bytes` are those that were written as `file`.
     pub fn verify(&self, file: &str, bytes: &[u8]) -> Result<(), String> {
-        let expected = self.files.get(file).ok_or("the manifest does not know it")?;
+        let expected = self.files.get(file).ok_or("the manifest does not list it")?;
         let found = sha256(bytes);
         if found == *expected { Ok(()) } else { Err(format!("expected sha256 {expected}, found {found}")) }
     }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use ebm_ops::profile::{Span, profile, span};
-use ebm_train::Objective;
+use ebm_train::{Batch, Memory, Objective, Outcome};
 use serde_json::json;
 
 use super::{RUNS, Subject, WARM_UP};
@@ -30,15 +30,23 @@ pub struct Profile {
 struct Watched<O>(O);
 
 impl<M, O: Objective<M>> Objective<M> for Watched<O> {
-    fn loss(&mut self, model: &M, data: Tensor<2>, noise: &mut Noise) -> Tensor<1> {
-        span(LOSS, || self.0.loss(model, data, noise))
+    fn start(&self, model: &M, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+        self.0.start(model, data, noise)
+    }
+
+    fn check(&self, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
+        self.0.check(memory, dim)
+    }
+
+    fn loss(&self, model: &M, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
+        span(LOSS, || self.0.loss(model, batch, memory, noise))
     }
 }
 
 impl Subject {
     /// Measures training steps.
     pub(super) fn profile(&self) -> Result<Profile> {
-        let mut trainer = self.trainer(Watched(Self::objective()?))?;
+        let mut trainer = self.trainer(Watched(self.objective()?))?;
         let mut steps = |n: usize| -> Result<Duration> {
             let began = Instant::now();
             for _ in 0..n {

@@ -1,0 +1,32 @@
+//! Objectives: the trait, score matching and noise-contrastive estimation, and all objectives by name.
+
+pub(crate) mod objective;
+
+mod denoising;
+mod denoising_at;
+mod directions;
+mod finite_difference;
+mod implicit;
+mod noise_contrastive;
+mod noise_law;
+mod self_normalized;
+mod sliced;
+
+pub(crate) mod bound;
+mod named;
+mod need;
+mod registry;
+
+pub use denoising::{DenoisingScoreMatching, DenoisingSettings, Weighting};
+pub use denoising_at::{DenoisingAt, DenoisingAtSettings};
+pub use directions::Directions;
+pub use finite_difference::{FiniteDifferenceScoreMatching, FiniteDifferenceSettings};
+pub use implicit::{ImplicitScoreMatching, ImplicitSettings};
+pub use named::{BuildContext, NamedObjective};
+pub use need::Need;
+pub use noise_contrastive::{NoiseContrastiveEstimation, NoiseContrastiveSettings};
+pub use noise_law::NoiseLaw;
+pub use objective::{Batch, Memory, Objective, Outcome};
+pub use registry::ObjectiveConfig;
+pub use self_normalized::SelfNormalized;
+pub use sliced::{SlicedScoreMatching, SlicedSettings, VarianceReduced};

@@ -1,0 +1,24 @@
+//! What an objective needs of a network.
+
+use std::fmt;
+
+/// The kind of network that an objective trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// A score at every noise level.
+    NoisyScore,
+    /// A score of the data themselves, which an energy has too.
+    Score,
+    /// An energy of the data themselves.
+    Energy,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoisyScore => "a network conditioned on the noise level",
+            Self::Score => "a score or an energy without noise levels",
+            Self::Energy => "an energy without noise levels",
+        })
+    }
+}

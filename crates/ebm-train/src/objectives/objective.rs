@@ -1,0 +1,119 @@
+//! What training minimises.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Int, Tensor};
+use ebm_ops::Noise;
+
+use crate::ContrastReport;
+
+/// Rows of data and, where there are any, their labels.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The data, `[batch, dim]`.
+    pub rows: Tensor<2>,
+    /// The class of each row, `[batch]`.
+    pub labels: Option<Tensor<1, Int>>,
+}
+
+/// Rows without labels.
+impl From<Tensor<2>> for Batch {
+    fn from(rows: Tensor<2>) -> Self {
+        Self { rows, labels: None }
+    }
+}
+
+/// What an objective remembers between steps: named plain tensors, which checkpoints store as 32-bit floats.
+///
+/// Empty for most objectives.
+pub type Memory = BTreeMap<String, Tensor<2>>;
+
+/// What an objective computes in one step.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The loss, `[1]`, tracked by autodiff.
+    pub loss: Tensor<1>,
+    /// What the next step starts from.
+    pub memory: Memory,
+    /// How the sampler inside the objective did, if it has one.
+    pub report: Option<ContrastReport>,
+}
+
+/// The outcome of an objective that remembers and reports nothing.
+impl From<Tensor<1>> for Outcome {
+    fn from(loss: Tensor<1>) -> Self {
+        Self { loss, memory: Memory::new(), report: None }
+    }
+}
+
+/// A loss of a model on a batch.
+///
+/// An objective is immutable, as a kernel is. What it remembers between steps is a value that goes in and comes out,
+/// so that storing it, restoring it, and undoing a step are the trainer's business alone.
+///
+/// An objective that remembers nothing implements [`loss`](Self::loss) and ignores `memory`:
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use ebm_model::Energy;
+/// use ebm_ops::Noise;
+/// use ebm_train::{Batch, Memory, Objective, Outcome};
+///
+/// /// The mean squared energy.
+/// struct SmallEnergies;
+///
+/// impl<M: Energy + ?Sized> Objective<M> for SmallEnergies {
+///     fn loss(&self, model: &M, batch: &Batch, _: Memory, _: &mut Noise) -> Outcome {
+///         model.energy(batch.rows.clone()).square().mean().into()
+///     }
+/// }
+/// ```
+pub trait Objective<M: ?Sized> {
+    /// The memory before the first step; `data` is that step's rows, `[batch, dim]`.
+    fn start(&self, _model: &M, _data: &Tensor<2>, _noise: &mut Noise) -> Memory {
+        Memory::new()
+    }
+
+    /// Whether training can continue from `memory`, for instance that of a checkpoint, on data of `dim` columns;
+    /// `dim` is `None` while no data have been seen.
+    ///
+    /// Called before every step, so it looks at names and shapes only.
+    ///
+    /// # Errors
+    /// A message that lists what is missing, unknown, or of another shape.
+    fn check(&self, memory: &Memory, _dim: Option<usize>) -> Result<(), String> {
+        if memory.is_empty() { Ok(()) } else { Err(unknown(memory.keys()).join("; ")) }
+    }
+
+    /// The loss on `batch`; all randomness comes from `noise`.
+    ///
+    /// `memory` is what [`start`](Self::start) or the step before returned.
+    /// It is handed over, so that its tensors can be updated in place.
+    fn loss(&self, model: &M, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome;
+}
+
+macro_rules! forward_to_inner {
+    ($wrapper:ty) => {
+        impl<M: ?Sized, O: Objective<M> + ?Sized> Objective<M> for $wrapper {
+            fn start(&self, model: &M, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+                (**self).start(model, data, noise)
+            }
+
+            fn check(&self, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
+                (**self).check(memory, dim)
+            }
+
+            fn loss(&self, model: &M, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
+                (**self).loss(model, batch, memory, noise)
+            }
+        }
+    };
+}
+
+forward_to_inner!(Box<O>);
+forward_to_inner!(&O);
+
+/// One complaint for each name that an objective does not know.
+pub(crate) fn unknown<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    names.map(|name| format!("{name} is unknown")).collect()
+}
