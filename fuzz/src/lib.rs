@@ -33,16 +33,10 @@ mod records;
 #[path = "../../crates/ebm-data/src/rows.rs"]
 mod rows;
 
-#[path = "../../crates/ebm-cli/src/output/atomic.rs"]
-mod atomic;
 #[path = "../../crates/ebm-cli/src/fetch/manifest.rs"]
 mod manifest;
 #[path = "../../crates/ebm-cli/src/fetch/unpack.rs"]
 mod unpack;
-
-mod output {
-    pub(crate) use crate::atomic;
-}
 
 /// Names that the built-in manifest is tested against.
 const DATASETS: [&str; 3] = ["mnist", "fashion-mnist", "cifar10"];

@@ -199,11 +199,11 @@ pub struct SampleArguments {
     /// One draw of so many is kept [default: 1].
     #[arg(long, requires = "target", help_heading = "Chains")]
     thin: Option<usize>,
-    /// A picture of the chains: traces, ranks and autocorrelations.
-    #[arg(long, value_name = "FILE.png", requires = "target", help_heading = "Chains")]
+    /// A chart of the chains, .png or .svg: traces, ranks and autocorrelations.
+    #[arg(long, value_name = "FILE", requires = "target", help_heading = "Chains")]
     plots: Option<PathBuf>,
-    /// Where the samples go: .png, .gif (the way from noise), .npy, .safetensors, .csv (rows, or chain, draw and
-    /// the draw), or, of chains, .zarr as ArviZ reads it.
+    /// Where the samples go: .png, .svg (points in the plane), .gif (the path from noise), .npy, .safetensors, .csv
+    /// (rows, or chain, draw and the draw), or, for chains, .zarr as ArviZ reads it.
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     /// Where tensors live.

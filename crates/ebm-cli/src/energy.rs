@@ -10,7 +10,6 @@ use ebm_eval::auroc;
 use ebm_model::{Energy, Network, NoisyScore};
 use serde_json::json;
 
-use crate::output::atomic;
 use crate::rows::Rows;
 use crate::sample::model;
 use crate::usage::usage;
@@ -66,7 +65,7 @@ pub fn energy(request: &Request, device: &Device) -> Result<()> {
         Ok(csv.flush()?)
     };
     match out {
-        Some(path) => atomic::write(path, |writer| table(writer))?,
+        Some(path) => ebm_files::write(path, |writer| table(writer))?,
         None => table(&mut std::io::stdout().lock())?,
     }
     let mean = energies.iter().sum::<f64>() / energies.len() as f64;

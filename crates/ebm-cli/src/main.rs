@@ -26,7 +26,6 @@ mod models;
 #[cfg(test)]
 mod mutations;
 mod objective;
-mod output;
 mod presets;
 mod rows;
 mod run_folder;

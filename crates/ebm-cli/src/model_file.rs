@@ -7,9 +7,9 @@ use burn::tensor::Device;
 use ebm_data::{Standardize, to_pixel};
 use ebm_model::{Architecture, Init, Input, Network, weights};
 use ebm_ops::Noise;
+use ebm_report::Samples;
 use serde::{Deserialize, Serialize};
 
-use crate::output::{self, Samples};
 use crate::sampler::SampleConfig;
 
 /// The version of what is stored beside the weights.
@@ -62,11 +62,12 @@ impl Content {
     pub fn samples(&self, values: Vec<f32>, n: usize) -> Result<Samples> {
         match self {
             &Self::Image { channels, height, width } => {
-                Samples::images(values.iter().map(|&y| to_pixel(y)).collect(), [n, channels, height, width])
+                let pixels = values.iter().map(|&y| to_pixel(y)).collect();
+                Ok(Samples::images(pixels, [n, channels, height, width])?)
             }
             Self::Row { standardize } => {
                 let dim = values.len() / n.max(1);
-                Samples::table(to_units(values, standardize.as_ref()), [n, dim])
+                Ok(Samples::table(to_units(values, standardize.as_ref()), [n, dim])?)
             }
         }
     }
@@ -134,7 +135,7 @@ impl ModelCard {
     /// If the disk refuses.
     pub fn save(&self, network: &Network, path: &Path) -> Result<()> {
         let bytes = weights::to_bytes(&weights::collect(network), &serde_json::to_string(self)?)?;
-        output::atomic::write(path, |out| Ok(out.write_all(&bytes)?))
+        Ok(ebm_files::write_bytes(path, &bytes)?)
     }
 
     /// The card of a model file, and its weights by name.

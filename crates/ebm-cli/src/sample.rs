@@ -7,13 +7,13 @@ use anyhow::{Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_model::Network;
 use ebm_ops::Noise;
+use ebm_report::{Format, Shape};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::config::assign_to;
 use crate::landscape;
 use crate::model_file::ModelCard;
-use crate::output::{self, Format, Shape};
 use crate::run_folder::RunFolder;
 use crate::sampler::{SampleConfig, SamplerName};
 use crate::usage::usage;
@@ -87,13 +87,13 @@ pub fn sample(request: &Request, device: &Device) -> Result<()> {
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
     let samples = card.content.samples(drawn.values, *n)?.with_film(card.content.frames(drawn.film))?;
-    let samples = match format {
-        Format::Png | Format::Gif => {
-            landscape::under(samples, &network, config.heun.bottom, &card.content, device)?
-        }
-        Format::Npy | Format::Safetensors | Format::Csv | Format::Zarr => samples,
+    let samples = if format.is_picture() {
+        let titled = samples.titled(format!("{}: {n} samples", card.name));
+        landscape::under(titled, &network, config.heun.bottom, &card.content, device)?
+    } else {
+        samples
     };
-    output::write(out, &samples)?;
+    ebm_report::write(out, &samples)?;
 
     let shape = Shape::dims(samples.shape());
     if request.json {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_ops::Noise;
+use ebm_report::{Format, Samples, Traces, parameter};
 use ebm_sample::diagnostics::Summary;
 use serde_json::json;
 
@@ -20,7 +21,6 @@ use self::kernel::{KernelConfig, name};
 pub use self::law::Target;
 use crate::bounds;
 use crate::config::assign_to;
-use crate::output::{self, Format, Samples, Traces, atomic, parameter};
 use crate::usage::usage;
 
 /// What the command line asks for.
@@ -74,11 +74,10 @@ pub fn sample(request: &Request, device: &Device) -> Result<()> {
             request.chains(&*law, &config, start, noise.derive("chain"))?
         }
     };
-    output::write(&request.out, &draws.samples(&*law, device)?)?;
+    let title = format!("{}, {}", name(request.target), name(request.kernel));
+    ebm_report::write(&request.out, &draws.samples(&*law, device)?.titled(title.as_str()))?;
     if let Some(path) = &request.plots {
-        let title = format!("{}, {}", name(request.target), name(request.kernel));
-        let picture = Traces { title: &title, draws: &draws.values, shape: draws.shape }.draw().png()?;
-        atomic::write(path, |out| Ok(out.write_all(&picture)?))?;
+        Traces { title: &title, draws: &draws.values, shape: draws.shape }.write(path)?;
     }
     let values: Vec<f64> = draws.values.iter().map(|&value| f64::from(value)).collect();
     request.report(&draws, &Summary::of_each(&values, draws.shape));
@@ -99,8 +98,7 @@ impl Request {
         let format = Format::of(&self.out).map_err(usage)?;
         format.check(Samples::chains(vec![0.0; dim], [1, 1, dim])?.shape()).map_err(usage)?;
         if let Some(path) = &self.plots {
-            let is_png = Format::of(path).map_err(usage)? == Format::Png;
-            ensure!(is_png, usage(anyhow!("--plots {}: the extension must be .png", path.display())));
+            Format::of_chart(path).map_err(|error| usage(anyhow!("--plots {error}")))?;
             ensure!(*path != self.out, usage(anyhow!("--plots {}: --out is the same file", path.display())));
         }
         self.kernel.check(self.target)

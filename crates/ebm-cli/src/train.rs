@@ -20,7 +20,6 @@ use serde_json::json;
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::model_file::ModelCard;
-use crate::output;
 use crate::run_folder::RunFolder;
 use crate::say;
 use interrupt::Interrupt;
@@ -55,7 +54,7 @@ pub fn train(request: &Request, backend: Backend) -> Result<u8> {
     folder.probe(parts.checkpoint_bytes())?;
     if request.resume.is_none() {
         let text = config.to_toml()?;
-        output::atomic::write(&folder.config(), |out| Ok(out.write_all(text.as_bytes())?))?;
+        ebm_files::write_bytes(&folder.config(), text.as_bytes())?;
     }
     let best = if config.objective.is_contrastive() { 0 } else { config.record.keep_best };
     let checkpoints = Checkpoints::new(folder.checkpoints(), folder.hash()?, config.record.keep_checkpoints);

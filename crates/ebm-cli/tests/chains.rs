@@ -181,7 +181,7 @@ fn rows_of_a_trained_network_are_a_table() {
     assert_eq!((table.lines().next(), table.lines().count()), (Some("x0,x1"), 8));
     let refused = ebm(&["sample", "run", "--out", "rows.zarr"]).current_dir(at).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains(".zarr is of chains"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains(".zarr stores chains"), "{}", stderr(&refused));
 }
 
 #[test]

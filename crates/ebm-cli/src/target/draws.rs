@@ -2,10 +2,10 @@
 
 use anyhow::{Result, anyhow, ensure};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
+use ebm_report::{Samples, Statistic, StatisticValues};
 use ebm_sample::{LangevinInfo, MetropolisInfo, ParallelTemperingInfo, UnderdampedInfo};
 
 use super::law::Law;
-use crate::output::{Samples, Statistic, StatisticValues};
 
 /// Points whose energy is computed at once.
 const TOGETHER: usize = 100_000;
@@ -177,7 +177,7 @@ impl Draws {
             let diverging = StatisticValues::Flags(test.diverged.clone());
             statistics.push(Statistic { name: "diverging", values: diverging });
         }
-        Samples::chains(self.values.clone(), self.shape)?.with_statistics(statistics)
+        Ok(Samples::chains(self.values.clone(), self.shape)?.with_statistics(statistics)?)
     }
 }
 
