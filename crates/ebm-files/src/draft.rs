@@ -64,7 +64,7 @@ impl Draft {
         file.as_file().sync_all().map_err(&failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
         sync_folder(folder_of(&path)).map_err(&failed)?;
-        recovered
+        recovered.map_err(|error| error.after(&path))
     }
 
     /// The error with the path in it, which is not the scratch file's.

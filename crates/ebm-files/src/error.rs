@@ -35,6 +35,22 @@ pub enum FileError {
         /// What the file system said.
         source: io::Error,
     },
+    /// A folder could not be searched for what unfinished writes left.
+    #[error("could not list the folder {}", .folder.display())]
+    List {
+        /// The folder.
+        folder: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// What an unfinished write left could not be removed.
+    #[error("could not remove {}, which an unfinished write left", .scratch.display())]
+    Scratch {
+        /// What could not be removed.
+        scratch: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
     /// The path is written, but something that an unfinished or replaced version left beside it could not be removed.
     #[error("{} is complete, but {} beside it could not be removed", .path.display(), .scratch.display())]
     CleanUp {
@@ -52,6 +68,14 @@ impl FileError {
     pub(crate) fn write(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
         |source| Self::Write { path: path.to_owned(), source }
     }
+
+    /// What recovering came to, for one whose `path` is written.
+    pub(crate) fn after(self, path: &Path) -> Self {
+        match self {
+            Self::Scratch { scratch, source } => Self::CleanUp { path: path.to_owned(), scratch, source },
+            other => other,
+        }
+    }
 }
 
 impl From<FileError> for io::Error {
@@ -59,6 +83,8 @@ impl From<FileError> for io::Error {
         let (FileError::Write { source, .. }
         | FileError::Parent { source, .. }
         | FileError::Displaced { source, .. }
+        | FileError::List { source, .. }
+        | FileError::Scratch { source, .. }
         | FileError::CleanUp { source, .. }) = &error;
         Self::new(source.kind(), error)
     }

@@ -47,7 +47,7 @@ pub fn write_folder<E: From<FileError>>(
     sync_folder(beside).map_err(&failed)?;
     let left = draft.path().to_owned();
     draft.close().map_err(|source| FileError::CleanUp { path: path.to_owned(), scratch: left, source })?;
-    Ok(recovered?)
+    Ok(recovered.map_err(|error| error.after(path))?)
 }
 
 /// Exchanges two folders in one step.
@@ -103,7 +103,10 @@ mod tests {
         let failed = write_folder(&path, |_| Err(FileError::write(&path)(io::Error::other("disk full"))));
 
         assert!(failed.is_err());
-        assert_eq!((names(&path), names(path.parent().unwrap())), (vec!["two".into()], vec!["a.zarr".into()]));
+        assert_eq!(
+            (names(&path), names(path.parent().unwrap())),
+            (vec!["two".into()], vec!["a.zarr".into()])
+        );
     }
 
     #[test]
@@ -126,6 +129,30 @@ mod tests {
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             reader.join().unwrap();
         });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_clean_up_that_fails_is_reported_and_the_folder_is_written() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let draft = folder.path().join(".ebm-draft-a-abc123");
+        fs::create_dir_all(draft.join("new")).unwrap();
+        fs::write(draft.join("new/half"), "").unwrap();
+        let allow = |mode| fs::set_permissions(draft.join("new"), fs::Permissions::from_mode(mode)).unwrap();
+        allow(0o555);
+        // Nothing is forbidden to root.
+        if fs::write(draft.join("new/more"), "").is_ok() {
+            return;
+        }
+
+        let error = write_one(&path, "one").unwrap_err();
+
+        allow(0o755);
+        assert!(matches!(error, FileError::CleanUp { .. }), "{error}");
+        assert!(error.to_string().starts_with(&format!("{} is complete, but", path.display())), "{error}");
+        assert_eq!(names(&path), ["one"]);
     }
 
     /// What a kill can leave: (`path`, `new`, `old`) and what the next reader must find at `path`.

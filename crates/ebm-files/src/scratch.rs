@@ -32,13 +32,17 @@ pub(crate) const OLD: &str = "old";
 /// call it before reading a folder that may have been written on a system that cannot exchange two folders at once.
 ///
 /// # Errors
-/// [`FileError::CleanUp`] for scratch that cannot be removed, [`FileError::Write`] if the folder cannot be listed.
+/// [`FileError::Scratch`] for scratch that cannot be removed, [`FileError::List`] if the folder cannot be listed.
 pub fn recover(path: &Path) -> Result<(), FileError> {
     let start = prefix(path);
-    settle(folder_of(path), |name| {
+    let settled = settle(folder_of(path), |name| {
         (name.len() == start.len() + RANDOM && name.starts_with(&start)).then(|| path.to_owned())
-    })
-    .map_err(|failure| failure.at(path))
+    });
+    match settled {
+        // One may write in a folder that one may not list.
+        Err(FileError::List { source, .. }) if source.kind() == ErrorKind::PermissionDenied => Ok(()),
+        other => other,
+    }
 }
 
 /// Removes or finishes everything that unfinished writes left in `folder`, if there is such a folder.
@@ -46,44 +50,32 @@ pub fn recover(path: &Path) -> Result<(), FileError> {
 /// Scratch of a live process is left alone.
 ///
 /// # Errors
-/// As [`recover`], with `folder` as the path.
+/// As [`recover`].
 pub fn clear(folder: &Path) -> Result<(), FileError> {
     settle(folder, |name| {
         let rest = name.strip_prefix(PREFIX)?;
         let target = rest.len().checked_sub(RANDOM + 1).and_then(|end| rest.get(..end)).unwrap_or_default();
         Some(folder.join(target))
     })
-    .map_err(|failure| failure.at(folder))
-}
-
-/// Scratch that could not be settled; without a path, the folder could not be listed.
-struct Failure(Option<PathBuf>, io::Error);
-
-impl Failure {
-    fn at(self, path: &Path) -> FileError {
-        match self {
-            Self(None, source) => FileError::Write { path: path.to_owned(), source },
-            Self(Some(scratch), source) => FileError::CleanUp { path: path.to_owned(), scratch, source },
-        }
-    }
 }
 
 /// Settles each entry of `folder` whose name `target` recognises and maps to the path it is for.
-fn settle(folder: &Path, target: impl Fn(&str) -> Option<PathBuf>) -> Result<(), Failure> {
+fn settle(folder: &Path, target: impl Fn(&str) -> Option<PathBuf>) -> Result<(), FileError> {
+    let unlisted = |source| FileError::List { folder: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Failure(None, error)),
+        Err(error) => return Err(unlisted(error)),
     };
     let mut result = Ok(());
     for entry in entries {
-        let entry = entry.map_err(|error| Failure(None, error))?;
+        let entry = entry.map_err(unlisted)?;
         let Some(target) = entry.file_name().to_str().and_then(&target) else { continue };
         let scratch = entry.path();
         match abandon(&scratch, &target) {
             // Its writer has renamed or removed it in the meantime.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => result = Err(Failure(Some(scratch), error)),
+            Err(source) => result = Err(FileError::Scratch { scratch, source }),
             Ok(()) => {}
         }
     }
@@ -127,7 +119,12 @@ pub(crate) fn lock(path: &Path) -> io::Result<Locked> {
     if !cfg!(unix) && path.is_dir() {
         return Ok(Locked::Ours(None));
     }
-    let file = File::open(path)?;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        // Another user's, who alone can tell whether its writer lives.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(Locked::Theirs),
+        Err(error) => return Err(error),
+    };
     match file.try_lock() {
         Ok(()) => Ok(Locked::Ours(Some(file))),
         Err(TryLockError::WouldBlock) => Ok(Locked::Theirs),

@@ -56,7 +56,11 @@ impl Grid {
     pub fn draw(&self, values: &[f32]) -> Result<Picture, ReportError> {
         let size = self.channels * self.height * self.width;
         if values.len() != self.n * size {
-            return Err(ReportError::length(format!("{} images of {size}", self.n), self.n * size, values.len()));
+            return Err(ReportError::length(
+                format!("{} images of {size}", self.n),
+                self.n * size,
+                values.len(),
+            ));
         }
         let [across, down] = self.sides();
         let mut picture = Picture::plain(across, down, Self::PAPER);

@@ -19,15 +19,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod error;
-mod samples;
-mod format;
-mod write;
-mod files;
-mod picture;
-mod grid;
-mod film;
 mod charts;
+mod error;
+mod files;
+mod film;
+mod format;
+mod grid;
+mod picture;
+mod samples;
+mod write;
 
 pub use self::charts::{Landscape, Scatter, Traces, Window};
 pub use self::error::ReportError;

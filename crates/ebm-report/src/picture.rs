@@ -75,7 +75,8 @@ impl Picture {
     /// Those of the encoder, or a side that exceeds what the format allows.
     pub fn png(&self) -> Result<Vec<u8>, ReportError> {
         let side = |side: usize| {
-            u32::try_from(side).map_err(|_| ReportError::Layout(format!("a side of {side} pixels is too long")))
+            u32::try_from(side)
+                .map_err(|_| ReportError::Layout(format!("a side of {side} pixels is too long")))
         };
         let (width, height) = (side(self.width)?, side(self.height)?);
         let mut file = Cursor::new(Vec::new());

@@ -162,7 +162,9 @@ impl Samples {
     /// If the samples are not chains, or a statistic does not have one value for each draw.
     pub fn with_statistics(mut self, statistics: Vec<Statistic>) -> Result<Self, ReportError> {
         let Shape::Chains { chains, draws, .. } = self.shape else {
-            return Err(ReportError::Format("statistics are of draws of chains, these are not chains".into()));
+            return Err(ReportError::Format(
+                "statistics are of draws of chains, these are not chains".into(),
+            ));
         };
         for Statistic { name, values } in &statistics {
             let n = match values {

@@ -27,7 +27,9 @@ pub fn write(path: &Path, samples: &Samples) -> Result<(), ReportError> {
             ebm_files::write(path, |out| film.encode(out))
         }
         Format::Npy => ebm_files::write(path, |out| npy::encode(&dims, samples.values(), out)),
-        Format::Safetensors => ebm_files::write(path, |out| safetensors::encode(&dims, samples.values(), out)),
+        Format::Safetensors => {
+            ebm_files::write(path, |out| safetensors::encode(&dims, samples.values(), out))
+        }
         Format::Csv => ebm_files::write(path, |out| csv::encode(samples, out)),
     }
 }

@@ -118,7 +118,11 @@ impl DrawingBackend for &mut Canvas {
         self.draw_path([from, to], style)
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Done {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Done {
         self.stroke += 1;
         let mut path = path.into_iter();
         let Some(mut from) = path.next() else { return Ok(()) };
@@ -129,7 +133,13 @@ impl DrawingBackend for &mut Canvas {
         Ok(())
     }
 
-    fn draw_rect<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S, is_filled: bool) -> Done {
+    fn draw_rect<S: BackendStyle>(
+        &mut self,
+        from: BackendCoord,
+        to: BackendCoord,
+        style: &S,
+        is_filled: bool,
+    ) -> Done {
         if !is_filled {
             let corners = [from, (to.0, from.1), to, (from.0, to.1), from];
             return self.draw_path(corners, style);

@@ -11,7 +11,8 @@ type Point = [f64; 2];
 /// Squares with a corner that is not finite have no line.
 pub(super) fn contour(heights: &[f32], n: usize, level: f32) -> Vec<Vec<Point>> {
     let mut segments = Vec::new();
-    for (row, column) in (0..n.saturating_sub(1)).flat_map(|row| (0..n - 1).map(move |column| (row, column))) {
+    for (row, column) in (0..n.saturating_sub(1)).flat_map(|row| (0..n - 1).map(move |column| (row, column)))
+    {
         // Around the square: its corners, and where the line crosses the edge to the next one.
         let corners = [[0, 0], [0, 1], [1, 1], [1, 0]].map(|[y, x]| [row + y, column + x]);
         let values = corners.map(|[y, x]| heights[y * n + x]);
@@ -87,7 +88,8 @@ mod tests {
         for [x, y] in line {
             assert!(((x - 20.0).hypot(y - 15.0) - 9.3).abs() < 0.02, "{x} {y}");
         }
-        let length: f64 = line.windows(2).map(|ends| (ends[0][0] - ends[1][0]).hypot(ends[0][1] - ends[1][1])).sum();
+        let length: f64 =
+            line.windows(2).map(|ends| (ends[0][0] - ends[1][0]).hypot(ends[0][1] - ends[1][1])).sum();
         assert!((length - std::f64::consts::TAU * 9.3).abs() < 0.2, "{length}");
     }
 

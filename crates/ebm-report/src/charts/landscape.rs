@@ -3,10 +3,10 @@
 use plotters::prelude::{DrawingBackend, PathElement, Rectangle};
 use plotters::style::Color;
 
-use super::Window;
 use super::chart::{Drawn, colour};
 use super::contours::contour;
 use super::panel::{Axes, line};
+use super::window::Window;
 use crate::{Colour, ReportError};
 
 /// Cells of a landscape on each side.
@@ -58,7 +58,8 @@ impl Landscape {
             let mut column = 0;
             while column < CELLS {
                 let shade = shade(heights[column]);
-                let run = heights[column..].iter().take_while(|&&height| self::shade(height) == shade).count();
+                let run =
+                    heights[column..].iter().take_while(|&&height| self::shade(height) == shade).count();
                 // One cell further right and down, under what is drawn next: a viewer leaves no seam.
                 let (end, below) = ((column + run + 1).min(CELLS), (row + 2).min(CELLS));
                 let corners = [place(column as f64, row as f64), place(end as f64, below as f64)];
@@ -68,7 +69,8 @@ impl Landscape {
         }
         for level in LEVELS {
             for points in contour(&self.heights, CELLS, level) {
-                let points: Vec<_> = points.iter().map(|[column, row]| place(column + 0.5, row + 0.5)).collect();
+                let points: Vec<_> =
+                    points.iter().map(|[column, row]| place(column + 0.5, row + 0.5)).collect();
                 area.draw(&PathElement::new(points, line(CONTOUR, 1.0)))?;
             }
         }

@@ -52,7 +52,11 @@ mod tests {
         for (i, one) in pictures.iter().enumerate() {
             assert!(!pictures[i + 1..].contains(one), "character {i}");
         }
-        assert_eq!(pictures.iter().filter(|picture| picture.is_empty()).count(), 1, "only the space is empty");
+        assert_eq!(
+            pictures.iter().filter(|picture| picture.is_empty()).count(),
+            1,
+            "only the space is empty"
+        );
     }
 
     #[test]

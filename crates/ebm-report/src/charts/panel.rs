@@ -1,7 +1,9 @@
 //! Axes around a part of a chart.
 
 use plotters::coord::types::RangedCoordf64;
-use plotters::prelude::{Cartesian2d, ChartBuilder, ChartContext, DrawingAreaErrorKind, DrawingBackend, PathElement};
+use plotters::prelude::{
+    Cartesian2d, ChartBuilder, ChartContext, DrawingAreaErrorKind, DrawingBackend, PathElement,
+};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, IntoFont, ShapeStyle, TextStyle};
 
@@ -53,7 +55,14 @@ impl Panel<'_> {
         let [width, height] = self.size.map(|v| fine(f64::from(v)));
         let (whole_width, whole_height) = area.dim_in_pixel();
         let (room_left, room_below) = (fine(f64::from(LEFT)), fine(f64::from(BOTTOM)));
-        text(area, self.title, [f64::from(self.at[0]), f64::from(self.at[1]) - 7.0], LABEL + 1.0, HPos::Left, VPos::Bottom)?;
+        text(
+            area,
+            self.title,
+            [f64::from(self.at[0]), f64::from(self.at[1]) - 7.0],
+            LABEL + 1.0,
+            HPos::Left,
+            VPos::Bottom,
+        )?;
         let [x, y] = self.range;
         let mut axes = ChartBuilder::on(area)
             .margin_left(left - room_left)
@@ -128,7 +137,11 @@ fn number(value: f64, [low, high]: [f64; 2]) -> String {
     let max_decimal = (1.0 - step.log10().floor()).clamp(0.0, 300.0) as i32;
     if value.abs() < 1e5 && max_decimal <= 4 {
         let text = format!("{value:.*}", max_decimal as usize);
-        return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text };
+        return if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').into()
+        } else {
+            text
+        };
     }
     let digits = (value.abs() / step).log10().ceil().clamp(0.0, 5.0) as usize;
     let text = format!("{value:.digits$e}");

@@ -5,9 +5,10 @@ use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::chart::{Area, Chart, Drawn, colour, fine};
-use super::landscape::CONTOUR;
+use super::landscape::{CONTOUR, Landscape};
 use super::panel::{Axes, BOTTOM, LABEL, LEFT, Panel, TITLE, line, text};
-use super::{Landscape, Window, chart, lettering};
+use super::window::Window;
+use super::{chart, lettering};
 use crate::{Colour, Picture, ReportError, parameter};
 
 /// Side of the plot, and the room around it, in pixels.
@@ -193,8 +194,9 @@ mod tests {
         // (1 + 2) / 4 to the right, (0.5 + 2) / 4 up, within the half nat of a contour.
         assert!(x.abs_diff(LEFT + 432) <= 30 && y.abs_diff(TOP + 216) <= 30, "{x} {y}");
         // Along a row to the right: a level E lies at √(0.08 E), 144 pixels to a unit.
-        let greens: Vec<i32> =
-            (0..SIDE - 434).map(|d| i32::from(picture.at((LEFT + 432 + d) as usize, (TOP + 216) as usize)[0])).collect();
+        let greens: Vec<i32> = (0..SIDE - 434)
+            .map(|d| i32::from(picture.at((LEFT + 432 + d) as usize, (TOP + 216) as usize)[0]))
+            .collect();
         for level in [1.0f64, 2.0, 4.0] {
             let expected = (0.08 * level).sqrt() * 144.0;
             let near = expected as usize - 2..expected as usize + 4;
@@ -213,7 +215,11 @@ mod tests {
         assert_eq!(chart.draw().unwrap().png().unwrap(), chart.draw().unwrap().png().unwrap());
         let svg = chart.svg().unwrap();
         assert_eq!(svg, chart.svg().unwrap());
-        assert!(svg.starts_with("<svg width=\"672\" height=\"666\" viewBox=\"0 0 2688 2664\""), "{}", &svg[..99]);
+        assert!(
+            svg.starts_with("<svg width=\"672\" height=\"666\" viewBox=\"0 0 2688 2664\""),
+            "{}",
+            &svg[..99]
+        );
         // one more for the legend
         assert_eq!(svg.matches("<circle").count(), 41);
         assert!(svg.trim_end().ends_with("</svg>") && svg.contains("points\n</text>"));
@@ -221,9 +227,14 @@ mod tests {
 
     #[test]
     fn any_points_can_be_drawn() {
-        for points in
-            [vec![], vec![f32::NAN; 4], vec![3.0; 4], vec![f32::MAX, f32::MIN], vec![-1e30, 1e-30, 2.0, 2.0], vec![3e8; 4]]
-        {
+        for points in [
+            vec![],
+            vec![f32::NAN; 4],
+            vec![3.0; 4],
+            vec![f32::MAX, f32::MIN],
+            vec![-1e30, 1e-30, 2.0, 2.0],
+            vec![3e8; 4],
+        ] {
             Scatter { underneath: &points, ..scatter(Window::around(&points), &points) }.draw().unwrap();
         }
     }
@@ -238,10 +249,13 @@ mod tests {
         }
         // Labels left of and below the plot.
         let has_ink = |x: std::ops::Range<u32>, y: std::ops::Range<u32>| {
-            x.flat_map(|x| y.clone().map(move |y| [x, y])).any(|[x, y]| brightness(picture.at(x as usize, y as usize)) < 3 * 130)
+            x.flat_map(|x| y.clone().map(move |y| [x, y]))
+                .any(|[x, y]| brightness(picture.at(x as usize, y as usize)) < 3 * 130)
         };
-        assert!(has_ink(20..LEFT - 8, TOP..TOP + SIDE) && has_ink(LEFT..LEFT + SIDE, TOP + SIDE + 10..TOP + SIDE + 30));
+        assert!(
+            has_ink(20..LEFT - 8, TOP..TOP + SIDE)
+                && has_ink(LEFT..LEFT + SIDE, TOP + SIDE + 10..TOP + SIDE + 30)
+        );
         assert!(has_ink(LEFT..LEFT + 60, 8..32), "the title");
     }
 }
-

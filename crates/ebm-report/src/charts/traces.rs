@@ -295,7 +295,7 @@ mod tests {
         // The axis goes down to −1, and so does the line.
         let has_line = |y: f64| (4..416).any(|x| at(&picture, 2, [f64::from(x) / 420.0, y])[0] < 120);
         let heights = || (4..99).map(|i| f64::from(i) / 100.0).filter(|&y| has_line(y));
-        assert!(heights().next() < Some(0.1) && Some(0.9) < heights().last());
+        assert!(heights().next() < Some(0.1) && Some(0.9) < heights().next_back());
     }
 
     #[test]

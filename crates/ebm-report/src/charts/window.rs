@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn every_window_has_a_finite_positive_size() {
-        for points in [vec![], vec![f32::NAN; 4], vec![3e8; 4], vec![f32::MAX, f32::MIN], vec![-1e30, 1e-30, 2.0, 2.0]] {
+        for points in
+            [vec![], vec![f32::NAN; 4], vec![3e8; 4], vec![f32::MAX, f32::MIN], vec![-1e30, 1e-30, 2.0, 2.0]]
+        {
             let window = Window::around(&points);
             assert!(window.half > 0.0 && window.half.is_finite());
             assert!(window.range(0)[0] < window.range(0)[1]);

@@ -15,7 +15,9 @@ pub(crate) fn encode(samples: &Samples, out: &mut dyn Write) -> Result<(), Repor
     let (n_draws, dim) = match *samples.shape() {
         Shape::Table { dim, .. } => (None, dim),
         Shape::Chains { draws, dim, .. } => (Some(draws), dim),
-        Shape::Images { .. } => return Err(ReportError::Format("a .csv stores rows, these are images; write .npy".into())),
+        Shape::Images { .. } => {
+            return Err(ReportError::Format("a .csv stores rows, these are images; write .npy".into()));
+        }
     };
     let mut csv = ::csv::Writer::from_writer(out);
     let places = n_draws.map_or(vec![], |_| vec!["chain".into(), "draw".into()]);

@@ -22,7 +22,9 @@ use crate::{ReportError, Samples, Shape, Statistic, StatisticValues, parameter};
 /// the groups are from ArviZ's *InferenceData schema*.
 pub(crate) fn write(samples: &Samples, folder: &Path) -> Result<(), ReportError> {
     let Shape::Chains { chains, draws, dim } = *samples.shape() else {
-        return Err(ReportError::Format("a .zarr stores chains, these are not chains; write .csv or .npy".into()));
+        return Err(ReportError::Format(
+            "a .zarr stores chains, these are not chains; write .csv or .npy".into(),
+        ));
     };
     let mut store = Store { folder, metadata: Map::new(), shape: [chains, draws] };
     store.group("", json!({}))?;
