@@ -15,27 +15,8 @@ use ebm_data::Idx;
 use ebm_data::files::{bytes, cifar10, comma_separated, npy, picture};
 use ebm_model::weights;
 
-use fetch::manifest::Manifest;
-use fetch::unpack::accept;
-
-// These three files belong to a program, which nothing can depend on. Once they are a library's, its module `fetch`
-// takes the place of all that follows up to `file`.
-#[allow(dead_code)]
-#[path = "../../crates/ebm-cli/src/output/atomic.rs"]
-mod atomic;
-#[allow(dead_code)]
-#[path = "../../crates/ebm-cli/src/fetch/manifest.rs"]
-mod manifest;
-#[path = "../../crates/ebm-cli/src/fetch/unpack.rs"]
-mod unpack;
-
-mod fetch {
-    pub(crate) use crate::{manifest, unpack};
-}
-
-mod output {
-    pub(crate) use crate::atomic;
-}
+use ebm_run::fetch::manifest::Manifest;
+use ebm_run::fetch::unpack::accept;
 
 fn file() -> &'static Path {
     Path::new("file")

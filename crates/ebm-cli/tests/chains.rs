@@ -155,6 +155,17 @@ fn the_files_of_one_run_hold_the_same_draws() {
 }
 
 #[test]
+fn charts_are_drawn_as_svg_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let named = ["--target", "banana", "--kernel", "hmc", "--plots", "plots.svg", "--out", "draws.svg"];
+    sample(at, &[&named[..], &["--chains", "2", "--draws", "30"]].concat());
+    let [draws, plots] = ["draws.svg", "plots.svg"].map(|name| fs::read_to_string(at.join(name)).unwrap());
+    assert!(draws.contains("banana, hmc") && plots.contains("Autocorrelation of x1"));
+    assert!(50 < draws.matches("<circle").count(), "{}", draws.matches("<circle").count());
+}
+
+#[test]
 fn steps_that_are_too_long_are_counted_and_the_chains_stay() {
     let folder = tempfile::tempdir().unwrap();
     let long = ["--target", "funnel", "--kernel", "hmc", "--step-size", "1.5", "--leapfrog", "20"];
@@ -181,7 +192,7 @@ fn rows_of_a_trained_network_are_a_table() {
     assert_eq!((table.lines().next(), table.lines().count()), (Some("x0,x1"), 8));
     let refused = ebm(&["sample", "run", "--out", "rows.zarr"]).current_dir(at).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains(".zarr is of chains"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains(".zarr stores chains"), "{}", stderr(&refused));
 }
 
 #[test]

@@ -8,9 +8,9 @@ use burn::tensor::Device;
 use ebm_data::{Standardize, to_pixel};
 use ebm_model::{Architecture, Init, Input, Network, weights};
 use ebm_ops::Noise;
+use ebm_report::Samples;
 use serde::{Deserialize, Serialize};
 
-use crate::output::{self, Samples};
 use crate::sampling::SampleConfig;
 
 /// The version of what is stored beside the weights.
@@ -63,11 +63,12 @@ impl Content {
     pub fn samples(&self, values: Vec<f32>, n: usize) -> Result<Samples> {
         match self {
             &Self::Image { channels, height, width } => {
-                Samples::images(values.iter().map(|&y| to_pixel(y)).collect(), [n, channels, height, width])
+                let pixels = values.iter().map(|&y| to_pixel(y)).collect();
+                Ok(Samples::images(pixels, [n, channels, height, width])?)
             }
             Self::Row { standardize } => {
                 let dim = values.len() / n.max(1);
-                Samples::table(to_units(values, standardize.as_ref()), [n, dim])
+                Ok(Samples::table(to_units(values, standardize.as_ref()), [n, dim])?)
             }
         }
     }
@@ -105,7 +106,7 @@ fn to_units(values: Vec<f32>, standardize: Option<&Standardize>) -> Vec<f32> {
 /// If the disk refuses.
 pub fn save_weights<M: Module>(network: &M, about: &str, path: &Path) -> Result<()> {
     let bytes = weights::to_bytes(&weights::collect(network), about)?;
-    output::atomic::write(path, |out| Ok(out.write_all(&bytes)?))
+    Ok(ebm_files::write_bytes(path, &bytes)?)
 }
 
 impl ModelCard {

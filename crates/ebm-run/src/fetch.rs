@@ -101,7 +101,7 @@ fn bring(dataset: &Dataset, download: &Download, downloader: &Downloader, folder
         let bar = bar(&download.name);
         let result = downloader
             .get(url, download.most_bytes(), folder, &bar)
-            .and_then(|packed| unpack::accept(packed.as_file(), url, download, folder));
+            .and_then(|packed| unpack::accept(&packed, url, download, folder));
         bar.finish_and_clear();
         match result {
             Ok(()) => return Ok(()),

@@ -8,7 +8,6 @@ use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
 use crate::lock::Lock;
-use crate::output::atomic;
 use crate::usage::usage;
 
 /// The folder of one run.
@@ -40,7 +39,7 @@ impl RunFolder {
     pub fn take(&self) -> Result<Lock> {
         let lock = Lock::take(&self.0)?;
         for folder in [self.0.clone(), self.samples()] {
-            atomic::clear(&folder).with_context(|| unwritable(&folder))?;
+            ebm_files::clear(&folder).with_context(|| unwritable(&folder))?;
         }
         Ok(lock)
     }
@@ -53,11 +52,11 @@ impl RunFolder {
         static BLOCK: [u8; 1 << 16] = [0; 1 << 16];
         let write = || -> Result<()> {
             // Dropped without being committed, it is removed.
-            let mut draft = atomic::Draft::of(&self.0.join("room"))?;
+            let mut draft = ebm_files::Draft::of(&self.0.join("room"))?;
             for _ in 0..bytes.div_ceil(BLOCK.len() as u64) {
                 draft.write_all(&BLOCK)?;
             }
-            draft.sync()
+            Ok(draft.sync()?)
         };
         write().with_context(|| {
             format!("could not write the {bytes} bytes of a checkpoint to {}", self.0.display())
@@ -112,7 +111,7 @@ impl RunFolder {
     /// # Errors
     /// If the disk refuses.
     pub fn write_config(&self, text: &str) -> Result<()> {
-        atomic::write(&self.config(), |out| Ok(out.write_all(text.as_bytes())?))
+        Ok(ebm_files::write_bytes(&self.config(), text.as_bytes())?)
     }
 
     /// SHA-256 of the configuration, as it is written: what its checkpoints are known by.

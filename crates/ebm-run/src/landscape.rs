@@ -5,14 +5,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use ebm_model::{Energy, Network, NoisyScore};
 
 use crate::card::Content;
-use crate::output::{self, Landscape, Samples, Shape};
+use ebm_report::{Landscape, Samples, Shape, window};
 use crate::usage::usage;
 
 /// Points that the energy is asked for at once.
 const TOGETHER: usize = 4096;
 
-/// The samples over the energy of `network`, at `sigma` if it is told a noise level; as they are if the network has
-/// no energy or they are no points in the plane.
+/// The samples over the energy of `network`, at `sigma` if it is conditioned on a noise level; unchanged if the network
+/// has no energy or the samples are not points in the plane.
 ///
 /// # Errors
 /// If no energy is finite.
@@ -26,12 +26,15 @@ pub fn under(
     let (Shape::Table { dim: 2, .. }, Ok(energy)) = (samples.shape(), energy_of(network, sigma)) else {
         return Ok(samples);
     };
-    let points = content.rows(Landscape::points(&output::window(&samples)));
-    let energies = points.chunks(2 * TOGETHER).flat_map(|points| {
-        let batch = TensorData::new(points.to_vec(), [points.len() / 2, 2]);
-        energy(Tensor::from_data(batch, device)).into_data().iter::<f32>().collect::<Vec<_>>()
-    });
-    Ok(samples.on(Landscape::new(energies.collect())?))
+    let landscape = Landscape::of(&window(&samples), |points| {
+        let points = content.rows(points.to_vec());
+        let energies = points.chunks(2 * TOGETHER).flat_map(|points| {
+            let batch = TensorData::new(points.to_vec(), [points.len() / 2, 2]);
+            energy(Tensor::from_data(batch, device)).into_data().iter::<f32>().collect::<Vec<_>>()
+        });
+        energies.collect()
+    })?;
+    Ok(samples.on(landscape))
 }
 
 /// The energy of a batch by `network`, at `sigma` if it is told a noise level.

@@ -27,7 +27,5 @@ pub mod training;
 
 pub mod fetch;
 
-pub mod output;
-
 #[cfg(test)]
 mod mutations;

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use ebm_model::Network;
 use ebm_ops::Noise;
+use ebm_report::Format;
 use ebm_train::{BoxError, Event, Observer};
 
 use crate::card::Content;
 use crate::folder::RunFolder;
 use crate::landscape;
-use crate::output::{self, Format};
 use crate::sampling::Drawing;
 
 /// Draws a few samples with the averaged weights, always from the same noise, so that one sees the same
@@ -45,10 +45,11 @@ impl Observer<Network> for Pictures {
         let drawn = self.drawing.draw_while(&network, self.shape, &self.noise, &self.device, false, flow)?;
         let Some(drawn) = drawn else { return Ok(ControlFlow::Break(())) };
         let samples = self.content.samples(drawn.values, self.shape[0])?.over(self.background.clone())?;
+        let samples = samples.titled(format!("{} samples after {} steps", self.shape[0], event.state.step()));
         let samples = landscape::under(samples, &network, self.sigma, &self.content, &self.device)?;
         if Format::Png.check(samples.shape()).is_ok() {
             let path = self.run.picture(event.state.step());
-            output::write(&path, &samples)?;
+            ebm_report::write(&path, &samples)?;
             (self.tell)(&format!("samples after {} steps: {}", event.state.step(), path.display()));
         }
         Ok(ControlFlow::Continue(()))

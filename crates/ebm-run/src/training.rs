@@ -3,7 +3,6 @@
 //! [`Training`] is what determines a run; [`Training::open`] takes its folder and finds out where it is, and
 //! [`Session::run`] trains it to its last step: with a journal, checkpoints, and, for contrastive divergence, retreats.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -11,7 +10,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use ebm_train::{
-    BoxError, Checkpoints, Divergence, Event, Every, Finish, Objective, Observer, Observers, Restored,
+    BoxError, Checkpoints, Divergence, Every, Finish, Objective, Observer, Observers, Restored,
     Retreats, TrainError, TrainSettings, TrainState, Trainer,
 };
 use serde_json::json;
@@ -296,11 +295,7 @@ fn watching<'o, M: Module + 'o>(
     record: &RecordConfig,
     observers: Vec<Box<dyn Observer<M> + 'o>>,
 ) -> Observers<'o, M> {
-    let save = |event: &Event<'_, M>| -> Result<ControlFlow<()>, BoxError> {
-        checkpoints.save(event.state)?;
-        Ok(ControlFlow::Continue(()))
-    };
-    let checkpoint = Every { steps: record.checkpoint_every, observer: save };
+    let checkpoint = Every { steps: record.checkpoint_every, observer: checkpoints };
     let ours: [Box<dyn Observer<M> + 'o>; 2] = [Box::new(journal), Box::new(checkpoint)];
     Observers(ours.into_iter().chain(observers).collect())
 }

@@ -9,7 +9,6 @@ use ebm_data::Split;
 use ebm_eval::auroc;
 use ebm_run::landscape::energy_of;
 use ebm_run::model::model;
-use ebm_run::output::atomic;
 use ebm_run::rows::Rows;
 use ebm_run::usage::usage;
 use serde_json::json;
@@ -70,7 +69,7 @@ impl Energy {
             None => None,
         };
         match &out {
-            Some(path) => atomic::write(path, |writer| table(writer, &energies, &rows))?,
+            Some(path) => ebm_files::write(path, |writer| table(writer, &energies, &rows))?,
             None => table(&mut std::io::stdout().lock(), &energies, &rows)?,
         }
         let mean = energies.iter().sum::<f64>() / energies.len() as f64;

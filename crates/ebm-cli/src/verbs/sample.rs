@@ -11,9 +11,9 @@ use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use ebm_ops::Noise;
+use ebm_report::{Format, Shape};
 use ebm_run::config::assign_to;
 use ebm_run::model::model;
-use ebm_run::output::{self, Format, Shape};
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 use ebm_run::{bounds, landscape};
@@ -48,8 +48,8 @@ pub struct Sample {
     set: Vec<String>,
     #[command(flatten)]
     chains: Chains,
-    /// Where the samples go: .png, .gif (the way from noise), .npy, .safetensors, .csv (rows, or chain, draw and
-    /// the draw), or, of chains, .zarr as ArviZ reads it.
+    /// Where the samples go: .png, .svg (points in the plane), .gif (the path from noise), .npy, .safetensors, .csv
+    /// (rows, or chain, draw and the draw), or, for chains, .zarr as ArviZ reads it.
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     /// Where tensors live.
@@ -115,13 +115,13 @@ impl Sample {
         bar.finish_and_clear();
         let seconds = began.elapsed().as_secs_f64();
         let samples = card.content.samples(drawn.values, n)?.with_film(card.content.frames(drawn.film))?;
-        let samples = match format {
-            Format::Png | Format::Gif => {
-                landscape::under(samples, &network, config.heun.bottom, &card.content, device)?
-            }
-            Format::Npy | Format::Safetensors | Format::Csv | Format::Zarr => samples,
+        let samples = if format.is_picture() {
+            let titled = samples.titled(format!("{}: {n} samples", card.name));
+            landscape::under(titled, &network, config.heun.bottom, &card.content, device)?
+        } else {
+            samples
         };
-        output::write(out, &samples)?;
+        ebm_report::write(out, &samples)?;
 
         let shape = Shape::dims(samples.shape());
         if self.json {

@@ -1,5 +1,6 @@
 //! One file over HTTP, with limits on size and patience.
 
+use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::thread::sleep;
@@ -7,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, anyhow};
 use indicatif::ProgressBar;
-use tempfile::NamedTempFile;
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -64,11 +64,11 @@ impl Downloader {
         }
     }
 
-    /// Downloads `url` into a scratch file in `folder`, which disappears when dropped.
+    /// Downloads `url` into a file in `folder` that has no name: it disappears with the process, however that ends.
     ///
     /// # Errors
     /// The reason of the last attempt: no connection, a bad status, a web page, more than `limit` bytes, a short body.
-    pub fn get(&self, url: &str, limit: u64, folder: &Path, bar: &ProgressBar) -> Result<NamedTempFile> {
+    pub fn get(&self, url: &str, limit: u64, folder: &Path, bar: &ProgressBar) -> Result<File> {
         let mut attempt = 1;
         loop {
             bar.reset();
@@ -83,13 +83,7 @@ impl Downloader {
         }
     }
 
-    fn attempt(
-        &self,
-        url: &str,
-        limit: u64,
-        folder: &Path,
-        bar: &ProgressBar,
-    ) -> Result<NamedTempFile, Failure> {
+    fn attempt(&self, url: &str, limit: u64, folder: &Path, bar: &ProgressBar) -> Result<File, Failure> {
         let mut response = self.agent.get(url).call().map_err(Failure::of_call)?;
         let body = response.body_mut();
         if body.mime_type().is_some_and(|mime| mime == "text/html" || mime == "application/xhtml+xml") {
@@ -105,8 +99,7 @@ impl Downloader {
             )));
         }
         bar.set_length(announced.unwrap_or(limit));
-        let scratch = tempfile::Builder::new().prefix(".download-").tempfile_in(folder);
-        let mut scratch = scratch.map_err(|e| Failure::lasting(e.into()))?;
+        let mut scratch = tempfile::tempfile_in(folder).map_err(|e| Failure::lasting(e.into()))?;
         let mut body = body.as_reader().take(limit.saturating_add(1));
         let received = self.receive(&mut body, &mut scratch, bar)?;
         if received > limit {
@@ -115,15 +108,11 @@ impl Downloader {
         if let Some(length) = announced.filter(|length| *length != received) {
             return Err(Failure::passing(anyhow!("{received} bytes of {length} came")));
         }
-        rewound(scratch).map_err(Failure::lasting)
+        scratch.rewind().map_err(|e| Failure::lasting(e.into()))?;
+        Ok(scratch)
     }
 
-    fn receive(
-        &self,
-        body: &mut dyn Read,
-        scratch: &mut NamedTempFile,
-        bar: &ProgressBar,
-    ) -> Result<u64, Failure> {
+    fn receive(&self, body: &mut dyn Read, scratch: &mut File, bar: &ProgressBar) -> Result<u64, Failure> {
         let (began, mut buffer, mut received) = (Instant::now(), vec![0; 1 << 16], 0);
         loop {
             let n = body
@@ -198,9 +187,4 @@ fn root_certificates(path: &Path) -> Result<RootCerts> {
         .collect();
     anyhow::ensure!(!certificates.is_empty(), "SSL_CERT_FILE {} has no certificate", path.display());
     Ok(RootCerts::new_with_certs(&certificates))
-}
-
-fn rewound(scratch: NamedTempFile) -> Result<NamedTempFile> {
-    scratch.as_file().rewind()?;
-    Ok(scratch)
 }

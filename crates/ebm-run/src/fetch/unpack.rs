@@ -5,11 +5,11 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use ebm_files::Draft;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Content, Download};
-use crate::output::atomic::Draft;
 
 /// Puts the files of `download` into `folder`, read from `packed` and checked; all of them, or none.
 ///
@@ -32,7 +32,7 @@ pub fn accept(packed: &File, origin: &str, download: &Download, folder: &Path) -
     } else {
         checked(content, &download.files[0], folder).map(|draft| vec![draft])
     };
-    drafts.with_context(|| origin.to_owned())?.into_iter().try_for_each(Draft::commit)
+    Ok(drafts.with_context(|| origin.to_owned())?.into_iter().try_for_each(Draft::commit)?)
 }
 
 /// Whether the file at `path` has the size and the hash that it should have.

@@ -7,9 +7,9 @@ use burn::tensor::{Device, Tensor};
 use clap::{Args, ValueEnum};
 use ebm_model::NoisyPotential;
 use ebm_ops::Noise;
+use ebm_report::{Format, Samples, Traces, parameter};
 use ebm_run::bounds;
 use ebm_run::config::assign_to;
-use ebm_run::output::{self, Format, Samples, Traces, atomic, parameter};
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 use ebm_sample::diagnostics::Summary;
@@ -54,8 +54,8 @@ pub struct Chains {
     /// Keep one draw of so many [default: 1].
     #[arg(long, help_heading = "Chains")]
     thin: Option<usize>,
-    /// A picture of the chains: traces, ranks and autocorrelations.
-    #[arg(long, value_name = "FILE.png", help_heading = "Chains")]
+    /// A chart of the chains, .png or .svg: traces, ranks and autocorrelations.
+    #[arg(long, value_name = "FILE", help_heading = "Chains")]
     plots: Option<PathBuf>,
 }
 
@@ -110,8 +110,7 @@ impl Chains {
         let format = Format::of(&sample.out).map_err(usage)?;
         format.check(Samples::chains(vec![0.0; dim], [1, 1, dim])?.shape()).map_err(usage)?;
         if let Some(path) = &self.plots {
-            let is_png = Format::of(path).map_err(usage)? == Format::Png;
-            ensure!(is_png, usage(anyhow!("--plots {}: the extension must be .png", path.display())));
+            Format::of_chart(path).map_err(|error| usage(anyhow!("--plots {error}")))?;
             ensure!(
                 *path != sample.out,
                 usage(anyhow!("--plots {}: --out is the same file", path.display()))
@@ -143,11 +142,10 @@ impl Chains {
             let start = noise.derive("start").normal([self.n()[0], target.dim()], device);
             self.chains(&sampler, density, start, noise.derive("chain"))?
         };
-        output::write(&sample.out, &draws.samples(&*energy, device)?)?;
+        let title = format!("{}, {}", name(target), sampler.name());
+        ebm_report::write(&sample.out, &draws.samples(&*energy, device)?.titled(title.as_str()))?;
         if let Some(path) = &self.plots {
-            let title = format!("{}, {}", name(target), sampler.name());
-            let picture = Traces { title: &title, draws: &draws.values, shape: draws.shape }.draw().png()?;
-            atomic::write(path, |out| Ok(out.write_all(&picture)?))?;
+            Traces { title: &title, draws: &draws.values, shape: draws.shape }.write(path)?;
         }
         let values: Vec<f64> = draws.values.iter().map(|&value| f64::from(value)).collect();
         self.report(sample, target, &sampler, &draws, &Summary::of_each(&values, draws.shape));

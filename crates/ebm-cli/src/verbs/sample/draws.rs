@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow, ensure};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use ebm_model::Potential;
-use ebm_run::output::{Samples, Statistic, StatisticValues};
+use ebm_report::{Samples, Statistic, StatisticValues};
 use ebm_sample::StepReport;
 
 /// Points whose energy is computed at once.
@@ -144,7 +144,7 @@ impl Draws {
             let diverging = StatisticValues::Flags(test.diverged.clone());
             statistics.push(Statistic { name: "diverging", values: diverging });
         }
-        Samples::chains(self.values.clone(), self.shape)?.with_statistics(statistics)
+        Ok(Samples::chains(self.values.clone(), self.shape)?.with_statistics(statistics)?)
     }
 }
 

@@ -1,30 +1,21 @@
 //! A safetensors file with one tensor, `samples`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use anyhow::Result;
 use safetensors::tensor::{Dtype, TensorView};
+
+use super::little_endian::write_little_endian;
+use crate::ReportError;
 
 /// Writes `values` to `out` as the float32 tensor `samples` of shape `dims`.
 ///
 /// # Errors
 /// If `values` has not as many numbers as `dims` says, or `out` cannot be written.
-pub fn encode(dims: &[usize], values: &[f32], out: &mut dyn Write) -> Result<()> {
+pub(crate) fn encode(dims: &[usize], values: &[f32], out: &mut dyn Write) -> Result<(), ReportError> {
     let mut bytes = Vec::with_capacity(size_of_val(values));
     write_little_endian(values, &mut bytes)?;
     let view = TensorView::new(Dtype::F32, dims.to_vec(), &bytes)?;
     out.write_all(&safetensors::serialize([("samples", view)], None)?)?;
-    Ok(())
-}
-
-/// The numbers in little-endian order, in pieces that fit the cache.
-pub(super) fn write_little_endian(values: &[f32], out: &mut dyn Write) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(1 << 16);
-    for piece in values.chunks(1 << 14) {
-        bytes.clear();
-        bytes.extend(piece.iter().flat_map(|value| value.to_le_bytes()));
-        out.write_all(&bytes)?;
-    }
     Ok(())
 }
 

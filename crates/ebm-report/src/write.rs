@@ -1,33 +1,9 @@
-//! Files of samples: pictures, films, arrays and tensors, each one whole or absent.
-
-pub mod atomic;
-mod csv;
-pub mod film;
-pub mod format;
-pub mod grid;
-pub mod landscape;
-pub mod npy;
-pub mod picture;
-pub mod safetensors;
-pub mod samples;
-pub mod scatter;
-mod text;
-mod ticks;
-pub mod traces;
-mod zarr;
+//! Samples into a file, in the format that its extension names.
 
 use std::path::Path;
 
-use anyhow::Result;
-
-pub use self::film::Film;
-pub use self::format::Format;
-pub use self::grid::Grid;
-pub use self::landscape::Landscape;
-pub use self::picture::Picture;
-pub use self::samples::{Samples, Shape, Statistic, StatisticValues};
-pub use self::scatter::{Scatter, Window};
-pub use self::traces::Traces;
+use crate::files::{csv, npy, safetensors, zarr};
+use crate::{Film, Format, Grid, Picture, ReportError, Samples, Scatter, Shape, Window};
 
 /// Writes `samples` to `path` in the format that its extension names, creating the folder if need be.
 ///
@@ -35,62 +11,66 @@ pub use self::traces::Traces;
 ///
 /// # Errors
 /// An unknown extension, a shape that the format cannot show, or a failure of the file system.
-pub fn write(path: &Path, samples: &Samples) -> Result<()> {
+pub fn write(path: &Path, samples: &Samples) -> Result<(), ReportError> {
     let format = Format::of(path)?;
     format.check(samples.shape())?;
-    if format == Format::Zarr {
-        return atomic::write_folder(path, |folder| zarr::write(samples, folder));
+    let dims = samples.shape().dims();
+    match format {
+        Format::Zarr => ebm_files::write_folder(path, |folder| zarr::write(samples, folder)),
+        Format::Png => Ok(ebm_files::write_bytes(path, &picture(samples)?.png()?)?),
+        Format::Svg => {
+            let svg = scatter(samples, samples.values(), window(samples)).svg()?;
+            Ok(ebm_files::write_bytes(path, svg.as_bytes())?)
+        }
+        Format::Gif => {
+            let film = film(samples)?;
+            ebm_files::write(path, |out| film.encode(out))
+        }
+        Format::Npy => ebm_files::write(path, |out| npy::encode(&dims, samples.values(), out)),
+        Format::Safetensors => {
+            ebm_files::write(path, |out| safetensors::encode(&dims, samples.values(), out))
+        }
+        Format::Csv => ebm_files::write(path, |out| csv::encode(samples, out)),
     }
-    atomic::write(path, |out| match format {
-        Format::Png => Ok(out.write_all(&picture(samples)?.png()?)?),
-        Format::Gif => film(samples)?.encode(out),
-        Format::Npy => npy::encode(&samples.shape().dims(), samples.values(), out),
-        Format::Safetensors => safetensors::encode(&samples.shape().dims(), samples.values(), out),
-        Format::Csv => csv::encode(samples, out),
-        Format::Zarr => unreachable!("it is a folder"),
-    })
-}
-
-/// The name of coordinate `i` in tables and pictures.
-pub fn parameter(i: usize) -> String {
-    format!("x{i}")
 }
 
 /// The samples as one picture: a grid of images, or points in the plane.
 ///
 /// # Errors
 /// A shape that has no picture, or a picture that would be too large.
-pub fn picture(samples: &Samples) -> Result<Picture> {
+pub fn picture(samples: &Samples) -> Result<Picture, ReportError> {
     Format::Png.check(samples.shape())?;
     draw(samples, samples.values(), window(samples))
 }
 
-fn film(samples: &Samples) -> Result<Film> {
-    let window = window(samples);
-    let mut film = Film::default();
-    for values in samples.film() {
-        film.push(draw(samples, values, window)?)?;
-    }
-    film.push(draw(samples, samples.values(), window)?)?;
-    Ok(film)
-}
-
-fn draw(samples: &Samples, values: &[f32], window: Window) -> Result<Picture> {
-    match *samples.shape() {
-        Shape::Images { n, channels, height, width } => Grid::of(n, channels, height, width)?.draw(values),
-        Shape::Table { .. } | Shape::Chains { .. } => {
-            let (underneath, landscape) = (samples.background(), samples.landscape());
-            Ok(Scatter { window, points: values, underneath, landscape }.draw())
-        }
-    }
-}
-
-/// The part of the plane that a picture of `samples` shows: one for every frame, so that a film's points move and its axes do not.
+/// The part of the plane that a picture of `samples` shows. A film has one for all frames, so that its points move and
+/// its axes do not.
 pub fn window(samples: &Samples) -> Window {
     if samples.background().is_empty() {
         return Window::around(samples.values());
     }
     Window::around(samples.background())
+}
+
+fn film(samples: &Samples) -> Result<Film, ReportError> {
+    let window = window(samples);
+    let mut film = Film::default();
+    for values in samples.film().iter().map(Vec::as_slice).chain([samples.values()]) {
+        film.push(draw(samples, values, window)?)?;
+    }
+    Ok(film)
+}
+
+fn draw(samples: &Samples, values: &[f32], window: Window) -> Result<Picture, ReportError> {
+    match *samples.shape() {
+        Shape::Images { n, channels, height, width } => Grid::of(n, channels, height, width)?.draw(values),
+        Shape::Table { .. } | Shape::Chains { .. } => scatter(samples, values, window).draw(),
+    }
+}
+
+fn scatter<'a>(samples: &'a Samples, points: &'a [f32], window: Window) -> Scatter<'a> {
+    let (underneath, landscape) = (samples.background(), samples.landscape());
+    Scatter { title: samples.title(), window, points, underneath, landscape }
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::io::Cursor;
 
-use anyhow::Result;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
+
+use crate::ReportError;
 
 /// Red, green, blue.
 pub type Colour = [u8; 3];
@@ -21,6 +22,15 @@ impl Picture {
     /// A picture of one colour.
     pub fn plain(width: usize, height: usize, colour: Colour) -> Self {
         Self { width, height, rgb: colour.repeat(width * height) }
+    }
+
+    /// A picture of these pixels, `[height, width, 3]`.
+    ///
+    /// # Panics
+    /// If `rgb` has another length.
+    pub fn new(width: usize, height: usize, rgb: Vec<u8>) -> Self {
+        assert_eq!(rgb.len(), 3 * width * height, "{width} x {height} pixels");
+        Self { width, height, rgb }
     }
 
     /// In pixels.
@@ -50,14 +60,6 @@ impl Picture {
         self.rgb[i..i + 3].copy_from_slice(&colour);
     }
 
-    /// Lays a colour over the one that is there; `opacity` is in [0, 1].
-    pub fn blend(&mut self, x: usize, y: usize, colour: Colour, opacity: f32) {
-        let below = self.at(x, y);
-        let mix =
-            |c: usize| (f32::from(below[c]) * (1.0 - opacity) + f32::from(colour[c]) * opacity).round() as u8;
-        self.set(x, y, [mix(0), mix(1), mix(2)]);
-    }
-
     /// Fills columns `x .. x + width` of rows `y .. y + height`.
     pub fn fill(&mut self, [x, y]: [usize; 2], [width, height]: [usize; 2], colour: Colour) {
         for row in y..y + height {
@@ -70,9 +72,13 @@ impl Picture {
     /// The picture as a PNG file, with one channel if it is grey all over.
     ///
     /// # Errors
-    /// Those of the encoder, if the sides exceed what the format can say.
-    pub fn png(&self) -> Result<Vec<u8>> {
-        let (width, height) = (u32::try_from(self.width)?, u32::try_from(self.height)?);
+    /// Those of the encoder, or a side that exceeds what the format allows.
+    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
+        let side = |side: usize| {
+            u32::try_from(side)
+                .map_err(|_| ReportError::Layout(format!("a side of {side} pixels is too long")))
+        };
+        let (width, height) = (side(self.width)?, side(self.height)?);
         let mut file = Cursor::new(Vec::new());
         let encoder = PngEncoder::new(&mut file);
         if self.rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]) {
@@ -106,12 +112,5 @@ mod tests {
             assert_eq!(read.to_rgb8().as_raw(), picture.rgb());
             assert_eq!((read.width() as usize, read.height() as usize), (picture.width(), picture.height()));
         }
-    }
-
-    #[test]
-    fn blending_is_linear_between_the_two_colours() {
-        let mut picture = Picture::plain(1, 1, [0, 100, 200]);
-        picture.blend(0, 0, [200, 100, 0], 0.25);
-        assert_eq!(picture.at(0, 0), [50, 100, 150]);
     }
 }

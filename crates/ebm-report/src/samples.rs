@@ -1,18 +1,37 @@
-//! What a file of samples holds: plain numbers and their shape.
+//! Samples as plain numbers with their shape.
 
-use anyhow::{Result, bail};
-
-use super::Landscape;
+use crate::{Landscape, ReportError};
 
 /// What one row of numbers is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// `[n, channels, height, width]`, pixels in [0, 1].
-    Images { n: usize, channels: usize, height: usize, width: usize },
+    Images {
+        /// Number of images.
+        n: usize,
+        /// Channels of an image, 1 for grey and 3 for red, green and blue.
+        channels: usize,
+        /// Rows of pixels.
+        height: usize,
+        /// Columns of pixels.
+        width: usize,
+    },
     /// `[n, dim]`, in the table's own units.
-    Table { n: usize, dim: usize },
+    Table {
+        /// Number of rows.
+        n: usize,
+        /// Number of columns.
+        dim: usize,
+    },
     /// `[chain, draw, dim]`.
-    Chains { chains: usize, draws: usize, dim: usize },
+    Chains {
+        /// Number of chains.
+        chains: usize,
+        /// Draws of each chain.
+        draws: usize,
+        /// Coordinates of a draw.
+        dim: usize,
+    },
 }
 
 impl Shape {
@@ -27,25 +46,25 @@ impl Shape {
     }
 }
 
-/// What is known of each draw of chains beside its place, `[chain, draw]`.
+/// A statistic of each draw of chains, `[chain, draw]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistic {
-    /// As ArviZ calls it.
+    /// The name that ArviZ has for it.
     pub name: &'static str,
-    /// One a draw.
+    /// One value per draw.
     pub values: StatisticValues,
 }
 
 /// The values of a [`Statistic`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum StatisticValues {
-    /// Which may be infinite or none.
+    /// Numbers, which may be infinite or NaN.
     Numbers(Vec<f32>),
-    /// Whether it is so.
+    /// Yes or no.
     Flags(Vec<bool>),
 }
 
-/// Samples in memory, with what a picture of them may show besides.
+/// Samples in memory, with what else a picture of them may show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     shape: Shape,
@@ -54,6 +73,7 @@ pub struct Samples {
     background: Vec<f32>,
     landscape: Option<Landscape>,
     statistics: Vec<Statistic>,
+    title: Option<String>,
 }
 
 impl Samples {
@@ -61,7 +81,7 @@ impl Samples {
     ///
     /// # Errors
     /// Unless `values` has as many numbers as the shape, and at least one.
-    pub fn images(values: Vec<f32>, [n, channels, height, width]: [usize; 4]) -> Result<Self> {
+    pub fn images(values: Vec<f32>, [n, channels, height, width]: [usize; 4]) -> Result<Self, ReportError> {
         Self::new(values, Shape::Images { n, channels, height, width })
     }
 
@@ -69,7 +89,7 @@ impl Samples {
     ///
     /// # Errors
     /// As [`Samples::images`].
-    pub fn table(values: Vec<f32>, [n, dim]: [usize; 2]) -> Result<Self> {
+    pub fn table(values: Vec<f32>, [n, dim]: [usize; 2]) -> Result<Self, ReportError> {
         Self::new(values, Shape::Table { n, dim })
     }
 
@@ -77,15 +97,16 @@ impl Samples {
     ///
     /// # Errors
     /// As [`Samples::images`].
-    pub fn chains(values: Vec<f32>, [chains, draws, dim]: [usize; 3]) -> Result<Self> {
+    pub fn chains(values: Vec<f32>, [chains, draws, dim]: [usize; 3]) -> Result<Self, ReportError> {
         Self::new(values, Shape::Chains { chains, draws, dim })
     }
 
-    fn new(values: Vec<f32>, shape: Shape) -> Result<Self> {
+    fn new(values: Vec<f32>, shape: Shape) -> Result<Self, ReportError> {
         let dims = shape.dims();
         let expected = dims.iter().try_fold(1usize, |product, &d| product.checked_mul(d));
         if values.is_empty() || expected != Some(values.len()) {
-            bail!("samples of shape {dims:?} do not fit {} numbers", values.len());
+            let expected = expected.filter(|&n| 0 < n).map_or("at least 1".into(), |n| n.to_string());
+            return Err(ReportError::length(format!("samples of shape {dims:?}"), expected, values.len()));
         }
         Ok(Self {
             shape,
@@ -94,16 +115,23 @@ impl Samples {
             background: Vec::new(),
             landscape: None,
             statistics: Vec::new(),
+            title: None,
         })
     }
 
-    /// The way to the samples, frame by frame, each of the samples' own shape: what a `.gif` shows before them.
+    /// The samples with a title for their charts, instead of one that counts them.
+    pub fn titled(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// The path of the samples, frame by frame, each of the samples' own shape: what a `.gif` shows before them.
     ///
     /// # Errors
     /// If a frame has another length than the samples.
-    pub fn with_film(mut self, frames: Vec<Vec<f32>>) -> Result<Self> {
+    pub fn with_film(mut self, frames: Vec<Vec<f32>>) -> Result<Self, ReportError> {
         if let Some(frame) = frames.iter().find(|frame| frame.len() != self.values.len()) {
-            bail!("a frame of {} numbers in a film of {}", frame.len(), self.values.len());
+            return Err(ReportError::length("frame of a film", self.values.len(), frame.len()));
         }
         self.film = frames;
         Ok(self)
@@ -112,41 +140,46 @@ impl Samples {
     /// Points `[m, 2]` that a picture of points in the plane shows underneath, the data for instance.
     ///
     /// # Errors
-    /// If there is half a point.
-    pub fn over(mut self, background: Vec<f32>) -> Result<Self> {
+    /// If the number of numbers is odd.
+    pub fn over(mut self, background: Vec<f32>) -> Result<Self, ReportError> {
         if !background.len().is_multiple_of(2) {
-            bail!("{} numbers are not points in the plane", background.len());
+            let n = background.len();
+            return Err(ReportError::length("points in the plane", "an even number of", n));
         }
         self.background = background;
         Ok(self)
     }
 
-    /// The energy that a picture of points in the plane shows beneath, over [`window`](super::window).
+    /// The energy that a picture of points in the plane shows beneath, over [`window`](crate::window).
     pub fn on(mut self, landscape: Landscape) -> Self {
         self.landscape = Some(landscape);
         self
     }
 
-    /// The same draws of chains with what is known of each.
+    /// Draws of chains with statistics of each draw.
     ///
     /// # Errors
-    /// If they are no draws of chains, or a statistic has not one value for each.
-    pub fn with_statistics(mut self, statistics: Vec<Statistic>) -> Result<Self> {
-        let Shape::Chains { chains, draws, .. } = self.shape else { bail!("statistics are of chains") };
+    /// If the samples are not chains, or a statistic does not have one value for each draw.
+    pub fn with_statistics(mut self, statistics: Vec<Statistic>) -> Result<Self, ReportError> {
+        let Shape::Chains { chains, draws, .. } = self.shape else {
+            return Err(ReportError::Format(
+                "statistics are of draws of chains, these are not chains".into(),
+            ));
+        };
         for Statistic { name, values } in &statistics {
             let n = match values {
                 StatisticValues::Numbers(values) => values.len(),
                 StatisticValues::Flags(values) => values.len(),
             };
             if n != chains * draws {
-                bail!("{n} values of {name} for {} draws", chains * draws);
+                return Err(ReportError::length(*name, chains * draws, n));
             }
         }
         self.statistics = statistics;
         Ok(self)
     }
 
-    /// What is known of each draw; empty if nothing is.
+    /// The statistics of each draw; empty if there are none.
     pub fn statistics(&self) -> &[Statistic] {
         &self.statistics
     }
@@ -159,6 +192,15 @@ impl Samples {
     /// The numbers, row after row.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// The title of charts.
+    pub fn title(&self) -> String {
+        let n = match self.shape {
+            Shape::Images { n, .. } | Shape::Table { n, .. } => n,
+            Shape::Chains { chains, draws, .. } => chains * draws,
+        };
+        self.title.clone().unwrap_or_else(|| format!("{n} samples"))
     }
 
     /// The frames before the samples; empty if none were kept.
@@ -175,6 +217,11 @@ impl Samples {
     pub fn landscape(&self) -> Option<&Landscape> {
         self.landscape.as_ref()
     }
+}
+
+/// The name of coordinate `i` in tables and charts.
+pub fn parameter(i: usize) -> String {
+    format!("x{i}")
 }
 
 #[cfg(test)]

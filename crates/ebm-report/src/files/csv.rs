@@ -2,9 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::{Result, bail};
-
-use super::{Samples, Shape};
+use crate::{ReportError, Samples, Shape, parameter};
 
 /// Writes a header and one line a sample: `x0,x1,…` of a row, `chain,draw,x0,x1,…` of a draw of chains, both
 /// counted from 0 and the draws of a chain together.
@@ -13,15 +11,17 @@ use super::{Samples, Shape};
 ///
 /// # Errors
 /// Of images, which have no columns, or if `out` cannot be written.
-pub fn encode(samples: &Samples, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn encode(samples: &Samples, out: &mut dyn Write) -> Result<(), ReportError> {
     let (n_draws, dim) = match *samples.shape() {
         Shape::Table { dim, .. } => (None, dim),
         Shape::Chains { draws, dim, .. } => (Some(draws), dim),
-        Shape::Images { .. } => bail!("a table is of rows, these are images"),
+        Shape::Images { .. } => {
+            return Err(ReportError::Format("a .csv stores rows, these are images; write .npy".into()));
+        }
     };
     let mut csv = ::csv::Writer::from_writer(out);
     let places = n_draws.map_or(vec![], |_| vec!["chain".into(), "draw".into()]);
-    csv.write_record(places.into_iter().chain((0..dim).map(super::parameter)))?;
+    csv.write_record(places.into_iter().chain((0..dim).map(parameter)))?;
     for (i, row) in samples.values().chunks_exact(dim).enumerate() {
         let place = n_draws.map_or(vec![], |n| vec![(i / n).to_string(), (i % n).to_string()]);
         csv.write_record(place.into_iter().chain(row.iter().map(f32::to_string)))?;

@@ -2,12 +2,11 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result, ensure};
 use gif::{Encoder, Frame, Repeat};
 
-use super::Picture;
+use crate::{Picture, ReportError};
 
-/// A film of pictures of one size, shown again and again with a rest on the last.
+/// A film of pictures of one size that repeats for ever, with a rest on the last picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Film {
     pictures: Vec<Picture>,
@@ -23,25 +22,26 @@ impl Film {
     ///
     /// # Errors
     /// If its size differs from the first's, or exceeds the 65,535 pixels of the format.
-    pub fn push(&mut self, picture: Picture) -> Result<()> {
+    pub fn push(&mut self, picture: Picture) -> Result<(), ReportError> {
         let size = |p: &Picture| [p.width(), p.height()];
-        let first = size(self.pictures.first().unwrap_or(&picture));
-        ensure!(size(&picture) == first, "a picture of {:?} pixels in a film of {first:?}", size(&picture));
-        ensure!(
-            first.iter().all(|&side| side <= usize::from(u16::MAX)),
-            "a film of {first:?} pixels is too large"
-        );
+        let (found, first) = (size(&picture), size(self.pictures.first().unwrap_or(&picture)));
+        if found != first {
+            return Err(ReportError::Layout(format!("a picture of {found:?} pixels in a film of {first:?}")));
+        }
+        sides(&picture)?;
         self.pictures.push(picture);
         Ok(())
     }
 
-    /// Writes the film to `out`; colours are exact in a picture of at most 256 of them, else the nearest of 256.
+    /// Writes the film to `out`; colours are exact in a picture of at most 256 of them, else approximated by 256.
     ///
     /// # Errors
     /// If there is no picture, or `out` cannot be written.
-    pub fn encode(&self, out: &mut dyn Write) -> Result<()> {
-        let (last, rest) = self.pictures.split_last().context("a film without pictures")?;
-        let (width, height) = (u16::try_from(last.width())?, u16::try_from(last.height())?);
+    pub fn encode(&self, out: &mut dyn Write) -> Result<(), ReportError> {
+        let Some((last, rest)) = self.pictures.split_last() else {
+            return Err(ReportError::Layout("a film without pictures".into()));
+        };
+        let [width, height] = sides(last)?;
         let mut encoder = Encoder::new(out, width, height, &[])?;
         encoder.set_repeat(Repeat::Infinite)?;
         let timed = rest.iter().map(|picture| (picture, Self::DELAY)).chain([(last, Self::REST)]);
@@ -52,6 +52,15 @@ impl Film {
         }
         encoder.into_inner()?.flush()?;
         Ok(())
+    }
+}
+
+/// Width and height as the format stores them.
+fn sides(picture: &Picture) -> Result<[u16; 2], ReportError> {
+    let (width, height) = (picture.width(), picture.height());
+    match (u16::try_from(width), u16::try_from(height)) {
+        (Ok(width), Ok(height)) => Ok([width, height]),
+        _ => Err(ReportError::Layout(format!("a film of {width} x {height} pixels is too large"))),
     }
 }
 

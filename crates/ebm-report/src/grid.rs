@@ -1,9 +1,6 @@
 //! Images side by side.
 
-use anyhow::{Result, ensure};
-
-use super::Picture;
-use super::picture::Colour;
+use crate::{Colour, Picture, ReportError};
 
 /// A near-square grid of `n` images with a gap of two pixels around each, small images enlarged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +25,12 @@ impl Grid {
     ///
     /// # Errors
     /// If there is nothing to draw, or a side of the grid would exceed 16,384 pixels.
-    pub fn of(n: usize, channels: usize, height: usize, width: usize) -> Result<Self> {
-        ensure!(
-            n > 0 && height > 0 && width > 0 && matches!(channels, 1 | 3),
-            "no grid of {n} images of {channels} x {height} x {width}; channels must be 1 or 3"
-        );
+    pub fn of(n: usize, channels: usize, height: usize, width: usize) -> Result<Self, ReportError> {
+        if n == 0 || height == 0 || width == 0 || !matches!(channels, 1 | 3) {
+            return Err(ReportError::Layout(format!(
+                "no grid of {n} images of {channels} x {height} x {width}; channels must be 1 or 3"
+            )));
+        }
         let root = n.isqrt();
         let columns = if root * root == n { root } else { root + 1 };
         let mut grid = Self { n, channels, height, width, columns, scale: 2 };
@@ -40,23 +38,30 @@ impl Grid {
             grid.scale = 1;
         }
         let [across, down] = grid.sides();
-        ensure!(
-            across.max(down) <= Self::MOST_PIXELS,
-            "a grid of {n} images is {across} x {down} pixels, more than {} a side; write .npy or draw fewer",
-            Self::MOST_PIXELS
-        );
+        if Self::MOST_PIXELS < across.max(down) {
+            return Err(ReportError::Layout(format!(
+                "a grid of {n} images is {across} x {down} pixels, more than {} a side; write .npy or draw fewer",
+                Self::MOST_PIXELS
+            )));
+        }
         Ok(grid)
     }
 
     /// Draws `values`, `[n, channels, height, width]` in [0, 1].
     ///
-    /// What lies outside is clamped; a pixel that is not a number is drawn red, so that it is seen.
+    /// Values outside are clamped; a pixel that is NaN is drawn red, so that it is seen.
     ///
     /// # Errors
     /// If `values` has another length.
-    pub fn draw(&self, values: &[f32]) -> Result<Picture> {
+    pub fn draw(&self, values: &[f32]) -> Result<Picture, ReportError> {
         let size = self.channels * self.height * self.width;
-        ensure!(values.len() == self.n * size, "{} numbers for {} images of {size}", values.len(), self.n);
+        if values.len() != self.n * size {
+            return Err(ReportError::length(
+                format!("{} images of {size}", self.n),
+                self.n * size,
+                values.len(),
+            ));
+        }
         let [across, down] = self.sides();
         let mut picture = Picture::plain(across, down, Self::PAPER);
         for (i, image) in values.chunks_exact(size).enumerate() {
@@ -145,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grid_that_no_viewer_opens_is_refused() {
+    fn a_grid_too_large_for_a_viewer_is_refused() {
         let message = Grid::of(1_000_000, 1, 28, 28).unwrap_err().to_string();
         assert!(message.contains("16384"), "{message}");
         assert!(Grid::of(usize::MAX, 3, usize::MAX, 2).is_err());

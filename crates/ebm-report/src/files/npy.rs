@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use anyhow::{Result, ensure};
+use super::little_endian::write_little_endian;
+use crate::ReportError;
 
 /// Writes an array of shape `dims` to `out`.
 ///
@@ -13,18 +14,16 @@ use anyhow::{Result, ensure};
 ///
 /// # Reference
 /// NumPy, *numpy.lib.format*, version 1.0.
-pub fn encode(dims: &[usize], values: &[f32], out: &mut dyn Write) -> Result<()> {
-    ensure!(
-        dims.iter().product::<usize>() == values.len(),
-        "an array of shape {dims:?} does not have {} numbers",
-        values.len()
-    );
+pub(crate) fn encode(dims: &[usize], values: &[f32], out: &mut dyn Write) -> Result<(), ReportError> {
+    let expected = dims.iter().product::<usize>();
+    if expected != values.len() {
+        return Err(ReportError::length(format!("array of shape {dims:?}"), expected, values.len()));
+    }
     out.write_all(&header(dims)?)?;
-    super::safetensors::write_little_endian(values, out)?;
-    Ok(())
+    Ok(write_little_endian(values, out)?)
 }
 
-fn header(dims: &[usize]) -> Result<Vec<u8>> {
+fn header(dims: &[usize]) -> Result<Vec<u8>, ReportError> {
     const PREFIX: usize = 10;
     let shape = match dims {
         [only] => format!("({only},)"),
@@ -34,7 +33,8 @@ fn header(dims: &[usize]) -> Result<Vec<u8>> {
     let padded = (PREFIX + text.len() + 1).next_multiple_of(64) - PREFIX;
     text.push_str(&" ".repeat(padded - 1 - text.len()));
     text.push('\n');
-    let length = u16::try_from(text.len())?;
+    let length = u16::try_from(text.len())
+        .map_err(|_| ReportError::Format(format!("a .npy cannot hold an array of {} axes", dims.len())))?;
     Ok([b"\x93NUMPY\x01\x00".as_slice(), &length.to_le_bytes(), text.as_bytes()].concat())
 }
 

@@ -1,30 +1,30 @@
 //! Draws of chains as ArviZ and xarray read them: a folder in Zarr's format version 2.
 
 use std::fs;
-use std::io::Write;
+use std::io;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::samples::{Statistic, StatisticValues};
-use super::{Samples, Shape, parameter};
+use crate::{ReportError, Samples, Shape, Statistic, StatisticValues, parameter};
 
-/// Writes the groups `posterior`, with a variable a coordinate, and `sample_stats`, with what is known of each draw, all
-/// of them `[chain, draw]` and uncompressed, into the empty `folder`.
+/// Writes two groups into the empty `folder`: `posterior` with a variable for each coordinate, and `sample_stats` with
+/// the statistics of each draw. All arrays are `[chain, draw]` and uncompressed.
 ///
 /// `arviz.from_zarr("draws.zarr")` of ArviZ 1 reads it, as does `xarray.open_datatree("draws.zarr", engine="zarr")`; both
 /// need the package zarr.
 ///
 /// # Errors
-/// Of what is no chains, or if the folder cannot be written.
+/// If the samples are not chains, or the folder cannot be written.
 ///
 /// # Reference
-/// *Zarr storage specification*, version 2; the dimensions' names are where xarray looks for them, and those of the groups
-/// ArviZ's *InferenceData schema*.
-pub fn write(samples: &Samples, folder: &Path) -> Result<()> {
+/// *Zarr storage specification*, version 2. The names of the dimensions are stored where xarray looks for them; those of
+/// the groups are from ArviZ's *InferenceData schema*.
+pub(crate) fn write(samples: &Samples, folder: &Path) -> Result<(), ReportError> {
     let Shape::Chains { chains, draws, dim } = *samples.shape() else {
-        bail!("a .zarr is of chains, these are none");
+        return Err(ReportError::Format(
+            "a .zarr stores chains, these are not chains; write .csv or .npy".into(),
+        ));
     };
     let mut store = Store { folder, metadata: Map::new(), shape: [chains, draws] };
     store.group("", json!({}))?;
@@ -45,25 +45,25 @@ pub fn write(samples: &Samples, folder: &Path) -> Result<()> {
         store.draws(&format!("sample_stats/{name}"), dtype, bytes)?;
     }
     let consolidated = json!({"zarr_consolidated_format": 1, "metadata": store.metadata});
-    put(&folder.join(".zmetadata"), consolidated.to_string().as_bytes())
+    Ok(fs::write(folder.join(".zmetadata"), consolidated.to_string())?)
 }
 
 struct Store<'a> {
     folder: &'a Path,
-    /// All of it once more, by its place, so that a reader opens one file instead of many.
+    /// All metadata by path, so that a reader opens one file instead of many.
     metadata: Map<String, Value>,
     /// Chains, and draws of each.
     shape: [usize; 2],
 }
 
 impl Store<'_> {
-    fn group(&mut self, name: &str, attributes: Value) -> Result<()> {
+    fn group(&mut self, name: &str, attributes: Value) -> io::Result<()> {
         self.describe(name, ".zgroup", json!({"zarr_format": 2}))?;
         self.describe(name, ".zattrs", attributes)
     }
 
-    /// A group with the numbers of the chains and of the draws.
-    fn chains_group(&mut self, name: &str) -> Result<()> {
+    /// A group with the coordinates `chain` and `draw`.
+    fn chains_group(&mut self, name: &str) -> io::Result<()> {
         self.group(
             name,
             json!({"inference_library": "ebm", "inference_library_version": env!("CARGO_PKG_VERSION")}),
@@ -75,7 +75,7 @@ impl Store<'_> {
         Ok(())
     }
 
-    fn draws(&mut self, name: &str, dtype: &str, bytes: Vec<u8>) -> Result<()> {
+    fn draws(&mut self, name: &str, dtype: &str, bytes: Vec<u8>) -> io::Result<()> {
         let shape = self.shape;
         self.array(name, &["chain", "draw"], &shape, dtype, bytes)
     }
@@ -88,35 +88,25 @@ impl Store<'_> {
         shape: &[usize],
         dtype: &str,
         bytes: Vec<u8>,
-    ) -> Result<()> {
+    ) -> io::Result<()> {
         let array = json!({
             "zarr_format": 2, "shape": shape, "chunks": shape, "dtype": dtype, "compressor": null,
             "fill_value": null, "order": "C", "filters": null,
         });
         self.describe(name, ".zarray", array)?;
         self.describe(name, ".zattrs", json!({"_ARRAY_DIMENSIONS": axes}))?;
-        put(&self.folder.join(name).join(vec!["0"; shape.len()].join(".")), &bytes)
+        fs::write(self.folder.join(name).join(vec!["0"; shape.len()].join(".")), bytes)
     }
 
-    fn describe(&mut self, name: &str, what: &str, value: Value) -> Result<()> {
+    fn describe(&mut self, name: &str, what: &str, value: Value) -> io::Result<()> {
         let key = if name.is_empty() { what.to_owned() } else { format!("{name}/{what}") };
         let path = self.folder.join(&key);
         let folder = path.parent().unwrap_or(self.folder);
-        fs::create_dir_all(folder)
-            .with_context(|| format!("could not make the folder {}", folder.display()))?;
-        put(&path, value.to_string().as_bytes())?;
+        fs::create_dir_all(folder)?;
+        fs::write(&path, value.to_string())?;
         self.metadata.insert(key, value);
         Ok(())
     }
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        let mut file = fs::File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().with_context(|| format!("could not write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -177,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_no_chains() {
+    fn only_chains_are_stored() {
         let folder = tempfile::tempdir().unwrap();
         let rows = Samples::table(vec![0.5, 1.0], [1, 2]).unwrap();
         assert!(write(&rows, folder.path()).is_err());

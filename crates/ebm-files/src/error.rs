@@ -1,0 +1,91 @@
+//! Errors of writing, each with the path that the caller named.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a file or a folder could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The file or folder is as it was before.
+    #[error("could not write {}", .path.display())]
+    Write {
+        /// The path that the caller named.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// The folder that the path lies in could not be made.
+    #[error("could not make the folder {} for {}", .folder.display(), .path.display())]
+    Parent {
+        /// The path that the caller named.
+        path: PathBuf,
+        /// The folder it lies in.
+        folder: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// The new folder could not take its place, and the old one could not be put back.
+    #[error("could not write {}; the folder that was there is now {}", .path.display(), .kept.display())]
+    Displaced {
+        /// The path that the caller named.
+        path: PathBuf,
+        /// Where the old folder is; the next writer of the path puts it back.
+        kept: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// A folder could not be searched for what unfinished writes left.
+    #[error("could not list the folder {}", .folder.display())]
+    List {
+        /// The folder.
+        folder: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// What an unfinished write left could not be removed.
+    #[error("could not remove {}, which an unfinished write left", .scratch.display())]
+    Scratch {
+        /// What could not be removed.
+        scratch: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// The path is written, but something that an unfinished or replaced version left beside it could not be removed.
+    #[error("{} is complete, but {} beside it could not be removed", .path.display(), .scratch.display())]
+    CleanUp {
+        /// The path that the caller named.
+        path: PathBuf,
+        /// What could not be removed.
+        scratch: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+}
+
+impl FileError {
+    /// What turns an error of the file system into one that names `path`.
+    pub(crate) fn write(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+        |source| Self::Write { path: path.to_owned(), source }
+    }
+
+    /// What recovering came to, for one whose `path` is written.
+    pub(crate) fn after(self, path: &Path) -> Self {
+        match self {
+            Self::Scratch { scratch, source } => Self::CleanUp { path: path.to_owned(), scratch, source },
+            other => other,
+        }
+    }
+}
+
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> Self {
+        let (FileError::Write { source, .. }
+        | FileError::Parent { source, .. }
+        | FileError::Displaced { source, .. }
+        | FileError::List { source, .. }
+        | FileError::Scratch { source, .. }
+        | FileError::CleanUp { source, .. }) = &error;
+        Self::new(source.kind(), error)
+    }
+}

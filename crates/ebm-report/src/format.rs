@@ -1,0 +1,148 @@
+//! The format of a file, by its extension.
+
+use std::path::Path;
+
+use crate::{ReportError, Shape};
+
+/// A format that samples can be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `.png`: a grid of images, or points in the plane.
+    Png,
+    /// `.svg`: points in the plane, as lines and circles.
+    Svg,
+    /// `.gif`: the same as a film.
+    Gif,
+    /// `.npy`: float32, NumPy's format version 1.0.
+    Npy,
+    /// `.safetensors`: one float32 tensor named `samples`.
+    Safetensors,
+    /// `.csv`: rows, or draws with their chain and place.
+    Csv,
+    /// `.zarr`: a folder with draws of chains as ArviZ reads them.
+    Zarr,
+}
+
+impl Format {
+    const KNOWN: [(&'static str, Self); 7] = [
+        ("png", Self::Png),
+        ("svg", Self::Svg),
+        ("gif", Self::Gif),
+        ("npy", Self::Npy),
+        ("safetensors", Self::Safetensors),
+        ("csv", Self::Csv),
+        ("zarr", Self::Zarr),
+    ];
+
+    /// The format that the extension of `path` names, in either case of letters.
+    ///
+    /// # Errors
+    /// If the extension is not known, or something of another kind is at `path`.
+    pub fn of(path: &Path) -> Result<Self, ReportError> {
+        // A `.zarr` that was written before is a folder with this file in it.
+        if path.is_dir() && !path.join(".zgroup").is_file() {
+            return Err(ReportError::Folder(path.to_owned()));
+        }
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let Some((_, format)) = Self::KNOWN.iter().find(|(known, _)| *known == extension) else {
+            let expected = ".png, .svg, .gif, .npy, .safetensors, .csv or .zarr";
+            return Err(ReportError::Extension { path: path.to_owned(), expected });
+        };
+        if path.exists() && path.is_dir() != (*format == Self::Zarr) {
+            return Err(ReportError::Taken(path.to_owned()));
+        }
+        Ok(*format)
+    }
+
+    /// The format of a chart: `.png` or `.svg`.
+    ///
+    /// # Errors
+    /// As [`Format::of`], with these two extensions.
+    pub fn of_chart(path: &Path) -> Result<Self, ReportError> {
+        match Self::of(path)? {
+            format @ (Self::Png | Self::Svg) => Ok(format),
+            _ => Err(ReportError::Extension { path: path.to_owned(), expected: ".png or .svg" }),
+        }
+    }
+
+    /// Whether the path of the samples is shown, so that it must be kept.
+    pub fn is_film(self) -> bool {
+        self == Self::Gif
+    }
+
+    /// Whether the samples are drawn, so that a landscape beneath them is seen.
+    pub fn is_picture(self) -> bool {
+        matches!(self, Self::Png | Self::Svg | Self::Gif)
+    }
+
+    /// Whether samples of this shape can be written in this format.
+    ///
+    /// # Errors
+    /// Pictures are of images with 1 or 3 channels, or of points in the plane; an SVG is of points in the plane,
+    /// `.csv` of rows or chains, and `.zarr` of chains; the arrays take everything.
+    pub fn check(self, shape: &Shape) -> Result<(), ReportError> {
+        let refused = |why: String| Err(ReportError::Format(why));
+        match (self, shape) {
+            (Self::Npy | Self::Safetensors, _) => return Ok(()),
+            (Self::Csv, Shape::Images { .. }) => {
+                return refused("a .csv stores rows, these are images; write .npy".into());
+            }
+            (Self::Csv, _) | (Self::Zarr, Shape::Chains { .. }) => return Ok(()),
+            (Self::Zarr, _) => {
+                return refused("a .zarr stores chains, these are not chains; write .csv or .npy".into());
+            }
+            (Self::Svg, Shape::Images { .. }) => {
+                return refused("a .svg shows points in the plane, these are images; write .png".into());
+            }
+            (Self::Png | Self::Svg | Self::Gif, _) => {}
+        }
+        match *shape {
+            Shape::Images { channels: 1 | 3, .. } => Ok(()),
+            Shape::Images { channels, .. } => refused(format!(
+                "a picture has 1 or 3 channels, these images have {channels}; write .npy or .safetensors"
+            )),
+            Shape::Table { dim: 2, .. } | Shape::Chains { dim: 2, .. } => Ok(()),
+            Shape::Table { dim, .. } | Shape::Chains { dim, .. } => refused(format!(
+                "a picture shows points in 2 dimensions, these have {dim}; write .npy or .safetensors"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_extension_is_refused_with_the_known_ones() {
+        for name in ["a.jpg", "a", "png", ".png", "a.png.tmp"] {
+            let message = Format::of(Path::new(name)).unwrap_err().to_string();
+            for known in [".png", ".svg", ".gif", ".npy", ".safetensors", ".csv", ".zarr"] {
+                assert!(message.contains(known), "{message}");
+            }
+        }
+        assert_eq!(Format::of(Path::new("x/A.PNG")).unwrap(), Format::Png);
+    }
+
+    #[test]
+    fn pictures_show_images_or_points_in_the_plane() {
+        let (plane, space) = (Shape::Table { n: 1, dim: 2 }, Shape::Table { n: 1, dim: 3 });
+        let spectral = Shape::Images { n: 1, channels: 4, height: 1, width: 1 };
+        assert!(Format::Png.check(&plane).is_ok());
+        assert!(Format::Png.check(&space).is_err());
+        assert!(Format::Gif.check(&spectral).is_err());
+        assert!(Format::Svg.check(&plane).is_ok() && Format::Svg.check(&spectral).is_err());
+        assert!(Format::Npy.check(&space).is_ok() && Format::Safetensors.check(&spectral).is_ok());
+    }
+
+    #[test]
+    fn csv_takes_rows_and_chains_and_zarr_takes_chains() {
+        let (rows, image) =
+            (Shape::Table { n: 1, dim: 3 }, Shape::Images { n: 1, channels: 1, height: 1, width: 1 });
+        let chains = Shape::Chains { chains: 1, draws: 1, dim: 3 };
+        assert!(Format::Csv.check(&rows).is_ok() && Format::Csv.check(&chains).is_ok());
+        assert!(Format::Csv.check(&image).is_err());
+        assert!(Format::Zarr.check(&chains).is_ok());
+        assert!(Format::Zarr.check(&rows).is_err() && Format::Zarr.check(&image).is_err());
+    }
+}
