@@ -18,7 +18,7 @@ struct RandomWalk {
     step_size: f64,
 }
 
-/// What a step reports; `impl StepReport for Info {}` would do for a kernel that reports nothing.
+/// What a step reports. A kernel that reports nothing needs `impl StepReport for Info {}` only.
 struct Info {
     acceptance: Tensor<1>,
 }

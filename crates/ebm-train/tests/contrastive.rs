@@ -85,7 +85,10 @@ fn settings_out_of_range_are_refused_by_field() {
     for (chains, field) in [
         (BufferSettings { capacity: 0, ..chains }, "capacity: expected"),
         (BufferSettings { restart_share: 1.5, ..chains }, "restart_share: expected"),
-        (BufferSettings { restart: Restart::Normal { deviation: -1.0 }, ..chains }, "restart.deviation: expected"),
+        (
+            BufferSettings { restart: Restart::Normal { deviation: -1.0 }, ..chains },
+            "restart.deviation: expected",
+        ),
     ] {
         let error = PersistentContrastiveDivergence::new(Shift, contrast, chains).unwrap_err().to_string();
         assert!(error.starts_with(field), "{error}");
@@ -177,7 +180,7 @@ fn contrastive_divergence_with_langevin_learns_the_known_biased_variance() {
         let variance = 1.0 / found.0[2];
         let error = errors[0] * variance * variance;
         assert!((variance - BIASED).abs() < 5.0 * error, "k = {steps}: {variance} ± {error}");
-        assert!(5.0 * error < 1.0 - variance, "k = {steps}: {variance} ± {error} is not known from 1");
+        assert!(5.0 * error < 1.0 - variance, "k = {steps}: {variance} ± {error} cannot be told from 1");
     }
 }
 

@@ -64,7 +64,7 @@ fn replace(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// What is loaded where the checkpoint of step 3 is not what it was: that of step 2, with a word about the other.
+/// Asserts that the checkpoint of step 3 is refused, and that of step 2 loaded.
 fn refused(folder: &Path, what: &dyn Fn() -> String) {
     let found = checkpoints(folder).latest(&model()).unwrap();
     assert_eq!(found.state.step(), 2, "{} was accepted", what());
@@ -76,7 +76,7 @@ fn refused(folder: &Path, what: &dyn Fn() -> String) {
     );
 }
 
-/// What is done to the bytes of a file, by a random number; where.
+/// Damages the bytes of a file at a random place, and returns the place.
 type Damage = fn(&mut Vec<u8>, usize) -> usize;
 
 #[test]

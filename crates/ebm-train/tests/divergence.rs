@@ -15,8 +15,8 @@ use ebm_ops::Noise;
 use ebm_sample::{Langevin, Mala};
 use ebm_train::{
     Batch, BoxError, BufferSettings, Checkpoints, ContrastSettings, ContrastiveDivergence, Divergence, Event,
-    Every, Finish, Memory, Objective, Outcome, PersistentContrastiveDivergence, Restart, Retreats, TrainError,
-    TrainSettings, TrainState, Trainer,
+    Every, Finish, Memory, Objective, Outcome, PersistentContrastiveDivergence, Restart, Retreats,
+    TrainError, TrainSettings, TrainState, Trainer,
 };
 
 type Persistent = PersistentContrastiveDivergence<Langevin>;

@@ -17,7 +17,8 @@ use ebm_ops::Noise;
 use ebm_sample::{Kernel, Langevin, State};
 use ebm_train::{
     BufferSettings, ContrastSettings, ContrastiveDivergence, DenoisingAt, DenoisingScoreMatching, Directions,
-    FiniteDifferenceScoreMatching, ImplicitScoreMatching, NoiseContrastiveEstimation, NoiseLaw, Objective, Optimizer, PersistentContrastiveDivergence, Restart, SlicedScoreMatching, Weighting,
+    FiniteDifferenceScoreMatching, ImplicitScoreMatching, NoiseContrastiveEstimation, NoiseLaw, Objective,
+    Optimizer, PersistentContrastiveDivergence, Restart, SlicedScoreMatching, Weighting,
 };
 use quartic::{Parameters, Quartic, first_outcome, loss, loss_and_gradient, normals};
 

@@ -11,7 +11,7 @@ use ebm_train::{
     PersistentContrastiveDivergence, Restart, SlicedScoreMatching, TrainSettings, TrainState, Trainer,
 };
 
-/// Two wells: N((±1.5, 0), ¼ I), each as likely.
+/// Two wells: N((±1.5, 0), ¼ I), equally likely.
 fn law() -> GaussianMixture {
     let well = |x: f64| Gaussian::isotropic(vec![x, 0.0], 0.25).unwrap();
     GaussianMixture::new(vec![1.0, 1.0], vec![well(-1.5), well(1.5)]).unwrap()
@@ -45,7 +45,7 @@ fn trained(objective: impl Objective<MlpEnergy>) -> f64 {
 
 #[test]
 fn a_trained_energy_network_is_closer_to_two_wells_than_any_gaussian() {
-    // Of all affine scores the nearest is that of the law with the mixture's mean and covariance.
+    // Of all affine scores the nearest is that of the Gaussian with the mixture's mean and covariance.
     let covariance = [vec![0.25 + 1.5 * 1.5, 0.0], vec![0.0, 0.25]];
     let gaussian = distance(&Gaussian::new(vec![0.0, 0.0], &covariance).unwrap());
 

@@ -25,7 +25,7 @@ const STEPS: u64 = 6;
 const SAMPLER_STEPS: u64 = 3;
 const ROWS: usize = 8;
 
-/// What goes wrong in the step after `at` others.
+/// A fault to inject.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Batch {
@@ -34,14 +34,14 @@ enum Fault {
         value: f64,
     },
     Loss(f64),
-    /// Of a loss that is finite.
+    /// With a loss that is finite.
     Gradient {
         infinite: bool,
     },
     Chains(f64),
 }
 
-/// An objective that goes wrong in one step.
+/// An objective with a fault in one step.
 struct Faulty {
     inner: Inner,
     fault: Option<(u64, Fault)>,
@@ -54,7 +54,7 @@ enum Inner {
     Persistent(PersistentContrastiveDivergence<Unsteady>),
 }
 
-/// Langevin steps, and something added to where the chains are in one of them.
+/// Langevin steps, with a value added to the positions in one of them.
 #[derive(Clone, Debug)]
 struct Unsteady {
     langevin: Langevin,
@@ -196,7 +196,7 @@ fn noise(files: &BTreeMap<String, Vec<u8>>) -> serde_json::Value {
     manifest["noise"].clone()
 }
 
-/// What goes wrong in the step after how many others, of which objective.
+/// Whether the objective is persistent, the step of the fault, from 0, and the fault.
 fn faults() -> Vec<(bool, u64, Fault)> {
     let wrong = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     let mut faults = Vec::new();
@@ -258,7 +258,7 @@ fn nonfinite_values_are_named_and_every_checkpoint_holds_a_sound_step() {
     });
 }
 
-/// A run that stops at this fault, and one that skips it, beside the files of a clean one.
+/// Compares a run that stops at this fault, and one that skips it, with the files of a clean run.
 fn stops_and_skips(clean: &Files, persistent: bool, at: u64, fault: Fault) {
     let folder = tempfile::tempdir().unwrap();
     let (ended, trainer) = run(folder.path(), persistent, Some((at, fault)), settings(OnNonfinite::Stop));

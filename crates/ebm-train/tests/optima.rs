@@ -1,4 +1,4 @@
-//! At the right answer every score-matching loss has the value and the slope that are known.
+//! At the optimum every score-matching loss has its known value and slope.
 
 #[path = "common/quartic.rs"]
 #[allow(dead_code, reason = "no test needs all of it")]
@@ -13,7 +13,7 @@ use ebm_train::{
 };
 use quartic::{Parameters, Quartic, first_outcome, loss, loss_and_gradient, normals, numbers};
 
-/// Rows that are not normal, for the optimum is of their mean and covariance only.
+/// Rows that are not normal: the optimum depends on their mean and covariance only.
 fn data() -> Tensor<2> {
     let z = normals(500, 2, 3);
     let mixed = z.matmul(quartic::rows(&[1.0, 0.6, 0.0, 0.5], 2));
@@ -41,7 +41,7 @@ fn optimum() -> (Parameters, f64) {
     (Parameters::gaussian(&mean, &inverse), -0.5 * trace)
 }
 
-/// −s and −∇s of a model: one whose energy was taken for its log density.
+/// −s and −∇s of a model, as if its energy were mistaken for its log density.
 struct Reversed(Quartic);
 
 impl Score for Reversed {
@@ -119,7 +119,7 @@ fn sliced_score_matching_is_implicit_score_matching_in_expectation() {
             );
             assert!(less < error, "{directions:?}: {less} is no less than {error}");
             // the test sees a loss that is wrong by a tenth
-            assert!(5.0 * error < 0.1 * exact.abs(), "{directions:?}: {error} beside {exact}");
+            assert!(5.0 * error < 0.1 * exact.abs(), "{directions:?}: {error}, exact {exact}");
         }
         let sliced = SlicedScoreMatching::new(Directions::Sphere, 2).unwrap();
         assert!(exact + 1.0 < reversed_loss(&sliced, &parameters));

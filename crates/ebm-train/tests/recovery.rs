@@ -1,4 +1,4 @@
-//! Training finds what is known to be the answer.
+//! Training recovers known parameters.
 
 mod common;
 
@@ -7,8 +7,8 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::{Gaussian, Network, NoisyScore};
 use ebm_ops::Noise;
 use ebm_train::{
-    Batch, DenoisingScoreMatching, Memory, NoiseLaw, Objective, Outcome, TrainError, TrainSettings, TrainState,
-    Trainer, Weighting,
+    Batch, DenoisingScoreMatching, Memory, NoiseLaw, Objective, Outcome, TrainError, TrainSettings,
+    TrainState, Trainer, Weighting,
 };
 
 /// The score of N(m, e^l) blurred by σ, in one dimension.

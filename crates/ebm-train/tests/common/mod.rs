@@ -1,4 +1,4 @@
-//! What several tests of the trainer share.
+//! Shared by several tests of the trainer.
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use burn::tensor::{Device, Tensor};
