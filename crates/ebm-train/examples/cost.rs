@@ -1,4 +1,4 @@
-//! What a training step of each objective costs, beside plain regression with the same network.
+//! The cost of a training step of each objective, compared with plain regression with the same network.
 //!
 //! `cargo run --release -p ebm-train --example cost` prints milliseconds a step (the median of 200) and the ratio;
 //! `peer/double_backward.py` is the same by differentiating twice in PyTorch.
@@ -7,31 +7,32 @@
 use std::error::Error;
 use std::time::Instant;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use ebm_model::layers::{Activation, Hidden};
 use ebm_model::{Energy, Init, MlpEnergy, MlpEnergyConfig};
 use ebm_ops::Noise;
 use ebm_train::{
-    DenoisingAt, Directions, ImplicitScoreMatching, Objective, SlicedScoreMatching, TrainSettings,
-    TrainState, Trainer,
+    Batch, DenoisingAt, Directions, ImplicitScoreMatching, Memory, Objective, Outcome, SlicedScoreMatching,
+    TrainSettings, TrainState, Trainer,
 };
 
-/// As the program `ebm` has it: glibc's gives every large block back to the kernel, and takes it again.
+/// The allocator of the program `ebm`; glibc's returns every large block to the kernel and requests it again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Rows of a batch.
 const BATCH: usize = 256;
-/// Steps before those that count, and those.
+/// Steps to warm up, and steps that are measured.
 const STEPS: [usize; 2] = [50, 200];
 
 /// mean (E(x) − ‖x‖)²: what a network of this size costs if its output is fitted to a number.
 struct Regression;
 
 impl<M: Energy> Objective<M> for Regression {
-    fn loss(&mut self, model: &M, data: Tensor<2>, _: &mut Noise) -> Tensor<1> {
+    fn loss(&self, model: &M, batch: &Batch, _: Memory, _: &mut Noise) -> Outcome {
+        let data = batch.rows.clone();
         let target = data.clone().square().sum_dim(1).sqrt().squeeze_dim::<1>(1);
-        (model.energy(data) - target).square().mean()
+        (model.energy(data) - target).square().mean().into()
     }
 }
 

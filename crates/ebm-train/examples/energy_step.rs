@@ -1,8 +1,8 @@
-//! How long a step of denoising score matching on a small energy network takes.
+//! The time of a step of denoising score matching on a small energy network.
 //!
-//! The network is 2 → 128 → 128 → 1 with SiLU, the batch 256. For each line of standard input that holds a number
-//! of steps it does these and prints the median of their times in microseconds, so that another program can take
-//! turns with it; `profile N` prints where N steps spend their time.
+//! The network is 2 → 128 → 128 → 1 with SiLU, the batch 256. For each number of steps that it reads from standard
+//! input, one per line, it does that many and prints their median time in microseconds, so that it can alternate with
+//! another program. `profile N` prints where N steps spend their time.
 #![expect(clippy::print_stdout, reason = "a program's answer")]
 
 use std::time::Instant;
@@ -13,7 +13,7 @@ use ebm_model::{Init, MlpEnergy, MlpEnergyConfig};
 use ebm_ops::{Noise, profile};
 use ebm_train::{DenoisingAt, TrainSettings, TrainState, Trainer};
 
-/// The program's.
+/// The allocator of the program `ebm`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

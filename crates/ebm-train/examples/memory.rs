@@ -1,9 +1,9 @@
-//! How much memory a long run holds on to.
+//! The memory of a long run does not grow.
 //!
 //! `cargo run --release -p ebm-train --example memory [SAMPLER_STEPS] [TRAINING_STEPS]` does a million Langevin steps on
 //! an energy network and ten thousand steps each of denoising and of persistent contrastive divergence, prints the
-//! resident memory of the process on the way, and fails if it grows by a megabyte in 10⁵ steps or more.
-//! The first tenth of each is left out: caches fill, and threads start. Linux only: it reads `/proc/self/statm`.
+//! resident memory of the process after each tenth, and fails if it grows by a megabyte in 10⁵ steps or more.
+//! The first tenth of each is not counted: caches fill, and threads start. Linux only: it reads `/proc/self/statm`.
 #![expect(clippy::print_stdout, reason = "a program's answer")]
 
 use std::error::Error;
@@ -19,7 +19,7 @@ use ebm_train::{
     TrainState, Trainer,
 };
 
-/// The program's.
+/// The allocator of the program `ebm`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -68,7 +68,7 @@ fn train(name: &str, steps: u64, objective: impl Objective<MlpEnergy>) -> Result
     })
 }
 
-/// Does `steps` in parts, and tells of the memory; whether it grew by less than a megabyte in 10⁵ steps.
+/// Does `steps` in parts and prints the memory after each; whether it grew by less than a megabyte in 10⁵ steps.
 fn watch(
     name: &str,
     steps: u64,
@@ -87,9 +87,9 @@ fn watch(
     Ok(growth < 1.0)
 }
 
-/// Bytes of this process that are in memory.
+/// The resident memory of this process, in bytes.
 fn bytes() -> Result<u64, Box<dyn Error>> {
-    /// Of a page, on the systems that this is run on.
+    /// Bytes of a page.
     const PAGE: u64 = 4096;
     let text = std::fs::read_to_string("/proc/self/statm")?;
     let resident = text.split_whitespace().nth(1).ok_or("/proc/self/statm has no second number")?;

@@ -1,4 +1,4 @@
-//! Contrastive divergence: the loss, where negatives come from, and the chains that outlive a step.
+//! Contrastive divergence: the loss, its kernels, and chains that continue from step to step.
 
 mod contrast;
 mod contrastive_divergence;

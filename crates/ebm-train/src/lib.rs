@@ -79,10 +79,11 @@ pub use contrastive::{
 pub use divergence::Divergence;
 pub use error::{BoxError, TrainError};
 pub use objectives::{
-    Batch, BuildContext, DenoisingAt, DenoisingAtSettings, DenoisingScoreMatching, DenoisingSettings, Directions,
-    FiniteDifferenceScoreMatching, FiniteDifferenceSettings, ImplicitScoreMatching, ImplicitSettings, Memory,
-    NamedObjective, Need, NoiseContrastiveEstimation, NoiseContrastiveSettings, NoiseLaw, Objective,
-    ObjectiveConfig, Outcome, SelfNormalized, SlicedScoreMatching, SlicedSettings, VarianceReduced, Weighting,
+    Batch, BuildContext, DenoisingAt, DenoisingAtSettings, DenoisingScoreMatching, DenoisingSettings,
+    Directions, FiniteDifferenceScoreMatching, FiniteDifferenceSettings, ImplicitScoreMatching,
+    ImplicitSettings, Memory, NamedObjective, Need, NoiseContrastiveEstimation, NoiseContrastiveSettings,
+    NoiseLaw, Objective, ObjectiveConfig, Outcome, SelfNormalized, SlicedScoreMatching, SlicedSettings,
+    VarianceReduced, Weighting,
 };
 pub use observers::{Event, Every, Observer, Observers};
 pub use trainer::{

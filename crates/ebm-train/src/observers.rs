@@ -1,4 +1,4 @@
-//! Observers: whoever looks at a run after each step, and may end it.
+//! Observers, which look at a run after each step and may end it.
 
 mod event;
 mod observer;

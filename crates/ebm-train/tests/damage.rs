@@ -1,4 +1,4 @@
-//! Checkpoints that were damaged, mixed up, or left behind half-way: none is taken for what it is not.
+//! Damaged, swapped and partial checkpoints: none is accepted.
 
 #[path = "common/bowl.rs"]
 #[allow(dead_code, reason = "no test needs all of it")]
@@ -50,11 +50,7 @@ fn checkpoints(folder: &Path) -> Checkpoints {
 fn three() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = checkpoints(folder.path());
-    let mut save = |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
-        checkpoints.save(event.state)?;
-        Ok(ControlFlow::Continue(()))
-    };
-    begin(3).run(batches, &mut save).unwrap();
+    begin(3).run(batches, &mut &checkpoints).unwrap();
     folder
 }
 
@@ -68,7 +64,7 @@ fn replace(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// What is loaded where the checkpoint of step 3 is not what it was: that of step 2, with a word about the other.
+/// Asserts that the checkpoint of step 3 is refused, and that of step 2 loaded.
 fn refused(folder: &Path, what: &dyn Fn() -> String) {
     let found = checkpoints(folder).latest(&model()).unwrap();
     assert_eq!(found.state.step(), 2, "{} was accepted", what());
@@ -80,11 +76,11 @@ fn refused(folder: &Path, what: &dyn Fn() -> String) {
     );
 }
 
-/// What is done to the bytes of a file, by a random number; where.
+/// Damages the bytes of a file at a random place, and returns the place.
 type Damage = fn(&mut Vec<u8>, usize) -> usize;
 
 #[test]
-fn of_a_thousand_cut_files_and_ten_thousand_flipped_bits_none_is_accepted() {
+fn none_of_a_thousand_truncated_files_and_ten_thousand_flipped_bits_is_accepted() {
     let kinds: [(usize, Damage); 3] = [
         (1_000, |bytes, random| {
             bytes.truncate(random % bytes.len());
@@ -129,7 +125,7 @@ fn of_a_thousand_cut_files_and_ten_thousand_flipped_bits_none_is_accepted() {
 }
 
 #[test]
-fn files_in_each_others_places_are_refused() {
+fn swapped_files_are_refused() {
     let folder = three();
     let path = |step: u64, file: &str| folder.path().join(format!("step-{step}")).join(file);
     let whole = FILES.map(|file| fs::read(path(3, file)).unwrap());
@@ -167,7 +163,7 @@ fn sealed(text: &str, change: impl Fn(&str) -> Option<String>) -> String {
 }
 
 #[test]
-fn older_formats_are_read_and_newer_ones_refused_by_their_number() {
+fn older_formats_are_read_and_newer_ones_are_refused() {
     let folder = three();
     let path = folder.path().join("step-3/manifest.json");
     let text = fs::read_to_string(&path).unwrap();
@@ -193,7 +189,7 @@ fn older_formats_are_read_and_newer_ones_refused_by_their_number() {
 }
 
 #[test]
-fn the_best_checkpoints_stay_and_are_those_with_the_least_loss() {
+fn the_checkpoints_with_the_smallest_loss_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::new(folder.path().to_owned(), "hash".into(), 2).with_best(2);
     let mut losses: Vec<(f64, u64)> = Vec::new();
@@ -225,7 +221,7 @@ fn the_best_checkpoints_stay_and_are_those_with_the_least_loss() {
 }
 
 #[test]
-fn what_a_dead_process_had_begun_is_ended() {
+fn recover_completes_or_undoes_what_a_dead_process_was_doing() {
     let folder = three();
     let at = |name: &str| folder.path().join(name);
     // it was replacing step 2, removing step 1, and writing step 4
@@ -248,7 +244,7 @@ fn what_a_dead_process_had_begun_is_ended() {
 }
 
 #[test]
-fn a_checkpoint_is_replaced_whole_and_mended_if_it_was_damaged() {
+fn saving_replaces_a_damaged_checkpoint() {
     let folder = three();
     let path = folder.path().join("step-3/weights.safetensors");
     let whole = fs::read(&path).unwrap();
@@ -256,9 +252,7 @@ fn a_checkpoint_is_replaced_whole_and_mended_if_it_was_damaged() {
     let state = checkpoints(folder.path()).latest(&model()).unwrap().state;
     assert_eq!(state.step(), 2);
     let mut run = begin(3);
-    let mut stop =
-        |_: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Continue(())) };
-    run.run(batches, &mut stop).unwrap();
+    run.run(batches, &mut ()).unwrap();
 
     checkpoints(folder.path()).save(run.state()).unwrap();
 

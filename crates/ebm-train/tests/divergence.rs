@@ -1,4 +1,4 @@
-//! A run that goes wrong is seen, never kept, and can be taken up again.
+//! A run that diverges is detected, never saved, and can retreat.
 
 #[path = "common/bowl.rs"]
 mod bowl;
@@ -14,19 +14,15 @@ use ebm_model::Energy;
 use ebm_ops::Noise;
 use ebm_sample::{Langevin, Mala};
 use ebm_train::{
-    BoxError, BufferSettings, Checkpoints, ContrastSettings, ContrastiveDivergence, Divergence, Event, Every,
-    Finish, Objective, PersistentContrastiveDivergence, Restart, Retreats, TrainError, TrainSettings,
-    TrainState, Trainer,
+    Batch, BoxError, BufferSettings, Checkpoints, ContrastSettings, ContrastiveDivergence, Divergence, Event,
+    Every, Finish, Memory, Objective, Outcome, PersistentContrastiveDivergence, Restart, Retreats,
+    TrainError, TrainSettings, TrainState, Trainer,
 };
 
 type Persistent = PersistentContrastiveDivergence<Langevin>;
 
 const STEPS: u64 = 60;
 const RATE: f64 = 4.0;
-
-fn quiet<M>(_: &Event<'_, M>) -> Result<ControlFlow<()>, BoxError> {
-    Ok(ControlFlow::Continue(()))
-}
 
 fn checkpoints(folder: &Path) -> Checkpoints {
     Checkpoints::new(folder.to_owned(), "hash".into(), 100)
@@ -61,7 +57,7 @@ fn begin() -> Trainer<Bowl, Persistent> {
 fn first_wrong_step() -> u64 {
     let mut first = None;
     let mut look = |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
-        let gap = event.health.unwrap().read().energy_gap;
+        let gap = event.report.unwrap().read().energy_gap;
         if first.is_none() && (!gap.is_finite() || 5.0 < gap.abs()) {
             first = Some(event.state.step());
         }
@@ -73,11 +69,11 @@ fn first_wrong_step() -> u64 {
 }
 
 #[test]
-fn energies_that_come_apart_end_the_run_at_the_next_look_with_the_step_they_did() {
+fn energies_that_drift_apart_end_the_run_at_the_next_check_and_the_step_is_named() {
     let first = first_wrong_step();
     assert!(!first.is_multiple_of(20), "{first} is where the trainer looks anyway");
     let mut run = begin();
-    match run.run(batches, &mut quiet).unwrap_err() {
+    match run.run(batches, &mut ()).unwrap_err() {
         TrainError::Diverged { step, reason: Divergence::EnergyGap { gap, bound } } => {
             assert_eq!((step, bound), (first, 5.0));
             assert!(5.0 < gap.abs(), "{gap}");
@@ -89,15 +85,10 @@ fn energies_that_come_apart_end_the_run_at_the_next_look_with_the_step_they_did(
 }
 
 #[test]
-fn no_checkpoint_is_of_a_run_that_has_diverged() {
+fn no_checkpoint_holds_a_state_that_has_diverged() {
     let (first, folder) = (first_wrong_step(), tempfile::tempdir().unwrap());
     let checkpoints = checkpoints(folder.path());
-    let keep = checkpoints.clone();
-    let mut save = move |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
-        keep.save(event.state)?;
-        Ok(ControlFlow::Continue(()))
-    };
-    let error = begin().run(batches, &mut save).unwrap_err();
+    let error = begin().run(batches, &mut &checkpoints).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { step, .. } if step == first), "{error}");
     assert_eq!(checkpoints.latest(&model()).unwrap().state.step(), first - 1);
 
@@ -112,15 +103,10 @@ fn no_checkpoint_is_of_a_run_that_has_diverged() {
 }
 
 #[test]
-fn a_run_that_diverges_goes_on_from_its_last_checkpoint_until_it_is_slow_enough() {
+fn a_run_that_diverges_retreats_to_its_last_checkpoint_until_it_is_stable() {
     let ends = |folder: &Path| {
         let checkpoints = checkpoints(folder);
-        let keep = checkpoints.clone();
-        let save = move |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
-            keep.save(event.state)?;
-            Ok(ControlFlow::Continue(()))
-        };
-        let mut observer = Every { steps: 10, observer: save };
+        let mut observer = Every { steps: 10, observer: &checkpoints };
         let mut run = begin();
         checkpoints.save(run.state()).unwrap();
         let mut rates = Vec::new();
@@ -147,7 +133,7 @@ fn a_run_that_diverges_goes_on_from_its_last_checkpoint_until_it_is_slow_enough(
 }
 
 #[test]
-fn chains_that_reject_too_much_end_the_run_where_that_is_asked_for() {
+fn a_low_acceptance_ends_the_run_where_a_bound_is_set() {
     let objective = |acceptance_bound| {
         let contrast = ContrastSettings { sampler_steps: 3, acceptance_bound, ..ContrastSettings::default() };
         ContrastiveDivergence::new(Mala::new(0.5).unwrap(), contrast).unwrap()
@@ -156,7 +142,7 @@ fn chains_that_reject_too_much_end_the_run_where_that_is_asked_for() {
     let ends = |acceptance_bound| {
         let state = TrainState::new(model(), Noise::seeded(1));
         let mut run = Trainer::new(state, objective(acceptance_bound), calm.clone()).unwrap();
-        run.run(batches, &mut quiet)
+        run.run(batches, &mut ())
     };
     // it accepts about nine of ten
     for bound in [0.0, 0.5] {
@@ -172,16 +158,16 @@ fn chains_that_reject_too_much_end_the_run_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_finite_loss_does_not_hide_a_gradient_that_is_no_number() {
+fn a_finite_loss_does_not_hide_a_nonfinite_gradient() {
     #[derive(Module, Debug)]
     struct Root {
         weight: Param<Tensor<1>>,
     }
     struct RootLoss;
     impl Objective<Root> for RootLoss {
-        fn loss(&mut self, model: &Root, _: Tensor<2>, _: &mut Noise) -> Tensor<1> {
+        fn loss(&self, model: &Root, _: &Batch, _: Memory, _: &mut Noise) -> Outcome {
             // zero, and its slope there is ∞ · 0
-            (model.weight.val() * 0.0).sqrt().sum()
+            (model.weight.val() * 0.0).sqrt().sum().into()
         }
     }
     let weight = Param::from_tensor(Tensor::ones([3], &Device::flex()));
@@ -204,44 +190,46 @@ fn a_finite_loss_does_not_hide_a_gradient_that_is_no_number() {
 }
 
 #[test]
-fn health_is_what_the_sampler_did() {
+fn the_report_is_what_the_sampler_did() {
     let (model, data) = (model().train(), batches(0).unwrap());
+    let batch = Batch::from(data.clone());
     let k = ContrastSettings { sampler_steps: 3, ..ContrastSettings::default() };
-    let mut objective = ContrastiveDivergence::new(Langevin::new(0.1).unwrap(), k).unwrap();
-    assert!(Objective::<Bowl>::health(&objective).is_none());
-    let loss = objective.loss(&model, data.clone(), &mut Noise::seeded(5)).into_scalar::<f64>();
-    let health = Objective::<Bowl>::health(&objective).unwrap().read();
+    let objective = ContrastiveDivergence::new(Langevin::new(0.1).unwrap(), k).unwrap();
+    let outcome = objective.loss(&model, &batch, Memory::new(), &mut Noise::seeded(5));
+    let (loss, report) = (outcome.loss.into_scalar::<f64>(), outcome.report.unwrap().read());
     let energy = model.valid().energy(data.clone()).mean().into_scalar::<f64>();
-    assert!((health.data_energy - energy).abs() < 1e-6 * energy, "{health:?}");
-    assert!((health.energy_gap - loss).abs() < 1e-6, "{health:?} and loss {loss}");
-    assert!(0.1 < health.score_norm.unwrap() && health.acceptance.is_none() && health.mean_age.is_none());
+    assert!((report.data_energy - energy).abs() < 1e-6 * energy, "{report:?}");
+    assert!((report.energy_gap - loss).abs() < 1e-6, "{report:?} and loss {loss}");
+    assert!(0.1 < report.score_norm.unwrap() && report.acceptance.is_none() && report.mean_age.is_none());
 
-    let mut objective = ContrastiveDivergence::new(Mala::new(0.5).unwrap(), k).unwrap();
-    objective.loss(&model, data.clone(), &mut Noise::seeded(5));
-    let acceptance = Objective::<Bowl>::health(&objective).unwrap().read().acceptance.unwrap();
+    let objective = ContrastiveDivergence::new(Mala::new(0.5).unwrap(), k).unwrap();
+    let outcome = objective.loss(&model, &batch, Memory::new(), &mut Noise::seeded(5));
+    let acceptance = outcome.report.unwrap().read().acceptance.unwrap();
     assert!(0.5 < acceptance && acceptance < 0.99, "{acceptance}");
 
     // 128 chains, 64 of them a step: after one step half are 10 steps old, and no chain is older than it can be
-    let mut objective = self::objective();
+    let objective = self::objective();
     let mut noise = Noise::seeded(6);
-    objective.loss(&model, data.clone(), &mut noise);
-    let health = Objective::<Bowl>::health(&objective).unwrap().read();
-    assert_eq!((health.mean_age, health.oldest), (Some(5.0), Some(10.0)), "{health:?}");
-    let mut restarts = vec![health.restarts.unwrap()];
+    let memory = objective.start(&model, &data, &mut noise);
+    let mut outcome = objective.loss(&model, &batch, memory, &mut noise);
+    let report = outcome.report.unwrap().read();
+    assert_eq!((report.mean_age, report.oldest), (Some(5.0), Some(10.0)), "{report:?}");
+    let (mut restarts, mut age) = (vec![report.restarts.unwrap()], f64::NAN);
     for _ in 0..99 {
-        objective.loss(&model, data.clone(), &mut noise);
-        restarts.push(Objective::<Bowl>::health(&objective).unwrap().read().restarts.unwrap());
+        outcome = objective.loss(&model, &batch, outcome.memory, &mut noise);
+        let report = outcome.report.unwrap().read();
+        restarts.push(report.restarts.unwrap());
+        age = report.mean_age.unwrap();
     }
     let share = restarts.iter().sum::<f64>() / 100.0;
     assert!((share - 0.1).abs() < 5.0 * (0.09f64 / 6400.0).sqrt(), "{share}");
-    // A chain's visits since it began are geometric with mean 1/0.1, at 10 steps each; visits are random too,
-    // and neither moves the mean of 100. Chains are independent, and their ages' deviation is about their mean.
-    let age = Objective::<Bowl>::health(&objective).unwrap().read().mean_age.unwrap();
+    // A chain's visits since it restarted are geometric with mean 1/0.1, at 10 steps each; visits are random too,
+    // and neither changes the mean of 100. Chains are independent, and their ages' deviation is about their mean.
     assert!((age - 100.0).abs() < 5.0 * 100.0 / 128f64.sqrt(), "{age}");
 }
 
 #[test]
-fn what_a_checkpoint_says_of_a_plain_run_is_what_it_always_said() {
+fn the_manifest_of_a_plain_run_has_its_original_keys() {
     let folder = tempfile::tempdir().unwrap();
     let k = ContrastSettings { sampler_steps: 1, ..ContrastSettings::default() };
     let plain = ContrastiveDivergence::new(Langevin::new(0.1).unwrap(), k).unwrap();
@@ -268,7 +256,7 @@ fn what_a_checkpoint_says_of_a_plain_run_is_what_it_always_said() {
 }
 
 #[test]
-fn a_memory_that_does_not_fit_is_refused_by_what_is_wrong_with_it() {
+fn a_memory_that_does_not_fit_is_refused_with_the_reason() {
     let mut run = begin();
     run.step(batches(0).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -17,10 +17,10 @@ use ebm_ops::Noise;
 use ebm_sample::{Kernel, Langevin, State};
 use ebm_train::{
     BufferSettings, ContrastSettings, ContrastiveDivergence, DenoisingAt, DenoisingScoreMatching, Directions,
-    FiniteDifferenceScoreMatching, ImplicitScoreMatching, NegativeSampler, NoiseContrastiveEstimation,
-    NoiseLaw, Objective, Optimizer, PersistentContrastiveDivergence, Restart, SlicedScoreMatching, Weighting,
+    FiniteDifferenceScoreMatching, ImplicitScoreMatching, NoiseContrastiveEstimation, NoiseLaw, Objective,
+    Optimizer, PersistentContrastiveDivergence, Restart, SlicedScoreMatching, Weighting,
 };
-use quartic::{Parameters, Quartic, loss, loss_and_gradient, normals};
+use quartic::{Parameters, Quartic, first_outcome, loss, loss_and_gradient, normals};
 
 fn parameters() -> Parameters {
     Parameters(vec![0.3, 0.2, -0.4, 1.4, 0.1, 0.5, 0.8, 0.15])
@@ -41,14 +41,14 @@ fn error(gradient: &[f64], loss: impl Fn(&Parameters) -> f64) -> f64 {
     differences.fold(0.0, f64::max) / scale
 }
 
-fn assert_gradient_is_derivative(name: &str, objective: impl Objective<Quartic> + Clone) {
-    let (_, gradient) = loss_and_gradient(&mut objective.clone(), &parameters(), &data(), 7);
-    let error = error(&gradient, |moved| loss(&mut objective.clone(), moved, &data(), 7));
+fn assert_gradient_is_derivative(name: &str, objective: impl Objective<Quartic>) {
+    let (_, gradient) = loss_and_gradient(&objective, &parameters(), &data(), 7);
+    let error = error(&gradient, |moved| loss(&objective, moved, &data(), 7));
     assert!(error < 1e-6, "{name}: {error}");
 }
 
 #[test]
-fn of_score_matching_and_noise_contrastive_estimation() {
+fn gradients_of_score_matching_and_noise_contrastive_estimation_are_derivatives() {
     let law = NoiseLaw::LogNormal { mean: -1.0, deviation: 1.0 };
     let weighting = Weighting::Edm { sigma_data: 0.5 };
     assert_gradient_is_derivative("denoising", DenoisingScoreMatching::new(law, weighting).unwrap());
@@ -66,12 +66,12 @@ fn of_score_matching_and_noise_contrastive_estimation() {
     assert_gradient_is_derivative("noise-contrastive", objective);
 }
 
-/// Langevin steps on a model that never changes: the chains of contrastive divergence as its gradient has
-/// them, independent of the parameters.
+/// Langevin steps on a fixed model: the gradient of contrastive divergence treats the chains so, as independent of the
+/// parameters.
 #[derive(Clone, Debug)]
-struct Held<P>(P, Langevin);
+struct Frozen<P>(P, Langevin);
 
-impl<M, P: Potential> Kernel<M> for Held<P> {
+impl<M: ?Sized, P: Potential> Kernel<M> for Frozen<P> {
     type Memo = ();
     type Info = ();
 
@@ -84,29 +84,27 @@ impl<M, P: Potential> Kernel<M> for Held<P> {
     }
 }
 
-impl<M, P: Potential> NegativeSampler<M> for Held<P> {}
-
 #[test]
-fn of_contrastive_divergence_with_its_chains_held() {
+fn gradients_of_contrastive_divergence_with_fixed_chains_are_derivatives() {
     let langevin = Langevin::new(0.1).unwrap();
-    let held = Held(parameters().model().valid(), langevin);
+    let frozen = Frozen(parameters().model().valid(), langevin);
     let settings = ContrastSettings { sampler_steps: 4, magnitude: 0.05, ..ContrastSettings::default() };
     let restart = Restart::Normal { deviation: 1.0 };
     let chains = BufferSettings { capacity: 50, restart_share: 0.2, restart };
 
-    let mut on_the_model = ContrastiveDivergence::new(langevin, settings).unwrap();
-    let objective = ContrastiveDivergence::new(held.clone(), settings).unwrap();
-    let (_, gradient) = loss_and_gradient(&mut on_the_model, &parameters(), &data(), 7);
-    let found = error(&gradient, |moved| loss(&mut objective.clone(), moved, &data(), 7));
+    let on_the_model = ContrastiveDivergence::new(langevin, settings).unwrap();
+    let objective = ContrastiveDivergence::new(frozen.clone(), settings).unwrap();
+    let (_, gradient) = loss_and_gradient(&on_the_model, &parameters(), &data(), 7);
+    let found = error(&gradient, |moved| loss(&objective, moved, &data(), 7));
     assert!(found < 1e-6, "contrastive divergence: {found}");
     // A gradient through the chain would be that of the value with the chain on the moved model.
-    let through = error(&gradient, |moved| loss(&mut on_the_model.clone(), moved, &data(), 7));
+    let through = error(&gradient, |moved| loss(&on_the_model, moved, &data(), 7));
     assert!(1e-2 < through, "the chain does not depend on the parameters: {through}");
 
-    let mut on_the_model = PersistentContrastiveDivergence::new(langevin, settings, chains).unwrap();
-    let objective = PersistentContrastiveDivergence::new(held, settings, chains).unwrap();
-    let (_, gradient) = loss_and_gradient(&mut on_the_model, &parameters(), &data(), 7);
-    let found = error(&gradient, |moved| loss(&mut objective.clone(), moved, &data(), 7));
+    let on_the_model = PersistentContrastiveDivergence::new(langevin, settings, chains).unwrap();
+    let objective = PersistentContrastiveDivergence::new(frozen, settings, chains).unwrap();
+    let (_, gradient) = loss_and_gradient(&on_the_model, &parameters(), &data(), 7);
+    let found = error(&gradient, |moved| loss(&objective, moved, &data(), 7));
     assert!(found < 1e-6, "persistent contrastive divergence: {found}");
 }
 
@@ -149,11 +147,9 @@ impl ModuleMapper for Moved {
 }
 
 /// Along three random directions the loss changes as its gradient says.
-fn assert_trains<M: Module>(name: &str, model: &M, mut objective: impl Objective<M> + Clone) {
-    let value = |model: &M| {
-        let mut objective = objective.clone();
-        objective.loss(model, data(), &mut Noise::seeded(7)).into_scalar::<f64>()
-    };
+fn assert_trains<M: Module>(name: &str, model: &M, objective: impl Objective<M>) {
+    let loss = |model: &M| first_outcome(&objective, model, &data(), &mut Noise::seeded(7)).loss;
+    let value = |model: &M| loss(model).into_scalar::<f64>();
     let along: Vec<f64> = (10..13)
         .map(|seed| {
             let moved = |length| model.clone().map(&mut Moved { noise: Noise::seeded(seed), length });
@@ -161,8 +157,7 @@ fn assert_trains<M: Module>(name: &str, model: &M, mut objective: impl Objective
             (value(&moved(h)) - value(&moved(-h))) / (2.0 * h)
         })
         .collect();
-    let loss = objective.loss(model, data(), &mut Noise::seeded(7));
-    let gradients = Optimizer::gradients(model, loss.backward());
+    let gradients = Optimizer::gradients(model, loss(model).backward());
     assert!(!gradients.is_empty(), "{name}");
     for (seed, expected) in (10..13).zip(along) {
         let mut dot =
@@ -201,7 +196,7 @@ impl burn::module::ModuleVisitor for Dot<'_> {
 }
 
 #[test]
-fn of_every_loss_on_an_energy_network() {
+fn gradients_of_every_loss_on_an_energy_network_are_derivatives() {
     let (network, langevin) = (network(), Langevin::new(0.1).unwrap());
     assert_trains("denoising at one level", &network, DenoisingAt::new(0.4).unwrap());
     assert_trains("implicit", &network, ImplicitScoreMatching);
@@ -212,9 +207,9 @@ fn of_every_loss_on_an_energy_network() {
     let differences = FiniteDifferenceScoreMatching::new(0.1, 2).unwrap();
     assert_trains("finite differences", &network, differences);
     assert_trains("noise-contrastive", &network, NoiseContrastiveEstimation::new(law, 2).unwrap());
-    let held = Held(network.valid(), langevin);
+    let frozen = Frozen(network.valid(), langevin);
     let settings = ContrastSettings { sampler_steps: 4, magnitude: 0.05, ..ContrastSettings::default() };
-    assert_trains("contrastive", &network, ContrastiveDivergence::new(held, settings).unwrap());
+    assert_trains("contrastive", &network, ContrastiveDivergence::new(frozen, settings).unwrap());
     let law = NoiseLaw::LogNormal { mean: -1.0, deviation: 1.0 };
     let denoising = DenoisingScoreMatching::new(law, Weighting::Power { power: 2.0 }).unwrap();
     assert_trains("denoising", &noisy_network(), denoising);

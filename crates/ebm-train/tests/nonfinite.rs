@@ -1,4 +1,4 @@
-//! Numbers that are not finite, put into a run on purpose: each is named, and nothing is lost to it.
+//! Non-finite values injected into a run: each is named, and no checkpoint is lost or damaged.
 
 #[path = "common/bowl.rs"]
 #[allow(dead_code, reason = "no test needs all of it")]
@@ -16,16 +16,16 @@ use ebm_model::{Energy, Score};
 use ebm_ops::Noise;
 use ebm_sample::{Kernel, Langevin, LangevinInfo, State};
 use ebm_train::{
-    BoxError, BufferSettings, Checkpoints, ContrastSettings, DenoisingAt, Divergence, Event, Finish, Health,
-    Memory, NegativeSampler, Objective, OnNonfinite, PersistentContrastiveDivergence, Restart, SamplerReport,
-    TrainError, TrainSettings, TrainState, Trainer,
+    Batch, BoxError, BufferSettings, Checkpoints, ContrastSettings, DenoisingAt, Divergence, Event, Finish,
+    Memory, Objective, OnNonfinite, Outcome, PersistentContrastiveDivergence, Restart, TrainError,
+    TrainSettings, TrainState, Trainer,
 };
 
 const STEPS: u64 = 6;
 const SAMPLER_STEPS: u64 = 3;
 const ROWS: usize = 8;
 
-/// What goes wrong in the step after `at` others.
+/// A fault to inject.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Batch {
@@ -34,18 +34,18 @@ enum Fault {
         value: f64,
     },
     Loss(f64),
-    /// Of a loss that is finite.
+    /// With a loss that is finite.
     Gradient {
         infinite: bool,
     },
     Chains(f64),
 }
 
-/// An objective that goes wrong in one step.
+/// An objective with a fault in one step.
 struct Faulty {
     inner: Inner,
     fault: Option<(u64, Fault)>,
-    seen: u64,
+    seen: Cell<u64>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "one lives at a time")]
@@ -54,7 +54,7 @@ enum Inner {
     Persistent(PersistentContrastiveDivergence<Unsteady>),
 }
 
-/// Langevin steps, and something added to where the chains are in one of them.
+/// Langevin steps, with a value added to the positions in one of them.
 #[derive(Clone, Debug)]
 struct Unsteady {
     langevin: Langevin,
@@ -62,7 +62,7 @@ struct Unsteady {
     seen: Cell<u64>,
 }
 
-impl<M: Score> Kernel<M> for Unsteady {
+impl<M: Score + ?Sized> Kernel<M> for Unsteady {
     type Memo = ();
     type Info = LangevinInfo;
 
@@ -79,12 +79,6 @@ impl<M: Score> Kernel<M> for Unsteady {
         }
         self.seen.set(self.seen.get() + 1);
         (state, info)
-    }
-}
-
-impl<M: Score> NegativeSampler<M> for Unsteady {
-    fn report(&self, state: &State<()>, info: &LangevinInfo) -> SamplerReport {
-        NegativeSampler::<M>::report(&self.langevin, state, info)
     }
 }
 
@@ -105,19 +99,34 @@ impl Faulty {
         } else {
             Inner::Denoising(DenoisingAt::new(0.5).unwrap())
         };
-        Self { inner, fault, seen: 0 }
+        Self { inner, fault, seen: Cell::new(0) }
+    }
+}
+
+impl Faulty {
+    fn inner(&self) -> &dyn Objective<Bowl> {
+        match &self.inner {
+            Inner::Denoising(inner) => inner,
+            Inner::Persistent(inner) => inner,
+        }
     }
 }
 
 impl Objective<Bowl> for Faulty {
-    fn loss(&mut self, model: &Bowl, data: Tensor<2>, noise: &mut Noise) -> Tensor<1> {
-        let loss = match &mut self.inner {
-            Inner::Denoising(inner) => inner.loss(model, data.clone(), noise),
-            Inner::Persistent(inner) => inner.loss(model, data.clone(), noise),
-        };
-        let now = self.fault.filter(|(at, _)| *at == self.seen).map(|(_, fault)| fault);
-        self.seen += 1;
-        match now {
+    fn start(&self, model: &Bowl, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+        self.inner().start(model, data, noise)
+    }
+
+    fn check(&self, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
+        self.inner().check(memory, dim)
+    }
+
+    fn loss(&self, model: &Bowl, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
+        let outcome = self.inner().loss(model, batch, memory, noise);
+        let (loss, data) = (outcome.loss, batch.rows.clone());
+        let now = self.fault.filter(|(at, _)| *at == self.seen.get()).map(|(_, fault)| fault);
+        self.seen.set(self.seen.get() + 1);
+        let loss = match now {
             Some(Fault::Loss(value)) => loss + value,
             // √E where E is 0 and no weight can change that: a slope of ∞ · 0
             Some(Fault::Gradient { infinite: false }) => loss + model.energy(data * 0.0).mean().sqrt(),
@@ -127,34 +136,8 @@ impl Objective<Bowl> for Faulty {
                 loss + (energy.clone() - energy.detach()).sqrt()
             }
             _ => loss,
-        }
-    }
-
-    fn memory(&self) -> Memory {
-        match &self.inner {
-            Inner::Denoising(_) => Memory::new(),
-            Inner::Persistent(inner) => Objective::<Bowl>::memory(inner),
-        }
-    }
-
-    fn recall(&mut self, memory: Memory) -> Result<(), String> {
-        match &mut self.inner {
-            Inner::Denoising(_) => Ok(()),
-            Inner::Persistent(inner) => Objective::<Bowl>::recall(inner, memory),
-        }
-    }
-
-    fn forget(&mut self) {
-        if let Inner::Persistent(inner) = &mut self.inner {
-            Objective::<Bowl>::forget(inner);
-        }
-    }
-
-    fn health(&self) -> Option<&Health> {
-        match &self.inner {
-            Inner::Denoising(_) => None,
-            Inner::Persistent(inner) => Objective::<Bowl>::health(inner),
-        }
+        };
+        Outcome { loss, ..outcome }
     }
 }
 
@@ -190,12 +173,8 @@ fn run(
     let checkpoints = Checkpoints::new(folder.to_owned(), "hash".into(), 100);
     let state = TrainState::new(model(), Noise::seeded(1));
     checkpoints.save(&state).unwrap();
-    let mut save = |event: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> {
-        checkpoints.save(event.state)?;
-        Ok(ControlFlow::Continue(()))
-    };
     let mut trainer = Trainer::new(state, Faulty::new(persistent, fault), settings).unwrap();
-    let ended = trainer.run(|step| Ok(batch(step, fault)), &mut save);
+    let ended = trainer.run(|step| Ok(batch(step, fault)), &mut &checkpoints);
     (ended, trainer)
 }
 
@@ -217,7 +196,7 @@ fn noise(files: &BTreeMap<String, Vec<u8>>) -> serde_json::Value {
     manifest["noise"].clone()
 }
 
-/// What goes wrong in the step after how many others, of which objective.
+/// Whether the objective is persistent, the step of the fault, from 0, and the fault.
 fn faults() -> Vec<(bool, u64, Fault)> {
     let wrong = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     let mut faults = Vec::new();
@@ -257,7 +236,7 @@ fn names(fault: Fault, reason: &Divergence) -> bool {
 }
 
 #[test]
-fn what_is_not_finite_is_named_and_every_checkpoint_is_of_a_sound_step() {
+fn nonfinite_values_are_named_and_every_checkpoint_holds_a_sound_step() {
     let clean = [false, true].map(|persistent| {
         let folder = tempfile::tempdir().unwrap();
         run(folder.path(), persistent, None, settings(OnNonfinite::Stop)).0.unwrap();
@@ -279,7 +258,7 @@ fn what_is_not_finite_is_named_and_every_checkpoint_is_of_a_sound_step() {
     });
 }
 
-/// A run that stops at this fault, and one that skips it, beside the files of a clean one.
+/// Compares a run that stops at this fault, and one that skips it, with the files of a clean run.
 fn stops_and_skips(clean: &Files, persistent: bool, at: u64, fault: Fault) {
     let folder = tempfile::tempdir().unwrap();
     let (ended, trainer) = run(folder.path(), persistent, Some((at, fault)), settings(OnNonfinite::Stop));
@@ -327,7 +306,7 @@ fn checkpoints_of(folder: &Path) -> Checkpoints {
 }
 
 #[test]
-fn a_learning_rate_beyond_all_bounds_is_named_and_no_checkpoint_has_seen_it() {
+fn an_excessive_learning_rate_is_named_and_reaches_no_checkpoint() {
     for (learning_rate, policy) in [1e30, 1e39, 1e300]
         .into_iter()
         .flat_map(|rate| [OnNonfinite::Stop, OnNonfinite::Skip].map(|policy| (rate, policy)))
@@ -362,15 +341,13 @@ fn a_learning_rate_beyond_all_bounds_is_named_and_no_checkpoint_has_seen_it() {
 }
 
 #[test]
-fn too_many_steps_in_a_row_end_the_run_and_what_lies_between_them_starts_anew() {
+fn too_many_consecutive_skips_end_the_run_and_a_sound_step_resets_the_count() {
     let bad = |steps: &'static [u64], limit: u64| {
         let state = TrainState::new(model(), Noise::seeded(1));
         let settings = TrainSettings { skip_limit: limit, ..settings(OnNonfinite::Skip) };
         let mut trainer = Trainer::new(state, Faulty::new(true, None), settings).unwrap();
-        let mut quiet =
-            |_: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Continue(())) };
         let batches = |step: u64| Ok(batch(step, None) * if steps.contains(&step) { f64::NAN } else { 1.0 });
-        (trainer.run(batches, &mut quiet), trainer.state().skipped())
+        (trainer.run(batches, &mut ()), trainer.state().skipped())
     };
     assert!(matches!(bad(&[0, 1, 3, 4], 2), (Ok(Finish::Complete), 4)));
     let (ended, skipped) = bad(&[0, 1, 3, 4], 1);
@@ -384,7 +361,7 @@ fn too_many_steps_in_a_row_end_the_run_and_what_lies_between_them_starts_anew() 
 }
 
 #[test]
-fn a_run_that_skips_goes_on_to_the_same_bytes_from_every_step() {
+fn a_run_that_skips_resumes_to_the_same_bytes_from_every_step() {
     let faults = [0, 2].map(|at| Some((at, Fault::Batch { row: 1, column: 1, value: f64::NAN })));
     for (fault, stop) in faults.into_iter().flat_map(|fault| (1..STEPS).map(move |stop| (fault, stop))) {
         let whole = tempfile::tempdir().unwrap();
@@ -403,9 +380,7 @@ fn a_run_that_skips_goes_on_to_the_same_bytes_from_every_step() {
 
         let state = checkpoints.latest(&model()).unwrap().state;
         let mut second = Trainer::new(state, Faulty::new(true, None), settings(OnNonfinite::Skip)).unwrap();
-        let mut quiet =
-            |_: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Continue(())) };
-        second.run(|step| Ok(batch(step, fault)), &mut quiet).unwrap();
+        second.run(|step| Ok(batch(step, fault)), &mut ()).unwrap();
         checkpoints.save(second.state()).unwrap();
         assert!(files(folder.path())[&STEPS] == whole[&STEPS], "resumed at step {stop}");
     }

@@ -1,4 +1,4 @@
-//! At the right answer every score-matching loss has the value and the slope that are known.
+//! At the optimum every score-matching loss has its known value and slope.
 
 #[path = "common/quartic.rs"]
 #[allow(dead_code, reason = "no test needs all of it")]
@@ -11,9 +11,9 @@ use ebm_train::{
     DenoisingAt, Directions, FiniteDifferenceScoreMatching, ImplicitScoreMatching, Objective,
     SlicedScoreMatching, TrainError,
 };
-use quartic::{Parameters, Quartic, loss, loss_and_gradient, normals, numbers};
+use quartic::{Parameters, Quartic, first_outcome, loss, loss_and_gradient, normals, numbers};
 
-/// Rows that are not normal, for the optimum is of their mean and covariance only.
+/// Rows that are not normal: the optimum depends on their mean and covariance only.
 fn data() -> Tensor<2> {
     let z = normals(500, 2, 3);
     let mixed = z.matmul(quartic::rows(&[1.0, 0.6, 0.0, 0.5], 2));
@@ -41,7 +41,7 @@ fn optimum() -> (Parameters, f64) {
     (Parameters::gaussian(&mean, &inverse), -0.5 * trace)
 }
 
-/// −s and −∇s of a model: one whose energy was taken for its log density.
+/// −s and −∇s of a model, as if its energy were mistaken for its log density.
 struct Reversed(Quartic);
 
 impl Score for Reversed {
@@ -57,43 +57,44 @@ impl Directional for Reversed {
     }
 }
 
-fn reversed_loss(objective: &mut impl Objective<Reversed>, parameters: &Parameters) -> f64 {
-    objective.loss(&Reversed(parameters.model()), data(), &mut Noise::seeded(7)).into_scalar::<f64>()
+fn reversed_loss(objective: &impl Objective<Reversed>, parameters: &Parameters) -> f64 {
+    let model = Reversed(parameters.model());
+    first_outcome(objective, &model, &data(), &mut Noise::seeded(7)).loss.into_scalar::<f64>()
 }
 
 #[test]
 fn implicit_score_matching_is_least_at_mean_and_inverse_covariance() {
     let (best, least) = optimum();
-    let (value, gradient) = loss_and_gradient(&mut ImplicitScoreMatching, &best, &data(), 0);
+    let (value, gradient) = loss_and_gradient(&ImplicitScoreMatching, &best, &data(), 0);
     assert!((value - least).abs() < 1e-6 * least.abs(), "{value} against {least}");
     // the last entry is that of the fourth power, which the data would like
     let (_, gradient) = gradient.split_last().unwrap();
     assert!(gradient.iter().all(|g| g.abs() < 1e-6 * least.abs()), "{gradient:?}");
     for i in 1..7 {
         for step in [-0.05, 0.05] {
-            let there = loss(&mut ImplicitScoreMatching, &best.moved(i, step), &data(), 0);
+            let there = loss(&ImplicitScoreMatching, &best.moved(i, step), &data(), 0);
             assert!(least + 1e-6 < there, "parameter {i}, {step}: {there} against {least}");
         }
     }
     // tr Λ comes with the other sign: ½ tr Λ + tr Λ
-    let reversed = reversed_loss(&mut ImplicitScoreMatching, &best);
+    let reversed = reversed_loss(&ImplicitScoreMatching, &best);
     assert!((reversed + 3.0 * least).abs() < 1e-6 * least.abs(), "{reversed} against {}", -3.0 * least);
 }
 
 #[test]
-fn rademacher_slices_of_a_diagonal_model_have_no_variance_once_the_score_is_known() {
+fn rademacher_slices_of_a_diagonal_model_have_no_variance_when_variance_reduced() {
     let best = Parameters::gaussian(&[0.7, 0.9], &[1.3, 0.0, 0.0, 2.1]);
-    let exact = loss(&mut ImplicitScoreMatching, &best, &data(), 0);
-    let mut objective = SlicedScoreMatching::new(Directions::Rademacher, 1).unwrap().variance_reduced();
-    let found = loss(&mut objective, &best, &data(), 11);
+    let exact = loss(&ImplicitScoreMatching, &best, &data(), 0);
+    let objective = SlicedScoreMatching::new(Directions::Rademacher, 1).unwrap().variance_reduced();
+    let found = loss(&objective, &best, &data(), 11);
     assert!((found - exact).abs() < 1e-12 * exact.abs(), "{found} against {exact}");
-    // and in general they have
-    let mut plain = SlicedScoreMatching::new(Directions::Rademacher, 1).unwrap();
-    assert!(1e-3 < (loss(&mut plain, &best, &data(), 11) - exact).abs());
+    // in general they have
+    let plain = SlicedScoreMatching::new(Directions::Rademacher, 1).unwrap();
+    assert!(1e-3 < (loss(&plain, &best, &data(), 11) - exact).abs());
 }
 
 /// Mean and standard error of a loss over many seeds.
-fn over_seeds(objective: &mut impl Objective<Quartic>, parameters: &Parameters) -> (f64, f64) {
+fn over_seeds(objective: &impl Objective<Quartic>, parameters: &Parameters) -> (f64, f64) {
     let n = 300u64;
     let losses: Vec<f64> = (0..n).map(|seed| loss(objective, parameters, &data(), seed)).collect();
     let mean = losses.iter().sum::<f64>() / n as f64;
@@ -106,33 +107,33 @@ fn sliced_score_matching_is_implicit_score_matching_in_expectation() {
     let (best, _) = optimum();
     // not only at the optimum, and not only for a Gaussian
     for parameters in [best, Parameters(vec![0.0, 0.2, -0.4, 1.4, 0.1, 0.5, 0.8, 0.15])] {
-        let exact = loss(&mut ImplicitScoreMatching, &parameters, &data(), 0);
+        let exact = loss(&ImplicitScoreMatching, &parameters, &data(), 0);
         for directions in [Directions::Gaussian, Directions::Rademacher, Directions::Sphere] {
-            let mut sliced = SlicedScoreMatching::new(directions, 2).unwrap();
-            let (plain, error) = over_seeds(&mut sliced, &parameters);
+            let sliced = SlicedScoreMatching::new(directions, 2).unwrap();
+            let (plain, error) = over_seeds(&sliced, &parameters);
             assert!((plain - exact).abs() < 5.0 * error, "{directions:?}: {plain} ± {error}, exact {exact}");
-            let (reduced, less) = over_seeds(&mut sliced.variance_reduced(), &parameters);
+            let (reduced, less) = over_seeds(&sliced.variance_reduced(), &parameters);
             assert!(
                 (reduced - exact).abs() < 5.0 * less,
                 "{directions:?}: {reduced} ± {less}, exact {exact}"
             );
             assert!(less < error, "{directions:?}: {less} is no less than {error}");
             // the test sees a loss that is wrong by a tenth
-            assert!(5.0 * error < 0.1 * exact.abs(), "{directions:?}: {error} beside {exact}");
+            assert!(5.0 * error < 0.1 * exact.abs(), "{directions:?}: {error}, exact {exact}");
         }
-        let mut sliced = SlicedScoreMatching::new(Directions::Sphere, 2).unwrap();
-        assert!(exact + 1.0 < reversed_loss(&mut sliced, &parameters));
-        assert!(exact + 1.0 < reversed_loss(&mut sliced.variance_reduced(), &parameters));
+        let sliced = SlicedScoreMatching::new(Directions::Sphere, 2).unwrap();
+        assert!(exact + 1.0 < reversed_loss(&sliced, &parameters));
+        assert!(exact + 1.0 < reversed_loss(&sliced.variance_reduced(), &parameters));
     }
 }
 
 #[test]
 fn finite_differences_are_exact_on_a_gaussian_and_off_by_the_square_of_epsilon_elsewhere() {
     let (best, _) = optimum();
-    let mut sliced = SlicedScoreMatching::new(Directions::Sphere, 2).unwrap();
-    let mut at = |epsilon: f64, parameters: &Parameters| {
-        let mut differences = FiniteDifferenceScoreMatching::new(epsilon, 2).unwrap();
-        loss(&mut differences, parameters, &data(), 3) - loss(&mut sliced, parameters, &data(), 3)
+    let sliced = SlicedScoreMatching::new(Directions::Sphere, 2).unwrap();
+    let at = |epsilon: f64, parameters: &Parameters| {
+        let differences = FiniteDifferenceScoreMatching::new(epsilon, 2).unwrap();
+        loss(&differences, parameters, &data(), 3) - loss(&sliced, parameters, &data(), 3)
     };
     // energies of a few tens lose 1e-14, over ε² a hundred times that
     let gaussian = at(0.1, &best);
@@ -199,8 +200,8 @@ fn denoising_at_one_level_is_least_at_the_blurred_score() {
                 (self.0)(x)
             }
         }
-        let mut objective = DenoisingAt::new(sigma).unwrap();
-        objective.loss(&Plain(model), data.clone(), &mut Noise::seeded(2)).into_scalar::<f64>()
+        let objective = DenoisingAt::new(sigma).unwrap();
+        first_outcome(&objective, &Plain(model), &data, &mut Noise::seeded(2)).loss.into_scalar::<f64>()
     };
     // σ s + z is normal; along each eigenvector its variance is λ/(λ + σ²)
     let variances = eigenvalues.map(|lambda| lambda / (lambda + sigma * sigma));
@@ -215,14 +216,14 @@ fn denoising_at_one_level_is_least_at_the_blurred_score() {
 }
 
 #[test]
-fn settings_that_are_none_are_refused_by_name() {
+fn settings_out_of_range_are_refused_by_field() {
     let refused = |error: TrainError, start: &str| {
         assert!(error.to_string().starts_with(start), "{error}");
     };
-    refused(DenoisingAt::new(0.0).unwrap_err(), "objective.sigma = 0, expected");
-    refused(DenoisingAt::new(f64::NAN).unwrap_err(), "objective.sigma = NaN, expected");
+    refused(DenoisingAt::new(0.0).unwrap_err(), "sigma: expected a positive, finite number, found 0");
+    refused(DenoisingAt::new(f64::NAN).unwrap_err(), "sigma: expected a positive, finite number, found NaN");
     let error = FiniteDifferenceScoreMatching::new(-0.1, 1).unwrap_err();
-    refused(error, "objective.epsilon = -0.1, expected");
+    refused(error, "epsilon: expected a positive, finite number, found -0.1");
     let error = SlicedScoreMatching::new(Directions::Sphere, 0).unwrap_err();
-    refused(error, "objective.projections = 0, expected");
+    refused(error, "projections: expected at least 1, found 0");
 }

@@ -1,4 +1,4 @@
-//! Every backend gives the numbers that flex gives, from the same noise.
+//! Every backend agrees with flex, given the same noise.
 #![cfg(any(feature = "wgpu", feature = "ndarray"))]
 
 mod common;
@@ -13,10 +13,10 @@ use ebm_ops::Noise;
 use ebm_sample::{Chain, Langevin};
 use ebm_train::{AdamSettings, TrainSettings, TrainState, Trainer};
 
-/// The greatest difference relative to the greatest entry that is let pass.
+/// The largest difference allowed, relative to the largest entry.
 const TOLERANCE: f32 = 1e-4;
 
-/// What flex and the other backend are asked: the loss and weights after one step, and ten Langevin steps.
+/// What is compared: the loss and weights after one step, and the positions after ten Langevin steps.
 struct Answers {
     loss: f64,
     weights: NamedTensors,
@@ -39,7 +39,7 @@ fn network(device: &Device) -> Network {
 
 fn ask(device: &Device) -> Answers {
     let data = Noise::seeded(3).normal([16, 64], device) * 0.5;
-    // Adam's first step is the sign of the gradient where that is large beside ε: then an entry that is all but
+    // Adam's first step is the sign of the gradient where that is large compared with ε, so an entry that is all but
     // rounding decides between two steps. With ε of the gradient's own size the step shows the gradient itself.
     let adam = AdamSettings { epsilon: 1e-2, ..AdamSettings::default() };
     let settings = TrainSettings { adam, ..settings(10) };

@@ -20,10 +20,6 @@ use ebm_train::{
 
 const STEPS: u64 = 12;
 
-fn quiet(_: &Event<'_, Network>) -> Result<ControlFlow<()>, BoxError> {
-    Ok(ControlFlow::Continue(()))
-}
-
 fn checkpoints(folder: &std::path::Path) -> Checkpoints {
     Checkpoints::new(folder.join("checkpoints"), "hash".into(), 3)
 }
@@ -31,7 +27,7 @@ fn checkpoints(folder: &std::path::Path) -> Checkpoints {
 #[test]
 fn a_run_resumed_at_every_step_ends_in_the_same_bytes() {
     let mut whole = begin(mlp(), STEPS);
-    assert_eq!(whole.run(batches(2), &mut quiet).unwrap(), Finish::Complete);
+    assert_eq!(whole.run(batches(2), &mut ()).unwrap(), Finish::Complete);
 
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = checkpoints(folder.path());
@@ -51,11 +47,11 @@ fn a_run_resumed_at_every_step_ends_in_the_same_bytes() {
 }
 
 #[test]
-fn ten_resumes_one_after_another_from_any_step_on_end_in_the_same_bytes() {
+fn ten_successive_resumes_from_any_step_end_in_the_same_bytes() {
     const CHAINED: u64 = 10;
     let steps = STEPS + CHAINED;
     let mut whole = begin(mlp(), steps);
-    whole.run(batches(2), &mut quiet).unwrap();
+    whole.run(batches(2), &mut ()).unwrap();
     for first in 1..=STEPS {
         let folder = tempfile::tempdir().unwrap();
         let checkpoints = checkpoints(folder.path());
@@ -71,7 +67,7 @@ fn ten_resumes_one_after_another_from_any_step_on_end_in_the_same_bytes() {
             assert_eq!(state.step(), stop);
             run = Trainer::new(state, objective(), settings(steps)).unwrap();
         }
-        run.run(batches(2), &mut quiet).unwrap();
+        run.run(batches(2), &mut ()).unwrap();
         assert!(bits(&run) == bits(&whole), "ten resumes from step {first} on");
         assert_eq!(run.state().loss().to_bits(), whole.state().loss().to_bits());
     }
@@ -83,7 +79,7 @@ fn a_run_resumed_with_another_number_of_threads_each_time_ends_in_the_same_bytes
     let network = || unet(&device());
     let whole = in_threads(1, || {
         let mut run = begin(network(), MOST as u64);
-        run.run(batches(64), &mut quiet).unwrap();
+        run.run(batches(64), &mut ()).unwrap();
         bits(&run)
     });
     let folder = tempfile::tempdir().unwrap();
@@ -119,7 +115,7 @@ fn trainer(state: TrainState<Bowl>) -> Trainer<Bowl, Persistent> {
 }
 
 #[test]
-fn a_replay_buffer_of_other_columns_than_the_data_is_named_before_a_step() {
+fn a_replay_buffer_that_does_not_fit_the_data_is_refused_before_the_step() {
     let mut trainer = trainer(TrainState::new(Bowl::new(&[0.8, 1.2]), Noise::seeded(2)));
     let rows = batches(2)(0).unwrap().narrow(0, 0, 8);
     trainer.step(rows.clone()).unwrap();
@@ -134,11 +130,9 @@ fn a_replay_buffer_of_other_columns_than_the_data_is_named_before_a_step() {
 fn a_run_with_a_replay_buffer_resumed_at_every_step_ends_in_the_same_bytes() {
     let bowl = || Bowl::new(&[0.8, 1.2]);
     let few = |step| Ok(batches(2)(step)?.narrow(0, 0, 8));
-    let mut quiet =
-        |_: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Continue(())) };
     let mut stop = |_: &Event<'_, Bowl>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Break(())) };
     let mut whole = trainer(TrainState::new(bowl(), Noise::seeded(2)));
-    whole.run(few, &mut quiet).unwrap();
+    whole.run(few, &mut ()).unwrap();
     let (folder, last) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let bytes = |run: &Trainer<Bowl, Persistent>, folder| {
         let path = checkpoints(folder).save(run.state()).unwrap();
@@ -169,7 +163,7 @@ fn threads_do_not_change_a_bit() {
     let with = |threads: usize| {
         in_threads(threads, || {
             let mut run = begin(unet(&device()), 4);
-            run.run(batches(64), &mut quiet).unwrap();
+            run.run(batches(64), &mut ()).unwrap();
             bits(&run)
         })
     };
@@ -179,15 +173,10 @@ fn threads_do_not_change_a_bit() {
 }
 
 #[test]
-fn only_the_last_few_checkpoints_stay() {
+fn only_the_last_few_checkpoints_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = checkpoints(folder.path());
-    let save = checkpoints.clone();
-    let mut watch = move |event: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> {
-        save.save(event.state)?;
-        Ok(ControlFlow::Continue(()))
-    };
-    begin(mlp(), 6).run(batches(2), &mut watch).unwrap();
+    begin(mlp(), 6).run(batches(2), &mut &checkpoints).unwrap();
     let mut names: Vec<_> = fs::read_dir(folder.path().join("checkpoints"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -232,7 +221,7 @@ fn a_damaged_checkpoint_is_refused_by_name_and_the_one_before_is_used() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoints() {
+fn a_nonfinite_loss_ends_the_run_and_does_not_reach_the_checkpoints() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = checkpoints(folder.path());
     let mut run = begin(mlp(), 60);
@@ -241,7 +230,7 @@ fn a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoints() {
         let batch = batches(2)(step)?;
         Ok(if step == 21 { batch * f64::NAN } else { batch })
     };
-    let error = run.run(poisoned, &mut quiet).unwrap_err();
+    let error = run.run(poisoned, &mut ()).unwrap_err();
     // batch 21 is that of step 22
     let first = Divergence::Batch { row: 0, column: 0, value: f64::NAN }.to_string();
     match error {

@@ -81,7 +81,7 @@ pub(super) fn recover(parent: &Path) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// The whole file.
+/// Reads a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
     ebm_model::weights::read_file(path, MAX_BYTES).map_err(io("read", path))
 }

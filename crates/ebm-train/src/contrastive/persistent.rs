@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::objectives::bound::OnEnergy;
 use crate::range::share;
 use crate::{
-    Batch, BuildContext, ChainAges, ChainKernel, ContrastSettings, Memory, NamedObjective, Objective, Outcome,
-    ReplayBuffer, Restart, TrainError,
+    Batch, BuildContext, ChainAges, ChainKernel, ContrastSettings, Memory, NamedObjective, Objective,
+    Outcome, ReplayBuffer, Restart, TrainError,
 };
 
 /// How many chains there are, and where they begin.
@@ -102,7 +102,8 @@ where
     /// If `memory` is not that of this objective on data of as many columns.
     fn loss(&self, model: &M, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
         let (data, restart) = (batch.rows.clone(), self.chains.restart);
-        let buffer = ReplayBuffer::from_memory(memory, self.chains.capacity).expect("a memory that was checked");
+        let buffer =
+            ReplayBuffer::from_memory(memory, self.chains.capacity).expect("a memory that was checked");
         let chosen = buffer.choose(data.dims()[0], noise);
         let (position, age) = buffer.get(chosen.clone());
         let [n, dim] = position.dims();

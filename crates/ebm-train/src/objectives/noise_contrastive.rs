@@ -97,7 +97,8 @@ impl Default for NoiseContrastiveSettings {
 
 impl NamedObjective for NoiseContrastiveSettings {
     const NAME: &'static str = "noise-contrastive";
-    const ABOUT: &'static str = "noise-contrastive estimation against a normal distribution fitted to the data";
+    const ABOUT: &'static str =
+        "noise-contrastive estimation against a normal distribution fitted to the data";
 
     fn build<N: Capabilities + ?Sized + 'static>(
         &self,

@@ -1,4 +1,4 @@
-//! What training minimises.
+//! The trait of objectives.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What an observer is shown.
+//! The event that observers see.
 
 use burn::module::Module;
 

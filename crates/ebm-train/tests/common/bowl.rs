@@ -1,10 +1,10 @@
-//! The smallest energy that can be trained, and that can go wrong.
+//! A quadratic energy: small, trainable, and able to diverge.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use ebm_model::{Energy, Potential, Score};
 
-/// E(x) = ½ Σ λᵢ xᵢ²; where a λ is negative there is no density, and chains run away.
+/// E(x) = ½ Σ λᵢ xᵢ². With a negative λ there is no density, and chains run away.
 #[derive(Module, Debug)]
 pub struct Bowl {
     precision: Param<Tensor<1>>,

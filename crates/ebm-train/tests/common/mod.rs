@@ -1,22 +1,24 @@
-//! What several tests of the trainer share.
+//! Shared by several tests of the trainer.
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use burn::tensor::{Device, Tensor};
 use ebm_model::{Architecture, Gaussian, Init, MlpConfig, Network, UNetConfig, weights};
 use ebm_ops::Noise;
 use ebm_train::{
-    BoxError, DenoisingScoreMatching, NoiseLaw, Objective, TrainSettings, TrainState, Trainer, Weighting,
+    Batch, BoxError, DenoisingScoreMatching, Memory, NoiseLaw, Objective, Outcome, TrainSettings, TrainState,
+    Trainer, Weighting,
 };
 
 pub type Run = Trainer<Network, Denoising>;
 
-/// Denoising score matching of any network that is told the noise level.
+/// Denoising score matching of any network that is conditioned on the noise level.
 #[derive(Clone, Debug)]
 pub struct Denoising(DenoisingScoreMatching);
 
 impl Objective<Network> for Denoising {
-    fn loss(&mut self, model: &Network, data: Tensor<2>, noise: &mut Noise) -> Tensor<1> {
-        self.0.loss(&model.noisy_score().expect("the networks here are told it"), data, noise)
+    fn loss(&self, model: &Network, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
+        let model = model.noisy_score().expect("these networks are conditioned on the noise level");
+        self.0.loss(&model, batch, memory, noise)
     }
 }
 
@@ -30,8 +32,8 @@ pub fn mlp() -> Network {
 }
 
 pub fn unet(device: &Device) -> Network {
-    // Two channels a group: alone in its group, a channel's bias would be normalised away, its gradient be
-    // rounding, and Adam's first step of it be a coin's toss.
+    // Two channels per group: a single channel's bias would be normalised away, its gradient would be rounding error,
+    // and the sign of Adam's first step would be random.
     let reference = UNetConfig { groups: 4, ..UNetConfig::reference() };
     let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..reference };
     Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), device)).unwrap()

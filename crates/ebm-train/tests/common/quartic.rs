@@ -1,4 +1,4 @@
-//! An energy in double precision of which everything is known, with parameters.
+//! A parametric energy in double precision whose derivatives are known in closed form.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_model::{Along, Directional, Energy, NoisyScore, Potential, Score};
 use ebm_ops::Noise;
-use ebm_train::{Objective, Optimizer};
+use ebm_train::{Objective, Optimizer, Outcome};
 
 /// E(x) = ½ uᵀAu + q/4 Σ uᵢ⁴ + c,  u = x − m: with q = 0 a Gaussian of precision (A + Aᵀ)/2.
 ///
-/// As a [`NoisyScore`] it is s(x)/(1 + σ²), which is of no law and good for derivatives.
+/// As a [`NoisyScore`] it is s(x)/(1 + σ²), which is the score of no distribution; it serves to test derivatives.
 #[derive(Module, Debug)]
 pub struct Quartic {
     constant: Param<Tensor<1>>,
@@ -19,7 +19,7 @@ pub struct Quartic {
     quartic: Param<Tensor<1>>,
 }
 
-/// Its parameters in the order of their names: c, m, A by rows, q.
+/// The parameters in the order of their names: c, m, A by rows, q.
 #[derive(Clone, Debug)]
 pub struct Parameters(pub Vec<f64>);
 
@@ -70,15 +70,26 @@ pub fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
-/// The loss and its gradient in all parameters by autodiff; those that it does not depend on get zeros.
+/// What a first step of `objective` computes.
+pub fn first_outcome<M>(
+    objective: &impl Objective<M>,
+    model: &M,
+    data: &Tensor<2>,
+    noise: &mut Noise,
+) -> Outcome {
+    let memory = objective.start(model, data, noise);
+    objective.loss(model, &data.clone().into(), memory, noise)
+}
+
+/// The loss and its gradient in all parameters by autodiff; zero in parameters that it does not depend on.
 pub fn loss_and_gradient(
-    objective: &mut impl Objective<Quartic>,
+    objective: &impl Objective<Quartic>,
     parameters: &Parameters,
     data: &Tensor<2>,
     seed: u64,
 ) -> (f64, Vec<f64>) {
     let model = parameters.model();
-    let loss = objective.loss(&model, data.clone(), &mut Noise::seeded(seed));
+    let loss = first_outcome(objective, &model, data, &mut Noise::seeded(seed)).loss;
     let value = loss.clone().into_scalar::<f64>();
     let found = Optimizer::gradients(&model, loss.backward());
     let shapes = ebm_model::weights::shapes(&model);
@@ -93,12 +104,12 @@ pub fn loss_and_gradient(
 
 /// The loss alone.
 pub fn loss(
-    objective: &mut impl Objective<Quartic>,
+    objective: &impl Objective<Quartic>,
     parameters: &Parameters,
     data: &Tensor<2>,
     seed: u64,
 ) -> f64 {
-    objective.loss(&parameters.model(), data.clone(), &mut Noise::seeded(seed)).into_scalar::<f64>()
+    first_outcome(objective, &parameters.model(), data, &mut Noise::seeded(seed)).loss.into_scalar::<f64>()
 }
 
 impl Quartic {

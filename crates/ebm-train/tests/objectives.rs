@@ -1,0 +1,139 @@
+//! Objectives by name: every one can be built, written and read, and refuses the networks that it does not train.
+
+use burn::tensor::{Device, Tensor};
+use ebm_model::layers::{Activation, Hidden};
+use ebm_model::{Architecture, Init, MlpConfig, MlpEnergyConfig, Network};
+use ebm_ops::Noise;
+use ebm_train::{
+    Batch, BuildContext, ChainKernel, ContrastSettings, ContrastiveDivergenceSettings, Memory, Need,
+    Objective, ObjectiveConfig, TrainError,
+};
+use serde_json::json;
+
+fn build(architecture: &Architecture) -> Network {
+    architecture.build(&Init::new(Noise::seeded(1), &Device::flex())).unwrap()
+}
+
+/// A score at every noise level.
+fn noisy() -> Network {
+    let network = MlpConfig { dim: 2, hidden: 8, layers: 1, embedding: 4, frequencies: 2 };
+    build(&Architecture::Mlp { sigma_data: 1.0, network })
+}
+
+/// An energy of the data themselves.
+fn energy() -> Network {
+    let network = Hidden::new(vec![8], Activation::Silu);
+    build(&Architecture::MlpEnergy(MlpEnergyConfig { dim: 2, network, confinement: 0.1 }))
+}
+
+fn rows(n: usize) -> Tensor<2> {
+    Noise::seeded(2).normal([n, 2], &Device::flex())
+}
+
+fn built(config: &ObjectiveConfig, network: &Network) -> Result<Box<dyn Objective<Network>>, TrainError> {
+    config.build(network, &BuildContext { sampler_scale: 1.0, rows: &|n| Ok(rows(n)) })
+}
+
+#[test]
+fn every_objective_is_finite_on_its_network_and_refuses_the_others() {
+    for (name, about) in ObjectiveConfig::ALL {
+        let config = ObjectiveConfig::named(name).unwrap();
+        assert!(config.name() == *name && !about.is_empty());
+        let (fits, unfit) = if *name == "denoising" { (noisy(), energy()) } else { (energy(), noisy()) };
+        let objective = built(&config, &fits).unwrap();
+        let (batch, mut noise) = (Batch::from(rows(64)), Noise::seeded(3));
+        let memory = objective.start(&fits, &batch.rows, &mut noise);
+        let numbers: usize = memory.values().map(|tensor| tensor.dims().iter().product::<usize>()).sum();
+        assert_eq!(numbers, config.memory_numbers(2), "{name}");
+        objective.check(&memory, Some(2)).unwrap();
+        let outcome = objective.loss(&fits, &batch, memory, &mut noise);
+        assert!(outcome.loss.into_scalar::<f32>().is_finite(), "{name}");
+        assert_eq!(outcome.report.is_some(), config.is_contrastive(), "{name}");
+        objective.check(&outcome.memory, Some(2)).unwrap();
+
+        let error = built(&config, &unfit).err().unwrap();
+        let TrainError::Unfit { objective, need } = &error else { panic!("{name}: {error}") };
+        assert!(objective == name && error.to_string() == format!("{name} trains {need}"), "{error}");
+        assert_eq!(*need == Need::NoisyScore, *name == "denoising");
+    }
+    let error = ObjectiveConfig::named("likelihood").unwrap_err().to_string();
+    assert!(
+        error.contains("known: denoising, denoising-at") && error.contains("noise-contrastive"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_objective_is_written_under_its_name_and_read_again() {
+    for (name, _) in ObjectiveConfig::ALL {
+        let config = ObjectiveConfig::named(name).unwrap();
+        let written = serde_json::to_value(&config).unwrap();
+        assert_eq!(written["kind"], *name);
+        assert_eq!(serde_json::from_value::<ObjectiveConfig>(written).unwrap(), config);
+    }
+    let denoising = json!({
+        "kind": "denoising",
+        "noise": {"law": "log-uniform", "top": 10.0, "bottom": 0.01},
+        "weighting": "edm",
+        "sigma_data": 1.0,
+    });
+    assert_eq!(serde_json::to_value(ObjectiveConfig::named("denoising").unwrap()).unwrap(), denoising);
+    let persistent = json!({
+        "kind": "persistent-contrastive-divergence",
+        "sampler": "mala",
+        "step_size": 0.01,
+        "contrast": {
+            "sampler_steps": 20, "magnitude": 0.01, "gap_bound": 1000.0, "acceptance_bound": 0.5,
+        },
+        "chains": {"capacity": 8192, "restart_share": 0.05, "restart": {"from": "data"}},
+    });
+    let found = ObjectiveConfig::named("persistent-contrastive-divergence").unwrap();
+    assert_eq!(serde_json::to_value(found).unwrap(), persistent);
+}
+
+#[test]
+fn a_file_without_a_sampler_means_langevin() {
+    let text = r#"{"kind": "contrastive-divergence", "step_size": 0.1, "contrast": {}}"#;
+    let expected = ContrastiveDivergenceSettings {
+        sampler: ChainKernel::Langevin,
+        step_size: 0.1,
+        contrast: ContrastSettings::default(),
+    };
+    assert_eq!(
+        serde_json::from_str::<ObjectiveConfig>(text).unwrap(),
+        ObjectiveConfig::ContrastiveDivergence(expected)
+    );
+}
+
+#[test]
+fn settings_out_of_range_are_refused_by_their_path() {
+    let network = energy();
+    let named = |name: &str| serde_json::to_value(ObjectiveConfig::named(name).unwrap()).unwrap();
+    let refused = |config: serde_json::Value, start: &str| {
+        let config: ObjectiveConfig = serde_json::from_value(config).unwrap();
+        let error = built(&config, &network).err().unwrap().to_string();
+        assert!(error.starts_with(start), "{error}");
+    };
+    let mut config = named("contrastive-divergence");
+    config["step_size"] = json!(-1.0);
+    refused(config, "step_size: expected a positive, finite number, found -1");
+    let mut config = named("contrastive-divergence");
+    config["contrast"]["sampler_steps"] = json!(0);
+    refused(config, "contrast.sampler_steps: expected at least 1, found 0");
+    let mut config = named("persistent-contrastive-divergence");
+    config["chains"]["capacity"] = json!(0);
+    refused(config, "chains.capacity: expected at least 1, found 0");
+    let mut config = named("persistent-contrastive-divergence");
+    config["chains"]["restart"] = json!({"from": "uniform", "low": 1.0, "high": 0.0});
+    refused(config, "chains.restart.high: expected a finite number greater than low = 1, found 0");
+    let mut config = named("denoising");
+    config["noise"]["bottom"] = json!(20.0);
+    refused(config, "noise.top: expected");
+}
+
+#[test]
+fn a_memory_of_another_objective_is_refused_by_its_names() {
+    let objective = built(&ObjectiveConfig::named("implicit").unwrap(), &energy()).unwrap();
+    let memory: Memory = [("positions".into(), rows(3))].into();
+    assert_eq!(objective.check(&memory, None).unwrap_err(), "positions is unknown");
+}
