@@ -1,4 +1,4 @@
-//! Writes a picture of glyphs, a row a digit: `cargo run --release -p ebm-data --example glyphs -- glyphs.png`.
+//! Writes an image of glyphs, one row for each digit: `cargo run --release -p ebm-data --example glyphs -- glyphs.png`.
 
 use std::error::Error;
 
@@ -10,7 +10,7 @@ const COLUMNS: u32 = 20;
 const SIDE: u32 = 28;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = std::env::args().nth(1).ok_or("expected the path of the picture to write")?;
+    let path = std::env::args().nth(1).ok_or("expected the path of the image to write")?;
     let glyphs = Glyphs::new(&Noise::seeded(1));
     let mut picture = GrayImage::new(COLUMNS * SIDE, 10 * SIDE);
     for digit in 0..10 {

@@ -136,7 +136,7 @@ mod tests {
             assert!((y - 14.0).abs() < 3.0 && (x - 14.0).abs() < 3.0, "glyph {index}: centre {y}, {x}");
             assert_eq!(image.pixels.iter().max(), Some(&255), "glyph {index}");
             let share = mass / (255.0 * 784.0);
-            assert!((0.03..0.35).contains(&share), "glyph {index}: {share} of the picture is ink");
+            assert!((0.03..0.35).contains(&share), "glyph {index}: {share} of the image is ink");
             let border: f64 = (0..28).map(|i| at(0, i) + at(27, i) + at(i, 0) + at(i, 27)).sum();
             assert_eq!(border, 0.0, "glyph {index} is cut");
         }
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_linear_classifier_is_right_often_but_not_always() {
-        // The nearest mean of 100 glyphs a class: about 0.8 on MNIST; 0.1 if label and picture had nothing in common.
+        // Nearest mean of 100 glyphs of each class: about 0.8 on MNIST, 0.1 if labels and images were independent.
         let glyphs = glyphs();
         let means: Vec<Vec<f32>> = (0..10)
             .map(|digit| {

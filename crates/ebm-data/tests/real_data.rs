@@ -1,9 +1,9 @@
-//! The real datasets, where the environment variable `EBM_DATA` names a folder that holds `mnist/` and `cifar10/`.
+//! The published datasets, if the environment variable `EBM_DATA` names a folder with `mnist/` and `cifar10/`.
 //!
-//! A part that is absent is passed over with a line that says so.
+//! A dataset that is missing is skipped, with a message.
 
-#![allow(clippy::print_stderr, reason = "a test that is passed over says so")]
-#![allow(clippy::disallowed_methods, reason = "the only way to tell a test where the data is")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+#![allow(clippy::disallowed_methods, reason = "the only way to give a test the path of the data")]
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ fn folder(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("EBM_DATA").map(|root| PathBuf::from(root).join(name));
     let found = folder.filter(|folder| folder.is_dir());
     if found.is_none() {
-        eprintln!("passed over: EBM_DATA names no folder that holds {name}/");
+        eprintln!("skipped: EBM_DATA names no folder with {name}/");
     }
     found
 }
@@ -24,7 +24,7 @@ fn open(spec: &DataSpec) -> Data {
 }
 
 #[test]
-fn mnist_is_what_its_authors_describe() {
+fn mnist_is_as_its_authors_describe_it() {
     let Some(folder) = folder("mnist") else { return };
     let mut spec = DataSpec::detect(&folder).unwrap();
     assert_eq!(spec.dataset, DatasetName::Mnist);
@@ -45,7 +45,7 @@ fn mnist_is_what_its_authors_describe() {
 }
 
 #[test]
-fn cifar10_is_fifty_and_ten_thousand_pictures_of_ten_classes() {
+fn cifar10_has_fifty_and_ten_thousand_images_of_ten_classes() {
     let Some(folder) = folder("cifar10") else { return };
     let mut spec = DataSpec::detect(&folder).unwrap();
     for (split, n) in [(Split::Train, 50_000), (Split::Test, 10_000)] {

@@ -174,7 +174,7 @@ fn entries(folder: &Path, root: &Path) -> Result<Entries, DataError> {
         }
         if kind.is_dir() {
             folders.push(path);
-        } else if kind.is_file() && is_picture(&path) {
+        } else if kind.is_file() && is_image(&path) {
             files.push(path);
         }
     }
@@ -183,7 +183,7 @@ fn entries(folder: &Path, root: &Path) -> Result<Entries, DataError> {
     Ok(Entries { files, folders })
 }
 
-fn is_picture(file: &Path) -> bool {
+fn is_image(file: &Path) -> bool {
     let known =
         |extension: &OsStr| ["png", "jpg", "jpeg"].iter().any(|known| extension.eq_ignore_ascii_case(known));
     file.extension().is_some_and(known)

@@ -49,7 +49,7 @@ impl Standardize {
 
     /// Mean and standard deviation of each column of `values`, which holds rows of `dim` columns one after the other.
     ///
-    /// A column that is constant, up to rounding, has scale 1.
+    /// A column that is constant, up to rounding, has scale 1. Values must be finite and within single precision.
     ///
     /// # Panics
     /// Unless there is at least one row and every row is complete.

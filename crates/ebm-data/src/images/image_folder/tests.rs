@@ -4,7 +4,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 
-/// A folder with pictures of 2×3 pixels, each of one grey: (path, grey).
+/// A folder of images of 2×3 pixels, each of one grey level: (path, grey level).
 fn folder_of(pictures: &[(&str, u8)]) -> TempDir {
     let folder = tempdir().unwrap();
     for (name, grey) in pictures {
@@ -72,7 +72,7 @@ fn colour_becomes_planes_and_opaque_alpha_is_dropped() {
 }
 
 #[test]
-fn the_first_picture_of_another_shape_is_named() {
+fn the_first_image_of_another_shape_is_named() {
     let folder = folder_of(&[("a.png", 1), ("d.png", 1)]);
     RgbImage::new(3, 2).save(folder.path().join("b.png")).unwrap();
     GrayImage::new(3, 3).save(folder.path().join("c.png")).unwrap();
@@ -115,7 +115,7 @@ fn a_jpeg_is_read_and_a_truncated_one_is_refused() {
 }
 
 #[test]
-fn a_picture_that_claims_to_be_huge_is_refused() {
+fn an_image_that_claims_to_be_huge_is_refused() {
     // The header of a PNG with 100,000 × 100,000 grey pixels, its checksum right, and no content.
     let folder = tempdir().unwrap();
     let mut header = b"IHDR".to_vec();
@@ -158,7 +158,7 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn a_picture_that_claims_more_than_its_bytes_can_hold_is_refused_by_its_header() {
+fn an_image_that_claims_more_than_its_bytes_can_hold_is_refused_by_its_header() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("x.png");
     GrayImage::new(40, 40).save(&file).unwrap();
@@ -175,7 +175,7 @@ fn a_picture_that_claims_more_than_its_bytes_can_hold_is_refused_by_its_header()
     let file = folder.path().join("x.jpg");
     RgbImage::new(32, 32).save_with_format(&file, ImageFormat::Jpeg).unwrap();
     let mut jpeg = fs::read(&file).unwrap();
-    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame of a baseline picture");
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame of a baseline image");
     jpeg[frame + 5..frame + 9].copy_from_slice(&[0x1f, 0xff, 0x1f, 0xff]);
     fs::write(&file, &jpeg).unwrap();
     let error = read(&folder, Split::Train).unwrap_err().to_string();
