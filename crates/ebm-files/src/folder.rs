@@ -34,15 +34,14 @@ pub fn write_folder<E: From<FileError>>(
 
     if !is_there(path) {
         fs::rename(&new, path).map_err(&failed)?;
-    } else if exchange(&new, path).is_err() {
-        fs::rename(path, &old).map_err(&failed)?;
-        if let Err(source) = fs::rename(&new, path) {
-            if fs::rename(&old, path).is_err() {
-                let kept = draft.keep().join(OLD);
-                return Err(FileError::Displaced { path: path.to_owned(), kept, source }.into());
-            }
+    } else if exchange(&new, path).is_err()
+        && let Err(source) = set_aside(&new, path, &old)
+    {
+        if !is_there(&old) {
             return Err(failed(source).into());
         }
+        let kept = draft.keep().join(OLD);
+        return Err(FileError::Displaced { path: path.to_owned(), kept, source }.into());
     }
     sync_folder(beside).map_err(&failed)?;
     let left = draft.path().to_owned();
@@ -61,6 +60,15 @@ fn exchange(new: &Path, old: &Path) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Moves what is at `path` to `old`, and `new` to `path`; if that fails, puts the old one back.
+fn set_aside(new: &Path, path: &Path, old: &Path) -> io::Result<()> {
+    fs::rename(path, old)?;
+    fs::rename(new, path).inspect_err(|_| {
+        // If this fails too, the old one is still there, which the caller reports.
+        let _ = fs::rename(old, path);
+    })
 }
 
 /// Flushes all files in a folder, then the folder, to the disk.
@@ -129,6 +137,22 @@ mod tests {
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             reader.join().unwrap();
         });
+    }
+
+    #[test]
+    fn without_an_exchange_the_old_folder_is_set_aside_or_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [new, path, old] = ["new", "path", "old"].map(|name| folder.path().join(name));
+        for at in [&new, &path] {
+            fs::create_dir(at).unwrap();
+            fs::write(at.join(at.file_name().unwrap()), "").unwrap();
+        }
+        set_aside(&new, &path, &old).unwrap();
+        assert_eq!((names(&path), names(&old)), (vec!["new".into()], vec!["path".into()]));
+
+        fs::remove_dir_all(&old).unwrap();
+        set_aside(&new, &path, &old).unwrap_err();
+        assert_eq!((names(folder.path()), names(&path)), (vec!["path".into()], vec!["new".into()]));
     }
 
     #[cfg(unix)]

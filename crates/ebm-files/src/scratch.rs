@@ -18,8 +18,9 @@ const PREFIX: &str = ".ebm-draft-";
 /// Random characters at the end of a scratch name.
 const RANDOM: usize = 6;
 
-/// The longest name that is spelled out in a scratch name; a longer one is cut and hashed.
+/// The longest name that is spelled out in a scratch name; a longer one is hashed, and marked as such.
 const LONGEST: usize = 120;
+const HASHED: &str = "~hash";
 
 /// The new and the old version in the scratch of a folder.
 pub(crate) const NEW: &str = "new";
@@ -35,7 +36,7 @@ pub(crate) const OLD: &str = "old";
 /// [`FileError::Scratch`] for scratch that cannot be removed, [`FileError::List`] if the folder cannot be listed.
 pub fn recover(path: &Path) -> Result<(), FileError> {
     let start = prefix(path);
-    let settled = settle(folder_of(path), |name| {
+    let settled = settle(folder_of(path), false, |name| {
         (name.len() == start.len() + RANDOM && name.starts_with(&start)).then(|| path.to_owned())
     });
     match settled {
@@ -45,22 +46,26 @@ pub fn recover(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Removes or finishes everything that unfinished writes left in `folder`, if there is such a folder.
+/// Removes or finishes what unfinished writes left in `folder`, if there is such a folder; for whoever alone writes
+/// there.
 ///
-/// Scratch of a live process is left alone.
+/// Scratch of a live process is left alone where the file system has locks, and so is that of a name longer than 120
+/// bytes, which only [`recover`] can tell.
 ///
 /// # Errors
 /// As [`recover`].
 pub fn clear(folder: &Path) -> Result<(), FileError> {
-    settle(folder, |name| {
+    settle(folder, true, |name| {
         let rest = name.strip_prefix(PREFIX)?;
         let target = rest.len().checked_sub(RANDOM + 1).and_then(|end| rest.get(..end)).unwrap_or_default();
-        Some(folder.join(target))
+        (!target.ends_with(HASHED)).then(|| folder.join(target))
     })
 }
 
 /// Settles each entry of `folder` whose name `target` recognises and maps to the path it is for.
-fn settle(folder: &Path, target: impl Fn(&str) -> Option<PathBuf>) -> Result<(), FileError> {
+///
+/// `is_alone` says that no one else writes there, so that no lock is needed to know that scratch is abandoned.
+fn settle(folder: &Path, is_alone: bool, target: impl Fn(&str) -> Option<PathBuf>) -> Result<(), FileError> {
     let unlisted = |source| FileError::List { folder: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -72,7 +77,7 @@ fn settle(folder: &Path, target: impl Fn(&str) -> Option<PathBuf>) -> Result<(),
         let entry = entry.map_err(unlisted)?;
         let Some(target) = entry.file_name().to_str().and_then(&target) else { continue };
         let scratch = entry.path();
-        match abandon(&scratch, &target) {
+        match abandon(&scratch, &target, is_alone) {
             // Its writer has renamed or removed it in the meantime.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(source) => result = Err(FileError::Scratch { scratch, source }),
@@ -83,15 +88,16 @@ fn settle(folder: &Path, target: impl Fn(&str) -> Option<PathBuf>) -> Result<(),
 }
 
 /// Finishes or removes one scratch file or folder, unless its writer lives.
-fn abandon(scratch: &Path, target: &Path) -> io::Result<()> {
+fn abandon(scratch: &Path, target: &Path, is_alone: bool) -> io::Result<()> {
     let kind = fs::symlink_metadata(scratch)?.file_type();
     if !kind.is_file() && !kind.is_dir() {
         // A link is removed, and not what it leads to.
         return fs::remove_file(scratch);
     }
     let _lock = match lock(scratch)? {
-        Locked::Ours(file) => file,
-        Locked::Theirs => return Ok(()),
+        Locked::Ours(file) => Some(file),
+        Locked::Unknown if is_alone => None,
+        Locked::Unknown | Locked::Theirs => return Ok(()),
     };
     if kind.is_file() {
         return fs::remove_file(scratch);
@@ -107,29 +113,31 @@ fn abandon(scratch: &Path, target: &Path) -> io::Result<()> {
 
 /// A lock on a scratch file or folder.
 pub(crate) enum Locked {
-    /// Held until the file is dropped; `None` where the system has no such locks.
-    Ours(Option<File>),
+    /// Held until the file is dropped.
+    Ours(File),
     /// Held by another process or another writer of this one.
     Theirs,
+    /// The file system has no such locks.
+    Unknown,
 }
 
 /// Tries to lock `path`.
 pub(crate) fn lock(path: &Path) -> io::Result<Locked> {
     // Elsewhere a folder cannot be opened as a file.
     if !cfg!(unix) && path.is_dir() {
-        return Ok(Locked::Ours(None));
+        return Ok(Locked::Unknown);
     }
-    let file = match File::open(path) {
+    // Some network file systems lock only what is open for writing.
+    let file = match File::options().read(true).write(!path.is_dir()).open(path) {
         Ok(file) => file,
         // Another user's, who alone can tell whether its writer lives.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(Locked::Theirs),
         Err(error) => return Err(error),
     };
     match file.try_lock() {
-        Ok(()) => Ok(Locked::Ours(Some(file))),
+        Ok(()) => Ok(Locked::Ours(file)),
         Err(TryLockError::WouldBlock) => Ok(Locked::Theirs),
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(Locked::Ours(None)),
-        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::Error(_)) => Ok(Locked::Unknown),
     }
 }
 
@@ -143,7 +151,7 @@ pub(crate) fn prefix(path: &Path) -> String {
             let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
             });
-            format!("{PREFIX}{hash:016x}-")
+            format!("{PREFIX}{hash:016x}{HASHED}-")
         }
     }
 }
@@ -160,7 +168,8 @@ pub(crate) fn scratch<T: AsRef<Path>>(
         let made = make(&builder, folder_of(path))?;
         // Another writer may have taken it for abandoned before it was locked.
         match lock(made.as_ref()) {
-            Ok(Locked::Ours(lock)) if is_there(made.as_ref()) => return Ok((made, lock)),
+            Ok(Locked::Ours(lock)) if is_there(made.as_ref()) => return Ok((made, Some(lock))),
+            Ok(Locked::Unknown) => return Ok((made, None)),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -246,6 +255,12 @@ mod tests {
         let path = folder.path().join("n".repeat(255));
         write_bytes(&path, b"whole").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let scratch = folder.path().join(format!("{}abc123", prefix(&path)));
+        fs::write(&scratch, "half").unwrap();
+        clear(folder.path()).unwrap();
+        assert!(scratch.exists(), "its path cannot be told");
+        recover(&path).unwrap();
+        assert!(!scratch.exists());
         assert_ne!(prefix(Path::new(&"a".repeat(200))), prefix(Path::new(&"a".repeat(201))));
     }
 

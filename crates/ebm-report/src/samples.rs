@@ -2,7 +2,7 @@
 
 use crate::{Landscape, ReportError};
 
-/// What one row of numbers is.
+/// The meaning of the axes of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// `[n, channels, height, width]`, pixels in [0, 1].
@@ -80,7 +80,7 @@ impl Samples {
     /// Images `[n, channels, height, width]`, pixels in [0, 1].
     ///
     /// # Errors
-    /// Unless `values` has as many numbers as the shape, and at least one.
+    /// If `values` is empty or does not have the length that the shape says.
     pub fn images(values: Vec<f32>, [n, channels, height, width]: [usize; 4]) -> Result<Self, ReportError> {
         Self::new(values, Shape::Images { n, channels, height, width })
     }
@@ -184,7 +184,7 @@ impl Samples {
         &self.statistics
     }
 
-    /// What a row is.
+    /// The shape.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_of_chains_and_one_a_draw() {
+    fn statistics_need_chains_and_one_value_per_draw() {
         let flags = |n| vec![Statistic { name: "diverging", values: StatisticValues::Flags(vec![true; n]) }];
         let chains = Samples::chains(vec![0.0; 12], [2, 3, 2]).unwrap();
         assert_eq!(chains.clone().with_statistics(flags(6)).unwrap().statistics(), flags(6));

@@ -14,6 +14,17 @@ pub(super) fn width(text: &str, size: f32) -> f32 {
     text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
 }
 
+/// The beginning of `text` that fits into `room` pixels, with an ellipsis if it is not all.
+pub(super) fn fitted(text: &str, size: f32, room: f32) -> String {
+    if width(text, size) <= room {
+        return text.to_owned();
+    }
+    let mut cut = text.to_owned();
+    while cut.pop().is_some() && room < width(&cut, size) + width("…", size) {}
+    cut.truncate(cut.trim_end().len());
+    cut + "…"
+}
+
 /// Calls `cover` with column, row and coverage in [0, 1] of each pixel of `text`, from its upper left corner.
 pub(super) fn rasterize(text: &str, size: f32, mut cover: impl FnMut(i32, i32, f32)) {
     let font = FONT.as_scaled(PxScale::from(size));
@@ -57,6 +68,15 @@ mod tests {
             1,
             "only the space is empty"
         );
+    }
+
+    #[test]
+    fn text_that_is_too_long_is_cut_with_an_ellipsis() {
+        let words = "a title of words";
+        assert_eq!(fitted(words, 20.0, width(words, 20.0)), words);
+        let cut = fitted(words, 20.0, width(words, 20.0) - 1.0);
+        assert!(cut.starts_with("a title") && cut.ends_with('…') && width(&cut, 20.0) < width(words, 20.0));
+        assert_eq!(fitted(words, 20.0, 0.0), "…");
     }
 
     #[test]

@@ -65,8 +65,8 @@ impl Scatter<'_> {
         Ok(())
     }
 
-    /// What is what, from the right end of the title's line.
-    fn draw_legend<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
+    /// The title, and what is what, from the right end of its line.
+    fn draw_header<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let (mut x, y) = (f64::from(LEFT + SIDE), 21.0);
         let kinds = [
             ("samples", SAMPLES, !self.points.is_empty()),
@@ -84,7 +84,10 @@ impl Scatter<'_> {
             }
             x -= 24.0;
         }
-        Ok(())
+        // A viewer's font for an SVG may be wider.
+        let room = (x - f64::from(LEFT)) / 1.1;
+        let title = lettering::fitted(&self.title, TITLE as f32, room as f32);
+        text(area, &title, [f64::from(LEFT), 20.0], TITLE, HPos::Left, VPos::Center)
     }
 }
 
@@ -104,8 +107,7 @@ impl Chart for Scatter<'_> {
             has_y_ticks: true,
             has_mesh: self.landscape.is_none(),
         };
-        text(area, &self.title, [f64::from(LEFT), 20.0], TITLE, HPos::Left, VPos::Center)?;
-        self.draw_legend(area)?;
+        self.draw_header(area)?;
         let axes = panel.axes(area)?;
         if let Some(landscape) = self.landscape {
             landscape.draw_on(&axes)?;

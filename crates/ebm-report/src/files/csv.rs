@@ -4,13 +4,13 @@ use std::io::Write;
 
 use crate::{ReportError, Samples, Shape, parameter};
 
-/// Writes a header and one line a sample: `x0,x1,…` of a row, `chain,draw,x0,x1,…` of a draw of chains, both
-/// counted from 0 and the draws of a chain together.
+/// Writes a header and a line for each sample: `x0,x1,…` for rows, `chain,draw,x0,x1,…` for chains. Chains and draws are
+/// counted from 0, and the draws of a chain stand together.
 ///
-/// Numbers are written in as few digits as give back the same one.
+/// Numbers have the fewest digits that give back the same single-precision number.
 ///
 /// # Errors
-/// Of images, which have no columns, or if `out` cannot be written.
+/// If the samples are images, or `out` cannot be written.
 pub(crate) fn encode(samples: &Samples, out: &mut dyn Write) -> Result<(), ReportError> {
     let (n_draws, dim) = match *samples.shape() {
         Shape::Table { dim, .. } => (None, dim),
@@ -40,14 +40,14 @@ mod tests {
     }
 
     #[test]
-    fn chains_come_one_after_the_other_with_their_places() {
+    fn chains_are_written_one_after_the_other_with_chain_and_draw() {
         let values = vec![0.1, 1.0, -2.5, 1e-9, 5.0, 6.0, 7.0, 8.0];
         let chains = Samples::chains(values, [2, 2, 2]).unwrap();
         assert_eq!(text(&chains), "chain,draw,x0,x1\n0,0,0.1,1\n0,1,-2.5,0.000000001\n1,0,5,6\n1,1,7,8\n");
     }
 
     #[test]
-    fn rows_have_their_columns_only_and_images_none() {
+    fn rows_are_written_without_places_and_images_are_refused() {
         let rows = Samples::table(vec![0.5, 1.0, 2.0], [1, 3]).unwrap();
         assert_eq!(text(&rows), "x0,x1,x2\n0.5,1,2\n");
         let images = Samples::images(vec![0.5; 4], [1, 1, 2, 2]).unwrap();

@@ -10,7 +10,7 @@ use crate::ReportError;
 /// The header is padded with spaces so that the numbers begin at a multiple of 64 bytes.
 ///
 /// # Errors
-/// If `values` has not as many numbers as `dims` says, or `out` cannot be written.
+/// If `values` does not have the length that `dims` says, or `out` cannot be written.
 ///
 /// # Reference
 /// NumPy, *numpy.lib.format*, version 1.0.

@@ -10,7 +10,7 @@ use crate::ReportError;
 /// Writes `values` to `out` as the float32 tensor `samples` of shape `dims`.
 ///
 /// # Errors
-/// If `values` has not as many numbers as `dims` says, or `out` cannot be written.
+/// If `values` does not have the length that `dims` says, or `out` cannot be written.
 pub(crate) fn encode(dims: &[usize], values: &[f32], out: &mut dyn Write) -> Result<(), ReportError> {
     let mut bytes = Vec::with_capacity(size_of_val(values));
     write_little_endian(values, &mut bytes)?;

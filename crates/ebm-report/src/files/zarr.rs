@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_of_all_is_that_of_each() {
+    fn the_consolidated_metadata_repeats_that_of_each_file() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         write(&Samples::chains(vec![0.5; 4], [1, 2, 2]).unwrap(), at).unwrap();
