@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::run::{Program, captured, leftovers, output, results, skipped_a_checkpoint, succeeds};
+use super::run::{Program, captured, leftovers, output, restarted, results, skipped_a_checkpoint, succeeds};
 
 /// System calls that change what is on a disk.
 const CALLS: &str = "write,writev,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,mkdir,mkdirat,unlink,\
@@ -33,6 +33,17 @@ enum Fault {
     FailOnce,
     /// This call and all later ones of its name fail, as on a disk that stays full.
     FailFromHereOn,
+}
+
+impl Fault {
+    /// What happens, in words.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Kill => "killed",
+            Self::FailOnce => "one failure",
+            Self::FailFromHereOn => "failures from here on",
+        }
+    }
 }
 
 /// Disturbs the last save of a run at each of its calls in turn, resumes the run, and compares its results with those
@@ -66,7 +77,7 @@ pub fn faults(program: &Program, folder: &Path) -> Result<Vec<String>, String> {
                 let error = disturb(program, &run, call, fault, folder)
                     .and_then(|()| recovers(program, &run, replaced, &expected))
                     .err();
-                failures.extend(error.map(|error| format!("{fault:?} at {}: {error}", call.text)));
+                failures.extend(error.map(|error| format!("{} at {}: {error}", fault.words(), call.text)));
                 *tried.entry(call.name.clone()).or_default() += 1;
             }
         }
@@ -177,7 +188,7 @@ fn recovers(
     let stderr = succeeds(&mut program.resume(run))?;
     // Only the checkpoint that was damaged on purpose may be skipped.
     let damaged = stderr.lines().filter(|line| skipped_a_checkpoint(line)).count();
-    if usize::from(replaced) < damaged || stderr.contains("beginning") {
+    if usize::from(replaced) < damaged || restarted(&stderr) {
         return Err(format!("a checkpoint was lost: {}", stderr.trim()));
     }
     if results(run, STEPS)? != *expected {

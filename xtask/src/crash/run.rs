@@ -107,6 +107,11 @@ pub fn leftovers(run: &Path) -> Vec<String> {
     found
 }
 
+/// Whether the program reported that it started anew for lack of a checkpoint.
+pub fn restarted(stderr: &str) -> bool {
+    stderr.contains("no checkpoint yet")
+}
+
 /// Whether the program reported that it skipped a checkpoint.
 pub fn skipped_a_checkpoint(stderr: &str) -> bool {
     stderr.contains("not used")
