@@ -122,8 +122,8 @@ impl Moments {
     /// 1e-9 of its largest entry; [`EvalError::OutOfRange`] unless the mean is finite and not empty.
     pub fn new(mean: Vec<f64>, covariance: &[Vec<f64>]) -> Result<Self, EvalError> {
         let n = mean.len();
-        let fit = !mean.is_empty() && mean.iter().all(|m| m.is_finite());
-        require(fit, "mean", "one or more finite numbers", &mean)?;
+        let valid = !mean.is_empty() && mean.iter().all(|m| m.is_finite());
+        require(valid, "mean", "one or more finite numbers", &mean)?;
         let refused = |expected: String, found: String| Err(EvalError::Covariance { expected, found });
         if covariance.len() != n || covariance.iter().any(|row| row.len() != n) {
             let lengths: Vec<usize> = covariance.iter().map(Vec::len).collect();

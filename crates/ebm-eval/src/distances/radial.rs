@@ -30,8 +30,8 @@ impl RadialKernel {
     /// # Errors
     /// [`EvalError::OutOfRange`] unless there is at least one bandwidth and all are positive and finite.
     pub fn rbf(bandwidths: &[f64]) -> Result<Self, EvalError> {
-        let fit = !bandwidths.is_empty() && bandwidths.iter().all(|l| l.is_finite() && 0.0 < *l);
-        require(fit, "bandwidths", "one or more positive, finite numbers", bandwidths)?;
+        let valid = !bandwidths.is_empty() && bandwidths.iter().all(|l| l.is_finite() && 0.0 < *l);
+        require(valid, "bandwidths", "one or more positive, finite numbers", bandwidths)?;
         Ok(Self(Form::Rbf { bandwidths: bandwidths.to_vec() }))
     }
 
@@ -74,8 +74,8 @@ impl RadialKernel {
     /// [`EvalError::OutOfRange`] with the parameter that is out of range.
     pub fn inverse_multiquadric(offset: f64, exponent: f64) -> Result<Self, EvalError> {
         OutOfRange::positive("offset", offset)?;
-        let fit = -1.0 < exponent && exponent < 0.0;
-        require(fit, "exponent", "a number between -1 and 0", exponent)?;
+        let valid = -1.0 < exponent && exponent < 0.0;
+        require(valid, "exponent", "a number between -1 and 0", exponent)?;
         Ok(Self(Form::InverseMultiquadric { offset, exponent }))
     }
 

@@ -44,8 +44,8 @@ impl FlowLikelihood {
     /// # Errors
     /// [`EvalError::OutOfRange`] unless `0 < sigma_min < sigma_max < ∞`.
     pub fn new(sigma_min: f64, sigma_max: f64, prior: Gaussian) -> Result<Self, EvalError> {
-        let fit = 0.0 < sigma_min && sigma_min < sigma_max && sigma_max.is_finite();
-        require(fit, "noise levels", "0 < lowest < highest < ∞", (sigma_min, sigma_max))?;
+        let valid = 0.0 < sigma_min && sigma_min < sigma_max && sigma_max.is_finite();
+        require(valid, "sigma_min, sigma_max", "0 < sigma_min < sigma_max < ∞", (sigma_min, sigma_max))?;
         Ok(Self { sigma_min, sigma_max, prior, tolerance: 1e-5, probes: None })
     }
 
@@ -57,8 +57,8 @@ impl FlowLikelihood {
     /// # Errors
     /// [`EvalError::OutOfRange`] unless `0 < tolerance < 1`.
     pub fn with_tolerance(self, tolerance: f64) -> Result<Self, EvalError> {
-        let fit = 0.0 < tolerance && tolerance < 1.0;
-        require(fit, "tolerance", "a number between 0 and 1", tolerance)?;
+        let valid = 0.0 < tolerance && tolerance < 1.0;
+        require(valid, "tolerance", "a number between 0 and 1", tolerance)?;
         Ok(Self { tolerance, ..self })
     }
 
@@ -204,10 +204,10 @@ mod tests {
             assert!((found - exact).abs() < 3.0 * 1e-5, "{found} against {exact}");
         }
         // x(σ_max) = μ + (x − μ) √((s² + σ_max²)/(s² + σ_min²))
-        let stretch = ((variance + TOP * TOP) / (variance + BOTTOM * BOTTOM)).sqrt();
+        let factor = ((variance + TOP * TOP) / (variance + BOTTOM * BOTTOM)).sqrt();
         let latent = numbers(found.latent.clone());
         for (i, (latent, x)) in latent.iter().zip(numbers(points())).enumerate() {
-            let exact = mean[i % 3] + (x - mean[i % 3]) * stretch;
+            let exact = mean[i % 3] + (x - mean[i % 3]) * factor;
             assert!((latent - exact).abs() < 1e-5 * TOP, "{latent} against {exact}");
         }
 
@@ -315,7 +315,7 @@ mod tests {
     fn invalid_settings_and_points_are_refused() {
         let target = Gaussian::standard(3);
         let error = FlowLikelihood::new(1.0, 0.5, target.clone()).unwrap_err().to_string();
-        assert_eq!(error, "noise levels: expected 0 < lowest < highest < ∞, found (1.0, 0.5)");
+        assert_eq!(error, "sigma_min, sigma_max: expected 0 < sigma_min < sigma_max < ∞, found (1.0, 0.5)");
         assert!(flow(target.clone()).with_tolerance(0.0).is_err());
         assert!(flow(target.clone()).with_probes(0, Noise::seeded(1)).is_err());
         let bad = doubles([[0.0; 3], [0.0, f64::INFINITY, 0.0], [0.0; 3]]);

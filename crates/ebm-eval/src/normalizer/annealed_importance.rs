@@ -220,16 +220,19 @@ mod tests {
             .collect();
         for (found, end) in [(&forward, 0), (&reverse, 1)] {
             let mean = -0.5 * ratios.iter().map(|ratio| ratio[end]).sum::<f64>();
-            let spread = 0.5 * ratios.iter().map(|ratio| ratio[end] * ratio[end]).sum::<f64>();
+            let exact_variance = 0.5 * ratios.iter().map(|ratio| ratio[end] * ratio[end]).sum::<f64>();
             if end == 0 {
-                assert!((mean + 1.540_322).abs() < 1e-7 && (spread - 0.898_916_9).abs() < 1e-7);
+                assert!((mean + 1.540_322).abs() < 1e-7 && (exact_variance - 0.898_916_9).abs() < 1e-7);
             }
             let log_mean = found.mean_log_weight;
             assert!(log_mean.errors_above(log_z0 + mean).abs() < 5.0, "{end}: {log_mean:?} against {mean}");
             let squares: Vec<f64> = found.log_weights.iter().map(|w| (w - log_mean.value).powi(2)).collect();
             let error = Estimate::mean(&squares).standard_error;
-            let found_spread = variance(&found.log_weights);
-            assert!((found_spread - spread).abs() < 5.0 * error, "{end}: {found_spread} against {spread}");
+            let found_variance = variance(&found.log_weights);
+            assert!(
+                (found_variance - exact_variance).abs() < 5.0 * error,
+                "{end}: {found_variance} against {exact_variance}"
+            );
 
             let log_z = found.estimate;
             let exact = log_z0 - 1.242_453_3;

@@ -21,15 +21,12 @@ impl Annealing {
     /// [`EvalError::OutOfRange`] unless they increase strictly from 0 to 1.
     pub fn new(betas: Vec<f64>) -> Result<Self, EvalError> {
         let ends: Vec<f64> = betas.first().into_iter().chain(betas.last()).copied().collect();
-        require(ends == [0.0, 1.0], "inverse temperatures", "the first to be 0 and the last 1", ends)?;
+        require(ends == [0.0, 1.0], "betas", "the first to be 0 and the last 1", ends)?;
         let fall = betas.windows(2).find(|pair| pair[0].partial_cmp(&pair[1]) != Some(Ordering::Less));
         match fall {
-            Some(pair) => Err(OutOfRange::new(
-                "inverse temperatures",
-                format!("{pair:?}"),
-                "strictly increasing values",
-            )
-            .into()),
+            Some(pair) => {
+                Err(OutOfRange::new("betas", format!("{pair:?}"), "strictly increasing values").into())
+            }
             None => Ok(Self { betas }),
         }
     }
@@ -39,7 +36,7 @@ impl Annealing {
     /// # Errors
     /// [`EvalError::OutOfRange`] without a step.
     pub fn linear(steps: usize) -> Result<Self, EvalError> {
-        OutOfRange::at_least("annealing steps", 1, steps)?;
+        OutOfRange::at_least("steps", 1, steps)?;
         Self::new((0..=steps).map(|k| k as f64 / steps as f64).collect())
     }
 
@@ -54,9 +51,9 @@ impl Annealing {
     /// # Errors
     /// [`EvalError::OutOfRange`] without a step or unless `0 < steepness < 30`.
     pub fn sigmoid(steps: usize, steepness: f64) -> Result<Self, EvalError> {
-        OutOfRange::at_least("annealing steps", 1, steps)?;
-        let fit = 0.0 < steepness && steepness < 30.0;
-        require(fit, "steepness", "a number between 0 and 30", steepness)?;
+        OutOfRange::at_least("steps", 1, steps)?;
+        let valid = 0.0 < steepness && steepness < 30.0;
+        require(valid, "steepness", "a number between 0 and 30", steepness)?;
         // tanh(u) = 2 logistic(2u) − 1
         let wave = |k: usize| (0.5 * steepness * (2.0 * k as f64 / steps as f64 - 1.0)).tanh();
         let end = wave(steps);
@@ -90,7 +87,7 @@ mod tests {
         let error = |betas: &[f64]| Annealing::new(betas.to_vec()).unwrap_err().to_string();
         assert_eq!(
             error(&[0.0, 0.5, 0.5, 1.0]),
-            "inverse temperatures: expected strictly increasing values, found [0.5, 0.5]"
+            "betas: expected strictly increasing values, found [0.5, 0.5]"
         );
         assert!(error(&[0.1, 1.0]).contains("the first to be 0 and the last 1"));
         assert!(Annealing::linear(0).is_err());
