@@ -1,7 +1,7 @@
 //! A network and an objective of one's own, trained as a run: killed at any moment, it goes on where it was.
 //!
 //! `cargo run --release --example own_network FOLDER`, stopped and started again as often as one likes.
-#![allow(dead_code, reason = "a test runs it too")]
+#![allow(clippy::print_stdout, dead_code, reason = "a program, which a test runs too")]
 
 use std::path::Path;
 
@@ -55,7 +55,8 @@ pub fn run(folder: &Path, steps: u64) -> Result<(), Box<dyn std::error::Error>> 
     let data = noise.derive("data");
     let rows = |step| data.child(step).normal([256, 2], &device) * 0.5 + 3.0;
     let settings = TrainSettings { steps, learning_rate: 0.02, ..TrainSettings::default() };
-    let training = Training::new(Normal::new(2, &device), || ScoreMatching, rows, settings, noise.derive("objective"))?;
+    let training =
+        Training::new(Normal::new(2, &device), || ScoreMatching, rows, settings, noise.derive("objective"))?;
 
     let session = training.open(folder, Opening::ResumeOrBegin, &|line| println!("{line}"))?;
     let ended = session.run(|_| vec![])?;

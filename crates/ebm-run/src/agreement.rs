@@ -112,7 +112,8 @@ mod tests {
 
     /// A configuration whose network differs from that of every other.
     fn configs() -> Vec<Config> {
-        let mlp = ["model.dim=2", "model.hidden=4", "model.layers=1", "model.embedding=2", "model.frequencies=2"];
+        let mlp =
+            ["model.dim=2", "model.hidden=4", "model.layers=1", "model.embedding=2", "model.frequencies=2"];
         let other =
             |key: &str| -> Vec<String> { mlp.iter().copied().chain([key]).map(str::to_owned).collect() };
         let mut sets: Vec<Vec<String>> =

@@ -313,7 +313,8 @@ mod tests {
         assert_eq!(config.model, Value::Table(models::table("mlp-energy").unwrap()).try_into().unwrap());
         let noise = parse("[objective.noise]\nlaw = \"log-normal\"\nmean = 0.0\ndeviation = 1.0").unwrap();
         assert!(noise.to_toml().unwrap().contains("mean = 0.0"));
-        let error = format!("{:#}", parse("[objective.noise]\nlaw = \"log-normal\"\nmean = 0.0").unwrap_err());
+        let error =
+            format!("{:#}", parse("[objective.noise]\nlaw = \"log-normal\"\nmean = 0.0").unwrap_err());
         assert!(error.contains("deviation"), "{error}");
         assert!(parse("[model]\nkind = \"transformer\"").unwrap_err().to_string().contains("mlp-energy"));
     }

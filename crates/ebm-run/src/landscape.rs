@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use ebm_model::{Energy, Network, NoisyScore};
 
 use crate::card::Content;
-use ebm_report::{Landscape, Samples, Shape, window};
 use crate::usage::usage;
+use ebm_report::{Landscape, Samples, Shape, window};
 
 /// Points that the energy is asked for at once.
 const TOGETHER: usize = 4096;

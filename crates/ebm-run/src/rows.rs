@@ -77,7 +77,7 @@ impl Rows {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn n_rows(&self) -> usize {
         self.values.len() / self.dim
     }
 
@@ -88,7 +88,7 @@ impl Rows {
 
     /// All of them, `[n, dim]`.
     pub fn tensor(&self, device: &Device) -> Tensor<2> {
-        Tensor::from_data(TensorData::new(self.values.clone(), [self.len(), self.dim]), device)
+        Tensor::from_data(TensorData::new(self.values.clone(), [self.n_rows(), self.dim]), device)
     }
 
     /// A number for each row: `number` of a batch, `[batch, dim]` → `[batch]`.
@@ -96,7 +96,7 @@ impl Rows {
     /// # Errors
     /// If the numbers cannot be read back.
     pub fn each(&self, device: &Device, number: impl Fn(Tensor<2>) -> Tensor<1>) -> Result<Vec<f64>> {
-        let mut numbers = Vec::with_capacity(self.len());
+        let mut numbers = Vec::with_capacity(self.n_rows());
         for values in self.values.chunks(TOGETHER * self.dim) {
             let shape = [values.len() / self.dim, self.dim];
             let batch = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);

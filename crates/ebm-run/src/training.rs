@@ -10,8 +10,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use ebm_train::{
-    BoxError, Checkpoints, Divergence, Every, Finish, Objective, Observer, Observers, Restored,
-    Retreats, TrainError, TrainSettings, TrainState, Trainer,
+    BoxError, Checkpoints, Divergence, Every, Finish, Objective, Observer, Observers, Restored, Retreats,
+    TrainError, TrainSettings, TrainState, Trainer,
 };
 use serde_json::json;
 

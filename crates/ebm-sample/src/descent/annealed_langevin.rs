@@ -159,7 +159,8 @@ mod tests {
     #[test]
     fn a_level_needs_a_step_and_a_positive_step_ratio() {
         let ladder = NoiseLadder::geometric(10.0, 0.1, 10).unwrap();
-        let error = |steps, ratio| AnnealedLangevin::new(ladder.clone(), steps, ratio).unwrap_err().to_string();
+        let error =
+            |steps, ratio| AnnealedLangevin::new(ladder.clone(), steps, ratio).unwrap_err().to_string();
         assert_eq!(error(0, 0.1), "steps_per_level: expected at least 1, found 0");
         assert_eq!(error(5, 0.0), "step_ratio: expected a positive, finite number, found 0");
     }

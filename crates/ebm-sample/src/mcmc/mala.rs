@@ -155,9 +155,9 @@ impl NamedSampler for MalaSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Chain;
     use crate::testing::{assert_near, doubles, flags, numbers};
     use burn::tensor::{DType, Device};
-    use crate::Chain;
     use ebm_model::{Gaussian, Score, Tempered};
 
     #[test]

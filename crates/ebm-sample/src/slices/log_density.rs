@@ -25,8 +25,8 @@ pub fn log_density_of<'a, M: Potential + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_near, doubles, numbers};
     use crate::slices::SliceEnergy;
+    use crate::testing::{assert_near, doubles, numbers};
     use ebm_model::{Energy, Gaussian, Score};
 
     #[test]

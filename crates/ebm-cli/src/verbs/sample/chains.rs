@@ -171,8 +171,7 @@ impl Chains {
             ))
         );
         if self.adapt && 0 < burn_in {
-            let WarmedUp { kernel, state, .. } =
-                kernel.warm_up(density, burn_in, start, &mut noise)?;
+            let WarmedUp { kernel, state, .. } = kernel.warm_up(density, burn_in, start, &mut noise)?;
             let step_size = kernel.step_size();
             return self.record(kernel.resume(density, state, noise)?, step_size, 0);
         }
