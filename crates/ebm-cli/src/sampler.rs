@@ -7,7 +7,10 @@ use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use ebm_model::{EnergyNetwork, Network, NoisyNetwork, Tempered, Unconditional};
 use ebm_ops::Noise;
-use ebm_sample::{Annealed, AnnealedLangevin, Chain, Descent, Hmc, Kernel, Langevin, Level, Mala, NoiseLadder, ParallelTempering, ProbabilityFlow, SampleError, StochasticHeun};
+use ebm_sample::{
+    Annealed, AnnealedLangevin, Chain, Descent, Hmc, Kernel, Langevin, Level, Mala, NoiseLadder,
+    ParallelTempering, ProbabilityFlow, SampleError, StochasticHeun,
+};
 use serde::{Deserialize, Serialize};
 
 /// Samples that go down the ladder together. A constant, so that sample `i` does not depend on how many

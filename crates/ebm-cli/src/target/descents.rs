@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::GaussianMixture;
 use ebm_ops::Noise;
 use ebm_sample::{
-    AnnealedLangevin, AnnealedMala, Descent as _, NoiseLadder, PredictorCorrector, ProbabilityFlow, ReverseDiffusion,
-    StochasticHeun,
+    AnnealedLangevin, AnnealedMala, Descent as _, NoiseLadder, PredictorCorrector, ProbabilityFlow,
+    ReverseDiffusion, StochasticHeun,
 };
 use indicatif::ProgressBar;
 

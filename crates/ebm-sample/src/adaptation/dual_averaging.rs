@@ -108,7 +108,10 @@ mod tests {
     fn the_target_must_be_between_0_and_1() {
         for target in [0.0, 1.0, f64::NAN] {
             let error = DualAveraging::new(0.1, target).unwrap_err().to_string();
-            assert_eq!(error, format!("target_acceptance: expected a number between 0 and 1, found {target}"));
+            assert_eq!(
+                error,
+                format!("target_acceptance: expected a number between 0 and 1, found {target}")
+            );
         }
         assert!(DualAveraging::new(0.0, 0.8).is_err());
     }

@@ -13,7 +13,8 @@ use crate::{
 /// At each level σ of the ladder, a few Langevin steps of size η = r σ², and at the end the mean of the
 /// clean point, x + σ_L² s(x, σ_L).
 ///
-/// Without that last step samples keep noise of the lowest level, which metrics see and eyes do not.
+/// Without that last step the samples keep noise of the lowest level, which metrics detect although it is not
+/// visible.
 ///
 /// # Reference
 /// Song and Ermon (2019), *Generative modeling by estimating gradients of the data distribution*,
@@ -159,7 +160,8 @@ mod tests {
     #[test]
     fn a_level_needs_a_step_and_a_positive_step_ratio() {
         let ladder = NoiseLadder::geometric(10.0, 0.1, 10).unwrap();
-        let error = |steps, ratio| AnnealedLangevin::new(ladder.clone(), steps, ratio).unwrap_err().to_string();
+        let error =
+            |steps, ratio| AnnealedLangevin::new(ladder.clone(), steps, ratio).unwrap_err().to_string();
         assert_eq!(error(0, 0.1), "steps_per_level: expected at least 1, found 0");
         assert_eq!(error(5, 0.0), "step_ratio: expected a positive, finite number, found 0");
     }

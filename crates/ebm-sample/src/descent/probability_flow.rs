@@ -5,9 +5,7 @@ use ebm_model::{AtNoise, NoisyScore, Score};
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError,
-};
+use crate::{Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError};
 
 /// dx/dσ = −σ s(x, σ), solved by Heun's method down a ladder and by one Euler step from the last level to 0.
 ///
@@ -124,7 +122,8 @@ mod tests {
         let flow = ProbabilityFlow::edm(20.0, 0.01, 5).unwrap();
         let start = Tensor::zeros([1, 1], &Device::flex());
         let target = Gaussian::standard(1);
-        let sigmas: Vec<f64> = flow.descend(&target, start, Noise::seeded(1)).map(|level| level.sigma).collect();
+        let sigmas: Vec<f64> =
+            flow.descend(&target, start, Noise::seeded(1)).map(|level| level.sigma).collect();
         assert_eq!(sigmas[..4], flow.ladder().levels()[1..]);
         assert_eq!(sigmas[4], 0.0);
     }

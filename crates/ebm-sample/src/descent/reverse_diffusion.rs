@@ -5,9 +5,7 @@ use ebm_model::{AtNoise, NoisyScore, Score};
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError,
-};
+use crate::{Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError};
 
 /// From each level σ of the ladder to the next, σ′: x + (σ² − σ′²) s(x, σ) + √(σ² − σ′²) z, and from the last
 /// level to 0 without the noise; Euler and Maruyama's method for the reverse of dx = √(dσ²/dt) dW.

@@ -6,9 +6,7 @@ use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::descent::probability_flow::heun;
-use crate::{
-    Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError,
-};
+use crate::{Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError};
 
 /// Before each of L steps the noise level is raised from σ to (1 + γ) σ by adding noise,
 /// γ = min(churn/L, √2 − 1), and Heun's method goes from there to the next level.

@@ -186,7 +186,8 @@ impl Default for ParallelTemperingSettings {
 
 impl NamedSampler for ParallelTemperingSettings {
     const NAME: &'static str = "parallel-tempering";
-    const ABOUT: &'static str = "replicas of mala at rising temperatures, with longer steps the hotter they are";
+    const ABOUT: &'static str =
+        "replicas of mala at rising temperatures, with longer steps the hotter they are";
     const SECTION: &'static str = "chain";
     const NEED: Need = Need::Energy;
 
@@ -204,8 +205,8 @@ impl NamedSampler for ParallelTemperingSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::column;
     use crate::Chain;
+    use crate::testing::column;
     use burn::tensor::Device;
     use ebm_model::{Gaussian, GaussianMixture};
 

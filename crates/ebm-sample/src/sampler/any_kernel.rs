@@ -9,8 +9,8 @@ use ebm_ops::{Noise, OutOfRange};
 
 use super::erased::{OnEnergies, OnScores, erase};
 use crate::{
-    AnyChain, AnyInfo, AnyMemo, Density, Kernel, MetropolisInfo, Need, SampleError, State, StepReport, Tunable,
-    WarmUp, WarmUpReport,
+    AnyChain, AnyInfo, AnyMemo, Density, Kernel, MetropolisInfo, Need, SampleError, State, StepReport,
+    Tunable, WarmUp, WarmUpReport,
 };
 
 /// A kernel without its type: it makes the same steps, bit for bit, as the kernel it was made of.

@@ -5,10 +5,10 @@ use ebm_model::{Gaussian, GaussianMixture, NoisyPotential, Potential, Score};
 use ebm_ops::Noise;
 
 use crate::{
-    AnnealedLangevin, AnnealedMala, AnyChain, AnyDescent, AnyKernel, AnySampler, Chain, Density,
-    Descent, Hmc, Kernel, Langevin, Level, Mala, Mass, Need, NoiseLadder, ParallelTempering,
-    PreconditionedLangevin, PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SampleError, Sampler, State,
-    StepReport, StochasticHeun, Underdamped, WarmUp,
+    AnnealedLangevin, AnnealedMala, AnyChain, AnyDescent, AnyKernel, AnySampler, Chain, Density, Descent,
+    Hmc, Kernel, Langevin, Level, Mala, Mass, Need, NoiseLadder, ParallelTempering, PreconditionedLangevin,
+    PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SampleError, Sampler, State, StepReport,
+    StochasticHeun, Underdamped, WarmUp,
 };
 
 const VARIANCES: [f64; 2] = [2.0, 0.5];
@@ -195,7 +195,10 @@ fn a_warm_up_by_name_adapts_as_the_typed_one_and_its_state_continues() {
     let warm = by_name.warm_up(density, 40, start(), &mut noise).unwrap();
     let typed = WarmUp::new(40).unwrap();
     let tuned = typed.run(&target, &Mala::new(0.2).unwrap(), start(), &mut expected_noise).unwrap();
-    assert_eq!((warm.kernel.step_size(), warm.report.as_ref()), (tuned.report.step_size, Some(&tuned.report)));
+    assert_eq!(
+        (warm.kernel.step_size(), warm.report.as_ref()),
+        (tuned.report.step_size, Some(&tuned.report))
+    );
     let mut found = warm.kernel.resume(density, warm.state, noise).unwrap();
     let mut expected = Chain::resume(&target, tuned.kernel, tuned.state, expected_noise);
     let expected = expected.nth(3).unwrap().position.into_data();
