@@ -178,9 +178,9 @@ fn what_does_not_fit_together_is_answered_with_what_to_set() {
     refused(&["train", "two-moons-ssm", "--set", "objective=denoising"], "--set model=mlp");
     refused(&["train", "two-moons-ssm", "--set", "objective=likelihood"], "known: denoising, denoising-at");
     refused(&["train", "two-moons-ssm", "--set", "model=transformer"], "known: unet, mlp");
-    refused(&["train", "two-moons-ssm", "--set", "sample.sampler=heun"], "langevin, mala, hmc");
+    refused(&["train", "two-moons-ssm", "--set", "sample.sampler=heun"], "underdamped, mala, hmc");
     refused(&["train", "two-moons-cd", "--set", "objective.step_size=-1"], "objective.step_size: expected");
-    refused(&["sample", "--target", "gaussian", "--adapt"], "--kernel mala or hmc");
+    refused(&["sample", "--target", "gaussian", "--adapt"], "--sampler mala or hmc");
     refused(&["energy", "nothing", "--data", "x.csv"], "nothing is no run");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was left behind");
 }

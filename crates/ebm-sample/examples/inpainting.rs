@@ -1,4 +1,4 @@
-//! What is missing given what is known: one coordinate held, the other drawn from its conditional law.
+//! One coordinate held fixed, the other drawn from its conditional distribution.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;

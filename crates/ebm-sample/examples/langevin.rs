@@ -1,4 +1,4 @@
-//! Unadjusted Langevin dynamics on N(0, 1): longer steps get there sooner and to a wider law, 1/(1 − η/2).
+//! Unadjusted Langevin dynamics on N(0, 1): longer steps converge sooner, to a larger variance, 1/(1 − η/2).
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use burn::tensor::{Device, Tensor};

@@ -8,7 +8,7 @@ use ebm_sample::Hmc;
 use ebm_sample::diagnostics::Summary;
 use ebm_sample::slices::SliceChains;
 
-/// log p of a normal law bent along a parabola, x₀ ~ N(0, 100) and x₁ | x₀ ~ N(0.03 (x₀² − 100), 1).
+/// log p of a normal distribution bent along a parabola, x₀ ~ N(0, 100) and x₁ | x₀ ~ N(0.03 (x₀² − 100), 1).
 fn banana(x: &[f64], gradient: &mut [f64]) -> f64 {
     let off = x[1] - 0.03 * (x[0] * x[0] - 100.0);
     gradient[0] = 0.06 * x[0] * off - x[0] / 100.0;

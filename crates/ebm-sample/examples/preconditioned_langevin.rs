@@ -1,4 +1,4 @@
-//! Coordinates of standard deviations 10 and 0.1: in the target's own units one step size suits both.
+//! Coordinates of standard deviations 10 and 0.1: in units of the target's variances one step size suits both.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::error::Error;

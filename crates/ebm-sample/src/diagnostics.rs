@@ -4,7 +4,7 @@
 //! Bürkner (2021), *Rank-normalization, folding, and localization: an improved R̂ for assessing convergence of
 //! MCMC*, as the R package posterior has them.
 
-mod law;
+mod distribution;
 
 mod autocorrelation;
 mod effective_sample_size;
@@ -19,8 +19,8 @@ mod chains;
 mod normal;
 
 pub use autocorrelation::autocorrelation;
+pub use distribution::{dkw_band, largest_gap};
 pub use effective_sample_size::{ess_basic, ess_bulk, ess_mean, ess_quantile, ess_sd, ess_tail};
-pub use law::{dkw_band, largest_gap};
 pub use r_hat::{r_hat, r_hat_basic, split_r_hat};
 pub use rank_histogram::rank_histogram;
 pub use standard_error::{mcse_mean, mcse_quantile, mcse_sd};

@@ -19,12 +19,12 @@ fn assert_all_hold(section: &Section) {
 
 #[test]
 fn a_step_of_a_kernel_with_a_metropolis_test_leaves_exact_draws_exact() {
-    // a wrong law is caught from a distance of about twice the band, 0.0085
+    // a wrong distribution is caught from a distance of about twice the band, 0.0085
     assert_all_hold(&invariance::section(400_000, &Noise::seeded(91)));
 }
 
 #[test]
-fn unadjusted_and_underdamped_langevin_have_their_known_laws() {
+fn unadjusted_and_underdamped_langevin_have_their_known_distributions() {
     assert_all_hold(&langevin::laws(5_000, &Noise::seeded(141)));
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use burn::tensor::{Device, Tensor};
 use ebm_model::Capabilities;
 use ebm_ops::Noise;
-use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError};
+use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError, Sampler};
 
 use super::{ChainConfig, SampleConfig, with_density};
 
@@ -54,14 +54,7 @@ impl SampleConfig {
         let sampler = self.sampler(name.unwrap_or(&self.sampler), conditioned)?;
         let sigma = self.heun.bottom;
         let built = sampler.build()?;
-        with_density(network, self.temperature, sigma, |density| match density.offers(sampler.need()) {
-            true => Ok(()),
-            false => Err(SampleError::Unfit {
-                sampler: sampler.name(),
-                need: sampler.need(),
-                offers: density.to_string(),
-            }),
-        })?;
+        with_density(network, self.temperature, sigma, |density| fits(&sampler, density))?;
         let method = match built {
             AnySampler::Descent(descent) => Method::Descent(descent),
             AnySampler::Kernel(kernel) => Method::Chain { kernel, config: self.chain.clone() },
@@ -177,6 +170,19 @@ impl Drawing {
             }
         })
     }
+}
+
+/// # Errors
+/// If the network does not have what the sampler needs; the message lists the samplers for it.
+fn fits(sampler: &Sampler, density: Density<'_>) -> Result<()> {
+    if density.offers(sampler.need()) {
+        return Ok(());
+    }
+    let (sampler, need, offers) = (sampler.name(), sampler.need(), density.to_string());
+    let others = Sampler::list().map(|(name, _)| name);
+    let others = others.filter(|name| Sampler::named(name).is_ok_and(|other| density.offers(other.need())));
+    let others = others.collect::<Vec<_>>().join(", ");
+    bail!("{}; samplers for it: {others}", SampleError::Unfit { sampler, need, offers })
 }
 
 /// Steps of a segment; the last one may be shorter.

@@ -1,4 +1,4 @@
-//! One step from exact draws leaves their law as it is.
+//! One step from exact draws leaves their distribution as it is.
 
 use burn::tensor::{DType, Device, Tensor};
 use ebm_model::{
@@ -12,7 +12,7 @@ use ebm_sample::{
 
 use super::report::{Row, Section};
 
-/// What a kernel does to the law of exact draws: largest gaps between distribution functions.
+/// What a kernel does to the distribution of exact draws: largest gaps between distribution functions.
 #[derive(Clone, Debug)]
 pub struct Invariance {
     /// The kernel.
@@ -97,7 +97,7 @@ impl<M: Score> Score for Steeper<M> {
 
 impl<M: Potential> Potential for Steeper<M> {}
 
-/// On [`Skewed`], whose law no reversed direction leaves as it is.
+/// On [`Skewed`], whose distribution no kernel with a reversed direction leaves as it is.
 fn of_kernel<K>(name: &'static str, kernel: &K, n: usize, noise: &Noise) -> Invariance
 where
     K: for<'a> Kernel<Tempered<&'a Skewed>, Memo = Evaluated, Info = MetropolisInfo>
@@ -173,7 +173,7 @@ fn of_annealed_mala(n: usize, noise: &Noise) -> Invariance {
     }
 }
 
-/// Replicas from their own laws, N(0, T) on the line, through a step without swaps and one with them.
+/// Replicas from their own distributions, N(0, T) on the line, through a step without swaps and one with them.
 fn of_parallel_tempering(n: usize, noise: &Noise) -> Invariance {
     let (temperatures, target) = ([1.0, 1.7, 3.0], Gaussian::standard(1));
     let rung = |temperature: f64| (temperature, Mala::new(0.5 * temperature).expect("a step"));

@@ -1,4 +1,4 @@
-//! Kernels on normal laws, whose every moment is known: the bias of what has one, and identities.
+//! Kernels on normal distributions, whose moments are known: biases where there are some, and identities.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_model::{Gaussian, Score, Skewed};
@@ -18,7 +18,7 @@ struct Worst {
 }
 
 impl Worst {
-    /// Whether the exact law fits, and the target's own does not where it differs by enough to be seen.
+    /// Whether the exact distribution fits, and the target's own does not where the two differ enough to tell.
     fn holds(&self) -> bool {
         self.mean < 5.0 && self.variance < 5.0 && (self.bias < 10.0 || 5.0 < self.from_target)
     }
@@ -56,7 +56,7 @@ fn compare(x: Tensor<2>, means: &[f64], exact: &[f64], unbiased: &[f64]) -> Wors
     worst
 }
 
-/// The laws of unadjusted and underdamped Langevin dynamics from `n` chains.
+/// The distributions of unadjusted and underdamped Langevin dynamics from `n` chains.
 pub fn laws(n: usize, noise: &Noise) -> Section {
     let mut rows = Vec::new();
     for dim in [1, 10] {
@@ -119,7 +119,7 @@ fn underdamped(n: usize, dim: usize, h: f64, noise: &Noise) -> [Worst; 2] {
     let variances = variances(dim);
     let momentum: Vec<f64> = variances.iter().map(|v| 1.0 - h * h / (4.0 * v)).collect();
     let (kernel, device) = (Underdamped::new(h, 2.0 / h).expect("a step"), Device::flex());
-    // from the stationary law itself, which it leaves as it is
+    // from the stationary distribution itself, which it leaves as it is
     let position = law.sample(n, &mut noise.derive("start"), &device);
     let roots: Vec<f32> = momentum.iter().map(|v| v.sqrt() as f32).collect();
     let z = noise.derive("momentum").normal([n, dim], &device);

@@ -1,4 +1,4 @@
-//! A table and what it comes to.
+//! A table and its verdict.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ pub enum Verdict {
 pub struct Row {
     /// What was measured, one cell a column.
     pub cells: Vec<String>,
-    /// What it comes to.
+    /// The verdict.
     pub verdict: Verdict,
 }
 

@@ -23,7 +23,7 @@ pub trait Posterior: Send + Sync {
     }
 }
 
-/// The log density of a posterior, times `factor`: of another law unless that is 1.
+/// The log density of a posterior, times `factor`: of another distribution unless that is 1.
 pub fn steepened(posterior: &dyn Posterior, factor: f64) -> impl Fn(&[f64], &mut [f64]) -> f64 + Sync {
     move |x, gradient| {
         let value = posterior.log_density(x, gradient);

@@ -1,4 +1,4 @@
-//! A mixture of two normal laws on the line.
+//! A mixture of two normal distributions on the line.
 
 use super::reference::numbers;
 use super::{Posterior, Reference};

@@ -13,7 +13,8 @@ use crate::{
 /// At each level σ of the ladder, a few Langevin steps of size η = r σ², and at the end the mean of the
 /// clean point, x + σ_L² s(x, σ_L).
 ///
-/// Without that last step samples keep noise of the lowest level, which metrics see and eyes do not.
+/// Without that last step the samples keep noise of the lowest level, which metrics detect although it is not
+/// visible.
 ///
 /// # Reference
 /// Song and Ermon (2019), *Generative modeling by estimating gradients of the data distribution*,

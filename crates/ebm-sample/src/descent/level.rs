@@ -1,4 +1,4 @@
-//! Where an annealed sampler is on its way down.
+//! The levels of a descent.
 
 use burn::tensor::Tensor;
 
@@ -11,7 +11,7 @@ pub struct Level {
     pub position: Tensor<2>,
 }
 
-/// One level of a ladder, as a descent comes to it.
+/// One level of a ladder, with the level below it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rung {
     /// The noise level, positive.

@@ -1,4 +1,4 @@
-//! How long a chain remembers.
+//! Autocorrelation of a chain.
 
 use super::autocovariance::autocovariance;
 

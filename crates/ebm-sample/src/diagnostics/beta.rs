@@ -1,4 +1,4 @@
-//! The quantiles of the beta law.
+//! The quantiles of the beta distribution.
 
 /// Where the distribution function of Beta(a, b) is `p`, by bisection.
 pub(super) fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use ebm_ops::Noise;
 
-    /// x_t = a x_{t−1} + √(1 − a²) z_t from its stationary law.
+    /// x_t = a x_{t−1} + √(1 − a²) z_t from its stationary distribution.
     fn autoregressive(a: f64, n_chains: u64, n: usize) -> Vec<Vec<f64>> {
         let chain = |c: u64| {
             let mut x = 0.0;

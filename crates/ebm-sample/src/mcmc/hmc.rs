@@ -15,7 +15,7 @@ use crate::{
 /// Metropolis test of the error in H.
 ///
 /// Leaves exp(−E) invariant at any ε; in many dimensions the best acceptance is 0.651.
-/// L scores and one energy a step; it draws normals, then uniforms.
+/// L scores and one energy per step; it draws normals, then uniforms.
 /// With L = 1 it is [`Mala`](crate::Mala) with η = ε²/2.
 ///
 /// # Reference

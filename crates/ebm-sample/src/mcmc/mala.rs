@@ -18,7 +18,7 @@ use crate::{
 /// The proposal is one leapfrog step of time √(2η), and minus the logarithm of the ratio its energy error:
 /// [`Hmc`](crate::Hmc) with one step is the same kernel.
 /// Leaves exp(−E) invariant at any η; in many dimensions the best acceptance is 0.574.
-/// One evaluation of energy and score a step; it draws normals, then uniforms.
+/// One evaluation of energy and score per step; it draws normals, then uniforms.
 ///
 /// # Reference
 /// Roberts and Tweedie (1996), *Exponential convergence of Langevin distributions*, §1.4.2;

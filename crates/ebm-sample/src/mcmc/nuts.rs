@@ -46,10 +46,10 @@ pub struct Nuts {
     energy_bound: Option<f64>,
 }
 
-/// How often a step may be halved for its energy, at most: the shortest is 2⁻¹⁰ of the longest.
+/// How often a step may be halved for its energy: the shortest is 2⁻¹⁰ of the longest.
 const MAX_HALVINGS: u64 = 10;
 
-/// What chains of [`Nuts`] come to.
+/// The result of a run of [`Nuts`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct NutsRun {
     /// One after the other, each of all chains, as [`SliceChains`](crate::slices::SliceChains) yields them.
@@ -58,11 +58,11 @@ pub struct NutsRun {
     /// whether the chain moved, and `diverged` whether the trajectory met a place without numbers, an energy error
     /// above 1000 or, where there is a bound for that of a step, a step that ten halvings did not bring below it.
     pub draws: Vec<SliceDraw>,
-    /// The step size that each chain came to.
+    /// The adapted step size of each chain.
     pub step_sizes: Vec<f64>,
-    /// Trajectories of all chains that diverged in the warm-up.
+    /// The number of trajectories that diverged in the warm-up, over all chains.
     pub n_diverged_in_warm_up: usize,
-    /// Gradients computed for the draws, of all chains.
+    /// The number of gradients computed for the draws, over all chains.
     pub n_gradients: u64,
 }
 
@@ -188,10 +188,10 @@ impl Nuts {
     }
 }
 
-/// Why a chain could not go on, in the words of `nuts-rs`.
+/// The error of `nuts-rs` for a chain that could not continue.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// What one chain came to.
+/// The result of one chain.
 #[derive(Default)]
 struct OneChain {
     positions: Vec<Vec<f64>>,
@@ -201,7 +201,7 @@ struct OneChain {
     n_gradients: u64,
 }
 
-/// Chains one beside the other, draw by draw.
+/// The draws of all chains together, draw by draw.
 fn gather(mut chains: Vec<OneChain>, n_draws: usize) -> NutsRun {
     let mut draw = |i: usize| SliceDraw {
         positions: chains.iter_mut().map(|chain| std::mem::take(&mut chain.positions[i])).collect(),
@@ -215,13 +215,13 @@ fn gather(mut chains: Vec<OneChain>, n_draws: usize) -> NutsRun {
     }
 }
 
-/// A log density as `nuts-rs` wants it.
+/// A log density in the form that `nuts-rs` needs.
 struct Density<'a, F> {
     log_density: &'a F,
     dim: usize,
 }
 
-/// There is no number at a place; a trajectory ends there.
+/// The log density or its gradient is not finite; the trajectory ends there.
 #[derive(Debug, thiserror::Error)]
 #[error("expected a finite log density and gradient, found {0}")]
 struct NoNumber(f64);
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_stays_where_there_are_numbers_and_says_when_it_met_others() {
+    fn a_chain_stays_where_the_density_is_finite_and_reports_divergences() {
         let within = |x: &[f64], gradient: &mut [f64]| {
             gradient[0] = -x[0];
             if x[0].abs() < 1.0 { -0.5 * x[0] * x[0] } else { f64::NAN }

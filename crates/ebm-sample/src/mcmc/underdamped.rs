@@ -10,8 +10,8 @@ use crate::{AnyKernel, AnySampler, Kernel, NamedSampler, Need, SampleError, Stat
 /// dx = p dt, dp = s(x) dt − γ p dt + √(2γ) dW, by the splitting BAOAB: a kick of h/2, a drift of h/2, the
 /// friction and noise of h exactly, a drift, a kick.
 ///
-/// Of all such splittings this one has the least biased distribution of x: on a Gaussian it has no bias, while the variance of
-/// the momentum is 1 − h²/(4v) there; stable for h² < 4v. One score a step.
+/// Of all such splittings this one has the least biased distribution of x: on a Gaussian it has no bias, while the
+/// variance of the momentum is 1 − h²/(4v) there; stable for h² < 4v. One score per step.
 ///
 /// # Reference
 /// Leimkuhler and Matthews (2013), *Rational construction of stochastic numerical methods for molecular

@@ -1,4 +1,4 @@
-//! Many chains on all threads.
+//! Many chains on plain numbers, on all threads.
 
 use ebm_ops::Noise;
 use rayon::prelude::*;
@@ -33,12 +33,12 @@ pub struct SliceChains<F, K> {
     noise: Noise,
 }
 
-/// What chains on plain numbers yield.
+/// One item of chains on plain numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SliceDraw {
     /// `[chain][dim]`.
     pub positions: Vec<Vec<f64>>,
-    /// What happened to each chain.
+    /// What each chain reports about the step.
     pub steps: Vec<Step>,
 }
 
@@ -64,17 +64,17 @@ where
         Self { log_density, kernel, points, rooms, noise }
     }
 
-    /// The same chains, moved by `kernel` from here on.
+    /// The same chains, moved by `kernel` from now on.
     pub fn with_kernel(self, kernel: K) -> Self {
         Self { kernel, ..self }
     }
 
-    /// What moves the chains.
+    /// The kernel that moves the chains.
     pub fn kernel(&self) -> &K {
         &self.kernel
     }
 
-    /// Where the chains are.
+    /// The states of the chains.
     pub fn points(&self) -> &[Point] {
         &self.points
     }

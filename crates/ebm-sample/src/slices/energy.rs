@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_the_model_it_is_the_log_density_of() {
+    fn a_function_as_a_model_has_the_energy_and_score_of_that_model() {
         let (function, model) = (SliceEnergy::new(skewed), Skewed::new(3).unwrap());
         let x = doubles(&[[0.1, -2.0, 1.5], [3.0, 0.0, -7.0], [0.5, 0.6, 0.7]]);
         assert_near(&numbers(function.energy(x.clone())), &numbers(model.energy(x.clone())), 1e-14);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn in_single_precision_the_arithmetic_is_in_doubles_all_the_same() {
+    fn on_single_precision_batches_the_arithmetic_is_still_in_doubles() {
         // in single precision 1 + 10⁻¹² x would be 1
         let slight = SliceEnergy::new(|x: &[f64], gradient: &mut [f64]| {
             gradient[0] = (1.0 + 1e-12) - 1.0;

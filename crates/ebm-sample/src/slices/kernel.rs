@@ -1,10 +1,9 @@
-//! The kernels on plain numbers.
+//! Kernels on plain numbers.
 
 use super::point::{Point, Room, Step};
 use crate::{Hmc, Langevin, Mala, Mass};
 
-/// A kernel that moves one chain on a log density of plain numbers, by the mathematics that it has on
-/// batches.
+/// A kernel that moves one chain on a log density of plain numbers, with the same equations as on batches.
 pub trait SliceKernel: Sync {
     /// Whether it has a Metropolis test, for which a uniform is drawn.
     const IS_TESTED: bool;
@@ -14,7 +13,7 @@ pub trait SliceKernel: Sync {
     /// `log_density(x, gradient)` gives log p(x) up to a constant and writes its gradient.
     ///
     /// # Panics
-    /// If a mass has another number of coordinates than the point.
+    /// If the mass is for another number of coordinates.
     fn step(
         &self,
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
@@ -80,8 +79,8 @@ impl SliceKernel for Hmc {
     }
 }
 
-/// Lets the proposal in `room` be where `n` leapfrog steps of size ε lead, and tells the change of the kinetic
-/// energy; momenta are r = M^(−½)p, first `z`.
+/// Sets the proposal in `room` to the end of `n` leapfrog steps of size ε, and returns the change of the kinetic
+/// energy; momenta are r = M^(−½)p, at first `z`.
 fn leapfrog(
     log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
     from: &Point,

@@ -7,7 +7,7 @@ use ebm_model::Potential;
 ///
 /// Each call computes one row on `device` in `dtype`, which has to be that of the model's parameters; closed
 /// forms take `DType::F64`.
-/// This is for samplers that go row by row; a [`Chain`](crate::Chain) computes all rows of a batch at once.
+/// This is for samplers that work row by row; a [`Chain`](crate::Chain) computes all rows of a batch at once.
 pub fn log_density_of<'a, M: Potential + ?Sized>(
     model: &'a M,
     device: &Device,
@@ -30,7 +30,7 @@ mod tests {
     use ebm_model::{Energy, Gaussian, Score};
 
     #[test]
-    fn there_and_back_is_the_same_function() {
+    fn a_model_as_a_function_and_back_is_the_same_model() {
         let law = Gaussian::new(vec![1.0, -2.0], &[vec![2.0, 0.6], vec![0.6, 0.5]]).unwrap();
         let back =
             |x: &[f64], gradient: &mut [f64]| log_density_of(&law, &Device::flex(), DType::F64)(x, gradient);

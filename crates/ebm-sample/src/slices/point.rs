@@ -1,13 +1,13 @@
-//! Where one chain is, and where it may go.
+//! The state of one chain on plain numbers.
 
 /// A position with the log density and its gradient there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// x, `[dim]`.
+    /// The position x, `[dim]`.
     pub position: Vec<f64>,
     /// log p(x) up to a constant, −E(x).
     pub log_density: f64,
-    /// s(x), `[dim]`.
+    /// The score s(x), `[dim]`.
     pub score: Vec<f64>,
 }
 
@@ -24,8 +24,8 @@ impl Point {
         self.log_density.is_finite() && self.position.iter().chain(&self.score).all(|x| x.is_finite())
     }
 
-    /// Goes to `proposal`, which is left with what was here, or stays, as `u`, uniform on [0, 1), says; as
-    /// [`MetropolisInfo`](crate::MetropolisInfo) for batches.
+    /// The Metropolis test by `u`, uniform on [0, 1): swaps with an accepted `proposal`, else stays; reports as
+    /// [`MetropolisInfo`](crate::MetropolisInfo) does for batches.
     pub(super) fn decide(&mut self, proposal: &mut Self, kinetic_error: f64, u: f64) -> Step {
         let energy_error = self.log_density - proposal.log_density + kinetic_error;
         let sound = proposal.is_finite() && !energy_error.is_nan();
@@ -39,7 +39,7 @@ impl Point {
     }
 }
 
-/// What a chain needs for a step beside where it is; its numbers mean nothing between steps.
+/// Buffers that a chain needs for a step; their contents mean nothing between steps.
 #[derive(Clone, Debug)]
 pub struct Room {
     pub(super) proposal: Point,
@@ -47,18 +47,18 @@ pub struct Room {
 }
 
 impl Room {
-    /// For chains of as many coordinates as `point` has.
+    /// Buffers for chains with as many coordinates as `point`.
     pub fn beside(point: &Point) -> Self {
         Self { proposal: point.clone(), momentum: vec![0.0; point.position.len()] }
     }
 }
 
-/// What happened to one chain in a step.
+/// What one chain reports about a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// The probability with which the proposal was taken; 1 without a test.
+    /// The probability with which the proposal was accepted; 1 without a test.
     pub acceptance: f64,
-    /// Whether it was taken.
+    /// Whether it was accepted.
     pub accepted: bool,
     /// Whether the proposal was not finite, or its energy error above 1000.
     pub diverged: bool,

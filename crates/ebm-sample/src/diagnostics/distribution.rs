@@ -16,8 +16,8 @@ pub fn largest_gap(draws: &[f64], cdf: impl Fn(f64) -> f64) -> f64 {
     sorted.iter().enumerate().map(gap).fold(0.0, f64::max)
 }
 
-/// What the [`largest_gap`] of `n` independent draws of the very law exceeds with a probability of
-/// `false_alarm` at most: √(ln(2/false_alarm)/(2n)), for any continuous law.
+/// The bound that the [`largest_gap`] of `n` independent draws of the distribution itself exceeds with a probability
+/// of at most `false_alarm`: √(ln(2/false_alarm)/(2n)), for any continuous distribution.
 ///
 /// # Reference
 /// Massart (1990), *The tight constant in the Dvoretzky–Kiefer–Wolfowitz inequality*, corollary 1.
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gap_of_a_few_draws_is_that_of_the_stairs() {
+    fn the_gap_of_a_few_draws_is_that_of_the_step_function() {
         let uniform = |x: f64| x.clamp(0.0, 1.0);
         // the stairs are at 0 until 0.5, at ½ until 0.6, at 1 from there
         assert_eq!(largest_gap(&[0.6, 0.5], uniform), 0.5);
