@@ -73,13 +73,13 @@ fn grid() -> Vec<f32> {
 }
 
 #[test]
-fn every_value_is_right_to_four_units_in_the_last_place() {
+fn values_are_accurate_to_four_ulps() {
     for (k, (function, value, _)) in FUNCTIONS.into_iter().enumerate() {
         let x = grid();
         let [found, _] = run(function, &x, DType::F32);
         for (x, found) in x.into_iter().zip(found) {
             let expected = value(f64::from(x));
-            // exp 1.6 units, and three roundings at the most after it
+            // exp is accurate to 1.6 units, followed by at most three roundings.
             let tolerance = 4.0 * f64::from(f32::EPSILON) * expected.abs();
             assert!((found - expected).abs() <= tolerance, "function {k} at {x}: {found}, {expected}");
         }
@@ -87,16 +87,16 @@ fn every_value_is_right_to_four_units_in_the_last_place() {
 }
 
 #[test]
-fn every_derivative_is_right_to_the_precision_of_its_terms() {
+fn gradients_are_accurate_to_the_rounding_of_their_terms() {
     for (k, (function, _, slope)) in FUNCTIONS.into_iter().enumerate() {
         let x = grid();
         let [_, found] = run(function, &x, DType::F32);
         for (x, found) in x.into_iter().zip(found) {
             let x = f64::from(x);
             let expected = slope(x);
-            // The terms σ and σ x (1 - σ) may cancel, so theirs is the scale of the error.
+            // The terms σ and σ x (1 - σ) may cancel, so their size is the scale of the error.
             let tolerance = 6.0 * f64::from(f32::EPSILON) * formula(ALL[k], 1, x)[1]
-                // tanh has exp(-2|x|), which loses precision before it ends in zero
+                // tanh uses exp(-2|x|), which loses precision before it underflows to zero.
                 + 4.0 * f64::from(f32::MIN_POSITIVE);
             assert!((found - expected).abs() <= tolerance, "function {k} at {x}: {found}, {expected}");
         }
@@ -104,7 +104,7 @@ fn every_derivative_is_right_to_the_precision_of_its_terms() {
 }
 
 #[test]
-fn the_ends_of_the_line_and_nan_are_what_the_limits_say() {
+fn infinities_give_the_limits_and_nan_propagates() {
     let ends = [f32::NEG_INFINITY, -1e30, -300.0, 0.0, 300.0, f32::INFINITY, f32::NAN];
     let [zero, infinity] = [0.0, f64::INFINITY];
     let values = [
@@ -129,7 +129,7 @@ fn the_ends_of_the_line_and_nan_are_what_the_limits_say() {
 }
 
 #[test]
-fn a_not_a_number_with_any_payload_stays_one() {
+fn nan_with_any_payload_propagates() {
     let nans = [0x7fc0_0001, 0xffff_ffff, 0x7f80_0001, 0xffc0_0000].map(f32::from_bits);
     for (function, ..) in FUNCTIONS {
         let [values, slopes] = run(function, &nans.repeat(5), DType::F32);
@@ -138,7 +138,7 @@ fn a_not_a_number_with_any_payload_stays_one() {
 }
 
 #[test]
-fn double_precision_stays_double() {
+fn double_precision_is_preserved() {
     let x = [-30.0, -1.25, 0.5, 20.0];
     for (function, value, slope) in FUNCTIONS {
         let [values, slopes] = run(function, &x, DType::F64);
@@ -150,7 +150,7 @@ fn double_precision_stays_double() {
 }
 
 #[test]
-fn any_length_any_stride_and_any_number_of_threads_give_the_same_bits() {
+fn results_do_not_depend_on_length_strides_or_threads() {
     for (function, ..) in FUNCTIONS {
         let x = Noise::seeded(47).normals(99_991);
         let whole = numbers(function(tensor(x.clone(), DType::F32)));
@@ -168,13 +168,13 @@ fn any_length_any_stride_and_any_number_of_threads_give_the_same_bits() {
 }
 
 #[test]
-fn a_tensor_that_is_shared_keeps_its_values() {
+fn a_shared_tensor_keeps_its_values() {
     let x = tensor(vec![-1.0, 0.5, 2.0], DType::F32);
     silu(x.clone());
     assert_eq!(numbers(x), [-1.0, 0.5, 2.0]);
 }
 
-/// A derivative, and the one after it by the tape.
+/// A derivative, and the next one by autodiff.
 fn derivatives(function: Activation, order: usize, x: &[f32], dtype: DType) -> [Vec<f64>; 2] {
     let x = tensor(x.to_vec(), dtype).autodiff().require_grad();
     let y = derivative(x.clone(), function, order);
@@ -183,11 +183,11 @@ fn derivatives(function: Activation, order: usize, x: &[f32], dtype: DType) -> [
 }
 
 #[test]
-fn derivatives_and_their_derivatives_are_right_to_the_precision_of_their_terms() {
+fn derivatives_and_their_gradients_are_accurate_to_the_rounding_of_their_terms() {
     let fine: Vec<f32> = (-87_000..87_000).step_by(7).map(|i| i as f32 * 1e-3).collect();
     let tiny: Vec<f32> = (-30..0).flat_map(|i| [2f32.powi(i), -(2f32.powi(i))]).collect();
     for function in ALL {
-        // tanh has exp(-2|x|), which is subnormal beyond 43.
+        // tanh uses exp(-2|x|), which is subnormal beyond 43.
         let reach = if function == Activation::Tanh { 43.0 } else { 87.0 };
         let x: Vec<f32> = fine.iter().chain(&tiny).copied().filter(|x| x.abs() < reach).collect();
         for order in 0..=2 {
@@ -198,7 +198,7 @@ fn derivatives_and_their_derivatives_are_right_to_the_precision_of_their_terms()
                     [(order, found[i], double[i]), (order + 1, next[i], double_next[i])]
                 {
                     let [expected, scale] = formula(function, order, x);
-                    // Twice for the exponential's 1.6 units, and at most five roundings after it.
+                    // Twice the exponential's 1.6 units, and at most five roundings.
                     let tolerance = 8.0 * f64::from(f32::EPSILON) * scale;
                     assert!(
                         (found - expected).abs() <= tolerance,
@@ -215,7 +215,7 @@ fn derivatives_and_their_derivatives_are_right_to_the_precision_of_their_terms()
 }
 
 #[test]
-fn derivatives_end_in_their_limits_and_pass_nan() {
+fn derivatives_have_their_limits_at_infinity_and_propagate_nan() {
     let ends = [f32::NEG_INFINITY, -1e30, -300.0, 300.0, 1e30, f32::INFINITY, f32::NAN];
     for function in ALL {
         for dtype in [DType::F32, DType::F64] {
@@ -223,7 +223,7 @@ fn derivatives_end_in_their_limits_and_pass_nan() {
                 let [found, next] = derivatives(function, order, &ends, dtype);
                 let limit = |x: f32| f64::from(order == 1 && function != Activation::Tanh && x > 0.0);
                 for (i, x) in ends[..6].iter().enumerate() {
-                    // What is left at 300 in double precision: 300 exp(-300).
+                    // The value at 300 in double precision is at most 300 exp(-300).
                     let away = (found[i] - limit(*x)).abs().max(next[i].abs());
                     assert!(away <= 300.0 * (-300f64).exp(), "{function:?}, {order} at {x}: {away:e}");
                 }
@@ -246,7 +246,7 @@ fn three(n: usize, dtype: DType) -> [Tensor<1>; 3] {
 }
 
 #[test]
-fn the_reverse_rule_and_its_gradients_are_products_of_derivatives() {
+fn pullback_and_its_gradients_agree_with_their_formulas() {
     for function in ALL {
         for n in [1, 5, 17, 4099] {
             let [z, g, by] = three(n, DType::F64).map(numbers);
@@ -261,7 +261,7 @@ fn the_reverse_rule_and_its_gradients_are_products_of_derivatives() {
                         (for_g[i], by[i] * first, by[i] * scale_1),
                     ];
                     for (found, expected, scale) in checks {
-                        // Those of the derivative, and two products more.
+                        // The roundings of the derivative, and two more products.
                         let tolerance = 10.0 * epsilon * scale.abs();
                         assert!((found - expected).abs() <= tolerance, "{function:?}: {found}, {expected}");
                     }
@@ -272,7 +272,7 @@ fn the_reverse_rule_and_its_gradients_are_products_of_derivatives() {
 }
 
 #[test]
-fn the_reverse_rule_reads_strides_and_leaves_what_others_hold() {
+fn pullback_respects_strides_and_leaves_shared_tensors_unchanged() {
     for function in ALL {
         let [z, g, by] = three(10_000, DType::F32);
         let (before_z, before_g) = (numbers(z.clone()), numbers(g.clone()));
@@ -289,7 +289,7 @@ fn the_reverse_rule_reads_strides_and_leaves_what_others_hold() {
 }
 
 #[test]
-fn the_reverse_rule_has_one_gradient_where_one_is_asked_for() {
+fn pullback_has_gradients_of_tracked_arguments_only() {
     let [z, g, by] = three(100, DType::F32);
     let whole = pulled(Activation::Silu, three(100, DType::F32));
     let gradient = |z: &Tensor<1>, g: &Tensor<1>| {
@@ -317,7 +317,7 @@ fn four(n: usize, dtype: DType) -> [Tensor<1>; 4] {
 }
 
 #[test]
-fn the_curvature_and_its_gradients_are_sums_of_products_of_derivatives() {
+fn curvature_and_its_gradients_agree_with_their_formulas() {
     for function in ALL {
         for n in [1, 5, 17, 4099] {
             let [z, slope, bent, by] = four(n, DType::F64).map(numbers);
@@ -338,7 +338,7 @@ fn the_curvature_and_its_gradients_are_sums_of_products_of_derivatives() {
                         (for_bent[i], by * first, by * scale_1),
                     ];
                     for (found, expected, scale) in checks {
-                        // Those of the derivative, three products and a sum more.
+                        // The roundings of the derivative, three more products and a sum.
                         let tolerance = 12.0 * epsilon * scale.abs();
                         assert!((found - expected).abs() <= tolerance, "{function:?}: {found}, {expected}");
                     }
@@ -349,7 +349,7 @@ fn the_curvature_and_its_gradients_are_sums_of_products_of_derivatives() {
 }
 
 #[test]
-fn the_curvature_reads_strides_leaves_what_others_hold_and_does_not_depend_on_threads() {
+fn curvature_respects_strides_and_shared_tensors_and_does_not_depend_on_threads() {
     for function in ALL {
         let arguments = four(10_000, DType::F32);
         let before = arguments.clone().map(numbers);
@@ -366,7 +366,7 @@ fn the_curvature_reads_strides_leaves_what_others_hold_and_does_not_depend_on_th
 }
 
 #[test]
-#[should_panic(expected = "a derivative of order 0, 1 or 2, found 3")]
-fn a_third_derivative_has_no_gradient_and_is_refused() {
+#[should_panic(expected = "order: expected 0, 1 or 2, found 3")]
+fn a_derivative_of_order_three_is_rejected() {
     derivative(tensor(vec![1.0], DType::F32), Activation::Silu, 3);
 }
