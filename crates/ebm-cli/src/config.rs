@@ -4,13 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use ebm_data::DataSpec;
-use ebm_model::{Architecture, weights};
+use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::TrainSettings;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::models;
 use crate::objective::ObjectiveConfig;
 use crate::presets;
 use crate::sampler::SampleConfig;
@@ -163,7 +162,7 @@ fn assign(table: &mut Table, assignment: &str) -> Result<()> {
     // The name of a kind stands for the whole table of that kind.
     let value = match (key.trim(), value) {
         ("objective", Value::String(kind)) => Value::Table(ObjectiveConfig::table(&kind)?),
-        ("model", Value::String(kind)) => Value::Table(models::table(&kind)?),
+        ("model", Value::String(kind)) => Value::Table(model(&kind)?),
         (_, value) => value,
     };
     let mut parts: Vec<&str> = key.trim().split('.').collect();
@@ -186,6 +185,12 @@ fn assign(table: &mut Table, assignment: &str) -> Result<()> {
     };
     inner.insert(last.to_owned(), value);
     Ok(())
+}
+
+/// The default description of a network of this kind, as a table.
+fn model(kind: &str) -> Result<Table> {
+    let unknown = || anyhow!("there is no model {kind}; known: {}", Architecture::kinds().join(", "));
+    Ok(Table::try_from(Architecture::named(kind).ok_or_else(unknown)?)?)
 }
 
 /// The first key of `given` that `complete` does not have, with the keys that it has there.

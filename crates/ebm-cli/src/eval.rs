@@ -9,6 +9,7 @@ use ebm_eval::{
     ClassifierTwoSample, Features, Figure, Order, Protocol, RadialKernel, Report, frechet, halves, mmd,
     sliced_wasserstein, with_floor,
 };
+use ebm_model::{Capabilities, NetworkConfig};
 use ebm_ops::Noise;
 use serde_json::json;
 
@@ -75,7 +76,7 @@ pub fn eval(request: &Request, device: &Device) -> Result<()> {
     let protocol = Protocol {
         n_reference: Some(reference.dims()[0]),
         seed: Some(*seed),
-        denoised: network.noisy_score().map(|_| true),
+        denoised: network.as_noisy_score().map(|_| true),
         ..Protocol::of(n)
     };
     let protocol = protocol.with("sampler", serde_json::to_value(name)?.as_str().unwrap_or_default());

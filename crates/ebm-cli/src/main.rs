@@ -22,7 +22,6 @@ mod instructions;
 mod landscape;
 mod lock;
 mod model_file;
-mod models;
 #[cfg(test)]
 mod mutations;
 mod objective;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use ebm_data::{Standardize, to_pixel};
-use ebm_model::{Architecture, Init, Input, Network, weights};
+use ebm_model::{Architecture, Init, Input, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 

@@ -284,7 +284,7 @@ impl Objective<Network> for Loss {
             Self::Implicit(loss) => loss.loss(&model.unconditional().expect(FITS), data, noise),
             Self::Sliced(loss) => loss.loss(&model.unconditional().expect(FITS), data, noise),
             Self::Reduced(loss) => loss.loss(&model.unconditional().expect(FITS), data, noise),
-            Self::Energy(loss) => loss.loss(model.energy().expect(FITS), data, noise),
+            Self::Energy(loss) => loss.loss(&model.energy().expect(FITS), data, noise),
         }
     }
 
@@ -318,13 +318,12 @@ impl Objective<Network> for Loss {
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
-    use ebm_model::{Architecture, Init};
+    use ebm_model::{Architecture, Init, NetworkConfig};
 
     use super::*;
-    use crate::models;
 
     fn network(kind: &str) -> Network {
-        let architecture: Architecture = models::table(kind).unwrap().try_into().unwrap();
+        let architecture = Architecture::named(kind).unwrap();
         let device = Device::flex();
         let init = Init::new(Noise::seeded(1), &device);
         architecture.fitted(ebm_model::Input::Row { dim: 2 }).build(&init).unwrap()

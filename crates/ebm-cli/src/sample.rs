@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
 use burn::tensor::Device;
-use ebm_model::Network;
+use ebm_model::{Network, NetworkConfig};
 use ebm_ops::Noise;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;

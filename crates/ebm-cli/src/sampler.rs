@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use anyhow::{Result, anyhow, bail};
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
-use ebm_model::{EnergyNetwork, Network, NoisyNetwork, Tempered, Unconditional};
+use ebm_model::{
+    Capabilities, DirectionalPotential, DirectionalScore, Network, NoisyDirectionalScore, Tempered,
+};
 use ebm_ops::Noise;
 use ebm_sample::{
     AnnealedLangevin, Chain, Hmc, Kernel, Langevin, Level, Mala, NoiseLadder, ParallelTempering,
@@ -161,7 +163,7 @@ impl SampleConfig {
         if !(temperature.is_finite() && 0.0 < temperature) {
             bail!("sample.temperature = {temperature}, expected a positive number");
         }
-        let method = match network.noisy_score() {
+        let method = match network.as_noisy_score() {
             Some(_) => self.annealed(name)?,
             None => self.chain(name, network)?,
         };
@@ -192,16 +194,19 @@ impl SampleConfig {
         if let Some((field, found)) = numbers.into_iter().find(|(_, n)| !(n.is_finite() && 0.0 < *n)) {
             bail!("sample.chain.{field} = {found}, expected a positive number");
         }
-        let known =
-            if network.energy().is_some() { "langevin, mala, hmc, parallel-tempering" } else { "langevin" };
+        let known = if network.as_energy().is_some() {
+            "langevin, mala, hmc, parallel-tempering"
+        } else {
+            "langevin"
+        };
         let unfit = || anyhow!("the network is told no noise level; for it: {known}");
         let mover = match name {
             SamplerName::Langevin => Mover::Langevin(Langevin::new(config.step_size)?),
-            SamplerName::Mala if network.energy().is_some() => Mover::Mala(Mala::new(config.step_size)?),
-            SamplerName::Hmc if network.energy().is_some() => {
+            SamplerName::Mala if network.as_energy().is_some() => Mover::Mala(Mala::new(config.step_size)?),
+            SamplerName::Hmc if network.as_energy().is_some() => {
                 Mover::Hmc(Hmc::new((2.0 * config.step_size).sqrt(), config.leapfrog)?)
             }
-            SamplerName::ParallelTempering if network.energy().is_some() => {
+            SamplerName::ParallelTempering if network.as_energy().is_some() => {
                 Mover::ParallelTempering(replicas(config.step_size, &config.temperatures)?)
             }
             _ => return Err(unfit()),
@@ -299,13 +304,13 @@ impl Sampler {
     }
 
     fn target<'a>(&self, network: &'a Network) -> Target<'a> {
-        if let Some(model) = network.noisy_score() {
+        if let Some(model) = network.as_noisy_score() {
             return Target::Noisy(Tempered::new(model, self.temperature));
         }
-        if let Some(model) = network.energy() {
+        if let Some(model) = network.as_energy() {
             return Target::Energy(Tempered::new(model, self.temperature));
         }
-        let model = network.unconditional().expect("a network without noise levels is a score or an energy");
+        let model = network.as_score().expect("a network without noise levels is a score or an energy");
         Target::Score(Tempered::new(model, self.temperature))
     }
 
@@ -365,9 +370,9 @@ pub fn replicas(step_size: f64, temperatures: &[f64]) -> Result<ParallelTemperin
 
 /// What is drawn from: the network at the sampler's temperature.
 enum Target<'a> {
-    Noisy(Tempered<NoisyNetwork<'a>>),
-    Score(Tempered<Unconditional<'a>>),
-    Energy(Tempered<&'a EnergyNetwork>),
+    Noisy(Tempered<&'a dyn NoisyDirectionalScore>),
+    Score(Tempered<&'a dyn DirectionalScore>),
+    Energy(Tempered<&'a dyn DirectionalPotential>),
 }
 
 impl ChainConfig {

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
-use ebm_model::{Architecture, Init, Input, Network};
+use ebm_model::{Architecture, Init, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_train::{Retreats, TrainState, Trainer};
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use anyhow::{Context, Result};
-use ebm_model::Network;
+use ebm_model::{Network, NetworkConfig};
 use ebm_train::{
     BoxError, Checkpoints, Divergence, Event, Every, Finish, Observer, Observers, Retreats, TrainError,
     TrainState, Trainer,

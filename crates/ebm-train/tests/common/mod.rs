@@ -2,7 +2,10 @@
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use burn::tensor::{Device, Tensor};
-use ebm_model::{Architecture, Gaussian, Init, MlpConfig, Network, UNetConfig, weights};
+use ebm_model::{
+    Architecture, Gaussian, Init, MlpConfig, Network, NetworkConfig, PreconditionedConfig, UNetConfig,
+    weights,
+};
 use ebm_ops::Noise;
 use ebm_train::{
     BoxError, DenoisingScoreMatching, NoiseLaw, Objective, TrainSettings, TrainState, Trainer, Weighting,
@@ -26,7 +29,9 @@ pub fn device() -> Device {
 
 pub fn mlp() -> Network {
     let network = MlpConfig { dim: 2, hidden: 16, layers: 2, embedding: 8, frequencies: 4 };
-    Architecture::Mlp { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), &device())).unwrap()
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+        .build(&Init::new(Noise::seeded(1), &device()))
+        .unwrap()
 }
 
 pub fn unet(device: &Device) -> Network {
@@ -34,7 +39,9 @@ pub fn unet(device: &Device) -> Network {
     // rounding, and Adam's first step of it be a coin's toss.
     let reference = UNetConfig { groups: 4, ..UNetConfig::reference() };
     let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..reference };
-    Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), device)).unwrap()
+    Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, network })
+        .build(&Init::new(Noise::seeded(1), device))
+        .unwrap()
 }
 
 pub fn settings(steps: u64) -> TrainSettings {
