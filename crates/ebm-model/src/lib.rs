@@ -1,8 +1,24 @@
-//! The vocabulary of energy-based models, closed-form examples, and networks that learn one.
+//! The traits of energy-based models, closed forms, and networks that learn an energy or a score.
 //!
-//! An energy gives every point a number, and low energy is likely:
+//! An energy assigns a number to every point; low energy is likely:
 //!
 //! > p(x) = exp(−E(x)) / Z,   Z = ∫ exp(−E(y)) dy,   s(x) = ∇ₓ log p(x) = −∇E(x).
+//!
+//! A network is built from its description, and what it can do is queried at run time:
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use ebm_model::{Architecture, Capabilities, Init, Input, NetworkConfig};
+//! use ebm_ops::Noise;
+//!
+//! let device = Device::flex();
+//! let config = Architecture::named("mlp-energy").unwrap().fitted(Input::Row { dim: 2 });
+//! let network = config.build(&Init::new(Noise::seeded(1), &device))?;
+//! let x = Tensor::<2>::from_data([[0.5, -1.0], [2.0, 0.0]], &device);
+//! let (energy, score) = network.as_energy().unwrap().energy_and_score(x);
+//! assert_eq!((energy.dims(), score.dims()), ([2], [2, 2]));
+//! # Ok::<(), ebm_model::ModelError>(())
+//! ```
 //!
 //! Two conventions hold everywhere and are stated here only.
 //! The score is **−∇E**.
@@ -14,94 +30,38 @@
 //! A wrong shape is a panic with the two shapes in it.
 #![forbid(unsafe_code)]
 
-mod energy;
-mod noisy_score;
-mod potential;
-mod score;
-mod tempered;
+mod vocabulary;
 
-mod directional;
-mod jet;
-mod layer;
-mod noisy_potential;
-
-mod closed_form;
-mod gaussian;
-mod isotropic_mixture;
-mod mixture;
-mod rows;
-mod symmetric;
-mod targets;
-
-mod init;
 pub mod layers;
 
-mod confined;
-mod confinement;
-mod conv_energy;
-mod gaussian_bernoulli_rbm;
-mod mlp_energy;
+mod closed_form;
 
-mod energy_mixture;
-mod product;
-mod scaled;
-mod shifted;
+mod algebra;
 
-mod autograd;
-mod custom;
-mod finite_difference;
+mod black_box;
 
-mod conditional_layer;
-mod mlp;
-mod mlp_score;
-mod noisy_energy;
-mod preconditioned;
-mod unet;
-mod unet_rules;
+pub mod networks;
 
-mod architecture;
-mod capabilities;
-mod error;
-mod network;
 pub mod weights;
 
-#[cfg(test)]
-mod laws;
+mod error;
 
-pub use architecture::{Architecture, Input};
-pub use autograd::Autograd;
-pub use capabilities::{Capabilities, Detach, DirectionalPotential, DirectionalScore, NoisyDirectionalScore};
-pub use conditional_layer::ConditionalLayer;
-pub use confined::Confined;
-pub use confinement::Confinement;
-pub use conv_energy::{ConvEnergy, ConvEnergyConfig};
-pub use custom::Custom;
-pub use directional::{Along, Directional};
-pub use energy::Energy;
-pub use energy_mixture::EnergyMixture;
+pub mod files;
+
+mod rows;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use algebra::*;
+pub use black_box::*;
+pub use closed_form::*;
 pub use error::ModelError;
-pub use finite_difference::{FiniteDifference, ScoreDifference};
-pub use gaussian::Gaussian;
-pub use gaussian_bernoulli_rbm::{GaussianBernoulliRbm, GaussianBernoulliRbmConfig};
-pub use init::Init;
-pub use isotropic_mixture::IsotropicMixture;
-pub use jet::Jet;
-pub use layer::Layer;
-pub use mixture::GaussianMixture;
-pub use mlp::{Mlp, MlpConfig};
-pub use mlp_energy::{MlpEnergy, MlpEnergyConfig};
-pub use mlp_score::{MlpScore, MlpScoreConfig};
-pub use network::{EnergyNetwork, Network, NoisyEnergyNetwork, NoisyNetwork, Unconditional};
-pub use noisy_energy::NoisyEnergy;
-pub use noisy_potential::{NoisyDirectional, NoisyPotential};
-pub use noisy_score::{AtNoise, NoisyScore};
-pub use potential::Potential;
-pub use preconditioned::{NoiseConditional, Preconditioned};
-pub use product::Product;
-pub use scaled::Scaled;
-pub use score::Score;
-pub use shifted::Shifted;
-pub use targets::{Banana, DoubleWell, Funnel, Ring, Rosenbrock, Skewed};
-pub use tempered::Tempered;
-pub use unet::{UNet, UNetConfig};
-pub use unet_rules::{HeldUNet, UNetTrace};
+pub use layers::{Init, Jet, Layer};
+pub use networks::{
+    Architecture, ConditionalLayer, ConditionedUNet, ConvEnergy, ConvEnergyConfig, EnergyNetwork,
+    GaussianBernoulliRbm, GaussianBernoulliRbmConfig, Input, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig,
+    MlpScore, MlpScoreConfig, Network, NetworkConfig, NoiseConditional, NoisyEnergy, NoisyEnergyConfig,
+    Preconditioned, PreconditionedConfig, UNet, UNetConfig, UNetTrace,
+};
+pub use vocabulary::*;

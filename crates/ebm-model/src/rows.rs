@@ -1,6 +1,6 @@
-//! Sums along the rows of a batch.
+//! Sums along the rows of a batch, and constants as tensors.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor, TensorData};
 use ebm_ops::row_dot::row_dot;
 
 /// The sum of each row, `[batch, dim]` → `[batch]`.
@@ -11,4 +11,20 @@ pub(crate) fn row_sum(x: Tensor<2>) -> Tensor<1> {
 /// ‖x‖² of each row, `[batch]`.
 pub(crate) fn square_length(x: Tensor<2>) -> Tensor<1> {
     row_dot(x.clone(), x)
+}
+
+/// `values` in the given shape, on the device and in the float type of `x`, not tracked by autodiff.
+pub(crate) fn constants<const D: usize, const E: usize>(
+    values: &[f64],
+    shape: [usize; D],
+    x: &Tensor<E>,
+) -> Tensor<D> {
+    let options = (&x.device().inner(), x.dtype());
+    match x.dtype() {
+        DType::F64 => Tensor::from_data(TensorData::new(values.to_vec(), shape), options),
+        _ => {
+            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+            Tensor::from_data(TensorData::new(values, shape), options)
+        }
+    }
 }

@@ -3,7 +3,6 @@
 //! Names are the paths of the parameters in the network, joined by dots.
 //! A file is loaded whole or not at all, and what does not fit is listed.
 
-mod file;
 mod format;
 
 use std::collections::BTreeMap;
@@ -12,7 +11,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 
-pub use file::read_file;
+pub use crate::files::read_file;
 use format::{METADATA_KEY, Parsed, parse};
 
 use crate::ModelError;
@@ -209,14 +208,16 @@ fn in_place_of<const D: usize>(old: &Tensor<D>, new: Tensor<D>) -> Tensor<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Architecture, Init, MlpConfig, Network};
+    use crate::{Architecture, Init, MlpConfig, Network, NetworkConfig, PreconditionedConfig};
     use burn::tensor::Device;
     use ebm_ops::Noise;
 
     fn network(seed: u64, hidden: usize) -> Network {
         let network = MlpConfig { dim: 2, hidden, layers: 1, embedding: 4, frequencies: 3 };
         let init = Noise::seeded(seed);
-        Architecture::Mlp { sigma_data: 0.5, network }.build(&Init::new(init, &Device::flex())).unwrap()
+        Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+            .build(&Init::new(init, &Device::flex()))
+            .unwrap()
     }
 
     #[test]

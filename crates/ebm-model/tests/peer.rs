@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_model::weights::{self, NamedTensors};
-use ebm_model::{Architecture, Init, NoisyScore, UNetConfig};
+use ebm_model::{Architecture, Capabilities, Init, NetworkConfig, PreconditionedConfig, UNetConfig};
 use ebm_ops::Noise;
 
 /// Names of parts in PyTorch's network and in ours, the longer ones first.
@@ -59,10 +59,11 @@ fn compare(bytes: &[u8], width: usize) {
         .collect();
 
     let network = UNetConfig { widths: vec![width, 2 * width], ..UNetConfig::reference() };
-    let network =
-        Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(0), &device)).unwrap();
+    let network = Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, network })
+        .build(&Init::new(Noise::seeded(0), &device))
+        .unwrap();
     let network = weights::apply(network, carried).unwrap();
-    let network = network.noisy_score().expect("a U-Net is one");
+    let network = network.as_noisy_score().expect("a U-Net is one");
     let found = [network.denoise_at(x.clone(), sigma.clone()), network.score_at(x, sigma)];
     for (found, expected) in found.into_iter().zip(expected) {
         // row by row, since scores at low noise are a thousand times those at high noise

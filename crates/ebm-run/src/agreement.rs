@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Device;
-use ebm_model::{Architecture, weights};
+use ebm_model::{Architecture, NetworkConfig, weights};
 use toml::{Table, Value};
 
 use crate::card::ModelCard;

@@ -2,6 +2,7 @@
 //! without an end.
 
 use anyhow::{Result, anyhow, ensure};
+use ebm_model::NetworkConfig;
 
 use crate::config::Config;
 use crate::usage::usage;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use ebm_data::{Standardize, to_pixel};
-use ebm_model::{Architecture, Init, Input, Network, weights};
+use ebm_model::{Architecture, Init, Input, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 use ebm_report::Samples;
 use serde::{Deserialize, Serialize};

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use ebm_data::DataSpec;
-use ebm_model::{Architecture, weights};
+use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::{ObjectiveConfig, TrainSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::folder::RunFolder;
-use crate::models;
 use crate::objective;
 use crate::presets;
 use crate::sampling::SampleConfig;
@@ -188,7 +187,7 @@ fn tags<'a>(base: &Table, given: &'a Table) -> Option<(&'static str, &'a str)> {
 fn kind_of(key: &str, kind: &str) -> Result<Option<Table>> {
     Ok(match key {
         "objective" => Some(objective::table(kind)?),
-        "model" => Some(models::table(kind)?),
+        "model" => Some(model(kind)?),
         _ => None,
     })
 }
@@ -263,6 +262,12 @@ fn assign(table: &mut Table, assignment: &str) -> Result<()> {
     Ok(())
 }
 
+/// The default description of a network of this kind, as a table.
+fn model(kind: &str) -> Result<Table> {
+    let unknown = || anyhow!("there is no model {kind}; known: {}", Architecture::kinds().join(", "));
+    Ok(Table::try_from(Architecture::named(kind).ok_or_else(unknown)?)?)
+}
+
 /// The first key of `given` that `complete` does not have, with the keys that it has there.
 fn unknown(given: &Table, complete: &Table, path: &str) -> Option<(String, String)> {
     for (key, value) in given {
@@ -310,7 +315,7 @@ mod tests {
         let default = Config::parse("", &Overrides::default()).unwrap();
         assert_eq!((config.name.as_str(), config.train.steps), ("mine", 7));
         assert_eq!(config.train.learning_rate, default.train.learning_rate);
-        assert_eq!(config.model, Value::Table(models::table("mlp-energy").unwrap()).try_into().unwrap());
+        assert_eq!(config.model, Value::Table(model("mlp-energy").unwrap()).try_into().unwrap());
         let noise = parse("[objective.noise]\nlaw = \"log-normal\"\nmean = 0.0\ndeviation = 1.0").unwrap();
         assert!(noise.to_toml().unwrap().contains("mean = 0.0"));
         let error =

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use ebm_model::{Energy, Network, NoisyScore};
+use ebm_model::{AtNoise, Capabilities, Energy, Network};
 
 use crate::card::Content;
 use crate::usage::usage;
@@ -42,7 +42,7 @@ pub fn under(
 /// # Errors
 /// A wrong use of the command line if the network is no energy, or the level is none.
 pub fn energy_of(network: &Network, sigma: f64) -> Result<impl Fn(Tensor<2>) -> Tensor<1> + '_> {
-    let (plain, noisy) = (network.energy(), network.noisy_energy());
+    let (plain, noisy) = (network.as_energy(), network.as_noisy_energy());
     ensure!(
         plain.is_some() || noisy.is_some(),
         usage(anyhow!("the network is a score and has no energy; `--set model=mlp-energy` trains one"))
@@ -50,7 +50,7 @@ pub fn energy_of(network: &Network, sigma: f64) -> Result<impl Fn(Tensor<2>) -> 
     ensure!(sigma.is_finite() && 0.0 < sigma, usage(anyhow!("--sigma {sigma}: expected a positive number")));
     Ok(move |x: Tensor<2>| match (plain, noisy) {
         (Some(network), _) => network.energy(x),
-        (None, Some(network)) => network.at(sigma).energy(x),
+        (None, Some(network)) => AtNoise::new(network, sigma).energy(x),
         (None, None) => unreachable!("it was seen to be an energy"),
     })
 }

@@ -5,7 +5,6 @@
 pub mod config;
 pub mod presets;
 
-pub mod models;
 pub mod objective;
 pub mod sampling;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
-use ebm_model::{Architecture, Init, Input, Network};
+use ebm_model::{Architecture, Init, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_train::{BuildContext, Every, Retreats};
 

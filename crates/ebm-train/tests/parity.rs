@@ -48,7 +48,7 @@ fn ask(device: &Device) -> Answers {
     trainer.step(data).unwrap();
     let network = network(device);
     let start = Noise::seeded(4).normal([16, 64], device);
-    let network = network.noisy_score().unwrap();
+    let network = network.as_noisy_score().unwrap();
     let at_noise = network.at(0.5);
     let mut chain = Chain::start(&at_noise, Langevin::new(0.02).unwrap(), start, Noise::seeded(5));
     let position: Tensor<2> = chain.nth(9).unwrap().position;

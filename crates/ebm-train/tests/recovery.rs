@@ -59,7 +59,7 @@ fn a_loss_that_depends_on_no_parameter_is_an_error() {
         fn loss(&self, model: &Network, batch: &Batch, _: Memory, _: &mut Noise) -> Outcome {
             let data = batch.rows.clone();
             let sigma = Tensor::ones([data.dims()[0]], &data.device());
-            model.noisy_score().unwrap().score_at(data, sigma).detach().mean().into()
+            model.as_noisy_score().unwrap().score_at(data, sigma).detach().mean().into()
         }
     }
     let state = TrainState::new(common::mlp(), Noise::seeded(1));

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use clap::Args;
-use ebm_model::{Architecture, Init, Network, NoisyScore, UNetConfig};
+use ebm_model::{Architecture, Capabilities, Init, Network, NetworkConfig, PreconditionedConfig, UNetConfig};
 use ebm_ops::Noise;
 use ebm_train::{
     BuildContext, DenoisingSettings, NamedObjective, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting,
@@ -108,7 +108,7 @@ impl Subject {
     fn new(batch_size: usize, width: usize, device: &Device) -> Result<Self> {
         let noise = Noise::seeded(0);
         let network = UNetConfig { widths: vec![width, 2 * width], ..UNetConfig::reference() };
-        let architecture = Architecture::Unet { sigma_data: 0.5, network };
+        let architecture = Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, network });
         let network = architecture.build(&Init::new(noise.derive("init"), device)).map_err(usage)?;
         let images = noise.derive("data").uniform([batch_size, architecture.dim()], device) * 2.0 - 1.0;
         Ok(Self { network, images, device: device.clone(), noise })
@@ -134,7 +134,7 @@ impl Subject {
         let mut trainer = self.trainer(self.objective()?)?;
         let train_images_per_second = self.rate(|| Ok(trainer.step(self.images.clone())?))?;
         let sigma = Tensor::ones([self.images.dims()[0]], &self.device);
-        let network = self.network.noisy_score().expect("a U-Net is one");
+        let network = self.network.as_noisy_score().expect("a U-Net is one");
         let score_images_per_second = self.rate(|| {
             network.score_at(self.images.clone(), sigma.clone());
             Ok(())

@@ -96,7 +96,7 @@ mod module {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
+    use crate::testing;
     use burn::tensor::{DType, Device, TensorData};
 
     const ALL: [Activation; 3] = [Activation::Softplus, Activation::Silu, Activation::Tanh];
@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn every_activation_keeps_the_laws_of_a_layer() {
         for activation in ALL {
-            laws::layer::<2, 2>(&activation, [3, 5], 1);
-            laws::layer::<4, 4>(&activation, [2, 1, 2, 3], 2);
+            testing::assert_layer::<2, 2>(&activation, [3, 5], 1);
+            testing::assert_layer::<4, 4>(&activation, [2, 1, 2, 3], 2);
         }
     }
 

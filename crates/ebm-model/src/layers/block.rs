@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Convolution, Dense, GroupNorm, NormRules, Sum};
 use crate::Init;
+use crate::layers::{Convolution, Dense, GroupNorm, NormRules, Sum};
 
 /// skip(x) + conv₂(SiLU(norm₂(c)·(1 + a) + b)), c = conv₁(SiLU(norm₁(x))), (a, b) = W e.
 ///
@@ -25,7 +25,7 @@ pub type BlockRules<'a> =
     Sum<Option<&'a Convolution>, ((NormRules, &'a Convolution), (NormRules, &'a Convolution))>;
 
 impl Block {
-    /// A block from `inputs` to `outputs` channels that hears an embedding of `embedding` numbers.
+    /// A block from `inputs` to `outputs` channels, conditioned on an embedding of `embedding` numbers.
     pub fn new(inputs: usize, outputs: usize, embedding: usize, groups: usize, init: &Init) -> Self {
         let second = init.part("second");
         Self {
@@ -48,9 +48,9 @@ impl Block {
     }
 
     /// The block for an embedding `e`, `[batch, embedding]`, as a composition of layers with rules.
-    pub fn hold(&self, e: Tensor<2>) -> BlockRules<'_> {
-        let second = (self.second_norm.hold(Some(self.modulation(e))), &self.second);
-        Sum::new(self.skip.as_ref(), ((self.first_norm.hold(None), &self.first), second))
+    pub fn condition(&self, e: Tensor<2>) -> BlockRules<'_> {
+        let second = (self.second_norm.rules(Some(self.modulation(e))), &self.second);
+        Sum::new(self.skip.as_ref(), ((self.first_norm.rules(None), &self.first), second))
     }
 
     /// `x`: `[batch, inputs, h, w]`, `e`: `[batch, embedding]`; the result `[batch, outputs, h, w]`.
@@ -68,16 +68,21 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Layer, laws};
+    use crate::{Layer, testing};
 
     #[test]
-    fn held_at_an_embedding_it_is_the_block_and_keeps_the_laws_of_a_layer() {
+    fn conditioned_on_an_embedding_it_is_the_block_and_passes_the_tests_of_a_layer() {
         for (inputs, outputs) in [(2, 4), (4, 4)] {
-            let block = laws::in_double(|init| Block::new(inputs, outputs, 3, 1, init));
-            let (x, e) = (laws::normal([2, inputs, 3, 4], 22), laws::points(2, 3, 23));
-            let held = block.hold(e.clone());
-            laws::assert_close(Layer::<4>::forward(&held, x.clone()), block.forward(x, e), 1e-13, "f");
-            laws::layer::<4, 4>(&held, [2, inputs, 3, 4], 24);
+            let block = testing::in_double(|init| Block::new(inputs, outputs, 3, 1, init));
+            let (x, e) = (testing::normal([2, inputs, 3, 4], 22), testing::points(2, 3, 23));
+            let conditioned = block.condition(e.clone());
+            testing::assert_close(
+                Layer::<4>::forward(&conditioned, x.clone()),
+                block.forward(x, e),
+                1e-13,
+                "f",
+            );
+            testing::assert_layer::<4, 4>(&conditioned, [2, inputs, 3, 4], 24);
         }
     }
 }

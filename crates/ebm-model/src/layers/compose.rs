@@ -218,34 +218,34 @@ fn beside<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
     use crate::layers::{Activation, Convolution, Dense, GlobalMeanPool};
+    use crate::testing;
 
     #[test]
     fn compositions_keep_the_laws_of_a_layer() {
         let dense = |inputs, outputs, activation| {
-            laws::in_double(move |init| (Dense::new(inputs, outputs, init), activation))
+            testing::in_double(move |init| (Dense::new(inputs, outputs, init), activation))
         };
         let silu = || dense(3, 3, Activation::Silu);
-        laws::layer::<2, 2>(&(dense(2, 3, Activation::Tanh), Dense::clone(&silu().0)), [2, 2], 6);
+        testing::assert_layer::<2, 2>(&(dense(2, 3, Activation::Tanh), Dense::clone(&silu().0)), [2, 2], 6);
         let stack = [dense(2, 5, Activation::Tanh), dense(5, 1, Activation::Softplus)];
-        laws::layer::<2, 2>(&stack.as_slice(), [3, 2], 7);
+        testing::assert_layer::<2, 2>(&stack.as_slice(), [3, 2], 7);
         let residual: Box<[_]> = Box::new([Residual::new(silu()), Residual::new(silu())]);
-        laws::layer::<2, 2>(&residual, [2, 3], 8);
-        laws::layer::<2, 2>(&(Some(silu()), None::<Dense>), [2, 3], 9);
-        laws::layer::<2, 2>(
+        testing::assert_layer::<2, 2>(&residual, [2, 3], 8);
+        testing::assert_layer::<2, 2>(&(Some(silu()), None::<Dense>), [2, 3], 9);
+        testing::assert_layer::<2, 2>(
             &Sum::new(dense(2, 3, Activation::Tanh), dense(2, 3, Activation::Silu)),
             [2, 2],
             15,
         );
-        let convolution = laws::in_double(|init| Convolution::new(1, 2, 3, 2, init));
-        laws::layer::<4, 2>(&((&convolution, Activation::Silu), GlobalMeanPool), [2, 1, 5, 4], 10);
+        let convolution = testing::in_double(|init| Convolution::new(1, 2, 3, 2, init));
+        testing::assert_layer::<4, 2>(&((&convolution, Activation::Silu), GlobalMeanPool), [2, 1, 5, 4], 10);
     }
 
     #[test]
     #[should_panic(expected = "both ways of a sum end in one shape")]
     fn a_residual_layer_of_another_width_is_refused_rather_than_broadcast() {
-        let widening = laws::in_double(|init| Residual::new(Dense::new(1, 3, init)));
-        let _ = widening.forward(laws::points(2, 1, 11));
+        let widening = testing::in_double(|init| Residual::new(Dense::new(1, 3, init)));
+        let _ = widening.forward(testing::points(2, 1, 11));
     }
 }

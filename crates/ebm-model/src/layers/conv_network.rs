@@ -1,10 +1,11 @@
-//! The network of a picture's energy.
+//! Convolutional networks with one output.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Convolution, Dense, GlobalMeanPool, MeanPool, Residual};
+use crate::layers::{Activation, Convolution, Dense, GlobalMeanPool, MeanPool, Residual, check_size};
 use crate::{Init, Jet, Layer, ModelError};
 
 /// How a resolution becomes the next, of half the height and width.
@@ -43,15 +44,13 @@ impl ConvNetworkConfig {
     }
 
     /// # Errors
-    /// [`ModelError::Architecture`], naming the field that no network can have.
+    /// [`ModelError::OutOfRange`], naming the field that no network can have.
     pub fn validate(&self) -> Result<(), ModelError> {
         let refuse =
-            |field, found: String, expected: String| Err(ModelError::Architecture { field, found, expected });
+            |field, found: String, expected: String| Err(OutOfRange::new(field, found, expected).into());
         let sides = [("channels", self.channels), ("height", self.height), ("width", self.width)];
         for (field, count) in sides.into_iter().chain(self.widths.iter().map(|width| ("widths", *width))) {
-            if !(1..=65_536).contains(&count) {
-                return refuse(field, count.to_string(), "1 to 65,536".into());
-            }
+            check_size(field, count)?;
         }
         if !(1..=8).contains(&self.widths.len()) {
             return refuse("widths", format!("{:?}", self.widths), "1 to 8 resolutions".into());

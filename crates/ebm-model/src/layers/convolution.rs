@@ -109,21 +109,21 @@ impl Layer<4> for TransposedConvolution {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
+    use crate::testing;
 
     #[test]
     fn a_convolution_keeps_the_laws_of_a_layer_at_any_stride_and_size() {
         for (size, stride, [height, width]) in
             [(3, 1, [4, 5]), (1, 1, [2, 3]), (3, 2, [6, 5]), (5, 2, [7, 6]), (3, 3, [8, 7]), (1, 2, [5, 4])]
         {
-            let layer = laws::in_double(|init| Convolution::new(2, 3, size, stride, init));
-            laws::layer::<4, 4>(&layer, [2, 2, height, width], 4);
+            let layer = testing::in_double(|init| Convolution::new(2, 3, size, stride, init));
+            testing::assert_layer::<4, 4>(&layer, [2, 2, height, width], 4);
         }
     }
 
     #[test]
     fn a_transposed_convolution_keeps_the_laws_of_a_layer() {
-        let layer = laws::in_double(|init| TransposedConvolution::new(2, 3, init));
-        laws::layer::<4, 4>(&layer, [2, 2, 3, 2], 16);
+        let layer = testing::in_double(|init| TransposedConvolution::new(2, 3, init));
+        testing::assert_layer::<4, 4>(&layer, [2, 2, 3, 2], 16);
     }
 }

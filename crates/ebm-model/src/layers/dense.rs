@@ -57,10 +57,10 @@ impl Layer<2> for Dense {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
+    use crate::testing;
 
     #[test]
     fn a_dense_layer_keeps_the_laws_of_a_layer() {
-        laws::layer::<2, 2>(&laws::in_double(|init| Dense::new(4, 3, init)), [2, 4], 3);
+        testing::assert_layer::<2, 2>(&testing::in_double(|init| Dense::new(4, 3, init)), [2, 4], 3);
     }
 }

@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use ebm_ops::group_norm::group_norm_silu;
 
-use super::{Activation, Modulate, NormRules, Normalize};
 use crate::Init;
+use crate::layers::{Activation, Modulate, NormRules, Normalize};
 
 /// Keeps the division sound where a group is constant.
 const EPSILON: f64 = 1e-5;
@@ -45,8 +45,9 @@ impl GroupNorm {
         group_norm_silu(x, self.weight.val(), self.bias.val(), Some((scale, shift)), self.groups, EPSILON)
     }
 
-    /// The same as a composition of layers with rules, which costs more than the one operation.
-    pub fn hold(&self, film: Option<(Tensor<2>, Tensor<2>)>) -> NormRules {
+    /// The same as a composition of layers with rules, which is slower than the fused operation; `film` is scale and
+    /// shift, each `[batch, channels]`.
+    pub fn rules(&self, film: Option<(Tensor<2>, Tensor<2>)>) -> NormRules {
         let (gain, bias) = (self.weight.val().unsqueeze::<2>(), self.bias.val().unsqueeze::<2>());
         let (gain, bias) = match film {
             None => (gain, bias),

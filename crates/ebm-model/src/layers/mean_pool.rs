@@ -90,14 +90,14 @@ impl Layer<4, 2> for GlobalMeanPool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
+    use crate::testing;
     use burn::tensor::{Device, Int};
 
     #[test]
     fn both_means_keep_the_laws_of_a_layer() {
-        laws::layer::<4, 4>(&MeanPool::new(2), [2, 2, 4, 6], 5);
-        laws::layer::<4, 4>(&MeanPool::new(3), [1, 2, 3, 6], 5);
-        laws::layer::<4, 2>(&GlobalMeanPool, [2, 3, 4, 5], 5);
+        testing::assert_layer::<4, 4>(&MeanPool::new(2), [2, 2, 4, 6], 5);
+        testing::assert_layer::<4, 4>(&MeanPool::new(3), [1, 2, 3, 6], 5);
+        testing::assert_layer::<4, 2>(&GlobalMeanPool, [2, 3, 4, 5], 5);
     }
 
     #[test]

@@ -44,11 +44,11 @@ impl Layer<4> for Modulate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
+    use crate::testing;
 
     #[test]
     fn a_modulation_keeps_the_laws_of_a_layer() {
-        let modulate = Modulate::new(laws::points(2, 3, 19), laws::points(1, 3, 20));
-        laws::layer::<4, 4>(&modulate, [2, 3, 2, 2], 21);
+        let modulate = Modulate::new(testing::points(2, 3, 19), testing::points(1, 3, 20));
+        testing::assert_layer::<4, 4>(&modulate, [2, 3, 2, 2], 21);
     }
 }

@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 use ebm_ops::activation::silu;
 use ebm_ops::sinusoids::sinusoids;
 
-use super::Dense;
 use crate::Init;
+use crate::layers::Dense;
 
 /// The highest frequency; the lowest is one.
 const TOP_FREQUENCY: f64 = 100.0;

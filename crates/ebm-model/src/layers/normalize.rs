@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Activation, Modulate};
+use crate::layers::{Activation, Modulate};
 use crate::{Jet, Layer};
 
 /// What a [`GroupNorm`](super::GroupNorm) followed by SiLU is as a composition.
@@ -79,11 +79,11 @@ impl Layer<4> for Normalize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
+    use crate::testing;
 
     #[test]
     fn a_normalisation_keeps_the_laws_of_a_layer() {
-        laws::layer::<4, 4>(&Normalize::new(2, 1e-5), [2, 4, 2, 3], 17);
-        laws::layer::<4, 4>(&Normalize::new(1, 0.1), [2, 2, 2, 2], 18);
+        testing::assert_layer::<4, 4>(&Normalize::new(2, 1e-5), [2, 4, 2, 3], 17);
+        testing::assert_layer::<4, 4>(&Normalize::new(1, 0.1), [2, 2, 2, 2], 18);
     }
 }

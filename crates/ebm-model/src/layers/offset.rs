@@ -43,12 +43,12 @@ impl<const I: usize, const O: usize, L: Layer<I, O>> Layer<I, O> for Offset<L, O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
     use crate::layers::Dense;
+    use crate::testing;
 
     #[test]
     fn an_offset_layer_keeps_the_laws_of_a_layer() {
-        let dense = laws::in_double(|init| Dense::new(2, 3, init));
-        laws::layer::<2, 2>(&Offset::new(&dense, laws::points(4, 3, 12)), [4, 2], 13);
+        let dense = testing::in_double(|init| Dense::new(2, 3, init));
+        testing::assert_layer::<2, 2>(&Offset::new(&dense, testing::points(4, 3, 12)), [4, 2], 13);
     }
 }

@@ -2,9 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Dense};
+use crate::layers::{Activation, Dense, check_size};
 use crate::{Init, Jet, Layer, ModelError};
 
 /// What a [`Perceptron`] is made of, but for its input and output.
@@ -26,18 +27,15 @@ impl Hidden {
     }
 
     /// # Errors
-    /// [`ModelError::Architecture`] unless there are 1 to 64 hidden layers of 1 to 65,536 units.
+    /// [`ModelError::OutOfRange`] unless there are 1 to 64 hidden layers of 1 to 65,536 units.
     pub fn validate(&self) -> Result<(), ModelError> {
-        let refuse = |found: String, expected: &str| {
-            Err(ModelError::Architecture { field: "hidden", found, expected: expected.into() })
-        };
         if !(1..=64).contains(&self.hidden.len()) {
-            return refuse(format!("{:?}", self.hidden), "1 to 64 layers");
+            return Err(OutOfRange::new("hidden", format!("{:?}", self.hidden), "1 to 64 layers").into());
         }
-        match self.hidden.iter().find(|units| !(1..=65_536).contains(*units)) {
-            Some(units) => refuse(units.to_string(), "1 to 65,536 units"),
-            None => Ok(()),
+        for units in &self.hidden {
+            check_size("hidden", *units)?;
         }
+        Ok(())
     }
 }
 
@@ -71,7 +69,7 @@ impl Perceptron {
         })
     }
 
-    /// Numbers in a position.
+    /// Number of inputs.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
@@ -137,22 +135,23 @@ impl Layer<2> for Perceptron {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
+    use crate::testing;
 
     #[test]
     fn a_perceptron_keeps_the_laws_of_a_layer() {
         for (hidden, residual) in [(vec![5], false), (vec![4, 4, 3], false), (vec![2, 6, 6], true)] {
             let config = Hidden { residual, ..Hidden::new(hidden, Activation::Silu) };
-            let network = laws::in_double(|init| Perceptron::new(2, 3, &config, init).unwrap());
-            laws::layer::<2, 2>(&network, [3, 2], 14);
+            let network = testing::in_double(|init| Perceptron::new(2, 3, &config, init).unwrap());
+            testing::assert_layer::<2, 2>(&network, [3, 2], 14);
         }
     }
 
     #[test]
     fn a_network_of_no_layers_or_no_units_is_refused_by_its_field() {
-        for (hidden, expected) in
-            [(vec![], "hidden = [], expected 1 to 64 layers"), (vec![4, 0], "hidden = 0")]
-        {
+        for (hidden, expected) in [
+            (vec![], "hidden: expected 1 to 64 layers, found []"),
+            (vec![4, 0], "hidden: expected 1 to 65,536, found 0"),
+        ] {
             let error = Hidden::new(hidden, Activation::Tanh).validate().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use ebm_data::{Cifar10, Idx, ImageFolder, Split, Table};
-use ebm_model::{Init, Network, weights};
+use ebm_model::{Init, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 use ebm_train::{Checkpoints, TrainState};
 use image::ImageFormat;

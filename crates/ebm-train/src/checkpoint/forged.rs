@@ -1,7 +1,7 @@
 //! Checkpoints with a valid seal and invalid content: anybody can compute a hash.
 
 use burn::tensor::TensorData;
-use ebm_model::{Architecture, Init, MlpConfig, Network};
+use ebm_model::{Architecture, Init, MlpConfig, Network, NetworkConfig, PreconditionedConfig};
 use ebm_ops::Noise;
 
 use super::*;
@@ -9,7 +9,9 @@ use super::*;
 fn network() -> Network {
     let network = MlpConfig { dim: 2, hidden: 3, layers: 1, embedding: 2, frequencies: 2 };
     let init = Noise::seeded(1);
-    Architecture::Mlp { sigma_data: 0.5, network }.build(&Init::new(init, &Device::flex())).unwrap()
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+        .build(&Init::new(init, &Device::flex()))
+        .unwrap()
 }
 
 /// Why a checkpoint is refused whose `file` has an additional tensor `name` of that shape.

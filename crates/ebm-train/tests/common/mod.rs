@@ -2,7 +2,10 @@
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use burn::tensor::{Device, Tensor};
-use ebm_model::{Architecture, Gaussian, Init, MlpConfig, Network, UNetConfig, weights};
+use ebm_model::{
+    Architecture, Gaussian, Init, MlpConfig, Network, NetworkConfig, PreconditionedConfig, UNetConfig,
+    weights,
+};
 use ebm_ops::Noise;
 use ebm_train::{
     Batch, BoxError, DenoisingScoreMatching, Memory, NoiseLaw, Objective, Outcome, TrainSettings, TrainState,
@@ -17,7 +20,7 @@ pub struct Denoising(DenoisingScoreMatching);
 
 impl Objective<Network> for Denoising {
     fn loss(&self, model: &Network, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
-        let model = model.noisy_score().expect("these networks are conditioned on the noise level");
+        let model = model.as_noisy_score().expect("these networks are conditioned on the noise level");
         self.0.loss(&model, batch, memory, noise)
     }
 }
@@ -28,7 +31,9 @@ pub fn device() -> Device {
 
 pub fn mlp() -> Network {
     let network = MlpConfig { dim: 2, hidden: 16, layers: 2, embedding: 8, frequencies: 4 };
-    Architecture::Mlp { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), &device())).unwrap()
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+        .build(&Init::new(Noise::seeded(1), &device()))
+        .unwrap()
 }
 
 pub fn unet(device: &Device) -> Network {
@@ -36,7 +41,9 @@ pub fn unet(device: &Device) -> Network {
     // and the sign of Adam's first step would be random.
     let reference = UNetConfig { groups: 4, ..UNetConfig::reference() };
     let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..reference };
-    Architecture::Unet { sigma_data: 0.5, network }.build(&Init::new(Noise::seeded(1), device)).unwrap()
+    Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, network })
+        .build(&Init::new(Noise::seeded(1), device))
+        .unwrap()
 }
 
 pub fn settings(steps: u64) -> TrainSettings {

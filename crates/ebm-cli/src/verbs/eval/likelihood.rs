@@ -6,7 +6,7 @@ use ebm_eval::{
     AnnealedImportance, Annealing, Features, Figure, FlowLikelihood, Protocol, RadialKernel, Report,
     kernel_stein, log_likelihood,
 };
-use ebm_model::{EnergyNetwork, Gaussian, Network, NoisyDirectional, NoisyScore, Score};
+use ebm_model::{Capabilities, DirectionalPotential, Gaussian, Network, NoisyDirectional, NoisyScore};
 use ebm_ops::Noise;
 use ebm_sample::Hmc;
 
@@ -44,7 +44,7 @@ pub fn measure(
     let protocol =
         Protocol { seed: Some(request.seed), ..Protocol::of(request.likelihood.min(points.dims()[0])) };
     let points = points.narrow(0, 0, protocol.n);
-    if let Some(model) = network.unconditional() {
+    if let Some(model) = network.as_score() {
         let n = STEIN.min(sample.dims()[0]);
         let x = sample.clone().narrow(0, 0, n);
         let kernel = RadialKernel::inverse_multiquadric(1.0, -0.5)?;
@@ -55,11 +55,12 @@ pub fn measure(
     if protocol.n < 2 {
         return Ok(());
     }
-    match network {
-        Network::Energy(model) => bracket(report, protocol, model, card, sample, points, noise),
-        Network::Score(_) => Ok(()),
-        _ => {
-            let model = network.noisy_score().expect("all others are told the noise level");
+    if let Some(model) = network.as_energy() {
+        return bracket(report, protocol, model, card, sample, points, noise);
+    }
+    match network.as_noisy_score() {
+        None => Ok(()),
+        Some(model) => {
             let probes = (EXACT < points.dims()[1]).then(|| noise.derive("probes"));
             flow(report, protocol, &model, card, points, probes)
         }
@@ -70,7 +71,7 @@ pub fn measure(
 fn bracket(
     report: &mut Report,
     protocol: Protocol,
-    model: &EnergyNetwork,
+    model: &dyn DirectionalPotential,
     card: &ModelCard,
     sample: Tensor<2>,
     points: Tensor<2>,
@@ -87,10 +88,10 @@ fn bracket(
     let kernel = |_: f64| Hmc::new(step_size, 3).expect("the step of a sampler that was built");
     let device = points.device();
     let chains = CHAINS.min(sample.dims()[0]);
-    let forward = ais.forward(&start, model, kernel, chains, &noise.derive("forward"), &device)?;
+    let forward = ais.forward(&start, &model, kernel, chains, &noise.derive("forward"), &device)?;
     let reverse =
-        ais.reverse(&start, model, kernel, sample.narrow(0, 0, chains), &noise.derive("reverse"))?;
-    let found = log_likelihood(model, points, &forward, &reverse)?;
+        ais.reverse(&start, &model, kernel, sample.narrow(0, 0, chains), &noise.derive("reverse"))?;
+    let found = log_likelihood(&model, points, &forward, &reverse)?;
     let protocol = protocol
         .with("chains", chains)
         .with("inverse_temperatures", STEPS)

@@ -1,0 +1,41 @@
+//! Layers that carry their own rules of differentiation, and what they are composed of.
+
+mod init;
+mod jet;
+mod layer;
+
+mod activation;
+mod compose;
+mod convolution;
+mod dense;
+mod mean_pool;
+mod modulate;
+mod normalize;
+mod offset;
+mod pixel_shuffle;
+mod sizes;
+
+mod block;
+mod conv_network;
+mod group_norm;
+mod noise_embedding;
+mod perceptron;
+
+pub use activation::Activation;
+pub use block::{Block, BlockRules};
+pub use compose::{Residual, Sum};
+pub use conv_network::{ConvNetwork, ConvNetworkConfig, Downsampling};
+pub use convolution::{Convolution, TransposedConvolution};
+pub use dense::Dense;
+pub use group_norm::GroupNorm;
+pub use init::Init;
+pub use jet::Jet;
+pub use layer::Layer;
+pub use mean_pool::{GlobalMeanPool, MeanPool};
+pub use modulate::Modulate;
+pub use noise_embedding::NoiseEmbedding;
+pub use normalize::{NormRules, Normalize};
+pub use offset::Offset;
+pub use perceptron::{Hidden, Perceptron};
+pub use pixel_shuffle::{pixel_shuffle, pixel_unshuffle};
+pub(crate) use sizes::check_size;

@@ -1,0 +1,165 @@
+//! The conditional network for points and tables.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use ebm_ops::activation::silu;
+use serde::{Deserialize, Serialize};
+
+use crate::layers::{Activation, Dense, NoiseEmbedding, Offset, Residual, check_size};
+use crate::networks::input::fill;
+use crate::{Capabilities, ConditionalLayer, Init, Input, ModelError, NetworkConfig, NoiseConditional};
+
+/// The description of an [`Mlp`]; by default three hidden layers of 128 units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MlpConfig {
+    /// Number of coordinates; 0 is taken from the data.
+    pub dim: usize,
+    /// Units of each hidden layer.
+    pub hidden: usize,
+    /// Number of hidden layers.
+    pub layers: usize,
+    /// Size of the embedding of the noise level; 0 passes its sines and cosines to the layers as they are.
+    pub embedding: usize,
+    /// Number of frequencies in the embedding.
+    pub frequencies: usize,
+}
+
+impl Default for MlpConfig {
+    fn default() -> Self {
+        Self { dim: 0, hidden: 128, layers: 3, embedding: 64, frequencies: 16 }
+    }
+}
+
+impl MlpConfig {
+    /// # Errors
+    /// [`ModelError::OutOfRange`] with a field whose value no network has.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        check_size("dim", self.dim)?;
+        check_size("hidden", self.hidden)?;
+        check_size("layers", self.layers)?;
+        check_size("embedding", self.embedding.max(1))?;
+        Ok(check_size("frequencies", self.frequencies)?)
+    }
+}
+
+impl NetworkConfig for MlpConfig {
+    type Network = Mlp;
+
+    fn construct(&self, init: &Init) -> Result<Mlp, ModelError> {
+        Mlp::new(self, init)
+    }
+
+    fn input(&self) -> Input {
+        Input::Row { dim: self.dim }
+    }
+
+    fn fitted(mut self, found: Input) -> Self {
+        if let Input::Row { dim } = found {
+            fill([&mut self.dim], [dim]);
+        }
+        self
+    }
+}
+
+/// A network f(x, c), neither a score nor an energy by itself.
+impl Capabilities for Mlp {}
+
+/// Residual hidden layers of SiLU units, each conditioned on the noise level.
+///
+/// h₀ = W x,  hᵢ₊₁ = hᵢ + SiLU(Aᵢ hᵢ + Bᵢ e),  f = V SiLU(h);   V starts at zero.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    embedding: NoiseEmbedding,
+    input: Dense,
+    hidden: Vec<Dense>,
+    levels: Vec<Dense>,
+    output: Dense,
+    #[module(skip)]
+    config: MlpConfig,
+}
+
+impl Mlp {
+    /// A new network.
+    ///
+    /// # Errors
+    /// Those of [`MlpConfig::validate`].
+    pub fn new(config: &MlpConfig, init: &Init) -> Result<Self, ModelError> {
+        config.validate()?;
+        let MlpConfig { dim, hidden, layers, embedding, frequencies } = *config;
+        let stack = |name: &str, inputs: usize| {
+            let init = init.part(name);
+            (0..layers).map(|i| Dense::new(inputs, hidden, &init.nth(i))).collect()
+        };
+        Ok(Self {
+            embedding: NoiseEmbedding::new(frequencies, embedding, &init.part("embedding")),
+            input: Dense::new(dim, hidden, &init.part("input")),
+            hidden: stack("hidden", hidden),
+            levels: stack("levels", NoiseEmbedding::width(frequencies, embedding)),
+            output: Dense::zeros(hidden, dim, &init.part("output")),
+            config: config.clone(),
+        })
+    }
+
+    /// The description of the network.
+    pub fn config(&self) -> &MlpConfig {
+        &self.config
+    }
+}
+
+impl NoiseConditional for Mlp {
+    fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
+        assert_eq!(
+            x.dims()[1],
+            self.config.dim,
+            "points in {} dimensions were given as {:?}",
+            self.config.dim,
+            x.dims()
+        );
+        let e = self.embedding.forward(c);
+        let layers = self.hidden.iter().zip(&self.levels);
+        let h = layers.fold(self.input.forward(x), |h, (hidden, level)| {
+            h.clone() + silu(hidden.forward(h) + level.forward(e.clone()))
+        });
+        self.output.forward(silu(h))
+    }
+}
+
+/// A hidden layer h + SiLU(A h + b) at a fixed noise level.
+type ConditionedHidden<'a> = Residual<(Offset<&'a Dense, 2>, Activation)>;
+
+impl ConditionalLayer for Mlp {
+    /// The same layers as in `forward`, in the same order.
+    type Conditioned<'a> = (&'a Dense, (Box<[ConditionedHidden<'a>]>, (Activation, &'a Dense)));
+
+    fn condition(&self, c: Tensor<1>) -> Self::Conditioned<'_> {
+        let e = self.embedding.forward(c);
+        let layers = self.hidden.iter().zip(&self.levels);
+        let hidden = layers.map(|(hidden, level)| {
+            Residual::new((Offset::new(hidden, level.forward(e.clone())), Activation::Silu))
+        });
+        (&self.input, (hidden.collect(), (Activation::Silu, &self.output)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Layer, testing};
+
+    #[test]
+    fn conditioned_on_a_level_it_is_the_network_and_passes_the_tests_of_a_layer() {
+        for embedding in [4, 0] {
+            let config = MlpConfig { dim: 3, hidden: 5, layers: 2, embedding, frequencies: 2 };
+            let network = testing::in_double(|init| Mlp::new(&config, init).unwrap());
+            let (x, c) = (testing::points(4, 3, 60), testing::normal([4], 61));
+            let conditioned = network.condition(c.clone());
+            testing::assert_close(
+                Layer::<2>::forward(&conditioned, x.clone()),
+                network.forward(x, c),
+                1e-14,
+                "f",
+            );
+            testing::assert_layer::<2, 2>(&conditioned, [4, 3], 62);
+        }
+    }
+}

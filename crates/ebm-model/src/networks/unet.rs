@@ -1,0 +1,217 @@
+//! The conditional network for images.
+
+mod config;
+mod rules;
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::layers::{
+    Block, BlockRules, Convolution, GroupNorm, NoiseEmbedding, TransposedConvolution, pixel_shuffle,
+    pixel_unshuffle,
+};
+use crate::networks::input::fill;
+use crate::{Capabilities, ConditionalLayer, Init, Input, ModelError, NetworkConfig, NoiseConditional};
+
+pub use config::UNetConfig;
+pub use rules::{ConditionedUNet, UNetTrace};
+
+/// A U-Net: an encoder through coarser resolutions, and a decoder back that concatenates the features of each.
+///
+/// The weight of the last convolution starts at zero, so the output of a new network is its bias.
+///
+/// # Reference
+/// Ronneberger, Fischer and Brox (2015), *U-Net*; residual blocks as in Song and Ermon (2019).
+#[derive(Module, Debug)]
+pub struct UNet {
+    embedding: NoiseEmbedding,
+    stem: Convolution,
+    encoder: Vec<Down>,
+    middle: Vec<Block>,
+    decoder: Vec<Up>,
+    norm: GroupNorm,
+    out: Convolution,
+    #[module(skip)]
+    config: UNetConfig,
+}
+
+/// Blocks at one resolution, then a convolution that halves it.
+#[derive(Module, Debug)]
+struct Down {
+    blocks: Vec<Block>,
+    halve: Convolution,
+}
+
+/// A transposed convolution back to one resolution, then blocks, the first of which also reads the features that the
+/// encoder has at this resolution.
+#[derive(Module, Debug)]
+struct Up {
+    double: TransposedConvolution,
+    blocks: Vec<Block>,
+}
+
+impl UNet {
+    /// A new network.
+    ///
+    /// # Errors
+    /// Those of [`UNetConfig::validate`].
+    pub fn new(config: &UNetConfig, init: &Init) -> Result<Self, ModelError> {
+        config.validate()?;
+        let UNetConfig { widths, groups, embedding, .. } = config;
+        let squares = config.channels * config.patch * config.patch;
+        let block = |inputs, outputs, init: &Init| Block::new(inputs, outputs, *embedding, *groups, init);
+        let blocks = |inputs, outputs, n, init: &Init| -> Vec<Block> {
+            (0..n).map(|i| block(if i == 0 { inputs } else { outputs }, outputs, &init.nth(i))).collect()
+        };
+        let last = widths.len() - 1;
+        let down = |i: usize| {
+            let init = init.part("encoder").nth(i);
+            let halve = Convolution::new(widths[i], widths[i + 1], 3, 2, &init.part("halve"));
+            Down { blocks: blocks(widths[i], widths[i], config.blocks[i], &init), halve }
+        };
+        let up = |i: usize| {
+            let init = init.part("decoder").nth(i);
+            let double = TransposedConvolution::new(widths[i + 1], widths[i], &init.part("double"));
+            Up { double, blocks: blocks(2 * widths[i], widths[i], config.blocks[i], &init) }
+        };
+        let out = init.part("out");
+        Ok(Self {
+            embedding: NoiseEmbedding::new(config.frequencies, *embedding, &init.part("embedding")),
+            stem: Convolution::new(squares, widths[0], 3, 1, &init.part("stem")),
+            encoder: (0..last).map(down).collect(),
+            middle: blocks(widths[last], widths[last], config.blocks[last], &init.part("middle")),
+            decoder: (0..last).rev().map(up).collect(),
+            norm: GroupNorm::new(widths[0], *groups, &init.part("norm")),
+            out: Convolution::new(widths[0], squares, 3, 1, &out).with_zero_weight(&out),
+            config: config.clone(),
+        })
+    }
+
+    /// The description of the network.
+    pub fn config(&self) -> &UNetConfig {
+        &self.config
+    }
+}
+
+impl NoiseConditional for UNet {
+    fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
+        let UNetConfig { channels, height, width, patch, .. } = self.config;
+        let ([batch, dim], expected) = (x.dims(), channels * height * width);
+        assert_eq!(dim, expected, "images of {channels}×{height}×{width} were given as {:?}", x.dims());
+
+        let e = self.embedding.forward(c);
+        let run =
+            |blocks: &[Block], h: Tensor<4>| blocks.iter().fold(h, |h, block| block.forward(h, e.clone()));
+        let mut h = self.stem.forward(pixel_unshuffle(x.reshape([batch, channels, height, width]), patch));
+        let mut skips = Vec::with_capacity(self.encoder.len());
+        for Down { blocks, halve } in &self.encoder {
+            let fine = run(blocks, h);
+            h = halve.forward(fine.clone());
+            skips.push(fine);
+        }
+        h = run(&self.middle, h);
+        for (Up { double, blocks }, fine) in self.decoder.iter().zip(skips.into_iter().rev()) {
+            h = run(blocks, Tensor::cat(vec![double.forward(h), fine], 1));
+        }
+        pixel_shuffle(self.out.forward(self.norm.silu(h)), patch).reshape([batch, dim])
+    }
+}
+
+impl NetworkConfig for UNetConfig {
+    type Network = UNet;
+
+    fn construct(&self, init: &Init) -> Result<UNet, ModelError> {
+        UNet::new(self, init)
+    }
+
+    fn input(&self) -> Input {
+        Input::Image { channels: self.channels, height: self.height, width: self.width }
+    }
+
+    fn fitted(mut self, found: Input) -> Self {
+        if let Input::Image { channels, height, width } = found {
+            fill([&mut self.channels, &mut self.height, &mut self.width], [channels, height, width]);
+        }
+        self
+    }
+}
+
+/// A network f(x, c), neither a score nor an energy by itself.
+impl Capabilities for UNet {}
+
+impl ConditionalLayer for UNet {
+    type Conditioned<'a> = ConditionedUNet<'a>;
+
+    fn condition(&self, c: Tensor<1>) -> ConditionedUNet<'_> {
+        let e = self.embedding.forward(c);
+        let UNetConfig { channels, height, width, patch, .. } = self.config;
+        ConditionedUNet {
+            stem: &self.stem,
+            encoder: self.encoder.iter().map(|down| (conditioned(&down.blocks, &e), &down.halve)).collect(),
+            middle: conditioned(&self.middle, &e),
+            decoder: self.decoder.iter().map(|up| (&up.double, conditioned(&up.blocks, &e))).collect(),
+            out: (self.norm.rules(None), &self.out),
+            image: [channels, height, width],
+            patch,
+        }
+    }
+}
+
+fn conditioned<'a>(blocks: &'a [Block], e: &Tensor<2>) -> Box<[BlockRules<'a>]> {
+    blocks.iter().map(|block| block.condition(e.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+    use ebm_ops::Noise;
+
+    fn build(config: &UNetConfig) -> Result<UNet, ModelError> {
+        UNet::new(config, &Init::new(Noise::seeded(1), &Device::flex()))
+    }
+
+    #[test]
+    fn the_reference_network_has_its_number_of_parameters() {
+        assert_eq!(build(&UNetConfig::reference()).unwrap().num_params(), 390_980);
+    }
+
+    #[test]
+    fn a_new_network_returns_its_last_bias_and_rows_are_independent() {
+        let config = UNetConfig {
+            channels: 3,
+            height: 16,
+            width: 8,
+            widths: vec![8, 16, 8],
+            blocks: vec![1, 2, 1],
+            ..UNetConfig::reference()
+        };
+        let network = build(&config).unwrap();
+        let x = Noise::seeded(2).normal([2, 3 * 16 * 8], &Device::flex());
+        let c = Tensor::from_data([0.1, -0.4], &Device::flex());
+        let both = network.forward(x.clone(), c.clone());
+        let second = network.forward(x.narrow(0, 1, 1), c.narrow(0, 1, 1));
+        let difference = (both.clone().narrow(0, 1, 1) - second).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-6, "{difference}");
+        let spread = (both.clone().narrow(0, 0, 1) - both.narrow(0, 1, 1)).abs().max().into_scalar::<f32>();
+        assert_eq!(spread, 0.0);
+    }
+
+    #[test]
+    fn an_impossible_configuration_is_refused_by_its_field() {
+        let reference = UNetConfig::reference();
+        let wrong = [
+            (UNetConfig { height: 30, ..reference.clone() }, "height: expected a multiple of 4"),
+            (
+                UNetConfig { widths: vec![32, 60], ..reference.clone() },
+                "widths: expected a positive multiple of groups = 8, found 60",
+            ),
+            (UNetConfig { blocks: vec![1], ..reference.clone() }, "found [1]"),
+            (UNetConfig { patch: 0, ..reference }, "patch: expected 1 to 65,536, found 0"),
+        ];
+        for (config, expected) in wrong {
+            let error = build(&config).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

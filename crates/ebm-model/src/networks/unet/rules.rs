@@ -1,0 +1,181 @@
+//! The rules of differentiation of a [`UNet`](crate::UNet) at one noise level.
+
+use burn::tensor::Tensor;
+
+use crate::layers::{
+    BlockRules, Convolution, NormRules, TransposedConvolution, pixel_shuffle, pixel_unshuffle,
+};
+use crate::{Jet, Layer};
+
+type Blocks<'a> = Box<[BlockRules<'a>]>;
+type BlocksTrace = <Blocks<'static> as Layer<4>>::Trace;
+type OutTrace = <(NormRules, &'static Convolution) as Layer<4>>::Trace;
+
+/// A [`UNet`](crate::UNet) at a fixed noise level: x ↦ f(x, c).
+#[derive(Debug)]
+pub struct ConditionedUNet<'a> {
+    pub(crate) stem: &'a Convolution,
+    /// From the finest resolution down: blocks, then a convolution that halves the size.
+    pub(crate) encoder: Vec<(Blocks<'a>, &'a Convolution)>,
+    pub(crate) middle: Blocks<'a>,
+    /// From the coarsest resolution up: a transposed convolution that doubles the size, then blocks.
+    pub(crate) decoder: Vec<(&'a TransposedConvolution, Blocks<'a>)>,
+    pub(crate) out: (NormRules, &'a Convolution),
+    /// Channels, height and width of an image.
+    pub(crate) image: [usize; 3],
+    pub(crate) patch: usize,
+}
+
+/// What a [`ConditionedUNet`] remembers of a forward pass.
+#[derive(Debug)]
+pub struct UNetTrace {
+    stem: [usize; 2],
+    encoder: Vec<(BlocksTrace, [usize; 2])>,
+    middle: BlocksTrace,
+    /// With the channels that came from below.
+    decoder: Vec<(usize, BlocksTrace)>,
+    out: OutTrace,
+}
+
+impl ConditionedUNet<'_> {
+    /// Rows as images with squares of pixels for channels.
+    fn squares(&self, x: Tensor<2>) -> Tensor<4> {
+        let [channels, height, width] = self.image;
+        let dims = x.dims();
+        assert_eq!(
+            dims[1],
+            channels * height * width,
+            "images of {channels}×{height}×{width} were given as {dims:?}"
+        );
+        pixel_unshuffle(x.reshape([dims[0], channels, height, width]), self.patch)
+    }
+
+    /// Its inverse, which is its transpose.
+    fn pixels(&self, x: Tensor<4>) -> Tensor<2> {
+        pixel_shuffle(x, self.patch).flatten(1, 3)
+    }
+}
+
+fn side_by_side(below: Tensor<4>, skip: Tensor<4>) -> Tensor<4> {
+    Tensor::cat(vec![below, skip], 1)
+}
+
+impl Layer<2> for ConditionedUNet<'_> {
+    type Trace = UNetTrace;
+
+    fn trace(&self, x: Tensor<2>) -> (Tensor<2>, UNetTrace) {
+        let (mut h, stem) = self.stem.trace(self.squares(x));
+        let (mut skips, mut encoder, mut decoder) = (vec![], vec![], vec![]);
+        for (blocks, halve) in &self.encoder {
+            let (fine, blocks) = blocks.trace(h);
+            let (coarse, halve) = halve.trace(fine.clone());
+            skips.push(fine);
+            encoder.push((blocks, halve));
+            h = coarse;
+        }
+        let (mut h, middle) = self.middle.trace(h);
+        for ((double, blocks), fine) in self.decoder.iter().zip(skips.into_iter().rev()) {
+            let below = double.forward(h);
+            let channels = below.dims()[1];
+            let (up, blocks) = blocks.trace(side_by_side(below, fine));
+            decoder.push((channels, blocks));
+            h = up;
+        }
+        let (y, out) = self.out.trace(h);
+        (self.pixels(y), UNetTrace { stem, encoder, middle, decoder, out })
+    }
+
+    fn pullback(&self, trace: UNetTrace, cotangent: Tensor<2>) -> Tensor<2> {
+        let UNetTrace { stem, encoder, middle, decoder, out } = trace;
+        let mut g = self.out.pullback(out, self.squares(cotangent));
+        let mut skips = vec![];
+        for ((double, blocks), (channels, trace)) in self.decoder.iter().zip(decoder).rev() {
+            let both = blocks.pullback(trace, g);
+            let rest = both.dims()[1] - channels;
+            skips.push(both.clone().narrow(1, channels, rest));
+            g = double.pullback((), both.narrow(1, 0, channels));
+        }
+        g = self.middle.pullback(middle, g);
+        let down = self.encoder.iter().zip(encoder).rev();
+        for (((blocks, halve), (trace, size)), fine) in down.zip(skips.into_iter().rev()) {
+            g = blocks.pullback(trace, halve.pullback(size, g) + fine);
+        }
+        self.pixels(self.stem.pullback(stem, g))
+    }
+
+    fn push(&self, jet: Jet<2>) -> Jet<2> {
+        let mut h = self.stem.push(jet.linear(|x| self.squares(x)));
+        let mut skips = vec![];
+        for (blocks, halve) in &self.encoder {
+            let fine = blocks.push(h);
+            h = halve.push(fine.clone());
+            skips.push(fine);
+        }
+        h = self.middle.push(h);
+        for ((double, blocks), fine) in self.decoder.iter().zip(skips.into_iter().rev()) {
+            let below = double.push(h);
+            h = blocks.push(Jet {
+                value: side_by_side(below.value, fine.value),
+                slope: side_by_side(below.slope, fine.slope),
+                curvature: side_by_side(below.curvature, fine.curvature),
+            });
+        }
+        self.out.push(h).linear(|y| self.pixels(y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        ConditionalLayer, Layer, NoiseConditional, NoisyEnergy, NoisyScore, Preconditioned, UNet, UNetConfig,
+        testing, weights,
+    };
+    use burn::tensor::DType;
+
+    fn network() -> UNet {
+        let config = UNetConfig {
+            channels: 1,
+            height: 8,
+            width: 4,
+            patch: 1,
+            widths: vec![2, 4, 4],
+            blocks: vec![1, 1, 1],
+            groups: 1,
+            embedding: 3,
+            frequencies: 2,
+        };
+        testing::in_double(|init| UNet::new(&config, init).unwrap())
+    }
+
+    #[test]
+    fn conditioned_on_a_level_it_is_the_network_and_passes_the_tests_of_a_layer() {
+        let network = network();
+        let (x, c) = (testing::points(2, 32, 25), testing::normal([2], 26));
+        let conditioned = network.condition(c.clone());
+        testing::assert_close(
+            Layer::<2>::forward(&conditioned, x.clone()),
+            network.forward(x, c),
+            1e-12,
+            "f",
+        );
+        testing::assert_layer::<2, 2>(&conditioned, [2, 32], 27);
+    }
+
+    #[test]
+    fn a_preconditioned_unet_knows_its_slope_and_curvature_and_is_trained_exactly() {
+        let model = Preconditioned::new(network(), 0.5);
+        testing::assert_directional(&model.at(0.4), 32, 28);
+        testing::assert_precision(&weights::cast(model.clone(), DType::F32).at(0.4), &model.at(0.4), 32, 28);
+        testing::assert_trainable(&model, 32, 28, |model, x, v| testing::losses(&model.at(0.4), x, v));
+    }
+
+    #[test]
+    fn a_unets_noisy_energy_passes_the_tests_of_a_potential_and_is_trained_exactly() {
+        let model = NoisyEnergy::new(network(), 0.5).unwrap();
+        testing::assert_potential(&model.at(0.4), 32, 29);
+        testing::assert_precision(&weights::cast(model.clone(), DType::F32).at(0.4), &model.at(0.4), 32, 29);
+        testing::assert_trainable(&model, 32, 29, |model, x, v| {
+            testing::losses_and_energy(&model.at(0.4), x, v)
+        });
+    }
+}

@@ -1,0 +1,58 @@
+//! What a network can do, queried at run time.
+
+use burn::module::Module;
+
+use crate::{Directional, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score};
+
+/// A score with derivatives along directions.
+pub trait DirectionalScore: Score + Directional {}
+
+impl<M: Score + Directional + ?Sized> DirectionalScore for M {}
+
+/// An energy with derivatives along directions that can be sampled while it is trained.
+pub trait DirectionalPotential: Potential + Directional + Detach {}
+
+impl<M: Potential + Directional + Detach + ?Sized> DirectionalPotential for M {}
+
+/// A score at every noise level with derivatives along directions.
+pub trait NoisyDirectionalScore: NoisyScore + NoisyDirectional {}
+
+impl<M: NoisyScore + NoisyDirectional + ?Sized> NoisyDirectionalScore for M {}
+
+/// A model that can be copied without autodiff.
+pub trait Detach {
+    /// The energy with its current parameters, not tracked by autodiff: what a sampler runs on.
+    fn detached(&self) -> Box<dyn Potential>;
+}
+
+impl<M: Module + Potential + 'static> Detach for M {
+    fn detached(&self) -> Box<dyn Potential> {
+        Box::new(self.valid())
+    }
+}
+
+/// The traits that a network implements, queried at run time.
+///
+/// Samplers and objectives that are chosen by name look here for what they need. Each method returns `None` unless a
+/// network overrides it.
+pub trait Capabilities {
+    /// The network as a score of the data without noise.
+    fn as_score(&self) -> Option<&dyn DirectionalScore> {
+        None
+    }
+
+    /// The network as an energy of the data without noise; its score is [`as_score`](Self::as_score).
+    fn as_energy(&self) -> Option<&dyn DirectionalPotential> {
+        None
+    }
+
+    /// The network as a score at every noise level.
+    fn as_noisy_score(&self) -> Option<&dyn NoisyDirectionalScore> {
+        None
+    }
+
+    /// The network as an energy at every noise level; its score is [`as_noisy_score`](Self::as_noisy_score).
+    fn as_noisy_energy(&self) -> Option<&dyn NoisyPotential> {
+        None
+    }
+}

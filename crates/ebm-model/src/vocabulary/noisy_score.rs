@@ -1,0 +1,88 @@
+//! Scores at every noise level.
+
+use burn::tensor::Tensor;
+
+use crate::Score;
+
+/// The score of p_σ = p ∗ N(0, σ²I) at every noise level σ.
+pub trait NoisyScore {
+    /// s(x, σ), row by row: `x` is `[batch, dim]`, `sigma` `[batch]` and positive; the result `[batch, dim]`.
+    fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2>;
+
+    /// The mean of the clean point given the noisy one, E[x₀ | x] = x + σ² s(x, σ); shapes as above.
+    ///
+    /// # Reference
+    /// Efron (2011), *Tweedie's formula and selection bias*, eq. 1.4.
+    fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        let variance = sigma.clone().square().unsqueeze_dim::<2>(1);
+        x.clone() + self.score_at(x, sigma) * variance
+    }
+
+    /// The score at one noise level, for samplers of a plain [`Score`]; for a trait object use [`AtNoise::new`].
+    ///
+    /// # Panics
+    /// Unless `0 < sigma < ∞`.
+    fn at(&self, sigma: f64) -> AtNoise<'_, Self>
+    where
+        Self: Sized,
+    {
+        AtNoise::new(self, sigma)
+    }
+}
+
+impl<S: NoisyScore + ?Sized> NoisyScore for &S {
+    fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        (**self).score_at(x, sigma)
+    }
+
+    fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        (**self).denoise_at(x, sigma)
+    }
+}
+
+/// A model at one fixed noise level.
+#[derive(Debug)]
+pub struct AtNoise<'a, M: ?Sized> {
+    model: &'a M,
+    sigma: f64,
+}
+
+impl<'a, M: ?Sized> AtNoise<'a, M> {
+    /// `model` at the noise level `sigma`.
+    ///
+    /// # Panics
+    /// Unless `0 < sigma < ∞`.
+    pub fn new(model: &'a M, sigma: f64) -> Self {
+        assert!(sigma.is_finite() && 0.0 < sigma, "sigma: expected a positive, finite number, found {sigma}");
+        Self { model, sigma }
+    }
+
+    /// The noise level σ.
+    pub fn sigma(&self) -> f64 {
+        self.sigma
+    }
+
+    pub(crate) fn model(&self) -> &M {
+        self.model
+    }
+
+    /// σ for each row of `x`, `[batch]`.
+    pub(crate) fn levels(&self, x: &Tensor<2>) -> Tensor<1> {
+        Tensor::full([x.dims()[0]], self.sigma, (&x.device(), x.dtype()))
+    }
+}
+
+impl<M: NoisyScore + ?Sized> AtNoise<'_, M> {
+    /// The denoised positions E[x₀ | x], `[batch, dim]`.
+    pub fn denoise(&self, x: Tensor<2>) -> Tensor<2> {
+        let sigma = self.levels(&x);
+        self.model.denoise_at(x, sigma)
+    }
+}
+
+impl<M: NoisyScore + ?Sized> Score for AtNoise<'_, M> {
+    fn score(&self, x: Tensor<2>) -> Tensor<2> {
+        let sigma = self.levels(&x);
+        self.model.score_at(x, sigma)
+    }
+}
