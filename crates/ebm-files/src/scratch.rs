@@ -29,7 +29,7 @@ pub(crate) const OLD: &str = "old";
 /// Removes what unfinished writes of `path` left beside it, and finishes the replacement of a folder that was
 /// interrupted between two renames. Scratch of a live process is left alone.
 ///
-/// [`write`](crate::write), [`write_folder`](crate::write_folder) and [`Draft::of`](crate::Draft::of) do this first;
+/// [`write`](crate::write()), [`write_folder`](crate::write_folder) and [`Draft::of`](crate::Draft::of) do this first;
 /// call it before reading a folder that may have been written on a system that cannot exchange two folders at once.
 ///
 /// # Errors

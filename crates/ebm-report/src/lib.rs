@@ -1,6 +1,6 @@
 //! What people look at: grids of pictures, films, charts, and files of samples.
 //!
-//! [`Samples`] are plain numbers with a [`Shape`]: images, rows of a table, or draws of chains. [`write`] puts them
+//! [`Samples`] are plain numbers with a [`Shape`]: images, rows of a table, or draws of chains. [`write()`] puts them
 //! into the [`Format`] that the file's extension names: a picture (`.png`, `.svg`), a film (`.gif`), or an array
 //! (`.npy`, `.safetensors`, `.csv`, `.zarr`). [`Traces`] shows whether chains have mixed, a [`Landscape`] the energy
 //! under points in the plane. A file is complete or absent, and the same samples give the same bytes.
