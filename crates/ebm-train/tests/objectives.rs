@@ -2,7 +2,9 @@
 
 use burn::tensor::{Device, Tensor};
 use ebm_model::layers::{Activation, Hidden};
-use ebm_model::{Architecture, Init, MlpConfig, MlpEnergyConfig, Network};
+use ebm_model::{
+    Architecture, Init, MlpConfig, MlpEnergyConfig, Network, NetworkConfig, PreconditionedConfig,
+};
 use ebm_ops::Noise;
 use ebm_train::{
     Batch, BuildContext, ChainKernel, ContrastSettings, ContrastiveDivergenceSettings, Memory, Need,
@@ -17,7 +19,7 @@ fn build(architecture: &Architecture) -> Network {
 /// A score at every noise level.
 fn noisy() -> Network {
     let network = MlpConfig { dim: 2, hidden: 8, layers: 1, embedding: 4, frequencies: 2 };
-    build(&Architecture::Mlp { sigma_data: 1.0, network })
+    build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, network }))
 }
 
 /// An energy of the data themselves.

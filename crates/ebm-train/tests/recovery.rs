@@ -4,7 +4,7 @@ mod common;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use ebm_model::{Gaussian, Network, NoisyScore};
+use ebm_model::{Capabilities, Gaussian, Network, NoisyScore};
 use ebm_ops::Noise;
 use ebm_train::{
     Batch, DenoisingScoreMatching, Memory, NoiseLaw, Objective, Outcome, TrainError, TrainSettings,

@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 use ebm_data::Split;
 use ebm_eval::auroc;
+use ebm_model::NetworkConfig;
 use ebm_run::landscape::energy_of;
 use ebm_run::model::model;
 use ebm_run::rows::Rows;

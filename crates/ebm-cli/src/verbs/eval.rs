@@ -10,7 +10,7 @@ use ebm_eval::{
     Comparison, Coordinates, FeatureMap, Figure, PooledPixels, Protocol, Report, compare, halves,
     standard_distances,
 };
-use ebm_model::Capabilities;
+use ebm_model::{Capabilities, NetworkConfig};
 use ebm_ops::Noise;
 use serde_json::json;
 

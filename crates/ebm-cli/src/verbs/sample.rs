@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
+use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_report::{Format, Shape};
 use ebm_run::config::assign_to;

@@ -3,8 +3,8 @@
 
 use burn::tensor::{Device, Tensor};
 use ebm_model::{
-    Architecture, Gaussian, Init, MlpConfig, Network, NetworkConfig, PreconditionedConfig, UNetConfig,
-    weights,
+    Architecture, Capabilities, Gaussian, Init, MlpConfig, Network, NetworkConfig, PreconditionedConfig,
+    UNetConfig, weights,
 };
 use ebm_ops::Noise;
 use ebm_train::{
