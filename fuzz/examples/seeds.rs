@@ -5,7 +5,7 @@ use std::path::Path;
 
 use image::ImageFormat::{Jpeg, Png};
 
-#[path = "../../crates/ebm-cli/src/mutations/seeds.rs"]
+#[path = "../../crates/ebm-run/src/mutations/seeds.rs"]
 mod seeds;
 
 use seeds::{CSV, cifar, colour, gray, gzip, idx, npy, tar};

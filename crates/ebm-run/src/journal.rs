@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use ebm_train::{BoxError, Event, Observer};
 use serde_json::{Value, json};
 
-use crate::folder::open_own;
+use crate::own_file::open_own;
 
 /// Where lines go besides the file.
 pub type Echo = fn(&str) -> std::io::Result<()>;

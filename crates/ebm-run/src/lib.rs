@@ -12,6 +12,7 @@ pub mod card;
 pub mod folder;
 pub mod lock;
 pub mod model;
+mod own_file;
 
 pub mod agreement;
 pub mod bounds;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::folder::open_own;
+use crate::own_file::open_own;
 
 /// The right to write into a run's folder.
 ///

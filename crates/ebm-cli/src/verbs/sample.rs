@@ -1,15 +1,16 @@
 //! `ebm sample`: new samples from a trained network, or chains on a closed-form energy.
 
+mod arguments;
 mod chains;
 mod closed_form;
 mod draws;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_report::{Format, Shape};
@@ -22,44 +23,8 @@ use ebm_sample::Sampler;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use self::chains::Chains;
+pub use self::arguments::Sample;
 use self::closed_form::ClosedForm;
-use crate::terminal::backend::Backend;
-
-/// `ebm sample`.
-#[derive(Debug, Args)]
-pub struct Sample {
-    /// A run's folder, a model.safetensors, or the name of a closed-form energy (banana, funnel, …).
-    #[arg(required_unless_present_any = ["target", "list"], conflicts_with = "target")]
-    run: Option<PathBuf>,
-    /// List the samplers, what each needs of a model, and what it is.
-    #[arg(long)]
-    list: bool,
-    /// Samples of a network [default: 64].
-    #[arg(long, conflicts_with = "target")]
-    n: Option<usize>,
-    /// Seed of the random number generator.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// The sampler, if not the one that the model was trained with: see `ebm sample --list`.
-    #[arg(long, alias = "kernel")]
-    sampler: Option<String>,
-    /// A number of a sampler, for instance langevin.levels=100; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    #[command(flatten)]
-    chains: Chains,
-    /// Where the samples go: .png, .svg (points in the plane), .gif (the path from noise), .npy, .safetensors, .csv
-    /// (rows, or chain, draw and the draw), or, for chains, .zarr as ArviZ reads it.
-    #[arg(long, default_value = "samples.png")]
-    out: PathBuf,
-    /// Where tensors live.
-    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
-    backend: Backend,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
 
 impl Sample {
     /// Draws samples and writes them.

@@ -8,7 +8,8 @@ use ebm_model::Capabilities;
 use ebm_ops::Noise;
 use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError, Sampler};
 
-use super::{ChainConfig, SampleConfig, with_density};
+use super::config::{ChainConfig, SampleConfig};
+use super::views::with_density;
 
 /// Samples that descend together. A constant, so that sample `i` does not depend on how many are asked for.
 const DESCENTS_TOGETHER: usize = 100;

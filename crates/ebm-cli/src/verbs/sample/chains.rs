@@ -1,10 +1,8 @@
 //! `ebm sample NAME`: draws from a closed-form energy, as chains with their diagnostics.
 
-use std::path::PathBuf;
-
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use ebm_model::NoisyPotential;
 use ebm_ops::Noise;
 use ebm_report::{Format, Samples, Traces, parameter};
@@ -17,7 +15,7 @@ use ebm_sample::{AnyInfo, AnySampler, Density, Draw, SampleError, Sampler, Warme
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::Sample;
+use super::arguments::{Chains, Sample};
 use super::closed_form::ClosedForm;
 use super::draws::{self, Draws, Record, host};
 
@@ -26,38 +24,6 @@ const BURN_IN: usize = 500;
 
 /// Draws that descend together. A constant, so that draw `i` does not depend on how many are asked for.
 const TOGETHER: usize = 4000;
-
-/// Chains on a closed-form energy.
-#[derive(Debug, Args)]
-pub struct Chains {
-    /// The closed-form energy, as `ebm sample NAME` also names it.
-    #[arg(long, value_enum, help_heading = "Chains")]
-    pub target: Option<ClosedForm>,
-    /// Step size: η of x + η s + √(2η) z, or ε of a leapfrog or underdamped step [default: 0.05].
-    #[arg(long, help_heading = "Chains")]
-    step_size: Option<f64>,
-    /// Leapfrog steps of one step of hmc [default: 10].
-    #[arg(long, help_heading = "Chains")]
-    leapfrog: Option<usize>,
-    /// Number of chains [default: 4].
-    #[arg(long, help_heading = "Chains")]
-    chains: Option<usize>,
-    /// Draws kept of each chain [default: 1000].
-    #[arg(long, help_heading = "Chains")]
-    draws: Option<usize>,
-    /// Draws discarded at the start of each chain [default: 500].
-    #[arg(long, help_heading = "Chains")]
-    burn_in: Option<usize>,
-    /// Adapt step size and mass during the burn-in, for mala and hmc; for preconditioned-langevin, its variances.
-    #[arg(long, help_heading = "Chains")]
-    adapt: bool,
-    /// Keep one draw of so many [default: 1].
-    #[arg(long, help_heading = "Chains")]
-    thin: Option<usize>,
-    /// A chart of the chains, .png or .svg: traces, ranks and autocorrelations.
-    #[arg(long, value_name = "FILE", help_heading = "Chains")]
-    plots: Option<PathBuf>,
-}
 
 impl Chains {
     /// The first flag that was given and is of chains only.

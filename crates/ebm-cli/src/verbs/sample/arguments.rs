@@ -1,0 +1,75 @@
+//! The arguments of `ebm sample`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::closed_form::ClosedForm;
+use crate::terminal::backend::Backend;
+
+/// `ebm sample`.
+#[derive(Debug, Args)]
+pub struct Sample {
+    /// A run's folder, a model.safetensors, or the name of a closed-form energy (banana, funnel, …).
+    #[arg(required_unless_present_any = ["target", "list"], conflicts_with = "target")]
+    pub run: Option<PathBuf>,
+    /// List the samplers, what each needs of a model, and what it is.
+    #[arg(long)]
+    pub list: bool,
+    /// Samples of a network [default: 64].
+    #[arg(long, conflicts_with = "target")]
+    pub n: Option<usize>,
+    /// Seed of the random number generator.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The sampler, if not the one that the model was trained with: see `ebm sample --list`.
+    #[arg(long, alias = "kernel")]
+    pub sampler: Option<String>,
+    /// A number of a sampler, for instance langevin.levels=100; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    #[command(flatten)]
+    pub chains: Chains,
+    /// Where the samples go: .png, .svg (points in the plane), .gif (the path from noise), .npy, .safetensors, .csv
+    /// (rows, or chain, draw and the draw), or, for chains, .zarr as ArviZ reads it.
+    #[arg(long, default_value = "samples.png")]
+    pub out: PathBuf,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    pub backend: Backend,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Chains on a closed-form energy.
+#[derive(Debug, Args)]
+pub struct Chains {
+    /// The closed-form energy, as `ebm sample NAME` also names it.
+    #[arg(long, value_enum, help_heading = "Chains")]
+    pub target: Option<ClosedForm>,
+    /// Step size: η of x + η s + √(2η) z, or ε of a leapfrog or underdamped step [default: 0.05].
+    #[arg(long, help_heading = "Chains")]
+    pub step_size: Option<f64>,
+    /// Leapfrog steps of one step of hmc [default: 10].
+    #[arg(long, help_heading = "Chains")]
+    pub leapfrog: Option<usize>,
+    /// Number of chains [default: 4].
+    #[arg(long, help_heading = "Chains")]
+    pub chains: Option<usize>,
+    /// Draws kept of each chain [default: 1000].
+    #[arg(long, help_heading = "Chains")]
+    pub draws: Option<usize>,
+    /// Draws discarded at the start of each chain [default: 500].
+    #[arg(long, help_heading = "Chains")]
+    pub burn_in: Option<usize>,
+    /// Adapt step size and mass during the burn-in, for mala and hmc; for preconditioned-langevin, its variances.
+    #[arg(long, help_heading = "Chains")]
+    pub adapt: bool,
+    /// Keep one draw of so many [default: 1].
+    #[arg(long, help_heading = "Chains")]
+    pub thin: Option<usize>,
+    /// A chart of the chains, .png or .svg: traces, ranks and autocorrelations.
+    #[arg(long, value_name = "FILE", help_heading = "Chains")]
+    pub plots: Option<PathBuf>,
+}

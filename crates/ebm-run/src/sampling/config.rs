@@ -1,0 +1,192 @@
+//! The `[sample]` table of a configuration, and the samplers by name that it describes.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use ebm_sample::Sampler;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// How samples are drawn: which sampler, and the numbers of each.
+///
+/// A sampler takes its numbers from the table of its section, then from the table of its own name; what neither says
+/// has the sampler's default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleConfig {
+    /// The sampler that is used if none is named.
+    pub sampler: String,
+    /// The temperature: scores and energies are divided by it; 1 is the model as it is.
+    pub temperature: f64,
+    /// Numbers of annealed Langevin dynamics.
+    pub langevin: LangevinConfig,
+    /// Numbers of the probability flow.
+    pub heun: HeunConfig,
+    /// Numbers of Markov chains.
+    #[serde(default)]
+    pub chain: ChainConfig,
+    /// Numbers of other samplers, by section or by name.
+    #[serde(flatten)]
+    pub others: BTreeMap<String, Table>,
+}
+
+/// The numbers of annealed Langevin dynamics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LangevinConfig {
+    /// The highest noise level.
+    pub top: f64,
+    /// The lowest noise level.
+    pub bottom: f64,
+    /// Levels, geometric.
+    pub levels: usize,
+    /// Steps at each level.
+    pub steps_per_level: usize,
+    /// η/σ² of a step.
+    pub step_ratio: f64,
+}
+
+/// The numbers of the probability flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeunConfig {
+    /// The highest noise level.
+    pub top: f64,
+    /// The lowest noise level but 0.
+    pub bottom: f64,
+    /// Levels, even in σ^(1/7).
+    pub levels: usize,
+    /// How much fresh noise the stochastic sampler adds.
+    pub churn: f64,
+}
+
+/// The numbers of Markov chains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChainConfig {
+    /// The standard deviation of the normal distribution that chains start from.
+    pub start: f64,
+    /// η of a Langevin step; a leapfrog step has ε = √(2η).
+    pub step_size: f64,
+    /// Steps of a chain.
+    pub steps: usize,
+    /// Leapfrog steps of a step of Hamiltonian Monte Carlo.
+    pub leapfrog: usize,
+    /// Temperatures of parallel tempering, from 1 upwards.
+    pub temperatures: Vec<f64>,
+}
+
+impl Default for ChainConfig {
+    fn default() -> Self {
+        Self { start: 1.0, step_size: 0.01, steps: 500, leapfrog: 10, temperatures: vec![1.0, 2.0, 4.0, 8.0] }
+    }
+}
+
+impl Default for SampleConfig {
+    /// The numbers for closed-form energies, whose samplers have no model to take them from.
+    fn default() -> Self {
+        Self {
+            sampler: "langevin".into(),
+            temperature: 1.0,
+            langevin: LangevinConfig {
+                top: 10.0,
+                bottom: 0.02,
+                levels: 50,
+                steps_per_level: 20,
+                step_ratio: 0.1,
+            },
+            heun: HeunConfig { top: 20.0, bottom: 0.01, levels: 40, churn: 20.0 },
+            chain: ChainConfig::default(),
+            others: BTreeMap::new(),
+        }
+    }
+}
+
+/// The full name of a sampler on a network that is conditioned on the noise level, where a short one is usual.
+fn full_name(name: &str, conditioned: bool) -> &str {
+    match name {
+        "langevin" if conditioned => "annealed-langevin",
+        "heun" => "probability-flow",
+        name => name,
+    }
+}
+
+impl SampleConfig {
+    /// The sampler of that name with this configuration's numbers.
+    ///
+    /// On a network that is `conditioned` on the noise level, `langevin` means annealed Langevin dynamics; `heun` is
+    /// the probability flow.
+    ///
+    /// # Errors
+    /// A name that is not known, or a number of the wrong kind.
+    pub fn sampler(&self, name: &str, conditioned: bool) -> Result<Sampler> {
+        let name = full_name(name, conditioned);
+        let sampler = Sampler::named(name)?.with_langevin_step(self.chain.step_size);
+        let section = sampler.section();
+        let mut table = Table::try_from(&sampler).context("the sampler cannot be written")?;
+        let mut numbers = self.section(section)?;
+        // Its step size is already that of the kernel.
+        if section == "chain" {
+            numbers.remove("step_size");
+        }
+        if section == "reverse" {
+            // A ladder goes from top to bottom of the noise that the model knows.
+            let ends = [("top", self.langevin.top), ("bottom", self.langevin.bottom)];
+            table.extend(ends.map(|(key, value)| (key.to_owned(), Value::Float(value))));
+        }
+        let own = self.others.get(name).filter(|_| name != section).cloned().unwrap_or_default();
+        for (key, value) in numbers.into_iter().chain(own) {
+            if table.contains_key(&key) {
+                table.insert(key, value);
+            }
+        }
+        let read = |error: toml::de::Error| anyhow!("sample.{section}: {}", error.message());
+        Value::Table(table).try_into().map_err(read)
+    }
+
+    /// The numbers of a section.
+    fn section(&self, name: &str) -> Result<Table> {
+        Ok(match name {
+            "langevin" => Table::try_from(&self.langevin)?,
+            "heun" => Table::try_from(&self.heun)?,
+            "chain" => Table::try_from(&self.chain)?,
+            other => self.others.get(other).cloned().unwrap_or_default(),
+        })
+    }
+
+    /// # Errors
+    /// A table that is of no sampler, a key that its samplers do not have, or a number out of range.
+    pub fn check(&self) -> Result<()> {
+        for (section, table) in &self.others {
+            let named = Sampler::list().filter_map(|(name, _)| Sampler::named(name).ok());
+            let users: Vec<Sampler> =
+                named.filter(|s| s.section() == section.as_str() || s.name() == section.as_str()).collect();
+            ensure!(!users.is_empty(), "there is no key {section}; known here: {}", sections());
+            let mut known = std::collections::BTreeSet::new();
+            for sampler in users {
+                known.extend(Table::try_from(&sampler)?.into_iter().map(|(key, _)| key));
+            }
+            known.remove("kind");
+            if let Some(key) = table.keys().find(|key| !known.contains(*key)) {
+                let known = known.into_iter().collect::<Vec<_>>().join(", ");
+                bail!("there is no key {section}.{key}; known here: {known}");
+            }
+        }
+        let ChainConfig { start, step_size, steps, .. } = self.chain;
+        let numbers = [("start", start), ("step_size", step_size), ("steps", steps as f64)];
+        if let Some((field, found)) = numbers.into_iter().find(|(_, n)| !(n.is_finite() && 0.0 < *n)) {
+            bail!("sample.chain.{field} = {found}, expected a positive number");
+        }
+        let temperature = self.temperature;
+        ensure!(
+            temperature.is_finite() && 0.0 < temperature,
+            "sample.temperature = {temperature}, expected a positive number"
+        );
+        Ok(())
+    }
+}
+
+/// The tables that a configuration can have, as a list.
+fn sections() -> String {
+    let own = ["sampler", "temperature", "langevin", "heun", "chain"].map(str::to_owned);
+    let named = Sampler::list().filter_map(|(name, _)| Some(Sampler::named(name).ok()?.section().to_owned()));
+    let all: std::collections::BTreeSet<String> = own.into_iter().chain(named).collect();
+    all.into_iter().collect::<Vec<_>>().join(", ")
+}
