@@ -10,7 +10,7 @@ use crate::{
 };
 
 macro_rules! objectives {
-    ($($variant:ident($settings:ident),)+) => {
+    ($($variant:ident($settings:ty),)+) => {
         /// An objective by name, with its settings: the table `[objective]` of a configuration, whose key `kind` is
         /// the name.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ macro_rules! objectives {
             /// [`TrainError::UnknownObjective`] with the names that there are.
             pub fn named(name: &str) -> Result<Self, TrainError> {
                 match name {
-                    $(<$settings as NamedObjective>::NAME => Ok(Self::$variant($settings::default())),)+
+                    $(<$settings as NamedObjective>::NAME => Ok(Self::$variant(<$settings>::default())),)+
                     _ => {
                         let known = Self::ALL.iter().map(|(name, _)| *name).collect();
                         Err(TrainError::UnknownObjective { name: name.to_owned(), known })
