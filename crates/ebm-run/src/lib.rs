@@ -1,4 +1,22 @@
 //! A training run as a library: what it is, where its files are, and how it begins, goes on and ends.
+//!
+//! [`training::Training`] is all that determines a run of any network by any objective; opened in a folder, it
+//! begins there or goes on from its last checkpoint, and keeps a journal and checkpoints as it trains. A program's
+//! own network and objective need no more: `examples/own_network.rs` is such a program, which may be killed at any
+//! moment.
+//!
+//! The rest is runs by name, as the program `ebm` has them: a [`config::Config`] (defaults, then a preset or file,
+//! then `key=value`), made into its [`parts::Parts`]; the [`card`] of a model file; [`sampling`] by name.
+//!
+//! ```
+//! use ebm_run::config::{Config, Overrides};
+//!
+//! let config = Config::resolve("two-moons", &Overrides { set: vec!["train.steps=10".into()] })?;
+//! assert_eq!((config.train.steps, config.batch_size), (10, 256));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Errors that are the caller's, a wrong configuration for instance, carry a [`usage::Usage`].
 #![forbid(unsafe_code)]
 #![recursion_limit = "256"]
 
