@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 use burn::tensor::{Device, Tensor};
 use common::{objective, settings, unet};
 use ebm_model::weights::{self, NamedTensors};
-use ebm_model::{Capabilities, Network, NoisyScore};
+use ebm_model::{AtNoise, Capabilities, Network, NoisyScore};
 use ebm_ops::Noise;
 use ebm_sample::{Chain, Langevin};
 use ebm_train::{AdamSettings, TrainSettings, TrainState, Trainer};
@@ -49,7 +49,7 @@ fn ask(device: &Device) -> Answers {
     let network = network(device);
     let start = Noise::seeded(4).normal([16, 64], device);
     let network = network.as_noisy_score().unwrap();
-    let at_noise = network.at(0.5);
+    let at_noise = AtNoise::new(network, 0.5);
     let mut chain = Chain::start(&at_noise, Langevin::new(0.02).unwrap(), start, Noise::seeded(5));
     let position: Tensor<2> = chain.nth(9).unwrap().position;
     Answers {
