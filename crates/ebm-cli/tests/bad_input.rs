@@ -77,7 +77,7 @@ fn calls_and_configurations_that_are_wrong_end_with_2() {
         at,
         &["train", "--set", "model.widths=[32,60]"],
         2,
-        "widths = 60, expected a positive multiple of groups = 8",
+        "model.widths: expected a positive multiple of groups = 8, found 60",
     );
     refused(at, &["train", "--set", "heun.levels=3"], 2, "there is no key heun");
     refused(at, &["train", "--set", "sample.heun.levels=1"], 2, "noise levels: expected at least 2, found 1");
@@ -88,7 +88,12 @@ fn calls_and_configurations_that_are_wrong_end_with_2() {
     refused(at, &["train", "broken.toml"], 2, "broken.toml");
     refused(at, &["train", "absent.toml"], 2, "absent.toml");
     refused(at, &["bench", "--batch-size", "0"], 2, "--batch-size 0");
-    refused(at, &["bench", "--width", "30"], 2, "widths = 30, expected a positive multiple of groups = 8");
+    refused(
+        at,
+        &["bench", "--width", "30"],
+        2,
+        "widths: expected a positive multiple of groups = 8, found 30",
+    );
     refused(at, &["train", "--resume", "nothing"], 2, "nothing is no run");
     refused(at, &["train", "--resume"], 2, "--resume needs the run's folder");
     refused(at, &["sample", "nothing"], 2, "nothing is no run");

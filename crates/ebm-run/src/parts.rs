@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
-use ebm_model::{Architecture, Init, Input, Network, NetworkConfig};
+use ebm_model::{Architecture, Init, Input, ModelError, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_train::{BuildContext, Every, Retreats};
 
@@ -58,7 +58,11 @@ impl Parts {
         bounds::run(&config)?;
         let background = background(&data, &content, &noise)?;
         let device = device()?;
-        let network = config.model.build(&Init::new(noise.derive("init"), &device)).map_err(usage)?;
+        let network = config.model.build(&Init::new(noise.derive("init"), &device));
+        let network = network.map_err(|error| match error {
+            ModelError::OutOfRange(error) => usage(error.within("model")),
+            error => usage(error),
+        })?;
         let drawing = config.sample.drawing(None, &network).map_err(usage)?;
         let batches = Batches::new(data, batch_size, &noise);
         let parts = Self { config, noise, batches, content, background, drawing, device, network };
