@@ -47,7 +47,13 @@ impl Chains {
 
     /// The sampler by name with its numbers.
     fn sampler(&self, sample: &Sample) -> Result<Sampler> {
-        let config: SampleConfig = assign_to(&SampleConfig::default(), &sample.set)?;
+        // An older name of the same table.
+        let renamed = |set: &String| match set.strip_prefix("tempering.") {
+            Some(rest) => format!("chain.{rest}"),
+            None => set.clone(),
+        };
+        let set: Vec<String> = sample.set.iter().map(renamed).collect();
+        let config: SampleConfig = assign_to(&SampleConfig::default(), &set)?;
         config.check()?;
         let sampler = config.sampler(sample.sampler.as_deref().unwrap_or("langevin"), false)?;
         let sampler = sampler.with_step_size(self.step_size.unwrap_or(0.05));
