@@ -215,7 +215,7 @@ fn what_a_kernel_cannot_do_is_answered_with_what_can() {
     );
     refused(&["gaussian", "--kernel", "reverse-diffusion", "--burn-in", "9"], &["--burn-in is for chains"]);
     refused(&["gaussian", "--kernel", "annealed-mala", "--adapt"], &["--adapt is for chains"]);
-    refused(&["gaussian", "--kernel", "parallel-tempering", "--adapt"], &["--kernel mala or hmc"]);
+    refused(&["gaussian", "--kernel", "parallel-tempering", "--adapt"], &["--sampler mala or hmc"]);
     refused(
         &["gaussian", "--kernel", "preconditioned-langevin"],
         &["--set preconditioned.variances=", "--adapt"],

@@ -399,7 +399,7 @@ fn what_no_memory_holds_or_no_life_waits_for_is_refused_in_a_line() {
         (&["sample", "--target", "ring", "--kernel", "hmc", "--leapfrog", huge], "evaluations"),
         (&["train", "rings", "--steps", "1099511627776"], "train.steps: 1099511627776"),
         (&["train", "rings", "--batch-size", "1099511627776"], "batch_size: 1099511627776"),
-        (&["train", "rings", "--set", "model.hidden=65536"], "parameters = "),
+        (&["train", "rings", "--set", "model.hidden=65536"], "parameters: expected at most 1073741824"),
         (&["train", "rings", "--set", &deep], "a key of 50000 parts"),
         (&["train", "pipe.toml"], "a device or pipe"),
         (&["train", "zero.toml"], "a device or pipe"),

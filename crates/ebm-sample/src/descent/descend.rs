@@ -38,7 +38,8 @@ use crate::{Annealed, Level, Rung};
 /// let sampler = Renoise(NoiseLadder::geometric(10.0, 0.1, 20).unwrap());
 /// let noise = Noise::seeded(1);
 /// let start = sampler.start(5, 2, &mut noise.derive("start"), &Device::flex());
-/// let levels = sampler.descend(&Gaussian::standard(2), start, noise.derive("chain"));
+/// let target = Gaussian::standard(2);
+/// let levels = sampler.descend(&target, start, noise.derive("chain"));
 /// assert_eq!(levels.count(), 20);
 /// ```
 pub trait Descent<M: NoisyScore + ?Sized>: Annealed {
