@@ -26,7 +26,7 @@ pub struct SampleConfig {
     pub chain: ChainConfig,
     /// Numbers of other samplers, by section or by name.
     #[serde(flatten)]
-    pub others: BTreeMap<String, Table>,
+    pub others: BTreeMap<String, Value>,
 }
 
 /// The numbers of annealed Langevin dynamics.
@@ -131,7 +131,7 @@ impl SampleConfig {
             let ends = [("top", self.langevin.top), ("bottom", self.langevin.bottom)];
             table.extend(ends.map(|(key, value)| (key.to_owned(), Value::Float(value))));
         }
-        let own = self.others.get(name).filter(|_| name != section).cloned().unwrap_or_default();
+        let own = if name == section { Table::new() } else { self.other(name) };
         for (key, value) in numbers.into_iter().chain(own) {
             if table.contains_key(&key) {
                 table.insert(key, value);
@@ -147,18 +147,26 @@ impl SampleConfig {
             "langevin" => Table::try_from(&self.langevin)?,
             "heun" => Table::try_from(&self.heun)?,
             "chain" => Table::try_from(&self.chain)?,
-            other => self.others.get(other).cloned().unwrap_or_default(),
+            other => self.other(other),
         })
+    }
+
+    /// The table of another sampler's numbers.
+    fn other(&self, name: &str) -> Table {
+        self.others.get(name).and_then(Value::as_table).cloned().unwrap_or_default()
     }
 
     /// # Errors
     /// A table that is of no sampler, a key that its samplers do not have, or a number out of range.
     pub fn check(&self) -> Result<()> {
-        for (section, table) in &self.others {
+        for (section, value) in &self.others {
+            let table = value.as_table();
             let named = Sampler::list().filter_map(|(name, _)| Sampler::named(name).ok());
             let users: Vec<Sampler> =
                 named.filter(|s| s.section() == section.as_str() || s.name() == section.as_str()).collect();
-            ensure!(!users.is_empty(), "there is no key {section}; known here: {}", sections());
+            let Some(table) = table.filter(|_| !users.is_empty()) else {
+                bail!("there is no key {section}; known here: {}", sections());
+            };
             let mut known = std::collections::BTreeSet::new();
             for sampler in users {
                 known.extend(Table::try_from(&sampler)?.into_iter().map(|(key, _)| key));
