@@ -19,10 +19,8 @@ pub mod mlp_energy;
 pub mod mlp_score;
 
 mod architecture;
-mod by_kind;
 
 pub use architecture::{Architecture, Network};
-pub use by_kind::EnergyNetwork;
 pub use conditional::{ConditionalLayer, NoiseConditional};
 pub use config::NetworkConfig;
 pub use conv_energy::{ConvEnergy, ConvEnergyConfig};

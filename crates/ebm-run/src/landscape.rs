@@ -1,6 +1,6 @@
 //! The energy that a network has learned, under its samples.
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_model::{AtNoise, Capabilities, Energy, Network};
 
@@ -37,20 +37,21 @@ pub fn under(
     Ok(samples.on(landscape))
 }
 
-/// The energy of a batch by `network`, at `sigma` if it is told a noise level.
+/// The energy of a batch, `[batch, dim]` → `[batch]`.
+type EnergyOf<'a> = Box<dyn Fn(Tensor<2>) -> Tensor<1> + 'a>;
+
+/// The energy of a batch by `network`, at `sigma` if it is conditioned on the noise level.
 ///
 /// # Errors
-/// A wrong use of the command line if the network is no energy, or the level is none.
-pub fn energy_of(network: &Network, sigma: f64) -> Result<impl Fn(Tensor<2>) -> Tensor<1> + '_> {
-    let (plain, noisy) = (network.as_energy(), network.as_noisy_energy());
-    ensure!(
-        plain.is_some() || noisy.is_some(),
-        usage(anyhow!("the network is a score and has no energy; `--set model=mlp-energy` trains one"))
-    );
+/// A wrong use of the program if the network has no energy, or `sigma` is not positive and finite.
+pub fn energy_of(network: &Network, sigma: f64) -> Result<EnergyOf<'_>> {
+    let energy: EnergyOf<'_> = match (network.as_energy(), network.as_noisy_energy()) {
+        (Some(network), _) => Box::new(|x| network.energy(x)),
+        (None, Some(network)) => Box::new(move |x| AtNoise::new(network, sigma).energy(x)),
+        (None, None) => bail!(usage(anyhow!(
+            "the network is a score and has no energy; `--set model=mlp-energy` trains one"
+        ))),
+    };
     ensure!(sigma.is_finite() && 0.0 < sigma, usage(anyhow!("--sigma {sigma}: expected a positive number")));
-    Ok(move |x: Tensor<2>| match (plain, noisy) {
-        (Some(network), _) => network.energy(x),
-        (None, Some(network)) => AtNoise::new(network, sigma).energy(x),
-        (None, None) => unreachable!("it was seen to be an energy"),
-    })
+    Ok(energy)
 }

@@ -5,5 +5,5 @@ mod draw;
 mod views;
 
 pub use config::{ChainConfig, HeunConfig, LangevinConfig, SampleConfig};
-pub use draw::{Drawing, Drawn};
+pub use draw::{Drawing, Drawn, host};
 pub use views::with_density;

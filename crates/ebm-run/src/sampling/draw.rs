@@ -191,7 +191,11 @@ fn segment(config: &ChainConfig) -> usize {
     config.steps.div_ceil(SEGMENTS)
 }
 
-fn host(position: Tensor<2>) -> Result<Vec<f32>> {
-    let data = position.into_data().convert::<f32>();
+/// Numbers on the host, as 32-bit floats.
+///
+/// # Errors
+/// If they cannot be read back from the device.
+pub fn host<const D: usize>(numbers: Tensor<D>) -> Result<Vec<f32>> {
+    let data = numbers.into_data().convert::<f32>();
     data.try_to_vec().map_err(|error| anyhow!("the samples cannot be read back: {error:?}"))
 }

@@ -8,7 +8,7 @@ use ebm_ops::Noise;
 use ebm_report::{Format, Samples, Traces, parameter};
 use ebm_run::bounds;
 use ebm_run::config::assign_to;
-use ebm_run::sampling::SampleConfig;
+use ebm_run::sampling::{SampleConfig, host};
 use ebm_run::usage::usage;
 use ebm_sample::diagnostics::Summary;
 use ebm_sample::{AnyInfo, AnySampler, Density, Draw, SampleError, Sampler, WarmedUp};
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::arguments::{Chains, Sample};
 use super::closed_form::ClosedForm;
-use super::draws::{self, Draws, Record, host};
+use super::draws::{self, Draws, Record};
 
 /// Draws of a chain that are discarded unless said otherwise.
 const BURN_IN: usize = 500;

@@ -1,9 +1,10 @@
 //! Draws of chains, and what is known of each.
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use ebm_model::Potential;
 use ebm_report::{Samples, Statistic, StatisticValues};
+use ebm_run::sampling::host;
 use ebm_sample::StepReport;
 
 /// Points whose energy is computed at once.
@@ -163,10 +164,4 @@ impl Test {
         let largest = sound.iter().copied().fold(f64::NAN, f64::max);
         [sound.iter().sum::<f64>() / sound.len() as f64, largest]
     }
-}
-
-/// Numbers on the host.
-pub fn host<const D: usize>(x: Tensor<D>) -> Result<Vec<f32>> {
-    let data = x.into_data().convert::<f32>();
-    data.try_to_vec().map_err(|error| anyhow!("the draws cannot be read back: {error:?}"))
 }
