@@ -7,6 +7,7 @@ use ebm_ops::{Noise, OutOfRange};
 use crate::DataError;
 use crate::images::pixels::dequantize;
 use crate::item::{Image, ImageShape, Point};
+use crate::summary::Summary;
 use crate::tables::standardize::Standardize;
 
 /// The length of an endless dataset: the largest `usize`.
@@ -24,12 +25,16 @@ pub enum Data {
 pub struct Images {
     shape: ImageShape,
     classes: Vec<String>,
+    counts: Vec<usize>,
+    notes: Vec<String>,
     items: Box<dyn Dataset<Image, DataError>>,
 }
 
 /// Points of one dimension.
 pub struct Points {
     standardize: Standardize,
+    columns: Vec<String>,
+    notes: Vec<String>,
     items: Box<dyn Dataset<Point, DataError>>,
 }
 
@@ -52,14 +57,15 @@ impl Data {
         classes: Vec<String>,
         items: impl Dataset<Image, DataError> + 'static,
     ) -> Self {
-        Self::Images(Images { shape, classes, items: Box::new(items) })
+        Self::Images(Images { shape, classes, counts: Vec::new(), notes: Vec::new(), items: Box::new(items) })
     }
 
     /// Points from any dataset of Burn's; its length is [`ENDLESS`] if it has no end.
     ///
     /// `standardize` is the map that was applied to the coordinates, [`Standardize::identity`] if none was.
     pub fn points(standardize: Standardize, items: impl Dataset<Point, DataError> + 'static) -> Self {
-        Self::Points(Points { standardize, items: Box::new(items) })
+        let (columns, notes) = Default::default();
+        Self::Points(Points { standardize, columns, notes, items: Box::new(items) })
     }
 
     /// Values in a row.
@@ -105,6 +111,58 @@ impl Data {
         match self {
             Self::Images(images) => &images.classes,
             Self::Points(_) => &[],
+        }
+    }
+
+    /// The names of the columns of a table; empty without names.
+    pub fn columns(&self) -> &[String] {
+        match self {
+            Self::Images(_) => &[],
+            Self::Points(points) => &points.columns,
+        }
+    }
+
+    /// The points with names for their columns, one for each, or none.
+    pub(crate) fn with_columns(mut self, columns: Vec<String>) -> Self {
+        if let Self::Points(points) = &mut self {
+            points.columns = columns;
+        }
+        self
+    }
+
+    /// The images with the number of items of each class.
+    pub(crate) fn with_counts(mut self, counts: Vec<usize>) -> Self {
+        if let Self::Images(images) = &mut self {
+            images.counts = counts;
+        }
+        self
+    }
+
+    /// The data with notes of what was left out or changed, a sentence each.
+    pub(crate) fn with_notes(mut self, added: Vec<String>) -> Self {
+        let (Self::Images(Images { notes, .. }) | Self::Points(Points { notes, .. })) = &mut self;
+        notes.extend(added);
+        self
+    }
+
+    /// What was read.
+    pub fn summary(&self) -> Summary {
+        let rows = self.len();
+        match self {
+            Self::Images(Images { shape, classes, counts, notes, .. }) => Summary {
+                rows,
+                image: Some(*shape),
+                classes: classes.iter().cloned().zip(counts.iter().copied()).collect(),
+                notes: notes.clone(),
+                ..Summary::default()
+            },
+            Self::Points(Points { columns, notes, .. }) => Summary {
+                rows,
+                columns: columns.clone(),
+                dim: Some(self.dim()),
+                notes: notes.clone(),
+                ..Summary::default()
+            },
         }
     }
 

@@ -41,6 +41,7 @@
 mod error;
 mod item;
 mod split;
+mod summary;
 
 mod batches;
 mod data;
@@ -70,8 +71,9 @@ pub use images::mnist::Mnist;
 pub use images::pixels::{dequantize, to_pixel, to_pixels};
 pub use item::{Image, ImageShape, Point};
 pub use registry::DatasetName;
-pub use spec::DataSpec;
+pub use spec::{DataSpec, Fit, ImageSize, Missing, TransformKind};
 pub use split::Split;
+pub use summary::Summary;
 pub use tables::point_set::PointSet;
 pub use tables::standardize::Standardize;
 pub use tables::table::Table;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ebm_ops::Noise;
 
 use crate::data::Data;
-use crate::{DataError, Split};
+use crate::{DataError, DataSpec};
 
 /// A dataset that can be opened by name.
 ///
@@ -26,12 +26,10 @@ pub(crate) trait NamedDataset {
     }
 }
 
-/// How a dataset is to be opened: the fields of a [`DataSpec`](crate::DataSpec) besides the name, and the seed.
+/// How a dataset is to be opened.
 pub(crate) struct OpenOptions<'a> {
-    pub(crate) path: Option<&'a Path>,
-    pub(crate) split: Split,
-    /// Whether columns of a table are scaled to mean 0 and variance 1.
-    pub(crate) standardize: bool,
+    /// What the configuration says of it.
+    pub(crate) spec: &'a DataSpec,
     /// The randomness of generated data.
     pub(crate) noise: &'a Noise,
 }
@@ -39,7 +37,7 @@ pub(crate) struct OpenOptions<'a> {
 impl OpenOptions<'_> {
     /// The folder of a dataset that can be fetched: the given path, or else `data/NAME`.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
-        self.path.map_or_else(|| Path::new("data").join(name), Path::to_path_buf)
+        self.spec.path.clone().unwrap_or_else(|| Path::new("data").join(name))
     }
 
     /// The given path.
@@ -47,12 +45,12 @@ impl OpenOptions<'_> {
     /// # Errors
     /// [`DataError::Spec`] if there is none.
     pub(crate) fn path(&self, name: &str) -> Result<&Path, DataError> {
-        self.path.ok_or_else(|| DataError::Spec(format!("the dataset {name:?} needs a path")))
+        self.spec.path.as_deref().ok_or_else(|| DataError::Spec(format!("the dataset {name:?} needs a path")))
     }
 
     /// The stream of noise of generated data: each split has its own.
     pub(crate) fn stream(&self) -> Noise {
-        self.noise.derive(self.split.name())
+        self.noise.derive(self.spec.split.name())
     }
 }
 

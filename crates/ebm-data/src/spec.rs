@@ -10,7 +10,7 @@ use crate::named::OpenOptions;
 use crate::{Data, DataError, DatasetName, Split};
 
 /// The data that a run is trained on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSpec {
     /// The name of the dataset.
@@ -26,6 +26,88 @@ pub struct DataSpec {
     /// Whether the columns of a table are scaled to mean 0 and variance 1; `true` by default, ignored by other data.
     #[serde(default = "yes")]
     pub standardize: bool,
+    /// The columns of a table to read, by name or by number from 1, in the order of the file; all of them by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// The columns of a table to leave out, by name or by number from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop: Option<Vec<String>>,
+    /// Whether the first row of a text table is a header; found out by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// The character between the fields of a text table; found out by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// The decimal separator of a text table, `.` or `,`; found out by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
+    /// What to do with a row of a table that has a missing value; `refuse` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// The share of a table's rows that is held out as the test split, if there is no file of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
+    /// The map of a table's columns to the units of training, in place of [`standardize`](Self::standardize).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<TransformKind>,
+    /// Height and width to which images are brought; by default they must be of one size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<ImageSize>,
+    /// How images are brought to [`size`](Self::size); `crop` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
+    /// The colour beneath transparent pixels; white by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background: Option<[u8; 3]>,
+    /// Whether links that lead out of an image folder are followed; `false` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_links: Option<bool>,
+}
+
+/// What to do with a row of a table that has a missing value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// The table is refused, and the value named by line and column.
+    #[default]
+    Refuse,
+    /// The row is left out.
+    Drop,
+}
+
+/// The map of a table's columns to the units of training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransformKind {
+    /// The values as they are.
+    None,
+    /// Mean 0 and variance 1.
+    Standardize,
+    /// Each column to normal scores by its quantiles.
+    Quantile,
+}
+
+/// How images are brought to one size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fit {
+    /// Scaled until they cover the size, and what protrudes is cut off on both sides.
+    #[default]
+    Crop,
+    /// Scaled until they fit into the size, and the rest filled with the background.
+    Pad,
+    /// Scaled to the size, whatever happens to the aspect ratio.
+    Stretch,
+}
+
+/// Height and width of images in pixels; a single number stands for a square.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ImageSize {
+    /// A square.
+    Square(usize),
+    /// Height and width.
+    Rectangle([usize; 2]),
 }
 
 fn yes() -> bool {
@@ -35,7 +117,24 @@ fn yes() -> bool {
 impl DataSpec {
     /// The training split of a dataset, standardised if it is a table.
     pub fn new(dataset: DatasetName, path: Option<PathBuf>) -> Self {
-        Self { dataset, path, split: Split::Train, standardize: true }
+        Self {
+            dataset,
+            path,
+            split: Split::Train,
+            standardize: true,
+            columns: None,
+            drop: None,
+            header: None,
+            delimiter: None,
+            decimal: None,
+            missing: None,
+            holdout: None,
+            transform: None,
+            size: None,
+            fit: None,
+            background: None,
+            follow_links: None,
+        }
     }
 
     /// Finds out which dataset is at `path`: a table by its extension, IDX files, batches of CIFAR-10, a folder with a
@@ -67,8 +166,7 @@ impl Data {
     /// # Errors
     /// If files are missing or damaged, or if `spec` needs a path and has none.
     pub fn open(spec: &DataSpec, noise: &Noise) -> Result<Self, DataError> {
-        let &DataSpec { dataset, ref path, split, standardize } = spec;
-        dataset.open(&OpenOptions { path: path.as_deref(), split, standardize, noise })
+        spec.dataset.open(&OpenOptions { spec, noise })
     }
 }
 
@@ -83,10 +181,9 @@ mod tests {
         let spec: DataSpec = serde_json::from_str(r#"{ "dataset": "two-moons" }"#).unwrap();
         assert_eq!(spec, DataSpec::new(DatasetName::Toy(Toy::TwoMoons), None));
         let full = DataSpec {
-            dataset: DatasetName::Table,
-            path: Some("x.csv".into()),
             split: Split::Test,
             standardize: false,
+            ..DataSpec::new(DatasetName::Table, Some("x.csv".into()))
         };
         let stored = serde_json::to_string(&full).unwrap();
         assert_eq!(stored, r#"{"dataset":"table","path":"x.csv","split":"test","standardize":false}"#);

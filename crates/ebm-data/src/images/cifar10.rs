@@ -51,7 +51,7 @@ impl NamedDataset for Cifar10 {
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(self.read(&options.folder(self.name()), options.split)?.into())
+        Ok(self.read(&options.folder(self.name()), options.spec.split)?.into())
     }
 
     fn is_at(&self, path: &Path) -> bool {

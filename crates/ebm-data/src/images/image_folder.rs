@@ -126,7 +126,7 @@ impl NamedDataset for ByName {
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(ImageFolder::new(options.path(self.name())?).read(options.split)?.into())
+        Ok(ImageFolder::new(options.path(self.name())?).read(options.spec.split)?.into())
     }
 
     fn is_at(&self, path: &Path) -> bool {

@@ -44,6 +44,13 @@ impl ImageSet {
         &self.classes
     }
 
+    /// The number of images of each class; empty without labels.
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        self.labels.iter().flatten().for_each(|&label| counts[label as usize] += 1);
+        counts
+    }
+
     /// The bytes of image `index`, channel by channel, row by row.
     ///
     /// # Panics
@@ -56,7 +63,8 @@ impl ImageSet {
 
 impl From<ImageSet> for Data {
     fn from(set: ImageSet) -> Self {
-        Self::images(set.shape(), set.classes().to_vec(), set)
+        let counts = set.counts();
+        Self::images(set.shape(), set.classes().to_vec(), set).with_counts(counts)
     }
 }
 

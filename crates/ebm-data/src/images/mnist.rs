@@ -109,7 +109,7 @@ impl NamedDataset for Mnist {
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(self.read(&options.folder(self.name), options.split)?.into())
+        Ok(self.read(&options.folder(self.name), options.spec.split)?.into())
     }
 
     /// The files of both datasets have the same names: they are fashion's if the path says so.

@@ -96,7 +96,7 @@ impl NamedDataset for ByName {
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(Table::read(options.path(self.name())?, options.split, options.standardize)?.into())
+        Ok(Table::read(options.path(self.name())?, options.spec.split, options.spec.standardize)?.into())
     }
 
     fn is_at(&self, path: &Path) -> bool {
