@@ -10,7 +10,7 @@ use image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage};
 use tempfile::TempDir;
 
 /// A network and a sampler that take no time.
-const SMALL: [&str; 24] = [
+const SMALL: [&str; 22] = [
     "--steps",
     "2",
     "--batch-size",

@@ -135,6 +135,7 @@ impl Data {
     }
 
     /// The points with names for their columns, one for each, or none.
+    #[allow(dead_code)]
     pub(crate) fn with_columns(mut self, columns: Vec<String>) -> Self {
         if let Self::Points(points) = &mut self {
             points.columns = columns;

@@ -178,7 +178,10 @@ impl DataSpec {
         match keys.into_iter().find(|(_, is_idle)| *is_idle) {
             Some((key, _)) => {
                 let kind = if key == "follow_links" { "folders of images" } else { "files of images" };
-                Err(DataError::Spec(format!("data.{key} is for {kind}; the dataset is {:?}", self.dataset.name())))
+                Err(DataError::Spec(format!(
+                    "data.{key} is for {kind}; the dataset is {:?}",
+                    self.dataset.name()
+                )))
             }
             None => Ok(()),
         }

@@ -64,7 +64,8 @@ impl Idx {
         // The first dimension counts items; one item is no larger than an image may be.
         let item: u64 = dimensions[1..].iter().product();
         if (MAX_VALUES as u64) < item {
-            let problem = format!("images of {:?}, expected at most {MAX_VALUES} values in each", &dimensions[1..]);
+            let problem =
+                format!("images of {:?}, expected at most {MAX_VALUES} values in each", &dimensions[1..]);
             return Err(DataError::malformed(file, problem));
         }
         let values = bytes::read_exactly(&mut content, size, file)?;

@@ -89,7 +89,8 @@ impl Header {
             let (expected, found) = (length as u64, found as u64);
             return Err(DataError::Truncated { file: file.into(), expected, found });
         }
-        let text = str::from_utf8(&text).map_err(|_| DataError::malformed(file, "the header is not UTF-8"))?;
+        let text =
+            str::from_utf8(&text).map_err(|_| DataError::malformed(file, "the header is not UTF-8"))?;
         let Dictionary { descr, fortran_order, shape } = Dictionary::parse(text).ok_or_else(|| {
             let start: String = text.trim_end().chars().take(120).collect();
             DataError::malformed(file, format!("expected a header as NumPy writes it, found {start:?}"))
@@ -232,8 +233,7 @@ mod tests {
     fn fortran_order_of_three_dimensions_is_transposed() {
         // a[i][j][k] = 100 i + 10 j + k of shape (2, 3, 2), the first index fastest
         let index = |at: usize| (at % 2, at / 2 % 3, at / 6);
-        let columns: Vec<f64> =
-            (0..12).map(index).map(|(i, j, k)| (100 * i + 10 * j + k) as f64).collect();
+        let columns: Vec<f64> = (0..12).map(index).map(|(i, j, k)| (100 * i + 10 * j + k) as f64).collect();
         let content = file(1, &header("'<f8'", "True", "(2, 3, 2)"), &doubles(&columns));
         let mut content = &content[..];
         let name = Path::new("file.npy");

@@ -204,7 +204,8 @@ impl Source<'_> {
         let (pixels, length) = (u64::from(width) * u64::from(height), content.len());
         let may_be_short = matches!(format, ImageFormat::WebP | ImageFormat::Gif);
         if pixels == 0 || !may_be_short && pixels_of_a_byte * (length as u64) < pixels {
-            let problem = format!("its header claims {height}×{width} pixels, more than {length} bytes can hold");
+            let problem =
+                format!("its header claims {height}×{width} pixels, more than {length} bytes can hold");
             return Err(DataError::malformed(file, problem));
         }
         let (height, width) = (height as usize, width as usize);
@@ -213,7 +214,8 @@ impl Source<'_> {
         let channels = wanted.channels.unwrap_or(if has_color { 3 } else { 1 });
         if wanted.size.is_none() {
             let found = ImageShape { channels, height, width };
-            if let Some((first, shape)) = first.filter(|(_, shape)| [shape.height, shape.width] != [height, width])
+            if let Some((first, shape)) =
+                first.filter(|(_, shape)| [shape.height, shape.width] != [height, width])
             {
                 let (first, expected) = (first.into(), shape);
                 return Err(DataError::ImageSize { file: file.into(), found, first, expected });

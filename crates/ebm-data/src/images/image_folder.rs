@@ -249,7 +249,8 @@ impl<'a> Collected<'a> {
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.into());
         let mut note = |files: &[PathBuf], text: String| {
             if !files.is_empty() {
-                let example = if files.len() == n { String::new() } else { format!(" ({})", examples(files, &root)) };
+                let example =
+                    if files.len() == n { String::new() } else { format!(" ({})", examples(files, &root)) };
                 notes.push(format!("{} {text}{example}", of(files.len())));
             }
         };

@@ -37,7 +37,10 @@ impl Preparation {
             let pixels = height.checked_mul(width).filter(|pixels| (1..=MAX_VALUES / 3).contains(pixels));
             if pixels.is_none() {
                 let most = MAX_VALUES / 3;
-                return refuse(format!("data.size: expected 1 to {most} pixels, found {}×{}", size[0], size[1]));
+                return refuse(format!(
+                    "data.size: expected 1 to {most} pixels, found {}×{}",
+                    size[0], size[1]
+                ));
             }
         }
         if size.is_none() && spec.fit.is_some() {
@@ -112,11 +115,7 @@ pub(crate) fn pixels(bytes: &[u8], channels: usize) -> Vec<u8> {
 }
 
 /// The bytes of an image at the size that is wanted, pixel by pixel.
-fn sized<P>(
-    image: ImageBuffer<P, Vec<u8>>,
-    wanted: &Preparation,
-    background: P,
-) -> ([usize; 2], Vec<u8>)
+fn sized<P>(image: ImageBuffer<P, Vec<u8>>, wanted: &Preparation, background: P) -> ([usize; 2], Vec<u8>)
 where
     P: Pixel<Subpixel = u8> + 'static,
 {

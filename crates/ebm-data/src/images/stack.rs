@@ -79,7 +79,8 @@ impl Stack {
 
 /// The first of `names` in a folder, as an archive or an array of images.
 fn in_folder(folder: &Path, names: &[&str]) -> Option<PathBuf> {
-    let files = names.iter().flat_map(|name| ["npz", "npy"].map(|ending| folder.join(name).with_extension(ending)));
+    let files =
+        names.iter().flat_map(|name| ["npz", "npy"].map(|ending| folder.join(name).with_extension(ending)));
     files.into_iter().find(|file| is_stack(file))
 }
 

@@ -62,7 +62,8 @@ impl Layout {
             }
         };
         let (training, testing, validation) = (named(&TRAINING)?, named(&TESTING)?, named(&VALIDATION)?);
-        let is_part = |path: &&PathBuf| [&training, &testing, &validation].into_iter().flatten().any(|p| p == *path);
+        let is_part =
+            |path: &&PathBuf| [&training, &testing, &validation].into_iter().flatten().any(|p| p == *path);
         let others = folders.iter().filter(|path| !is_part(path)).chain(images).cloned().collect();
         Ok(Self { root: root.into(), training, testing, validation, others })
     }
@@ -96,9 +97,8 @@ impl Layout {
             (Split::Train, None) => &self.root,
         };
         let held_out = [&self.testing, &self.validation];
-        let skip = |path: &Path| {
-            self.training.is_none() && held_out.into_iter().flatten().any(|part| part == path)
-        };
+        let skip =
+            |path: &Path| self.training.is_none() && held_out.into_iter().flatten().any(|part| part == path);
         Ok((folder.into(), walk.folder(folder, skip)?))
     }
 

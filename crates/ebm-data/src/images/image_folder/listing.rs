@@ -46,11 +46,7 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     /// The images directly in `folder` and in the folders of it, except in those that `skip` says.
-    pub(super) fn folder(
-        mut self,
-        folder: &Path,
-        skip: impl Fn(&Path) -> bool,
-    ) -> Result<Found, DataError> {
+    pub(super) fn folder(mut self, folder: &Path, skip: impl Fn(&Path) -> bool) -> Result<Found, DataError> {
         let Entries { images, folders } = self.entries(folder)?;
         // A link back to a folder above would bring everything again.
         let above: HashSet<PathBuf> =

@@ -198,7 +198,11 @@ fn an_image_is_turned_as_its_orientation_says_before_its_sides_are_compared() {
         block
     };
     let upright = GrayImage::from_fn(2, 3, |x, _| Luma([if x == 0 { 10 } else { 200 }]));
-    let stored = [(1, upright.clone()), (8, image::imageops::rotate90(&upright)), (3, image::imageops::rotate180(&upright))];
+    let stored = [
+        (1, upright.clone()),
+        (8, image::imageops::rotate90(&upright)),
+        (3, image::imageops::rotate180(&upright)),
+    ];
     for (orientation, image) in stored {
         let file = fs::File::create(folder.path().join(format!("{orientation}.png"))).unwrap();
         let mut encoder = image::codecs::png::PngEncoder::new(file);
@@ -214,8 +218,7 @@ fn an_image_is_turned_as_its_orientation_says_before_its_sides_are_compared() {
 #[test]
 fn every_format_is_read() {
     let colour = RgbImage::from_fn(5, 4, |x, y| Rgb([50 * x as u8, 60 * y as u8, 100]));
-    let formats =
-        [("png", 0), ("bmp", 0), ("webp", 0), ("gif", 0), ("jpg", 90), ("jpeg", 90)];
+    let formats = [("png", 0), ("bmp", 0), ("webp", 0), ("gif", 0), ("jpg", 90), ("jpeg", 90)];
     for (ending, tolerance) in formats {
         let folder = tempdir().unwrap();
         colour.save(folder.path().join(format!("1.{ending}"))).unwrap();
@@ -333,7 +336,10 @@ fn links_are_followed_within_the_folder_and_out_of_it_only_if_asked_to() {
     symlink(at("nothing.png"), at("a/4.png")).unwrap();
     let set = read(&folder, Split::Train).unwrap();
     assert_eq!((set.classes(), set.counts()), (&["a".to_string(), "b".to_string()][..], vec![2, 2]));
-    let notes = ["2 links to nothing left out: a/4.png, b/4.png", "2 links to folders that were read left out: a/again, b/again"];
+    let notes = [
+        "2 links to nothing left out: a/4.png, b/4.png",
+        "2 links to folders that were read left out: a/again, b/again",
+    ];
     assert_eq!(set.notes(), notes);
 
     for (link, target) in [("c", "fish"), ("a/5.png", "fish/deep/1.png")] {

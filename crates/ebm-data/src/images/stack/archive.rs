@@ -73,7 +73,8 @@ impl Members {
         };
         let used = |other: &str| other == name || Some(other) == labels.as_deref();
         let is_part = |other: &str| {
-            let lists = TRAINING.iter().chain(&HELD_OUT).flat_map(|(images, labels)| images.iter().chain(*labels));
+            let lists =
+                TRAINING.iter().chain(&HELD_OUT).flat_map(|(images, labels)| images.iter().chain(*labels));
             lists.into_iter().any(|known| known.eq_ignore_ascii_case(other))
         };
         let others: Vec<&str> = self.archive.names().filter(|name| !used(name) && !is_part(name)).collect();
@@ -91,7 +92,9 @@ impl Members {
     fn images(&self, split: Split) -> Result<(String, Option<String>), DataError> {
         let roles: &[_] = if split == Split::Train { &TRAINING } else { &HELD_OUT };
         for (images, labels) in roles {
-            if let Some(name) = images.iter().find_map(|name| self.named(name)).filter(|name| self.may_be(name)) {
+            if let Some(name) =
+                images.iter().find_map(|name| self.named(name)).filter(|name| self.may_be(name))
+            {
                 return Ok((name, labels.iter().find_map(|name| self.named(name))));
             }
         }
@@ -162,7 +165,8 @@ impl Members {
             numbers
         };
         let mut classes = ordered(known);
-        let more: Vec<i64> = ordered(&numbers).into_iter().filter(|n| classes.binary_search(n).is_err()).collect();
+        let more: Vec<i64> =
+            ordered(&numbers).into_iter().filter(|n| classes.binary_search(n).is_err()).collect();
         classes.extend(more);
         if MAX_CLASSES < classes.len() {
             let problem = format!("{} classes, expected at most {MAX_CLASSES}", classes.len());

@@ -9,8 +9,7 @@ use crate::images::image_set::ImageSet;
 use crate::images::preparation::{MAX_VALUES, Preparation, planes};
 use crate::{DataError, ImageShape};
 
-const EXPECTED: &str =
-    "[n, height, width], [n, height, width, channels] or [n, channels, height, width] with 1, 3 or 4 channels";
+const EXPECTED: &str = "[n, height, width], [n, height, width, channels] or [n, channels, height, width] with 1, 3 or 4 channels";
 
 /// The shape of an array of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +29,8 @@ impl StackShape {
     /// If an array of this shape is not of images, or an image has more than 2²⁴ values.
     pub(super) fn of(shape: &[u64], file: &Path) -> Result<Self, DataError> {
         let text = shown(shape);
-        let unsupported = |found: String| DataError::Unsupported { file: file.into(), found, expected: EXPECTED };
+        let unsupported =
+            |found: String| DataError::Unsupported { file: file.into(), found, expected: EXPECTED };
         let is_channels = |n: u64| [1, 3, 4].contains(&n);
         let (n, [height, width], channels, last, ambiguous) = match *shape {
             [height, width, 3 | 4] => {

@@ -67,7 +67,10 @@ fn bytes_of_every_layout_become_images_channel_by_channel() {
     let (shape, images, notes) = files.images("|u1", "(1, 1, 2, 4)", &[9, 0, 0, 0, 1, 2, 3, 128]);
     assert_eq!((shape.channels, shape.height, shape.width), (3, 1, 2), "the last is the channels");
     assert_eq!(images[0], [255, 128, 255, 128, 255, 129]);
-    assert_eq!(notes, ["the last dimension taken for the channels", "1 of them transparent, laid over white"]);
+    assert_eq!(
+        notes,
+        ["the last dimension taken for the channels", "1 of them transparent, laid over white"]
+    );
 }
 
 #[test]
@@ -78,7 +81,10 @@ fn levels_are_found_out_from_the_range() {
         (images.concat(), notes)
     };
     let said = |text: &str| vec![text.to_string()];
-    assert_eq!(read("<f4", &floats(&[0.0, 0.5, 1.0, 0.2, 0.0]), 5), (vec![0, 128, 255, 51, 0], said("levels from 0 to 1")));
+    assert_eq!(
+        read("<f4", &floats(&[0.0, 0.5, 1.0, 0.2, 0.0]), 5),
+        (vec![0, 128, 255, 51, 0], said("levels from 0 to 1"))
+    );
     assert_eq!(
         read("<f4", &floats(&[-1.0, 0.0, 1.0, 0.5, -0.5]), 5),
         (vec![0, 128, 255, 191, 64], said("levels from -1 to 1"))
@@ -124,13 +130,19 @@ fn an_archive_has_images_labels_and_a_held_out_part() {
         );
         files.file("x.npz", &content);
         let train = files.read("x.npz", Split::Train).unwrap();
-        assert_eq!((train.len(), train.classes(), train.counts()), (3, &["2".into(), "7".into()][..], vec![1, 2]));
+        assert_eq!(
+            (train.len(), train.classes(), train.counts()),
+            (3, &["2".into(), "7".into()][..], vec![1, 2])
+        );
         assert_eq!(train.notes(), [format!("the array {}", names[0]), "arrays left out: other".into()]);
         let test = files.read("x.npz", Split::Test).unwrap();
         assert_eq!((test.len(), test.classes()), (2, &["2".into(), "7".into(), "9".into()][..]));
         assert_eq!(test.get(0).unwrap().label, Some(1), "a class has the label of training");
     }
-    files.file("one.npz", &zip(&[("whatever.npy", &images(2)), ("t.npy", &npy("|u1", "(2, 2)", &[0; 4]))], false));
+    files.file(
+        "one.npz",
+        &zip(&[("whatever.npy", &images(2)), ("t.npy", &npy("|u1", "(2, 2)", &[0; 4]))], false),
+    );
     assert_eq!(files.read("one.npz", Split::Train).unwrap().len(), 2);
     assert!(matches!(files.read("one.npz", Split::Test), Err(DataError::NoHeldOut { .. })));
 }
@@ -158,7 +170,12 @@ fn a_folder_has_a_file_for_each_split_and_images_are_brought_to_a_size() {
     files.file("both/train.npy", &npy("|u1", "(1, 2, 2)", &[1; 4]));
     files.file("both/val.npy", &npy("|u1", "(1, 2, 2)", &[2; 4]));
     assert_eq!(files.read("both", Split::Test).unwrap().pixels(0), [2; 4]);
-    let wanted = Preparation { size: Some([3, 5]), background: Background([9; 3]), fit: crate::Fit::Pad, channels: Some(3) };
+    let wanted = Preparation {
+        size: Some([3, 5]),
+        background: Background([9; 3]),
+        fit: crate::Fit::Pad,
+        channels: Some(3),
+    };
     let set = Stack::new(files.0.path().join("both"), wanted).read(Split::Train).unwrap();
     assert_eq!(set.shape(), ImageShape { channels: 3, height: 3, width: 5 });
     assert_eq!(set.pixels(0)[..5], [9, 1, 1, 1, 9]);
