@@ -27,18 +27,11 @@ fn a_level_over_another_is_rounded_and_exact_at_both_ends() {
 #[test]
 fn a_palette_and_few_bits_become_levels() {
     // A PNG of two bits a pixel, 4×1: black, dark, light, white.
-    let mut png = Vec::new();
-    let mut encoder = png_chunks(&mut png, [4, 1], 2, 0);
-    encoder(b"IDAT", &deflated(&[0, 0b00_01_10_11]));
-    encoder(b"IEND", &[]);
-    assert_eq!(read(&png).unwrap().pixels, [0, 85, 170, 255]);
+    let grey = png([4, 1], 2, 0, &[(b"IDAT", &deflated(&[0, 0b00_01_10_11]))]);
+    assert_eq!(read(&grey).unwrap().pixels, [0, 85, 170, 255]);
     // A palette of two colours, one bit a pixel.
-    let mut png = Vec::new();
-    let mut encoder = png_chunks(&mut png, [3, 1], 1, 3);
-    encoder(b"PLTE", &[1, 2, 3, 4, 5, 6]);
-    encoder(b"IDAT", &deflated(&[0, 0b1010_0000]));
-    encoder(b"IEND", &[]);
-    let picture = read(&png).unwrap();
+    let palette = [(b"PLTE", &[1, 2, 3, 4, 5, 6][..]), (b"IDAT", &deflated(&[0, 0b1010_0000]))];
+    let picture = read(&png([3, 1], 1, 3, &palette)).unwrap();
     assert_eq!((picture.shape.channels, picture.pixels), (3, vec![4, 1, 4, 5, 2, 5, 6, 3, 6]));
 }
 
@@ -49,21 +42,21 @@ fn deflated(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Writes a PNG's signature and header; what comes back writes chunks.
-fn png_chunks(png: &mut Vec<u8>, [width, height]: [u32; 2], bits: u8, kind: u8) -> impl FnMut(&[u8], &[u8]) {
-    png.extend(b"\x89PNG\r\n\x1a\n");
-    let mut chunk = |name: &[u8], content: &[u8]| {
-        png.extend((content.len() as u32).to_be_bytes());
+/// A PNG with these chunks between its header and its end.
+fn png([width, height]: [u32; 2], bits: u8, kind: u8, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[bits, kind, 0, 0, 0]].concat();
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    let all = [(b"IHDR", &header[..])].into_iter().chain(chunks.iter().copied()).chain([(b"IEND", &[][..])]);
+    for (name, content) in all {
+        file.extend((content.len() as u32).to_be_bytes());
         let mut crc = flate2::Crc::new();
-        for part in [name, content] {
-            png.extend(part);
+        for part in [&name[..], content] {
+            file.extend(part);
             crc.update(part);
         }
-        png.extend(crc.sum().to_be_bytes());
-    };
-    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[bits, kind, 0, 0, 0]].concat();
-    chunk(b"IHDR", &header);
-    chunk
+        file.extend(crc.sum().to_be_bytes());
+    }
+    file
 }
 
 #[test]

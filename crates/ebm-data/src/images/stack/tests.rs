@@ -61,7 +61,7 @@ fn bytes_of_every_layout_become_images_channel_by_channel() {
     assert_eq!(shape, ImageShape { channels: 3, height: 2, width: 4 });
     assert_eq!(images[0][..9], [0, 3, 6, 9, 12, 15, 18, 21, 1]);
 
-    let (shape, images, _) = files.images("|u1", "(1, 3, 2, 4)", &last);
+    let (shape, images, _) = files.images("|u1", "(1, 3, 4, 2)", &last);
     assert_eq!((shape.channels, images[0].clone()), (3, last));
 
     let (shape, images, notes) = files.images("|u1", "(1, 1, 2, 4)", &[9, 0, 0, 0, 1, 2, 3, 128]);
@@ -167,7 +167,7 @@ fn an_archive_without_images_or_with_many_is_refused_by_its_shapes() {
 #[test]
 fn a_folder_has_a_file_for_each_split_and_images_are_brought_to_a_size() {
     let files = Files::new();
-    files.file("both/train.npy", &npy("|u1", "(1, 2, 2)", &[1; 4]));
+    files.file("both/train.npy", &npy("|u1", "(1, 2, 2)", &[11; 4]));
     files.file("both/val.npy", &npy("|u1", "(1, 2, 2)", &[2; 4]));
     assert_eq!(files.read("both", Split::Test).unwrap().pixels(0), [2; 4]);
     let wanted = Preparation {
@@ -178,6 +178,6 @@ fn a_folder_has_a_file_for_each_split_and_images_are_brought_to_a_size() {
     };
     let set = Stack::new(files.0.path().join("both"), wanted).read(Split::Train).unwrap();
     assert_eq!(set.shape(), ImageShape { channels: 3, height: 3, width: 5 });
-    assert_eq!(set.pixels(0)[..5], [9, 1, 1, 1, 9]);
+    assert_eq!(set.pixels(0)[..5], [9, 11, 11, 11, 9]);
     assert_eq!(set.notes(), ["1×2×2 brought to 3×3×5"]);
 }
