@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use ebm_data::{Data, DataSpec, DatasetName, ImageFolder, Split};
+use ebm_data::{Data, DataSpec, Split};
 use ebm_ops::Noise;
 
 use crate::card::Content;
@@ -69,11 +69,7 @@ impl Rows {
                 bail!(usage(anyhow!("{at}: images, the network is for a table")))
             }
         };
-        let files = match (spec.dataset, &spec.path) {
-            (DatasetName::Folder, Some(path)) => ImageFolder::new(path).files(spec.split)?,
-            _ => Vec::new(),
-        };
-        Ok(Self { dim, values, files })
+        Ok(Self { dim, values, files: data.files().to_vec() })
     }
 
     /// How many there are.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
-use ebm_data::Split;
+use ebm_data::{DataError, Split};
 use ebm_eval::auroc;
 use ebm_model::NetworkConfig;
+use ebm_run::card::ModelCard;
 use ebm_run::landscape::energy_of;
 use ebm_run::model::model;
 use ebm_run::rows::Rows;
@@ -66,7 +67,10 @@ impl Energy {
         let rows = read(&data)?;
         let energies = rows.each(&device, &number)?;
         let contrast = match &against {
-            Some(path) => Some(auroc(&read(path)?.each(&device, &number)?, &energies)?),
+            Some(path) => {
+                let others = read(path).or_else(|error| whole(error, path, &card))?;
+                Some(auroc(&others.each(&device, &number)?, &energies)?)
+            }
             None => None,
         };
         match &out {
@@ -87,6 +91,13 @@ impl Energy {
         }
         Ok(())
     }
+}
+
+/// All rows at `path`, if the error is that none of them are held out.
+fn whole(error: anyhow::Error, path: &Path, card: &ModelCard) -> Result<Rows> {
+    let Some(DataError::NoHeldOut { .. }) = error.downcast_ref() else { return Err(error) };
+    say(&format!("{} has no held-out part: all of it is used", path.display()));
+    Rows::read(path, Split::Train, &card.content, card.architecture.dim())
 }
 
 /// One line a row, the highest energy first.

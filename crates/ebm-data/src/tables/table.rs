@@ -38,7 +38,10 @@ impl Table {
             true => Self::file(path, split)
                 .ok_or_else(|| DataError::NotFound { path: path.join(split.name()).with_extension("npy") }),
             false if split == Split::Train => Ok(path.into()),
-            false => Err(DataError::Spec(format!("{} is one file and has no test split", path.display()))),
+            false => Err(DataError::NoHeldOut {
+                path: path.into(),
+                expected: "a folder with files named train and test",
+            }),
         };
         let training_file = file(Split::Train)?;
         let wanted_file = file(split)?;
@@ -171,7 +174,7 @@ mod tests {
         let raw = Table::read(&file, Split::Train, false).unwrap();
         assert_eq!(raw.get(1).unwrap().coordinates, [3.0, 20.0]);
 
-        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::Spec(_))));
+        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::NoHeldOut { .. })));
         assert!(matches!(
             Table::read(&folder.path().join("x.csv"), Split::Train, true),
             Err(DataError::NotFound { .. })
