@@ -5,6 +5,7 @@ pub(crate) mod table;
 pub(crate) mod layout;
 pub(crate) mod point_set;
 
+mod exact;
 mod heavy_tails;
 mod holdout;
 pub(crate) mod quantile;

@@ -1,31 +1,40 @@
 //! Columns whose tails are too heavy for mean and variance to describe.
 
-use std::collections::HashSet;
-
 use crate::tables::standardize::is_constant;
 
 /// Fewer distinct values are no tail.
 const DISTINCT: usize = 20;
 
-/// How far the largest value of a column is from its mean, in deviations, and how far it would be among as many
-/// normal values; `None` if that is not more than twice as far.
+/// The width of the middle half of normal values, in deviations.
+const NORMAL_MIDDLE: f64 = 1.349;
+
+/// How much wider than its middle half says a column may be.
+const SPREAD: f64 = 2.5;
+
+/// How far the farthest value of a column is from its mean, in deviations, and how far it would be among as many
+/// normal values; `None` if the tails are not heavy.
 ///
-/// The largest of n normal values is about √(2 log 2n) deviations from the mean.
-pub(crate) fn heavy_tail(values: impl Iterator<Item = f64> + Clone) -> Option<[f64; 2]> {
-    if is_constant(values.clone())
-        || values.clone().map(f64::to_bits).collect::<HashSet<_>>().len() < DISTINCT
-    {
+/// They are if the farthest value is more than twice as far as would be usual, or if the deviation is more than
+/// [`SPREAD`] times what the middle half of the values says it is, and the farthest value a third farther than usual.
+/// The farthest of n normal values is about √(2 log 2n) deviations from the mean.
+pub(crate) fn heavy_tail(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    let (first, last) = (*sorted.first()?, *sorted.last()?);
+    let n_distinct = 1 + sorted.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    if is_constant(sorted.iter().copied()) || n_distinct < DISTINCT {
         return None;
     }
-    let largest = values.clone().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    let scaled = values.map(|value| value / largest);
-    let n = scaled.clone().count() as f64;
-    let mean = scaled.clone().sum::<f64>() / n;
-    let variance = scaled.clone().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
-    let farthest =
-        scaled.fold(0.0, |farthest: f64, value| farthest.max((value - mean).abs())) / variance.sqrt();
+    let largest = first.abs().max(last.abs());
+    let n = sorted.len() as f64;
+    let mean = sorted.iter().map(|value| value / largest).sum::<f64>() / n;
+    let deviation = (sorted.iter().map(|value| (value / largest - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let farthest = (mean - first / largest).max(last / largest - mean) / deviation;
     let normal = (2.0 * (2.0 * n).ln()).sqrt();
-    (2.0 * normal < farthest).then_some([farthest, normal])
+    let middle = (sorted[sorted.len() * 3 / 4] - sorted[sorted.len() / 4]) / largest / NORMAL_MIDDLE;
+    let is_wide = 0.0 < middle && SPREAD * middle < deviation;
+    let is_heavy = 2.0 * normal < farthest || (is_wide && 4.0 / 3.0 * normal < farthest);
+    is_heavy.then_some([farthest, normal])
 }
 
 #[cfg(test)]

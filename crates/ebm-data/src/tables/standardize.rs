@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use ebm_ops::OutOfRange;
 
 use crate::DataError;
+use crate::tables::exact;
 
 /// The map of each column x to (x − mean)/scale, and its inverse.
 ///
@@ -22,7 +23,9 @@ pub struct Standardize {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Columns {
+    #[serde(with = "exact")]
     mean: Vec<f64>,
+    #[serde(with = "exact")]
     scale: Vec<f64>,
     /// The numbers of the columns that are constant, from 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -8,6 +8,9 @@ const DELIMITERS: [u8; 5] = [b'\t', b';', b'|', b',', b' '];
 
 /// The delimiter with which most fields are numbers, in rows of equal length; if none cuts, the `usual` one.
 pub(super) fn delimiter(head: &[Record], decimal: Option<u8>, usual: u8) -> u8 {
+    if head.is_empty() {
+        return usual;
+    }
     let tried = std::iter::once(usual).chain(DELIMITERS.into_iter().filter(|&other| other != usual));
     let scores = tried
         .filter(|&delimiter| decimal != Some(delimiter))
@@ -44,7 +47,13 @@ fn score(head: &[Record], delimiter: u8, decimal: Option<u8>) -> f64 {
     if usual < 2 || regular < 0.9 {
         return 0.0;
     }
-    regular * (0.01 + n_numbers as f64 / n_fields as f64)
+    // A header has as many fields as the rows, or one less where those have names.
+    let header = match lengths[0] {
+        length if length == usual => 1.0,
+        length if length + 1 == usual => 0.9,
+        _ => 0.8,
+    };
+    header * regular * (0.01 + n_numbers as f64 / n_fields as f64)
 }
 
 /// The decimal separator: a comma if fields have one that can be nothing else, and none has a point.

@@ -112,7 +112,7 @@ impl<'a, R: Read> Records<'a, R> {
             found_any = true;
             let end = buffer.iter().position(|&byte| byte == b'\n' || byte == b'\r');
             let length = end.unwrap_or(buffer.len());
-            if MAX_RECORD - bytes.len() < length {
+            if MAX_RECORD < bytes.len() + length {
                 let problem =
                     format!("line {} is longer than {MAX_RECORD} bytes, the most that are read", self.line);
                 return Err(DataError::malformed(self.file, problem));

@@ -3,6 +3,8 @@
 use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
+use crate::tables::exact;
+
 /// A strictly increasing curve through knots (x, z): rational quadratics between them, with the same slope on both
 /// sides of a knot, and a line or a logarithm beyond the outermost.
 ///
@@ -14,10 +16,13 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub(super) struct Curve {
     /// Values, increasing.
+    #[serde(with = "exact")]
     pub(super) x: Vec<f64>,
     /// Their scores, increasing.
+    #[serde(with = "exact")]
     pub(super) z: Vec<f64>,
     /// dz/dx at each knot, positive.
+    #[serde(with = "exact")]
     pub(super) slope: Vec<f64>,
     /// c of the tails z = z₀ ± log(1 + c s u)/c at a distance u from the lowest and from the highest knot, where the
     /// slope is s; a line if c = 0.

@@ -80,6 +80,12 @@ fn knots(scored: &[(f64, f64)], n: usize) -> (Vec<f64>, Vec<f64>) {
     places.into_iter().map(|place| scored[place]).unzip()
 }
 
+/// Bend `k` of those that are tried, with few digits.
+fn bend(k: usize) -> f64 {
+    let bend = 0.02 * 1000f64.powf(k as f64 / (BENDS - 1) as f64);
+    (1e4 * bend).round() / 1e4
+}
+
 /// Slope and bend of the tail z = log(1 + c s u)/c that is nearest to points (u, z), the outermost first, in the sense
 /// of least squares; a line along `secant` if there are too few.
 fn tail(points: &[(f64, f64)], secant: f64) -> (f64, f64) {
@@ -96,8 +102,7 @@ fn tail(points: &[(f64, f64)], secant: f64) -> (f64, f64) {
         });
         each.sum()
     };
-    let bends =
-        std::iter::once(0.0).chain((0..BENDS).map(|k| 0.02 * 1000f64.powf(k as f64 / (BENDS - 1) as f64)));
+    let bends = std::iter::once(0.0).chain((0..BENDS).map(bend));
     let mut best = (f64::INFINITY, secant, 0.0);
     for c in bends {
         let (mut center, mut step) = (secant, 1.3f64);
