@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
-use ebm_data::{DataError, Split};
+use ebm_data::{DataError, DataSpec, Split};
 use ebm_eval::auroc;
 use ebm_model::NetworkConfig;
-use ebm_run::card::ModelCard;
+use ebm_ops::Noise;
+use ebm_run::config::Config;
+use ebm_run::folder::RunFolder;
 use ebm_run::landscape::energy_of;
 use ebm_run::model::model;
 use ebm_run::rows::Rows;
@@ -17,6 +19,7 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::verbs::reading::{Reading, is_same};
 
 /// `ebm energy`.
 #[derive(Debug, Args)]
@@ -26,6 +29,8 @@ pub struct Energy {
     /// The rows: a table, a folder of pictures, IDX files.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// The held-out part of them.
     #[arg(long)]
     test: bool,
@@ -52,7 +57,7 @@ impl Energy {
     /// # Errors
     /// Whatever keeps the rows from being read or written, or a network that is no energy.
     pub fn run(self) -> Result<()> {
-        let Self { run, data, test, against, sigma, out, backend, json } = self;
+        let Self { run, data, reading, test, against, sigma, out, backend, json } = self;
         ensure!(
             !json || out.is_some(),
             usage(anyhow!(
@@ -63,12 +68,25 @@ impl Energy {
         let (card, network) = model(&run, &device)?;
         let split = if test { Split::Test } else { Split::Train };
         let number = energy_of(&network, sigma.unwrap_or(card.sample.heun.bottom))?;
-        let read = |path: &Path| Rows::read(path, split, &card.content, card.architecture.dim());
-        let rows = read(&data)?;
+        let of_run = config_of(&run)?;
+        let read = |path: &Path, split: Split| -> Result<Rows> {
+            let (spec, noise) = described(path, of_run.as_ref())?;
+            let spec = DataSpec { split, ..reading.applied(spec) };
+            let rows = Rows::open(&spec, &noise, &card.content, card.architecture.dim(), usize::MAX)?;
+            say(rows.about());
+            Ok(rows)
+        };
+        let rows = read(&data, split)?;
         let energies = rows.each(&device, &number)?;
         let contrast = match &against {
             Some(path) => {
-                let others = read(path).or_else(|error| whole(error, path, &card))?;
+                let others = match read(path, split) {
+                    Err(error) if is_without_held_out(&error) => {
+                        say(&format!("{} has no held-out part: all of it is used", path.display()));
+                        read(path, Split::Train)
+                    }
+                    others => others,
+                }?;
                 Some(auroc(&others.each(&device, &number)?, &energies)?)
             }
             None => None,
@@ -93,11 +111,24 @@ impl Energy {
     }
 }
 
-/// All rows at `path`, if the error is that none of them are held out.
-fn whole(error: anyhow::Error, path: &Path, card: &ModelCard) -> Result<Rows> {
-    let Some(DataError::NoHeldOut { .. }) = error.downcast_ref() else { return Err(error) };
-    say(&format!("{} has no held-out part: all of it is used", path.display()));
-    Rows::read(path, Split::Train, &card.content, card.architecture.dim())
+/// The configuration of the run, if it is a run's folder.
+fn config_of(run: &Path) -> Result<Option<Config>> {
+    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(run)?)?)) } else { Ok(None) }
+}
+
+/// How the data at `path` are read: as by the run if they are its own, otherwise as they are found to be.
+fn described(path: &Path, run: Option<&Config>) -> Result<(DataSpec, Noise)> {
+    match run {
+        Some(config) if config.data.path.as_ref().is_some_and(|own| is_same(own, path)) => {
+            Ok((config.data.clone(), Noise::seeded(config.seed).derive("data")))
+        }
+        _ => Ok((DataSpec::detect(path)?, Noise::seeded(0))),
+    }
+}
+
+/// Whether the error is that no rows are held out.
+fn is_without_held_out(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. })))
 }
 
 /// One line a row, the highest energy first.
@@ -108,7 +139,7 @@ fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows) -> Result<()> {
     csv.write_record(["row", "energy", "file"])?;
     for &row in &order {
         let file = rows.file(row).map(|file| file.to_string_lossy()).unwrap_or_default();
-        csv.write_record([&row.to_string(), &energies[row].to_string(), &*file])?;
+        csv.write_record([&rows.number(row).to_string(), &energies[row].to_string(), &*file])?;
     }
     Ok(csv.flush()?)
 }

@@ -24,6 +24,7 @@ use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 
 use crate::terminal::backend::Backend;
+use crate::verbs::reading::Reading;
 
 mod likelihood;
 
@@ -50,6 +51,8 @@ pub struct Eval {
     /// The data, if not those that the run held out.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Points of the data whose likelihood is measured; 0 leaves it out.
     #[arg(long, default_value_t = 200)]
     likelihood: usize,
@@ -77,7 +80,9 @@ impl Eval {
         bounds::samples("--n", &[2, *n, dim])?;
 
         let noise = Noise::seeded(*seed);
-        let data = held_out(request, &card, &noise)?.tensor(device);
+        let data = held_out(request, &card, &noise)?;
+        crate::terminal::say(data.about());
+        let data = data.tensor(device);
         let [fresh, reference] = halves(data, &mut noise.derive("halves"));
         let n = (*n).min(fresh.dims()[0]);
         let fresh = fresh.narrow(0, 0, n);
@@ -112,7 +117,8 @@ fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows> {
         let spec = DataSpec { split: Split::Test, ..DataSpec::detect(path)? };
         // A single file has no parts.
         let split = if path.is_file() { Split::Train } else { spec.split };
-        return Rows::open(&DataSpec { split, ..spec }, noise, content, dim, most);
+        let spec = DataSpec { split, ..request.reading.applied(spec) };
+        return Rows::open(&spec, noise, content, dim, most);
     }
     ensure!(
         request.run.is_dir(),
@@ -121,7 +127,7 @@ fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows> {
     let folder = RunFolder::open(&request.run)?;
     let config = Config::of(&folder)?;
     let noise = Noise::seeded(config.seed).derive("data");
-    let spec = DataSpec { split: Split::Test, ..config.data };
+    let spec = DataSpec { split: Split::Test, ..request.reading.applied(config.data) };
     Rows::open(&spec, &noise, content, dim, most).context("no held-out data; --data PATH names others")
 }
 
