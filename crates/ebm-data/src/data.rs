@@ -145,6 +145,19 @@ impl Data {
         self
     }
 
+    /// Points that were opened without a map of their own, in the units of `standardize`; images, and points of another
+    /// dimension, as they are.
+    pub fn in_units(self, standardize: Standardize) -> Self {
+        match self {
+            Self::Points(points) if points.standardize.dim() == standardize.dim() => {
+                let Points { columns, notes, items, .. } = points;
+                let items = InUnits { standardize: standardize.clone(), items };
+                Self::Points(Points { standardize, columns, notes, items: Box::new(items) })
+            }
+            other => other,
+        }
+    }
+
     /// What was read.
     pub fn summary(&self) -> Summary {
         let rows = self.len();
@@ -219,6 +232,24 @@ impl Points {
         let labels = items.iter().map(|point| point.label).collect();
         let values = items.into_iter().flat_map(|point| point.coordinates).collect();
         Ok(Batch { dim, values, labels })
+    }
+}
+
+/// Points in other units.
+struct InUnits {
+    standardize: Standardize,
+    items: Box<dyn Dataset<Point, DataError>>,
+}
+
+impl Dataset<Point, DataError> for InUnits {
+    fn get(&self, index: usize) -> Result<Point, DataError> {
+        let Point { coordinates, label } = self.items.get(index)?;
+        let raw: Vec<f64> = coordinates.iter().map(|&value| f64::from(value)).collect();
+        Ok(Point { coordinates: self.standardize.forward(&raw), label })
+    }
+
+    fn len(&self) -> usize {
+        self.items.len()
     }
 }
 

@@ -18,10 +18,12 @@ use ebm_run::config::assign_to;
 use ebm_run::model::model;
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
-use ebm_run::{bounds, landscape};
+use ebm_run::{bounds, keys, landscape};
 use ebm_sample::Sampler;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+
+use crate::terminal::say;
 
 pub use self::arguments::Sample;
 use self::closed_form::ClosedForm;
@@ -39,15 +41,30 @@ impl Sample {
             return Ok(());
         }
         let device = self.backend.device()?;
-        if let Some(target) = self.closed_form() {
+        if let Some(target) = self.closed_form().filter(|_| !self.keys) {
             if self.n.is_some() {
                 bail!(usage(anyhow!("--n is for networks; of a closed form, --chains and --draws")));
             }
             return self.chains.run(&self, target, &device);
         }
+        if self.keys {
+            let config = match &self.run {
+                Some(run) => model(run, self.step, &device, &say)?.0.sample,
+                None => SampleConfig::default(),
+            };
+            keys::of_sample(&config)?.iter().for_each(|key| tell!("{key}"));
+            return Ok(());
+        }
         let Some(run) = &self.run else { bail!(usage(anyhow!("expected a run or --target"))) };
         if let Some(flag) = self.chains.given() {
-            bail!(usage(anyhow!("{flag} is for closed-form energies; of a network, --set chain.…")));
+            let instead = match flag {
+                "--step-size" => ": of a network, `--set chain.step_size=0.01`",
+                "--leapfrog" => ": of a network, `--set chain.leapfrog=10`",
+                "--draws" | "--chains" => ": of a network, `--n 64`",
+                "--burn-in" => ": of a network, `--set chain.steps=500`",
+                _ => "",
+            };
+            bail!(usage(anyhow!("{flag} is for closed-form energies{instead}")));
         }
         self.network(run, &device)
     }
@@ -65,7 +82,7 @@ impl Sample {
         let (n, seed, out) = (self.n.unwrap_or(64), self.seed, &self.out);
         ensure!(0 < n, usage(anyhow!("--n 0: expected at least 1")));
         let format = Format::of(out).map_err(usage)?;
-        let (card, network) = model(run, device)?;
+        let (card, network) = model(run, self.step, device, &say)?;
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         let name = self.sampler.as_deref();
         let drawing = config.drawing(name, &network).map_err(usage)?;
