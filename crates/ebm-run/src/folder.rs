@@ -134,9 +134,9 @@ impl RunFolder {
         self.0.join("history.jsonl")
     }
 
-    /// What a sample is, as JSON.
+    /// What a sample is.
     pub fn content(&self) -> PathBuf {
-        self.0.join("content.json")
+        self.0.join("content.toml")
     }
 
     /// What happened, a line of JSON each.

@@ -19,10 +19,16 @@ pub fn quoted_text(text: &str) -> String {
 
 /// `; did you mean NAME?` for the known name that is nearest to `found`, or nothing if none is near.
 pub fn near<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    /// The least similarity, of 0 to 1: a letter changed, added, left out or swapped in a short word.
+    /// The least similarity, of 0 to 1.
     const NEAR: f64 = 0.75;
     let found = found.to_lowercase();
-    let likeness = |name: &'a str| (strsim::jaro_winkler(&found, &name.to_lowercase()), name);
+    let likeness = |name: &'a str| {
+        let known = name.to_lowercase();
+        let likeness = strsim::jaro_winkler(&found, &known);
+        // A letter changed, added, left out or swapped is near in a short word too.
+        let is_slip = 2 < found.chars().count() && strsim::damerau_levenshtein(&found, &known) == 1;
+        (if is_slip { 1.0 + likeness } else { likeness }, name)
+    };
     let nearest = known.into_iter().map(likeness).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
         Some((likeness, name)) if NEAR < likeness => format!("; did you mean {name}?"),
@@ -45,7 +51,8 @@ mod tests {
 
     #[test]
     fn a_near_miss_is_answered_with_the_name_and_nonsense_with_nothing() {
-        let known = ["mnist", "fashion-mnist", "two-moons", "two-moons-cd", "learning_rate", "steps"];
+        let known =
+            ["mnist", "fashion-mnist", "two-moons", "two-moons-cd", "learning_rate", "steps", "unet", "mlp"];
         let misses = [
             ("mnits", "mnist"),
             ("two_moons", "two-moons"),
@@ -53,6 +60,7 @@ mod tests {
             ("leraning_rate", "learning_rate"),
             ("step", "steps"),
             ("fashion_mnist", "fashion-mnist"),
+            ("mpl", "mlp"),
         ];
         for (found, expected) in misses {
             assert_eq!(near(found, known), format!("; did you mean {expected}?"));

@@ -104,7 +104,8 @@ pub fn content(folder: &RunFolder, config: &Config) -> Result<Content> {
     }
     let failed = || format!("{} cannot be used", path.display());
     let bytes = weights::read_file(&path, MAX_CONTENT).with_context(failed)?;
-    serde_json::from_slice(&bytes).with_context(failed)
+    let text = String::from_utf8(bytes).with_context(failed)?;
+    toml::from_str(&text).map_err(|error| anyhow!("{}", error.message())).with_context(failed)
 }
 
 /// Writes what a sample of the run is, unless its folder says so already.
@@ -116,7 +117,8 @@ pub fn write_content(folder: &RunFolder, content: &Content) -> Result<()> {
     if path.exists() {
         return Ok(());
     }
-    Ok(ebm_files::write_bytes(&path, &serde_json::to_vec(content)?)?)
+    // Read back, JSON may differ in the last digit of a number; TOML does not.
+    Ok(ebm_files::write_bytes(&path, toml::to_string(content)?.as_bytes())?)
 }
 
 /// A run's folder and a step, where the path may be that of a checkpoint.
