@@ -15,6 +15,7 @@ use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_report::{Format, Shape};
 use ebm_run::config::assign_to;
+use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::model::model;
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
@@ -25,6 +26,7 @@ use serde_json::json;
 
 use crate::terminal::say;
 
+use self::arguments::Chains;
 pub use self::arguments::Sample;
 use self::closed_form::ClosedForm;
 
@@ -57,13 +59,7 @@ impl Sample {
         }
         let Some(run) = &self.run else { bail!(usage(anyhow!("expected a run or --target"))) };
         if let Some(flag) = self.chains.given() {
-            let instead = match flag {
-                "--step-size" => ": of a network, `--set chain.step_size=0.01`",
-                "--leapfrog" => ": of a network, `--set chain.leapfrog=10`",
-                "--draws" | "--chains" => ": of a network, `--n 64`",
-                "--burn-in" => ": of a network, `--set chain.steps=500`",
-                _ => "",
-            };
+            let instead = self.for_a_network(run).unwrap_or_default();
             bail!(usage(anyhow!("{flag} is for closed-form energies{instead}")));
         }
         self.network(run, &device)
@@ -76,6 +72,24 @@ impl Sample {
             if run.exists() { None } else { ClosedForm::from_str(run.to_str()?, false).ok() }
         };
         self.chains.target.or_else(by_name)
+    }
+
+    /// The command that means for a network what was given for chains on a closed form, if there is one.
+    fn for_a_network(&self, run: &Path) -> Option<String> {
+        let Chains { step_size, leapfrog, chains, draws, burn_in, .. } = &self.chains;
+        let set = |key: &str, value: String| format!(" --set chain.{key}={value}");
+        let sampler = self.sampler.iter().map(|name| format!(" --sampler {}", quoted_text(name)));
+        let steps =
+            burn_in.or(draws.filter(|_| chains.is_some())).map(|n| set("steps", n.max(1).to_string()));
+        let given = [
+            step_size.map(|size| set("step_size", size.to_string())),
+            leapfrog.map(|n| set("leapfrog", n.to_string())),
+            steps,
+            chains.or(*draws).map(|n| format!(" --n {n}")),
+        ];
+        let words: String = sampler.chain(given.into_iter().flatten()).collect();
+        let is_other = self.chains.adapt || self.chains.thin.is_some() || self.chains.plots.is_some();
+        (!is_other).then(|| format!("; of a network, `ebm sample {}{words}`", quoted(run)))
     }
 
     fn network(&self, run: &Path, device: &Device) -> Result<()> {
