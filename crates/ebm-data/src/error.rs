@@ -11,7 +11,7 @@ use crate::item::ImageShape;
 #[non_exhaustive]
 pub enum DataError {
     /// A file of a dataset that can be fetched is missing.
-    #[error("{} is not here; `cargo xtask fetch {dataset}` brings it", file.display())]
+    #[error("{} is not here; `ebm fetch {dataset}` brings it", file.display())]
     Missing {
         /// The missing file.
         file: PathBuf,

@@ -294,8 +294,8 @@ mod tests {
             Ok(_) => panic!("{name} is open"),
         };
         let path = Some(folder.path().to_path_buf());
-        assert!(open(DatasetName::Mnist, path.clone()).contains("cargo xtask fetch mnist"));
-        assert!(open(DatasetName::Cifar10, path).contains("cargo xtask fetch cifar10"));
+        assert!(open(DatasetName::Mnist, path.clone()).contains("ebm fetch mnist"));
+        assert!(open(DatasetName::Cifar10, path).contains("ebm fetch cifar10"));
         assert!(open(DatasetName::Table, None).contains("needs a path"));
         assert!(open(DatasetName::Folder, None).contains("needs a path"));
     }
