@@ -30,6 +30,7 @@ struct Arguments {
 
 fn main() -> ! {
     let arguments = Arguments::parse();
+    ebm_files::on_warning(|line| terminal::say(&format!("warning: {line}")));
     #[cfg(feature = "flex")]
     ebm_ops::join_threads();
     let result = terminal::instructions::instructions()

@@ -21,6 +21,8 @@
 #![recursion_limit = "256"]
 
 pub mod config;
+mod fields;
+mod limits;
 pub mod presets;
 
 pub mod objective;
