@@ -21,7 +21,9 @@
 #![recursion_limit = "256"]
 
 pub mod config;
+mod fields;
 pub mod keys;
+mod limits;
 pub mod presets;
 
 pub mod objective;
