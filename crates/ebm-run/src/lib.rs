@@ -35,6 +35,7 @@ mod own_file;
 pub mod agreement;
 pub mod bounds;
 pub mod landscape;
+pub mod recognition;
 pub mod rows;
 pub mod usage;
 
