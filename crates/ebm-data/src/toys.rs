@@ -59,6 +59,11 @@ macro_rules! toys {
                 match self { $(Self::$toy => $toy::moments(),)* }
             }
 
+            /// Its log density at a point in nats, to about 1e-6; −∞ where the density is 0.
+            pub fn log_density(self, x: [f64; 2]) -> f64 {
+                match self { $(Self::$toy => $toy::log_density(x),)* }
+            }
+
             fn place(self, u: [f32; 3], z: [f32; 2]) -> ([f32; 2], Option<u32>) {
                 match self { $(Self::$toy => $toy::place(u, z),)* }
             }
@@ -181,6 +186,29 @@ mod tests {
                     error.abs() < 5.0,
                     "{toy}, {name}: {found} against {expected}, {error} standard errors"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn the_share_of_points_in_a_cell_is_the_integral_of_the_density() {
+        // Cells of side ½ of [−4, 4)², each integrated by the midpoint rule with 12² nodes.
+        const CELLS: usize = 16;
+        for toy in Toy::ALL {
+            let mut counts = vec![0.0; CELLS * CELLS];
+            let cell = |x: f64| (2.0 * (x + 4.0)).floor();
+            let inside = |i: f64| (0.0..CELLS as f64).contains(&i);
+            for [column, row] in points(toy).into_iter().map(|p| p.map(cell)) {
+                if inside(column) && inside(row) {
+                    counts[CELLS * row as usize + column as usize] += 1.0;
+                }
+            }
+            for (i, count) in counts.into_iter().enumerate() {
+                let node = |cell: usize, j: usize| cell as f64 / 2.0 - 4.0 + (j as f64 + 0.5) / 24.0;
+                let at = |j: usize| [node(i % CELLS, j % 12), node(i / CELLS, j / 12)];
+                let expected = (0..144).map(|j| toy.log_density(at(j)).exp()).sum::<f64>() / 576.0 * N as f64;
+                let tolerance = 5.0 * expected.max(1.0).sqrt() + 1.0;
+                assert!((count - expected).abs() < tolerance, "{toy}, cell {i}: {count} against {expected}");
             }
         }
     }

@@ -18,14 +18,21 @@ pub fn dequantize(byte: u8, u: f32) -> f32 {
     2.0 * pixel - 1.0
 }
 
-/// The pixel in [0, 1] of a model's value: (y + 1)/2, clamped. NaN stays NaN.
+/// byte/255 = `SLOPE` (y + 1)/2 − `SHIFT`, where y is the mean of the byte's bin.
+const SLOPE: f32 = 256.0 * 256.0 / (255.0 * 255.0);
+const SHIFT: f32 = 0.5 * 256.0 / (255.0 * 255.0);
+
+/// The pixel in [0, 1] of a model's value, clamped; the inverse of [`dequantize`] with u = ½. NaN stays NaN.
+///
+/// A model learns bytes with noise of mean ½ on them, which is taken off here: (y + 1)/2 alone would turn what is
+/// black into a grey of half a level.
 pub fn to_pixel(value: f32) -> f32 {
-    (0.5 * (value + 1.0)).clamp(0.0, 1.0)
+    (SLOPE * (0.5 * (value + 1.0)) - SHIFT).clamp(0.0, 1.0)
 }
 
-/// The pixels in [0, 1] of a model's values, (y + 1)/2, clamped; the shape stays.
+/// [`to_pixel`] of every value; the shape stays.
 pub fn to_pixels<const D: usize>(values: Tensor<D>) -> Tensor<D> {
-    ((values + 1.0) * 0.5).clamp(0.0, 1.0)
+    ((values + 1.0) * (0.5 * SLOPE) - SHIFT).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -60,10 +67,16 @@ mod tests {
     }
 
     #[test]
-    fn pixels_are_the_inverse_map_clamped() {
-        assert_eq!([-3.0, -1.0, 0.0, 1.0, 9.0].map(to_pixel), [0.0, 0.0, 0.5, 1.0, 1.0]);
+    fn pixels_are_the_bytes_that_the_values_were_made_of_clamped() {
+        let values: Vec<f32> = (0..=255).map(|byte| dequantize(byte, 0.5)).collect();
+        let tensor = Tensor::<1>::from_floats(values.as_slice(), &burn::tensor::Device::flex());
+        let pixels = to_pixels(tensor).into_data().try_to_vec::<f32>().unwrap();
+        for ((byte, &value), pixel) in (0..=255u8).zip(&values).zip(pixels) {
+            let expected = f32::from(byte) / 255.0;
+            assert!((to_pixel(value) - expected).abs() < 1e-6, "{byte}: {}", to_pixel(value));
+            assert!((pixel - expected).abs() < 1e-6, "{byte}: {pixel}");
+        }
+        assert_eq!([-3.0, -1.0, 1.0, 9.0].map(to_pixel), [0.0, 0.0, 1.0, 1.0]);
         assert!(to_pixel(f32::NAN).is_nan());
-        let values = Tensor::<1>::from_floats([-3.0, -1.0, 0.0, 1.0, 9.0], &burn::tensor::Device::flex());
-        assert_eq!(to_pixels(values).into_data().try_to_vec::<f32>().unwrap(), [0.0, 0.0, 0.5, 1.0, 1.0]);
     }
 }

@@ -22,4 +22,10 @@ impl Density for Checkerboard {
     fn moments() -> Moments {
         Moments { mean: [0.0; 2], variance: [16.0 / 3.0; 2], covariance: 1.0 }
     }
+
+    fn log_density(x: [f64; 2]) -> f64 {
+        let inside = x.iter().all(|x| (-4.0..4.0).contains(x));
+        let dark = x.iter().map(|x| (x / 2.0).floor()).sum::<f64>() % 2.0 == 0.0;
+        if inside && dark { -32f64.ln() } else { f64::NEG_INFINITY }
+    }
 }

@@ -13,6 +13,30 @@ pub trait Density {
 
     /// Its exact mean and covariance.
     fn moments() -> Moments;
+
+    /// Its log density at a point in nats, to about 1e-6; −∞ where the density is 0.
+    fn log_density(x: [f64; 2]) -> f64;
+}
+
+/// ln of the mean of N(x; c(u), s² I) over u uniform on [0, 1), by the midpoint rule with `n` nodes.
+pub(crate) fn log_mean_normal([x, y]: [f64; 2], s: f64, n: usize, center: impl Fn(f64) -> [f64; 2]) -> f64 {
+    let exponents: Vec<f64> = (0..n)
+        .map(|i| {
+            let [a, b] = center((i as f64 + 0.5) / n as f64);
+            -((x - a).powi(2) + (y - b).powi(2)) / (2.0 * s * s)
+        })
+        .collect();
+    log_sum_exp(&exponents) - (n as f64).ln() - (std::f64::consts::TAU * s * s).ln()
+}
+
+/// ln Σ exp, without overflow.
+pub(crate) fn log_sum_exp(exponents: &[f64]) -> f64 {
+    let top = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        top
+    } else {
+        top + exponents.iter().map(|e| (e - top).exp()).sum::<f64>().ln()
+    }
 }
 
 /// Mean and covariance of a distribution in the plane.

@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use super::density::{Density, Moments, component};
+use super::density::{Density, Moments, component, log_mean_normal};
 
 /// Eight Gaussians on a circle: 2√2 (cos kπ/4, sin kπ/4) + z/√8, k < 8.
 ///
@@ -23,5 +23,12 @@ impl Density for EightGaussians {
 
     fn moments() -> Moments {
         Moments::isotropic(4.0 + 0.125)
+    }
+
+    fn log_density(x: [f64; 2]) -> f64 {
+        log_mean_normal(x, 0.125f64.sqrt(), 8, |u| {
+            let (sin, cos) = (std::f64::consts::TAU * (8.0 * u).floor() / 8.0).sin_cos();
+            [8f64.sqrt() * cos, 8f64.sqrt() * sin]
+        })
     }
 }

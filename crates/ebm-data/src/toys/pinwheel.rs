@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use super::density::{Density, Moments, component};
+use super::density::{Density, Moments, component, log_sum_exp};
 
 /// Five blades: 2(1 + 0.3 z₁, 0.1 z₂) turned clockwise by 2πk/5 + ¼ exp(1 + 0.3 z₁), k < 5.
 ///
@@ -27,6 +27,38 @@ impl Density for Pinwheel {
 
     fn moments() -> Moments {
         Moments::isotropic(2.0 * (1.0 + 0.09 + 0.01))
+    }
+
+    /// The map from (a, b) to the point is x = 2 R(−2πk/5 − ¼eᵃ) (a, b), with Jacobian 4 |1 + ¼eᵃ b|. Turned back by
+    /// its own angle, x/2 = r (cos ψ, sin ψ) has to be (a, b) = r (cos φ, sin φ), φ = ψ + 2πk/5 + ¼ exp(r cos φ): the
+    /// roots of that are bracketed on a grid and found by bisection.
+    fn log_density([x, y]: [f64; 2]) -> f64 {
+        use std::f64::consts::TAU;
+        const GRID: usize = 720;
+        let (r, psi) = (x.hypot(y) / 2.0, y.atan2(x));
+        let terms = (0..5).flat_map(|k| {
+            let turn = move |phi: f64| phi - psi - TAU * f64::from(k) / 5.0 - 0.25 * (r * phi.cos()).exp();
+            // Multiples of a turn are roots too.
+            let lift = move |phi: f64| (turn(phi) / TAU + 0.5).rem_euclid(1.0) - 0.5;
+            (0..GRID).filter_map(move |i| {
+                let [mut low, mut high] = [i, i + 1].map(|i| i as f64 / GRID as f64 * TAU);
+                let (from, to) = (lift(low), lift(high));
+                // Where the lift jumps by a turn there is no root.
+                if 0.0 < from * to || 0.5 < (from - to).abs() {
+                    return None;
+                }
+                for _ in 0..50 {
+                    let middle = (low + high) / 2.0;
+                    if 0.0 < lift(middle) * from { low = middle } else { high = middle }
+                }
+                let (sin, cos) = low.sin_cos();
+                let (a, b) = (r * cos, r * sin);
+                let z = [(a - 1.0) / 0.3, b / 0.1];
+                let jacobian = 4.0 * (1.0 + 0.25 * a.exp() * b).abs();
+                Some(-(z[0] * z[0] + z[1] * z[1]) / 2.0 - (TAU * 0.03 * jacobian).ln())
+            })
+        });
+        log_sum_exp(&terms.collect::<Vec<_>>()) - 5f64.ln()
     }
 }
 

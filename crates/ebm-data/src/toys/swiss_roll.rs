@@ -2,7 +2,7 @@
 
 use std::f32::consts::PI;
 
-use super::density::{Density, Moments};
+use super::density::{Density, Moments, log_mean_normal};
 
 /// A spiral of one arm: (t cos t + z₁, t sin t + z₂)/5, t = 1.5π(1 + 2u).
 ///
@@ -28,5 +28,13 @@ impl Density for SwissRoll {
         let x = (square - 0.25 + 1.0) / 25.0 - mean[0] * mean[0];
         let y = (square + 0.25 + 1.0) / 25.0 - mean[1] * mean[1];
         Moments { mean, variance: [x, y], covariance: (a + b) / 4.0 / 25.0 - mean[0] * mean[1] }
+    }
+
+    fn log_density(x: [f64; 2]) -> f64 {
+        log_mean_normal(x, 0.2, 2000, |u| {
+            let t = 1.5 * std::f64::consts::PI * (1.0 + 2.0 * u);
+            let (sin, cos) = t.sin_cos();
+            [t * cos / 5.0, t * sin / 5.0]
+        })
     }
 }

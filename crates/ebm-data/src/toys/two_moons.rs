@@ -2,7 +2,7 @@
 
 use std::f32::consts::PI;
 
-use super::density::{Density, Moments, component};
+use super::density::{Density, Moments, component, log_mean_normal};
 
 /// Two interlocking half circles: (cos t, sin t) or (1 − cos t, ½ − sin t), t = πu, less the mean (½, ¼), plus 0.1 z.
 ///
@@ -27,5 +27,14 @@ impl Density for TwoMoons {
         let x = 0.5 + dx * dx / 4.0 + 0.01;
         let y = 0.5 - 4.0 / (PI * PI) + dy * dy / 4.0 + 0.01;
         Moments { mean: [0.0; 2], variance: [x, y], covariance: dx * dy / 4.0 }
+    }
+
+    fn log_density(x: [f64; 2]) -> f64 {
+        // Both moons in turn, so that one sum is over both.
+        log_mean_normal(x, 0.1, 2000, |u| {
+            let (upper, u) = (u < 0.5, (2.0 * u).fract());
+            let (sin, cos) = (std::f64::consts::PI * u).sin_cos();
+            if upper { [cos - 0.5, sin - 0.25] } else { [0.5 - cos, 0.25 - sin] }
+        })
     }
 }
