@@ -322,6 +322,14 @@ impl FeatureNetwork {
         self.results(x, self.config.layers.len())
     }
 
+    /// The features of images in [−1, 1], `[n, dim]`, a few rows at a time: `[n, features]`.
+    ///
+    /// # Panics
+    /// If the rows are not images of the network's shape.
+    pub fn features(&self, x: &Tensor<2>) -> Tensor<2> {
+        self.in_parts(x, self.config.features)
+    }
+
     /// The results of the first `n` layers, `[batch, numbers]`.
     fn results(&self, x: Tensor<2>, n: usize) -> Tensor<2> {
         let ([channels, height, width], PixelRange(black, white)) = (self.config.input, self.config.range);
@@ -412,7 +420,7 @@ impl FeatureMap for FeatureNetwork {
     }
 
     fn map(&self, x: Tensor<2>) -> Tensor<2> {
-        self.in_parts(&x, self.config.features)
+        self.features(&x)
     }
 }
 
@@ -446,7 +454,7 @@ mod tests {
             &Device::flex(),
         );
         let x = x.reshape([1, 20]);
-        let result = |layers: Vec<FeatureLayer>| numbers(build(&config(layers), 0).map(x.clone()));
+        let result = |layers: Vec<FeatureLayer>| numbers(build(&config(layers), 0).features(&x));
         // rows of five; the fifth column fills no square
         assert_eq!(result(vec![FeatureLayer::MaxPool { size: 2 }]), [6.0, 8.0, 16.0, 18.0]);
         assert_eq!(result(vec![FeatureLayer::MeanPool { size: 2 }]), [3.0, 5.0, 13.0, 15.0]);
@@ -455,8 +463,8 @@ mod tests {
         let black_and_white =
             FeatureNetworkConfig { range: PixelRange(0.0, 255.0), ..config(vec![FeatureLayer::Flatten]) };
         let x = Tensor::<2>::from_floats([[-1.0; 20]], &Device::flex());
-        assert_eq!(numbers(build(&black_and_white, 0).map(x.clone())), [0.0; 20]);
-        assert_eq!(numbers(build(&black_and_white, 0).map(-x)), [255.0; 20]);
+        assert_eq!(numbers(build(&black_and_white, 0).features(&x)), [0.0; 20]);
+        assert_eq!(numbers(build(&black_and_white, 0).features(&(-x))), [255.0; 20]);
     }
 
     #[test]
@@ -468,10 +476,11 @@ mod tests {
         let weight = TensorData::new(vec![1f32, 2.0, 10.0, 20.0, 100.0, 200.0], [3, 2]);
         let bias = TensorData::new(vec![0.5f32, 0.0, 0.0], [3]);
         let tensors: NamedTensors = [("1.weight".into(), weight), ("1.bias".into(), bias)].into();
-        let init = Init::new(Noise::seeded(0), &Device::flex());
+        let device = Device::flex();
+        let init = Init::new(Noise::seeded(0), &device);
         let network = FeatureNetwork::from_tensors(two.clone(), tensors.clone(), &init).unwrap();
         let x = Tensor::<2>::from_floats([[1.0, -1.0]], &Device::flex());
-        assert_eq!(numbers(network.map(x)), [-0.5, -10.0, -100.0]);
+        assert_eq!(numbers(network.features(&x)), [-0.5, -10.0, -100.0]);
         assert_eq!(network.to_tensors(), tensors);
         let missing = FeatureNetwork::from_tensors(two, NamedTensors::new(), &init).unwrap_err().to_string();
         assert!(missing.contains("1.weight [3, 2] is missing"), "{missing}");
@@ -487,11 +496,12 @@ mod tests {
             FeatureLayer::Dense { outputs: 7 },
         ];
         let config = config(layers);
-        let (network, init) = (build(&config, 1), Init::new(Noise::seeded(2), &Device::flex()));
+        let (network, device) = (build(&config, 1), Device::flex());
+        let init = Init::new(Noise::seeded(2), &device);
         let again = FeatureNetwork::from_tensors(config.clone(), network.to_tensors(), &init).unwrap();
         let x = Noise::seeded(3).normal([2, 20], &Device::flex());
-        assert_eq!(numbers(network.map(x.clone())), numbers(again.map(x.clone())));
-        assert_eq!(network.map(x).dims(), [2, 7]);
+        assert_eq!(numbers(network.features(&x)), numbers(again.features(&x)));
+        assert_eq!(network.features(&x).dims(), [2, 7]);
         let text = serde_json::to_string(&config).unwrap();
         assert!(
             text.contains(r#"{"kind":"conv","outputs":3,"size":3,"stride":2},{"kind":"silu"}"#),

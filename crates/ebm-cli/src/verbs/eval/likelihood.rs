@@ -347,8 +347,8 @@ mod tests {
         let middle = ebm_data::dequantize(100, 0.5);
         let x = Tensor::<2>::full([2, 400], middle, &Device::flex());
         let points = Points::new(x, &content, &Noise::seeded(2));
-        let places = points.x.into_data().iter::<f64>().map(|y| (y - f64::from(middle)) / BIN);
-        let places: Vec<f64> = places.collect();
+        let values = points.x.into_data();
+        let places: Vec<f64> = values.iter::<f64>().map(|y| (y - f64::from(middle)) / BIN).collect();
         assert!(places.iter().all(|place| place.abs() <= 0.5 + 1e-4));
         let variance = places.iter().map(|place| place * place).sum::<f64>() / 800.0;
         // of a uniform, 1/12 with standard error √(1/180/800)
