@@ -8,7 +8,9 @@ use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
 use ebm_model::{Architecture, Init, Input, ModelError, Network, NetworkConfig};
 use ebm_ops::Noise;
+use ebm_report::Format;
 use ebm_train::{BuildContext, Every, Retreats};
+use serde_json::{Value, json};
 
 use crate::bounds;
 use crate::card::{Content, ModelCard};
@@ -16,6 +18,7 @@ use crate::config::Config;
 use crate::folder::RunFolder;
 use crate::objective::{Loss, explained};
 use crate::pictures::Pictures;
+use crate::rows::{about, refused};
 use crate::sampling::Drawing;
 use crate::training::Training;
 use crate::usage::usage;
@@ -52,7 +55,7 @@ impl Parts {
         let batch_size = batch_size.ok_or_else(|| usage(anyhow!("batch_size = 0, expected at least 1")))?;
         config.train.validate().map_err(|error| usage(error.within("train")))?;
 
-        let data = Arc::new(Data::open(&config.data, &noise.derive("data"))?);
+        let data = Arc::new(Data::open(&config.data, &noise.derive("data")).map_err(refused)?);
         let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
         let content = content(&config.model, &data).map_err(usage)?;
         bounds::run(&config)?;
@@ -70,12 +73,18 @@ impl Parts {
         Ok(parts)
     }
 
+    /// What was read of the data, in a line.
+    pub fn about_data(&self) -> String {
+        about(&self.config.data, &self.batches.data().summary())
+    }
+
     /// The run of these parts; `config` is the text of its `config.toml`.
     pub fn training(&self, config: String) -> Training<'_, Network, Loss> {
         let mut batches = self.batches.clone();
         Training {
             config,
             seed: self.config.seed,
+            data: self.journalled_data(),
             network: self.network.clone(),
             objective: Box::new(|retreats| self.loss(retreats)),
             sampler_step_size: self.config.objective.sampler_step_size(),
@@ -85,6 +94,25 @@ impl Parts {
             noise: self.noise.derive("objective"),
             memory_numbers: self.config.objective.memory_numbers(self.config.model.dim()),
         }
+    }
+
+    /// The extension of a file that samples can be written to: a picture if they have one.
+    ///
+    /// # Errors
+    /// If a sample has no numbers.
+    pub fn extension(&self) -> Result<&'static str> {
+        let sample = self.content.samples(vec![0.0; self.config.model.dim()], 1)?;
+        Ok(if Format::Png.check(sample.shape()).is_ok() { "png" } else { "csv" })
+    }
+
+    /// What was read of the data, for the journal.
+    fn journalled_data(&self) -> Option<Value> {
+        let mut line = serde_json::to_value(self.batches.data().summary()).ok()?;
+        let spec = &self.config.data;
+        line["dataset"] = json!(spec.dataset);
+        line["path"] = json!(spec.path);
+        line["split"] = json!(spec.split);
+        Some(line)
     }
 
     /// What draws pictures as training goes; `given_up` says whether one that is not done is given up.
@@ -156,7 +184,7 @@ fn content(model: &Architecture, data: &Data) -> Result<Content> {
                 expected == dim,
                 "the data have {dim} columns, the network is for {expected}; `--set model.dim={dim}` changes it",
             );
-            Ok(Content::Row { standardize: data.standardize().cloned() })
+            Ok(Content::Row { transform: data.transform().cloned(), columns: data.columns().to_vec() })
         }
         (Input::Image { .. }, Input::Row { .. }) => bail!("the network is for images, the data are points"),
         (Input::Row { .. }, Input::Image { .. }) => bail!("the network is for points, the data are images"),

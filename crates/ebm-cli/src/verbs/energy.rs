@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
-use ebm_data::Split;
+use ebm_data::{DataSpec, Split};
 use ebm_eval::auroc;
 use ebm_model::NetworkConfig;
+use ebm_ops::Noise;
+use ebm_run::config::Config;
+use ebm_run::folder::RunFolder;
 use ebm_run::landscape::energy_of;
 use ebm_run::model::model;
 use ebm_run::rows::Rows;
@@ -16,6 +19,7 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::verbs::reading::{Reading, is_same};
 
 /// `ebm energy`.
 #[derive(Debug, Args)]
@@ -25,6 +29,8 @@ pub struct Energy {
     /// The rows: a table, a folder of pictures, IDX files.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// The held-out part of them.
     #[arg(long)]
     test: bool,
@@ -51,7 +57,7 @@ impl Energy {
     /// # Errors
     /// Whatever keeps the rows from being read or written, or a network that is no energy.
     pub fn run(self) -> Result<()> {
-        let Self { run, data, test, against, sigma, out, backend, json } = self;
+        let Self { run, data, reading, test, against, sigma, out, backend, json } = self;
         ensure!(
             !json || out.is_some(),
             usage(anyhow!(
@@ -62,7 +68,14 @@ impl Energy {
         let (card, network) = model(&run, &device)?;
         let split = if test { Split::Test } else { Split::Train };
         let number = energy_of(&network, sigma.unwrap_or(card.sample.heun.bottom))?;
-        let read = |path: &Path| Rows::read(path, split, &card.content, card.architecture.dim());
+        let of_run = config_of(&run)?;
+        let read = |path: &Path| -> Result<Rows> {
+            let (spec, noise) = described(path, of_run.as_ref())?;
+            let spec = DataSpec { split, ..reading.applied(spec) };
+            let rows = Rows::open(&spec, &noise, &card.content, card.architecture.dim(), usize::MAX)?;
+            say(rows.about());
+            Ok(rows)
+        };
         let rows = read(&data)?;
         let energies = rows.each(&device, &number)?;
         let contrast = match &against {
@@ -89,6 +102,21 @@ impl Energy {
     }
 }
 
+/// The configuration of the run, if it is a run's folder.
+fn config_of(run: &Path) -> Result<Option<Config>> {
+    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(run)?)?)) } else { Ok(None) }
+}
+
+/// How the data at `path` are read: as by the run if they are its own, otherwise as they are found to be.
+fn described(path: &Path, run: Option<&Config>) -> Result<(DataSpec, Noise)> {
+    match run {
+        Some(config) if config.data.path.as_ref().is_some_and(|own| is_same(own, path)) => {
+            Ok((config.data.clone(), Noise::seeded(config.seed).derive("data")))
+        }
+        _ => Ok((DataSpec::detect(path)?, Noise::seeded(0))),
+    }
+}
+
 /// One line a row, the highest energy first.
 fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows) -> Result<()> {
     let mut order: Vec<usize> = (0..energies.len()).collect();
@@ -97,7 +125,7 @@ fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows) -> Result<()> {
     csv.write_record(["row", "energy", "file"])?;
     for &row in &order {
         let file = rows.file(row).map(|file| file.to_string_lossy()).unwrap_or_default();
-        csv.write_record([&row.to_string(), &energies[row].to_string(), &*file])?;
+        csv.write_record([&rows.number(row).to_string(), &energies[row].to_string(), &*file])?;
     }
     Ok(csv.flush()?)
 }

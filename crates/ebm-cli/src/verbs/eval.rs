@@ -19,6 +19,7 @@ use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 
 use crate::terminal::backend::Backend;
+use crate::verbs::reading::Reading;
 
 mod data;
 mod features;
@@ -51,6 +52,8 @@ pub struct Eval {
     /// The data, if not those that the run held out.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Points of the data whose likelihood is measured; 0 leaves it out.
     #[arg(long, default_value_t = 200)]
     likelihood: usize,
@@ -91,7 +94,9 @@ impl Eval {
         let noise = Noise::seeded(*seed);
         let mut judgement = Judgement::default();
         let features = Features::of(request, &card, device, &mut judgement)?;
-        let held_out = data::held_out(request, &card, &noise)?.tensor(device);
+        let held_out = data::held_out(request, &card, &noise)?;
+        crate::terminal::say(held_out.about());
+        let held_out = held_out.tensor(device);
         let rows = held_out.dims()[0];
         ensure!(
             FEWEST <= rows,

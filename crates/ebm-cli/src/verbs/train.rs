@@ -20,6 +20,7 @@ use crate::terminal::backend::Backend;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::progress::Progress;
 use crate::terminal::{say, tell};
+use crate::verbs::reading::Reading;
 
 /// `ebm train`.
 #[derive(Debug, Args)]
@@ -33,6 +34,8 @@ pub struct Train {
     /// Where the data are: a folder or a file.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Steps of training.
     #[arg(long)]
     steps: Option<u64>,
@@ -85,6 +88,7 @@ impl Train {
             None => self.config()?,
         };
         let parts = Parts::of(&config, || self.backend.device())?;
+        say(&parts.about_data());
         // The folder is made last, so that a run that cannot begin leaves none.
         let session = match resumed {
             Some(folder) => parts.training(folder.config_text()?).resume(folder, &say)?,
@@ -111,7 +115,8 @@ impl Train {
         }
         parts.card(ended.state.step()).save(&ended.state.average(), &folder.model())?;
         let rows = ended.steps * parts.config.batch_size as u64;
-        report(&folder, self.json, &ended.state, began.elapsed().as_secs_f64(), rows);
+        let extension = parts.extension()?;
+        report(&folder, self.json, &ended.state, began.elapsed().as_secs_f64(), rows, extension);
         Ok(0)
     }
 
@@ -121,7 +126,7 @@ impl Train {
         let Some(path) = resume.as_ref().or(self.out.as_ref()) else {
             bail!(usage(anyhow!("--resume needs the run's folder: --resume RUN, or --out RUN --resume")));
         };
-        if self.data.is_some() || !self.overrides().set.is_empty() {
+        if self.data.is_some() || self.reading.is_given() || !self.overrides().set.is_empty() {
             bail!(usage(anyhow!("a run goes on as it was configured: --resume takes no other settings")));
         }
         RunFolder::open(path).map(Some)
@@ -133,6 +138,7 @@ impl Train {
         if let Some(path) = &self.data {
             config.data = at(&config.data, path.clone()).map_err(usage)?;
         }
+        config.data = self.reading.applied(config.data);
         Ok(config)
     }
 
@@ -177,7 +183,14 @@ fn observers<'o>(
     observers
 }
 
-fn report(folder: &RunFolder, json: bool, state: &TrainState<Network>, seconds: f64, rows: u64) {
+fn report(
+    folder: &RunFolder,
+    json: bool,
+    state: &TrainState<Network>,
+    seconds: f64,
+    rows: u64,
+    extension: &str,
+) {
     let (run, loss, step) = (folder.path().display(), state.loss(), state.step());
     let picture = Some(folder.picture(step)).filter(|path| path.exists());
     let line = json!({
@@ -200,7 +213,7 @@ fn report(folder: &RunFolder, json: bool, state: &TrainState<Network>, seconds: 
     if let Some(picture) = picture {
         text += &format!("samples: {}\n", picture.display());
     }
-    text += &format!("more of them: cargo xtask sample {run} --n 100 --out more.png");
+    text += &format!("more of them: cargo xtask sample {run} --n 100 --out more.{extension}");
     summary(json, &line, &text);
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Tensor;
-use ebm_data::{Data, DataSpec, Split, dequantize, to_pixel};
+use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
 use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
@@ -26,7 +26,8 @@ pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows>
         let spec = DataSpec { split: Split::Test, ..DataSpec::detect(path)? };
         // A single file has no parts.
         let split = if path.is_file() { Split::Train } else { spec.split };
-        return Rows::open(&DataSpec { split, ..spec }, noise, content, dim, most);
+        let spec = DataSpec { split, ..request.reading.applied(spec) };
+        return Rows::open(&spec, noise, content, dim, most);
     }
     ensure!(
         request.run.is_dir(),
@@ -35,7 +36,7 @@ pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows>
     let folder = RunFolder::open(&request.run)?;
     let config = Config::of(&folder)?;
     let noise = Noise::seeded(config.seed).derive("data");
-    let spec = DataSpec { split: Split::Test, ..config.data };
+    let spec = DataSpec { split: Split::Test, ..request.reading.applied(config.data) };
     Rows::open(&spec, &noise, content, dim, most).context("no held-out data; --data PATH names others")
 }
 
@@ -47,7 +48,7 @@ pub fn training(request: &Eval, card: &ModelCard, held_out: usize) -> Result<Opt
     }
     let config = Config::of(&RunFolder::open(&request.run)?)?;
     let noise = Noise::seeded(config.seed).derive("data");
-    let spec = DataSpec { split: Split::Train, ..config.data };
+    let spec = DataSpec { split: Split::Train, ..request.reading.applied(config.data) };
     if Data::open(&spec, &noise)?.len().is_none() {
         return Ok(None);
     }
@@ -58,14 +59,11 @@ pub fn training(request: &Eval, card: &ModelCard, held_out: usize) -> Result<Opt
 pub fn units(content: &Content) -> &'static str {
     match content {
         Content::Image { .. } => "pixels from -1 to 1",
-        Content::Row { standardize: None } => "units of the data",
-        Content::Row { standardize: Some(units) } if is_identity(units) => "units of the data",
-        Content::Row { .. } => "standardised units",
+        Content::Row { transform: None, .. } => "units of the data",
+        Content::Row { transform: Some(units), .. } if units.is_identity() => "units of the data",
+        Content::Row { transform: Some(Transform::Standardize(_)), .. } => "standardised units",
+        Content::Row { transform: Some(Transform::Quantile(_)), .. } => "normal scores of the columns",
     }
-}
-
-fn is_identity(units: &ebm_data::Standardize) -> bool {
-    units.mean().iter().all(|mean| *mean == 0.0) && units.scale().iter().all(|scale| *scale == 1.0)
 }
 
 /// Samples as a file holds them: pictures have 256 grey values, as the data have.
@@ -89,7 +87,7 @@ pub fn without_constants(
     judgement: &mut Judgement,
 ) -> [Tensor<2>; 3] {
     let whole = parts.map(Clone::clone);
-    let Content::Row { standardize: Some(_) } = content else { return whole };
+    let Content::Row { transform: Some(_), .. } = content else { return whole };
     let dim = whole[0].dims()[1];
     let data = Tensor::cat(vec![whole[1].clone(), whole[2].clone()], 0);
     // In units of training, what is constant there is 0.
@@ -111,14 +109,13 @@ pub fn without_constants(
 mod tests {
     use super::*;
     use burn::tensor::Device;
-    use ebm_data::Standardize;
 
     #[test]
     fn columns_that_are_constant_in_the_data_are_left_out_and_said() {
         let tensor = |rows: [[f32; 3]; 2]| Tensor::<2>::from_floats(rows, &Device::flex());
         let data = tensor([[1.0, 0.0, 2.0], [3.0, 0.0, 4.0]]);
         let sample = tensor([[1.0, 0.1, 2.0], [3.0, -0.2, 4.0]]);
-        let content = Content::Row { standardize: Some(Standardize::identity(3)) };
+        let content = Content::Row { transform: Some(Transform::identity(3)), columns: Vec::new() };
         let mut judgement = Judgement::default();
         let [sample, fresh, _] = without_constants([&sample, &data, &data], &content, &mut judgement);
         assert_eq!(sample.into_data().iter::<f32>().collect::<Vec<_>>(), [1.0, 2.0, 3.0, 4.0]);

@@ -113,7 +113,7 @@ impl<'a> Points<'a> {
         };
         let [_, dim] = x.dims();
         let rows: Vec<f32> = x.clone().into_data().iter::<f32>().collect();
-        let log_jacobians = rows.chunks_exact(dim).map(|row| log_jacobian(content, row)).collect();
+        let log_jacobians = rows.chunks_exact(dim).map(|row| content.log_jacobian(row)).collect();
         Self { x, log_jacobians, content }
     }
 
@@ -150,16 +150,6 @@ impl<'a> Points<'a> {
                 ));
             }
         }
-    }
-}
-
-/// ln |dy/dx| of a row x in the units of the data that is y in the model's: −Σ ln scale for standardised columns.
-fn log_jacobian(content: &Content, _row: &[f32]) -> f64 {
-    match content {
-        Content::Row { standardize: Some(units) } => {
-            -units.scale().iter().map(|scale| scale.ln()).sum::<f64>()
-        }
-        _ => 0.0,
     }
 }
 
@@ -326,7 +316,10 @@ mod tests {
     #[test]
     fn a_log_density_in_the_units_of_the_data_has_the_scales_in_it() {
         // y = (x − 3)/4 is N(0, 1), so x is N(3, 4²), whose log density is that of y less ln 4
-        let content = Content::Row { standardize: Some(Standardize::new(vec![3.0], vec![4.0]).unwrap()) };
+        let content = Content::Row {
+            transform: Some(Standardize::new(vec![3.0], vec![4.0]).unwrap().into()),
+            columns: Vec::new(),
+        };
         let y = Tensor::<2>::from_floats([[0.5], [-1.5]], &Device::flex());
         let points = Points::new(y, &content, &Noise::seeded(1));
         let normal = |y: f64| -0.5 * y * y - 0.5 * std::f64::consts::TAU.ln();
