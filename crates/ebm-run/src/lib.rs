@@ -42,6 +42,7 @@ pub mod agreement;
 pub mod bounds;
 pub mod hint;
 pub mod landscape;
+pub mod recognition;
 pub mod rows;
 pub mod usage;
 
