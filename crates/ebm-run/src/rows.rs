@@ -45,6 +45,8 @@ impl Rows {
     /// Data that cannot be read, or are not of the kind and size that `content` and `dim` say.
     pub fn open(spec: &DataSpec, noise: &Noise, content: &Content, dim: usize, most: usize) -> Result<Self> {
         let spec = DataSpec { standardize: false, ..spec.clone() };
+        let spec =
+            if matches!(content, Content::Image { channels: 3, .. }) { spec.in_colour() } else { spec };
         let data = Data::open(&spec, noise)?;
         let n = data.len().unwrap_or(most).min(most);
         let values = data.read(&(0..n).collect::<Vec<_>>(), None)?.values;
