@@ -11,8 +11,9 @@
 use std::io::{Seek, Write};
 use std::path::Path;
 
+use ebm_data::files::comma_separated::{self, TextForm};
+use ebm_data::files::{bytes, cifar10, npy, picture};
 use ebm_data::{Data, DataSpec, DatasetName, Idx, Preparation};
-use ebm_data::files::{bytes, cifar10, comma_separated, npy, picture};
 use ebm_model::weights;
 use ebm_ops::Noise;
 
@@ -49,10 +50,10 @@ pub fn cifar(bytes: &[u8]) {
     }
 }
 
-/// Rows separated by commas.
+/// Tables of text, of a form that is found out.
 pub fn csv(bytes: &[u8]) {
-    if let Ok(rows) = comma_separated::read(bytes, b',', file()) {
-        assert!(0 < rows.dim && rows.values.len().is_multiple_of(rows.dim));
+    if let Ok(rows) = comma_separated::read(bytes, TextForm::default(), file()) {
+        assert!(0 < rows.n_rows && !rows.values.is_empty() && rows.values.len().is_multiple_of(rows.n_rows));
     }
 }
 

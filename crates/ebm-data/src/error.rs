@@ -11,7 +11,7 @@ use crate::item::ImageShape;
 #[non_exhaustive]
 pub enum DataError {
     /// A file of a dataset that can be fetched is missing.
-    #[error("{} is not here; `cargo xtask fetch {dataset}` brings it", file.display())]
+    #[error("{} is not here; `ebm fetch {dataset}` brings it", file.display())]
     Missing {
         /// The missing file.
         file: PathBuf,
@@ -91,7 +91,7 @@ pub enum DataError {
         found: usize,
     },
     /// A field of a table is not a number.
-    #[error("{}, line {line}, column {column}: expected a number, found {found:?}", file.display())]
+    #[error("{}, line {line}, column {column}{}: expected a number, found {found:?}", file.display(), named(name))]
     NotANumber {
         /// The file.
         file: PathBuf,
@@ -99,10 +99,27 @@ pub enum DataError {
         line: u64,
         /// Column, from 1.
         column: usize,
+        /// Its name; empty without one.
+        name: String,
         /// The field, truncated to 40 characters.
         found: String,
     },
-    /// A value of a table is NaN, infinite, or beyond single precision.
+    /// A value of a table is missing.
+    #[error(
+        "{}, {at}: a value is missing, found {found:?}{}; `--missing drop` leaves such rows out",
+        file.display(), of_rows(*rows)
+    )]
+    MissingValue {
+        /// The file.
+        file: PathBuf,
+        /// Its line or row, and its column.
+        at: String,
+        /// What stands there.
+        found: String,
+        /// Rows with a missing value, and all rows, if all were read.
+        rows: Option<[usize; 2]>,
+    },
+    /// A value of a table is infinite, or beyond single precision.
     #[error("{}, row {row}, column {column}: expected a finite number, found {found}", file.display())]
     NotFinite {
         /// The file.
@@ -193,6 +210,14 @@ pub enum DataError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+pub(crate) fn named(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" ({name})") }
+}
+
+fn of_rows(rows: Option<[usize; 2]>) -> String {
+    rows.map_or(String::new(), |[missing, all]| format!(", one of {missing} such rows among {all}"))
 }
 
 impl DataError {

@@ -7,7 +7,12 @@ use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
 use crate::named::OpenOptions;
+use crate::tables::layout::RowLayout;
 use crate::{Background, Data, DataError, DatasetName, Split};
+
+mod keys;
+
+pub use keys::delimiter_named;
 
 /// The data that a run is trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,17 +31,17 @@ pub struct DataSpec {
     /// Whether the columns of a table are scaled to mean 0 and variance 1; `true` by default, ignored by other data.
     #[serde(default = "yes")]
     pub standardize: bool,
-    /// The columns of a table to read, by name or by number from 1, in the order of the file; all of them by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The columns of a table to read, by name or by number from 1, in this order; all of them by default.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::names")]
     pub columns: Option<Vec<String>>,
     /// The columns of a table to leave out, by name or by number from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::names")]
     pub drop: Option<Vec<String>>,
     /// Whether the first row of a text table is a header; found out by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::yes_or_no")]
     pub header: Option<bool>,
-    /// The character between the fields of a text table; found out by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The character between the fields of a text table, a space for any white space; found out by default.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::delimiter")]
     pub delimiter: Option<char>,
     /// The decimal separator of a text table, `.` or `,`; found out by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,6 +179,22 @@ impl DataSpec {
         self
     }
 
+    /// The same data, with images brought to the size and onto the ground that `other` says, where this does not.
+    ///
+    /// So images are scored as those were read on which a network was trained.
+    pub fn with_images_as(self, other: &Self) -> Self {
+        if !self.is_of_image_files() {
+            return self;
+        }
+        Self {
+            fit: self.fit.or(other.fit).filter(|_| self.size.or(other.size).is_some()),
+            size: self.size.or(other.size),
+            background: self.background.or(other.background),
+            channels: self.channels.or(other.channels),
+            ..self
+        }
+    }
+
     fn is_of_image_files(&self) -> bool {
         use DatasetName::{Cifar10, FashionMnist, Folder, Mnist, Stack};
         matches!(self.dataset, Cifar10 | FashionMnist | Folder | Mnist | Stack)
@@ -211,7 +232,22 @@ impl Data {
     /// If files are missing or damaged, or if `spec` needs a path and has none.
     pub fn open(spec: &DataSpec, noise: &Noise) -> Result<Self, DataError> {
         spec.check_keys_of_images()?;
-        spec.dataset.open(&OpenOptions { spec, noise })
+        spec.dataset.open(&OpenOptions { spec, noise, layout: None })
+    }
+
+    /// Opens the data as rows of a model: with its columns, matched by name where both have names, in its units.
+    ///
+    /// Images have no columns, and are opened as by [`open`](Self::open).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if columns are missing or left over.
+    pub fn open_as(spec: &DataSpec, noise: &Noise, layout: &RowLayout) -> Result<Self, DataError> {
+        spec.check_keys_of_images()?;
+        let data = spec.dataset.open(&OpenOptions { spec, noise, layout: Some(layout) })?;
+        match spec.dataset {
+            DatasetName::Table => Ok(data),
+            _ => data.with_layout(layout),
+        }
     }
 }
 
@@ -288,8 +324,8 @@ mod tests {
             Ok(_) => panic!("{name} is open"),
         };
         let path = Some(folder.path().to_path_buf());
-        assert!(open(DatasetName::Mnist, path.clone()).contains("cargo xtask fetch mnist"));
-        assert!(open(DatasetName::Cifar10, path).contains("cargo xtask fetch cifar10"));
+        assert!(open(DatasetName::Mnist, path.clone()).contains("ebm fetch mnist"));
+        assert!(open(DatasetName::Cifar10, path).contains("ebm fetch cifar10"));
         assert!(open(DatasetName::Table, None).contains("needs a path"));
         assert!(open(DatasetName::Folder, None).contains("needs a path"));
     }
@@ -312,7 +348,7 @@ mod tests {
         let data = Data::open(&DataSpec::detect(&file).unwrap(), &Noise::seeded(0)).unwrap();
         assert_eq!((data.len(), data.dim()), (Some(3), 2));
         let values = data.read(&[2, 0], None).unwrap().values;
-        let back = data.standardize().unwrap().inverse(&values);
+        let back = data.transform().unwrap().inverse(&values);
         for (found, expected) in back.iter().zip([6.0, 200.0, 1.0, 100.0]) {
             assert!((found - expected).abs() < 1e-6 * expected, "{found} against {expected}");
         }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 
+use crate::hint::near;
 use crate::usage::usage;
 
 /// A configuration by name.
@@ -130,7 +131,10 @@ pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn find(name: &str) -> Result<(&'static str, Vec<String>)> {
     let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) else {
         let known = names().collect::<Vec<_>>().join(", ");
-        return Err(usage(anyhow!("there is no preset {name}, and it is no .toml file; presets: {known}")));
+        let near = near(name, names());
+        return Err(usage(anyhow!(
+            "there is no preset {name}, and it is no .toml file; presets: {known}{near}"
+        )));
     };
     let changes = preset.changes.iter().map(|&change| change.to_owned());
     Ok((preset.text, std::iter::once(format!("name={name}")).chain(changes).collect()))

@@ -135,7 +135,7 @@ pub(crate) fn read_start(reader: &mut impl Read, buffer: &mut [u8], file: &Path)
 }
 
 /// The error of a stream that ends too early or is damaged.
-fn broken(error: io::Error, expected: u64, found: u64, file: &Path) -> DataError {
+pub(crate) fn broken(error: io::Error, expected: u64, found: u64, file: &Path) -> DataError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof if expected <= found => {
             DataError::malformed(file, "the packed stream is cut off at its end")

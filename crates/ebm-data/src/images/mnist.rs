@@ -184,7 +184,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Mnist::FASHION.read(folder.path(), Split::Train).unwrap_err().to_string();
         assert!(
-            error.contains("train-images-idx3-ubyte") && error.contains("cargo xtask fetch fashion-mnist"),
+            error.contains("train-images-idx3-ubyte") && error.contains("ebm fetch fashion-mnist"),
             "{error}"
         );
     }

@@ -168,7 +168,7 @@ fn network() -> Network {
 
 fn model_files() -> Vec<Vec<u8>> {
     let Config { name, model, sample, .. } = config();
-    let card = ModelCard::new(name, 5, model, Content::Row { standardize: None }, sample);
+    let card = ModelCard::new(name, 5, model, Content::Row { transform: None, columns: Vec::new() }, sample);
     let bytes = weights::to_bytes(&weights::collect(&network()), &serde_json::to_string(&card).unwrap());
     vec![bytes.unwrap()]
 }
