@@ -150,6 +150,11 @@ fn sixteen_bits_and_transparency_and_classes_at_any_depth_are_read() {
     }
     fs::write(data.at("mixed/a/notes.txt"), "no image").unwrap();
     assert_eq!(data.trained("mixed", &[]), [3, 6, 6]);
+    let journal = fs::read_to_string(data.at("run/journal.jsonl")).unwrap();
+    for note in ["of 16 bits a channel, reduced to 8", "transparent, laid over white", "all read in colour"] {
+        assert!(journal.contains(note), "{note}: {journal}");
+    }
+    assert!(journal.contains("1 file of another kind left out: a/notes.txt"), "{journal}");
 }
 
 #[test]

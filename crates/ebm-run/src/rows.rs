@@ -121,6 +121,11 @@ pub fn about(spec: &DataSpec, summary: &Summary) -> String {
     format!("data: {}, {}: {summary}", place(spec), spec.split.name())
 }
 
+/// Whether an error is that no data are held out.
+pub fn none_held_out(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. })))
+}
+
 /// Where the data are, or their name.
 fn place(spec: &DataSpec) -> String {
     spec.path.as_ref().map_or_else(|| spec.dataset.to_string(), |path| path.display().to_string())

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Tensor;
-use ebm_data::{Data, DataError, DataSpec, Split, Transform, dequantize, to_pixel};
+use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
 use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
-use ebm_run::rows::Rows;
+use ebm_run::rows::{Rows, none_held_out};
 use ebm_run::usage::usage;
 
 use super::Eval;
@@ -32,10 +32,10 @@ pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows>
         };
         let open = |split| Rows::open(&DataSpec { split, ..spec.clone() }, noise, content, dim, most);
         // Data without parts are what the samples are compared with, all of them.
-        return open(Split::Test).or_else(|error| match error.downcast_ref() {
-            Some(DataError::NoHeldOut { .. }) => open(Split::Train),
-            _ => Err(error),
-        });
+        return match open(Split::Test) {
+            Err(error) if none_held_out(&error) => open(Split::Train),
+            rows => rows,
+        };
     }
     ensure!(
         request.run.is_dir(),
