@@ -195,7 +195,7 @@ impl ModelCard {
         let bytes = bytes.with_context(|| format!("could not read {}", path.display()))?;
         let (tensors, text) = weights::from_bytes(&bytes).with_context(failed)?;
         if text.is_empty() {
-            return Err(anyhow!("it says nothing about its network: no `ebm train` wrote it"))
+            return Err(anyhow!("it says nothing about its network: it is no model file of this program"))
                 .with_context(failed);
         }
         let card: Self = serde_json::from_str(&text).with_context(failed)?;

@@ -21,6 +21,7 @@
 #![recursion_limit = "256"]
 
 pub mod config;
+pub mod keys;
 pub mod presets;
 
 pub mod objective;
@@ -32,8 +33,12 @@ pub mod lock;
 pub mod model;
 mod own_file;
 
+pub mod history;
+pub mod origin;
+
 pub mod agreement;
 pub mod bounds;
+pub mod hint;
 pub mod landscape;
 pub mod rows;
 pub mod usage;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use ebm_data::{Data, DataError, DataSpec, DatasetName, ImageFolder, Split, Summary};
+use ebm_data::{Data, DataError, DataSpec, Split, Summary};
 use ebm_ops::Noise;
 
 use crate::card::Content;
@@ -69,11 +69,8 @@ impl Rows {
         }
         let n = data.len().unwrap_or(most).min(most);
         let values = data.read(&(0..n).collect::<Vec<_>>(), None)?.values;
-        let files = match (spec.dataset, &spec.path) {
-            (DatasetName::Folder, Some(path)) => ImageFolder::new(path).files(spec.split)?,
-            _ => Vec::new(),
-        };
         let numbers = (0..n).map(|row| data.number(row)).collect();
+        let files = data.files().to_vec();
         Ok(Self { dim, values, numbers, files, about: about(spec, &data.summary()) })
     }
 
@@ -130,7 +127,7 @@ fn place(spec: &DataSpec) -> String {
 /// The error as the caller's if it is of what was asked for, and not of the files.
 pub(crate) fn refused(error: DataError) -> anyhow::Error {
     match error {
-        DataError::Spec(_) | DataError::OutOfRange(_) => usage(error),
+        DataError::Spec(_) | DataError::OutOfRange(_) | DataError::NoHeldOut { .. } => usage(error),
         _ => error.into(),
     }
 }

@@ -36,6 +36,9 @@ const POOL: usize = 4;
 pub struct Eval {
     /// A run's folder, or a model.safetensors.
     run: PathBuf,
+    /// The checkpoint, by its step [default: the model, or the last checkpoint].
+    #[arg(long)]
+    step: Option<u64>,
     /// Samples, and points of the data in each of two halves.
     #[arg(long, default_value_t = 2000)]
     n: usize,
@@ -73,7 +76,7 @@ impl Eval {
         let (request, device) = (&self, &self.backend.device()?);
         let Self { n, seed, .. } = request;
         ensure!(2 <= *n, usage(anyhow!("--n {n}: expected at least 2")));
-        let (card, network) = model(&request.run, device)?;
+        let (card, network) = model(&request.run, request.step, device, &crate::terminal::say)?;
         let config: SampleConfig = assign_to(&card.sample, &request.set).map_err(usage)?;
         let sampler = config.drawing(request.sampler.as_deref(), &network).map_err(usage)?;
         let dim = card.architecture.dim();

@@ -96,10 +96,10 @@ impl Table {
                 return Ok(rows(&file, spec, Some(wanted))?.table(transform));
             }
             (Split::Test, None, None) => {
-                let place = path.display();
-                return Err(DataError::Spec(format!(
-                    "{place} has no held-out rows; trained with `--set data.holdout=0.1`, a tenth of them is held out"
-                )));
+                return Err(DataError::NoHeldOut {
+                    path: path.into(),
+                    expected: "files named train and test, or a run with `--set data.holdout=0.1`, which holds out a tenth",
+                });
             }
         };
         let training = match &holdout {
@@ -429,7 +429,7 @@ mod tests {
         let raw = Table::read(&file, Split::Train, false).unwrap();
         assert_eq!(raw.get(1).unwrap().coordinates, [3.0, 20.0]);
 
-        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::Spec(_))));
+        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::NoHeldOut { .. })));
         assert!(matches!(
             Table::read(&folder.path().join("x.csv"), Split::Train, true),
             Err(DataError::NotFound { .. })
