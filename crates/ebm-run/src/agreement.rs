@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_model::{Architecture, NetworkConfig, weights};
+use ebm_train::Checkpoints;
+use toml::{Table, Value};
 
 use crate::card::ModelCard;
 use crate::config::Config;
@@ -55,8 +57,10 @@ pub fn with_checkpoint(folder: &RunFolder, model: &Architecture, device: &Device
 }
 
 fn last_weights(checkpoints: &Path) -> Option<PathBuf> {
-    let step =
-        |path: PathBuf| Some((path.file_name()?.to_str()?.strip_prefix("step-")?.parse::<u64>().ok()?, path));
+    let step = |path: PathBuf| {
+        let step = Checkpoints::step_of(path.file_name()?.to_str()?)?;
+        path.is_dir().then_some((step, path))
+    };
     let entries = std::fs::read_dir(checkpoints).ok()?.flatten();
     let (_, last) = entries.filter_map(|entry| step(entry.path())).max()?;
     Some(last.join("weights.safetensors"))
@@ -145,7 +149,7 @@ mod tests {
             let (run, _lock) = RunFolder::create(Some(folder.path()), "run").unwrap();
             std::fs::write(run.config(), config.to_toml().unwrap()).unwrap();
             let network = other.model.build(&Init::new(Noise::seeded(1), &device)).unwrap();
-            let content = Content::Row { standardize: None };
+            let content = Content::Row { transform: None, columns: Vec::new() };
             let save = |config: &Config, path: &Path| {
                 let (model, sample) = (config.model.clone(), config.sample.clone());
                 ModelCard::new("run".into(), 2, model, content.clone(), sample).save(&network, path).unwrap();
@@ -183,9 +187,12 @@ mod tests {
         let network = configs[0].model.build(&Init::new(Noise::seeded(1), &device)).unwrap();
         let image = |channels, height, width| Content::Image { channels, height, width };
         let units = Standardize::new(vec![0.0; 3], vec![1.0; 3]).unwrap();
-        for content in
-            [image(1, 1, 2), image(2, 1, 1), image(1 << 40, 1, 1), Content::Row { standardize: Some(units) }]
-        {
+        for content in [
+            image(1, 1, 2),
+            image(2, 1, 1),
+            image(1 << 40, 1, 1),
+            Content::Row { transform: Some(units.into()), columns: Vec::new() },
+        ] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("model.safetensors");
             let (model, sample) = (configs[0].model.clone(), configs[0].sample.clone());
@@ -204,7 +211,8 @@ mod tests {
         std::fs::write(run.config(), config.to_toml().unwrap()).unwrap();
         let network = config.model.build(&Init::new(Noise::seeded(1), &device)).unwrap();
         let Config { name, model, sample, .. } = config;
-        let card = ModelCard::new(name, 2, model, Content::Row { standardize: None }, sample);
+        let card =
+            ModelCard::new(name, 2, model, Content::Row { transform: None, columns: Vec::new() }, sample);
         card.save(&network, &run.model()).unwrap();
         assert_eq!(model::model(run.path(), None, &device, &|_| {}).unwrap().0, card);
     }

@@ -1,17 +1,19 @@
 //! A trained network in one file that is enough to sample from.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
-use ebm_data::{Standardize, to_pixel};
-use ebm_model::{Architecture, Init, Input, Network, NetworkConfig, weights};
+use ebm_data::{RowLayout, Transform, to_pixel};
+use ebm_model::{Architecture, Init, Input, ModelError, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 use ebm_report::Samples;
 use serde::{Deserialize, Serialize};
 
 use crate::sampling::SampleConfig;
+use crate::{fields, limits};
 
 /// The version of what is stored beside the weights.
 const FORMAT: u32 = 1;
@@ -48,10 +50,14 @@ pub enum Content {
         /// Columns.
         width: usize,
     },
-    /// A row of a table, standardised if it says by what.
+    /// A row of a table.
     Row {
-        /// What brings a row back to the table's units.
-        standardize: Option<Standardize>,
+        /// The map from the table's units to the model's.
+        #[serde(rename = "standardize")]
+        transform: Option<Transform>,
+        /// The names of the columns; empty without names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<String>,
     },
 }
 
@@ -66,20 +72,47 @@ impl Content {
                 let pixels = values.iter().map(|&y| to_pixel(y)).collect();
                 Ok(Samples::images(pixels, [n, channels, height, width])?)
             }
-            Self::Row { standardize } => {
+            Self::Row { transform, columns } => {
                 let dim = values.len() / n.max(1);
-                Ok(Samples::table(to_units(values, standardize.as_ref()), [n, dim])?)
+                let samples = match transform {
+                    Some(units) if !units.is_identity() => Samples::rows(units.inverse(&values), [n, dim])?,
+                    // In single precision as the model has them.
+                    _ => Samples::table(values, [n, dim])?,
+                };
+                Ok(samples.with_columns(columns.clone())?)
             }
+        }
+    }
+
+    /// The columns and units of rows of `dim` numbers; those of an image are its values as they are.
+    pub fn layout(&self, dim: usize) -> RowLayout {
+        match self {
+            Self::Row { transform, columns } => RowLayout {
+                columns: columns.clone(),
+                transform: transform.clone().unwrap_or_else(|| Transform::identity(dim)),
+            },
+            Self::Image { .. } => RowLayout { columns: Vec::new(), transform: Transform::identity(dim) },
         }
     }
 
     /// Rows in a table's units as the model wants them; the way back from [`samples`](Self::samples).
     pub fn rows(&self, values: Vec<f32>) -> Vec<f32> {
         match self {
-            Self::Row { standardize: Some(units) } => {
+            Self::Row { transform: Some(units), .. } => {
                 units.forward(&values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())
             }
             _ => values,
+        }
+    }
+
+    /// log |∂(model's units)/∂(data's units)| at a sample in the model's units.
+    ///
+    /// The log density of a sample in the data's units is that in the model's units plus this. It is 0 for images,
+    /// whose values are taken as they are.
+    pub fn log_jacobian(&self, sample: &[f32]) -> f64 {
+        match self {
+            Self::Row { transform: Some(units), .. } => units.log_jacobian(&units.inverse(sample)),
+            _ => 0.0,
         }
     }
 
@@ -87,15 +120,15 @@ impl Content {
     pub fn frames(&self, film: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
         let frame = |values: Vec<f32>| match self {
             Self::Image { .. } => values.iter().map(|&y| to_pixel(y)).collect(),
-            Self::Row { standardize } => to_units(values, standardize.as_ref()),
+            Self::Row { transform, .. } => to_units(values, transform.as_ref()),
         };
         film.into_iter().map(frame).collect()
     }
 }
 
-fn to_units(values: Vec<f32>, standardize: Option<&Standardize>) -> Vec<f32> {
-    match standardize {
-        Some(standardize) => standardize.inverse(&values).into_iter().map(|value| value as f32).collect(),
+fn to_units(values: Vec<f32>, transform: Option<&Transform>) -> Vec<f32> {
+    match transform {
+        Some(transform) => transform.inverse(&values).into_iter().map(|value| value as f32).collect(),
         None => values,
     }
 }
@@ -132,11 +165,28 @@ impl ModelCard {
                 return Ok(());
             }
             (_, Input::Image { .. }) => bail!("its samples are rows of a table, its network is for images"),
-            (Content::Row { standardize: None }, _) => return Ok(()),
-            (Content::Row { standardize: Some(units) }, Input::Row { dim }) => (units.dim(), dim),
+            (Content::Row { transform, columns }, Input::Row { dim }) => {
+                let dims = [transform.as_ref().map(Transform::dim), Some(columns.len()).filter(|&n| 0 < n)];
+                (dims.into_iter().flatten().find(|&found| found != dim).unwrap_or(dim), dim)
+            }
         };
         ensure!(found.0 == found.1, "its samples have {} columns, its network {}", found.0, found.1);
         Ok(())
+    }
+
+    /// Whether a network can be built from its numbers, and a sampler made.
+    fn check_numbers(&self) -> Result<()> {
+        let fields = serde_json::to_value(&self.architecture)?;
+        if let Some(sigma_data) = fields["sigma_data"].as_f64() {
+            limits::scale("architecture.sigma_data", sigma_data)?;
+        }
+        // Without weights, so that it may be anywhere.
+        #[cfg(feature = "flex")]
+        self.architecture.shapes(&Device::flex()).map_err(|error| match error {
+            ModelError::OutOfRange(error) => ModelError::from(error.within("architecture")),
+            error => error,
+        })?;
+        self.sample.check()
     }
 
     /// Writes the network and this card, whole or not at all.
@@ -150,36 +200,53 @@ impl ModelCard {
     /// The card of a model file, and its weights by name.
     ///
     /// # Errors
-    /// If the file cannot be read or is no model file of this program.
+    /// If the file cannot be read or is no model file of this program, or its card asks for what no sampler or network
+    /// can be.
     pub fn read(path: &Path) -> Result<(Self, weights::NamedTensors)> {
-        let failed = || format!("{} cannot be used", path.display());
-        let bytes = weights::read_file(path, MAX_BYTES);
-        let bytes = bytes.with_context(|| format!("could not read {}", path.display()))?;
-        let (tensors, text) = weights::from_bytes(&bytes).with_context(failed)?;
-        if text.is_empty() {
-            return Err(anyhow!("it says nothing about its network: it is no model file of this program"))
-                .with_context(failed);
-        }
-        let card: Self = serde_json::from_str(&text).with_context(failed)?;
-        if card.format != FORMAT {
-            bail!("{} has format {}, this program reads {FORMAT}", path.display(), card.format);
-        }
-        card.check().with_context(failed)?;
+        let (card, file) = Self::open(path)?;
+        let tensors = file.tensors().with_context(|| unusable(path))?;
         Ok((card, tensors))
     }
 
     /// The card and the network of a model file.
     ///
     /// # Errors
-    /// If the file cannot be read, is no model file of this program, or its weights are of another network.
+    /// As [`read`](Self::read), or if its weights are of another network.
     pub fn load(path: &Path, device: &Device) -> Result<(Self, Network)> {
-        let (card, tensors) = Self::read(path)?;
-        let failed = || format!("{} cannot be used", path.display());
-        // Nothing is built before the weights are known to fit: the card is as little to be trusted as the file.
+        let (card, file) = Self::open(path)?;
+        let failed = || unusable(path);
+        // Nothing is read or built before the weights are known to fit: the card is as little to be trusted as the file.
         let shapes = card.architecture.shapes(device).with_context(failed)?;
-        weights::check(&shapes, &tensors).with_context(failed)?;
+        weights::check_shapes(&shapes, &file.shapes()).with_context(failed)?;
+        let tensors = file.tensors().with_context(failed)?;
         let network = card.architecture.build(&Init::new(Noise::seeded(0), device)).with_context(failed)?;
         let network = weights::apply(network, tensors).with_context(failed)?;
         Ok((card, network))
     }
+
+    /// The card of a model file, and the file before its numbers are read.
+    fn open(path: &Path) -> Result<(Self, weights::WeightsFile)> {
+        let failed = || unusable(path);
+        let file = weights::WeightsFile::open(path, MAX_BYTES).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => Error::from(error).context(failed()),
+            _ => Error::from(error).context(format!("could not read {}", path.display())),
+        })?;
+        if file.text().is_empty() {
+            return Err(anyhow!("it says nothing about its network: it is no model file of this program"))
+                .with_context(failed);
+        }
+        let card: Self = serde_json::from_str(file.text())
+            .map_err(|error| fields::of_card(file.text(), &error))
+            .with_context(failed)?;
+        if card.format != FORMAT {
+            bail!("{} has format {}, this program reads {FORMAT}", path.display(), card.format);
+        }
+        card.check().with_context(failed)?;
+        card.check_numbers().with_context(failed)?;
+        Ok((card, file))
+    }
+}
+
+fn unusable(path: &Path) -> String {
+    format!("{} cannot be used", path.display())
 }

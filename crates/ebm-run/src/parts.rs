@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
-use ebm_data::{Batches, Data, DataSpec, ImageShape};
+use ebm_data::{Batches, Data, ImageShape};
 use ebm_model::{Init, Input, ModelError, Network, NetworkConfig};
 use ebm_ops::Noise;
+use ebm_report::Format;
 use ebm_train::{BuildContext, Every, Retreats};
+use serde_json::{Value, json};
 
 use crate::bounds;
 use crate::card::{Content, ModelCard};
@@ -17,6 +19,7 @@ use crate::folder::RunFolder;
 use crate::journal::Remarks;
 use crate::objective::{Loss, explained};
 use crate::pictures::{Allowance, Pictures};
+use crate::rows::{about, refused};
 use crate::sampling::Drawing;
 use crate::training::Training;
 use crate::usage::usage;
@@ -84,12 +87,18 @@ impl Parts {
         Ok(parts)
     }
 
+    /// What was read of the data, in a line.
+    pub fn about_data(&self) -> String {
+        about(&self.config.data, &self.batches.data().summary())
+    }
+
     /// The run of these parts; `config` is the text of its `config.toml`.
     pub fn training(&self, config: String) -> Training<'_, Network, Loss> {
         let mut batches = self.batches.clone();
         Training {
             config,
             seed: self.config.seed,
+            data: self.journalled_data(),
             network: self.network.clone(),
             objective: Box::new(|retreats| self.loss(retreats)),
             sampler_step_size: self.config.objective.sampler_step_size(),
@@ -101,6 +110,25 @@ impl Parts {
             changes: Vec::new(),
             has_origin: self.config.origin.is_some(),
         }
+    }
+
+    /// The extension of a file that samples can be written to: a picture if they have one.
+    ///
+    /// # Errors
+    /// If a sample has no numbers.
+    pub fn extension(&self) -> Result<&'static str> {
+        let sample = self.content.samples(vec![0.0; self.config.model.dim()], 1)?;
+        Ok(if Format::Png.check(sample.shape()).is_ok() { "png" } else { "csv" })
+    }
+
+    /// What was read of the data, for the journal.
+    fn journalled_data(&self) -> Option<Value> {
+        let mut line = serde_json::to_value(self.batches.data().summary()).ok()?;
+        let spec = &self.config.data;
+        line["dataset"] = json!(spec.dataset);
+        line["path"] = json!(spec.path);
+        line["split"] = json!(spec.split);
+        Some(line)
     }
 
     /// What draws pictures as training goes on from `step`; `given_up` says whether one that is not done is given up.
@@ -157,11 +185,13 @@ impl Parts {
 /// The data of a configuration, in the units of `held` if they are points.
 fn open(config: &Config, held: Option<&Content>) -> Result<Data> {
     let noise = Noise::seeded(config.seed).derive("data");
-    let Some(Content::Row { standardize: Some(units) }) = held else {
-        return Ok(Data::open(&config.data, &noise)?);
+    let data = match held {
+        Some(held @ Content::Row { transform: Some(units), .. }) => {
+            Data::open_as(&config.data, &noise, &held.layout(units.dim()))
+        }
+        _ => Data::open(&config.data, &noise),
     };
-    let data = Data::open(&DataSpec { standardize: false, ..config.data.clone() }, &noise)?;
-    Ok(data.in_units(units.clone()))
+    data.map_err(refused)
 }
 
 /// What a sample of a run on these data will be.
@@ -205,7 +235,7 @@ fn content(Config { model, origin, .. }: &Config, data: &Data) -> Result<Content
                 "the data have {dim} columns, the network is for {expected}{}",
                 change(format!("--set model.dim={dim}"))
             );
-            Ok(Content::Row { standardize: data.standardize().cloned() })
+            Ok(Content::Row { transform: data.transform().cloned(), columns: data.columns().to_vec() })
         }
         (Input::Image { .. }, Input::Row { .. }) => bail!("the network is for images, the data are points"),
         (Input::Row { .. }, Input::Image { .. }) => bail!("the network is for points, the data are images"),

@@ -58,7 +58,11 @@ const PRESETS: &[Preset] = &[
         include_str!("../presets/glyphs.toml"),
     ),
     pictures("mnist-energy", "MNIST by an energy", include_str!("../presets/mnist.toml")),
-    whole("images", "a folder of your own images, --data FOLDER", include_str!("../presets/images.toml")),
+    whole(
+        "images",
+        "your own images, --data FOLDER or ARRAY.npy; --set data.size=32 brings them to one size",
+        include_str!("../presets/images.toml"),
+    ),
     whole(
         "table",
         "a table of your own numbers, --data FILE.csv or FILE.npy",

@@ -37,6 +37,8 @@ pub struct Training<'a, M, O> {
     pub config: String,
     /// Seed of the random number generator, for the journal.
     pub seed: u64,
+    /// What was read of the data, for the journal.
+    pub data: Option<serde_json::Value>,
     /// The network before its first step.
     pub network: M,
     /// The objective, of what its sampler's step has left after retreats.
@@ -108,6 +110,7 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
         Ok(Self {
             config: toml::to_string(&settings).context("the settings cannot be written")?,
             seed: 0,
+            data: None,
             network,
             objective: Box::new(move |_| Ok(objective())),
             sampler_step_size: None,
@@ -292,6 +295,11 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
             "parameters": self.state.model().num_params(),
             "steps": self.training.settings.steps,
         }))?;
+        if let Some(mut line) = self.training.data.take() {
+            line["event"] = json!("data");
+            line["step"] = json!(begun_at);
+            journal.write(&line)?;
+        }
         let mut trainer = self.training.trainer(self.state)?;
         let finish = loop {
             let others = observers(trainer.state().step());

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 use burn::module::Module;
 use clap::Args;
-use ebm_data::{DataError, DataSpec, DatasetName, Standardize};
+use ebm_data::{DataError, DataSpec, DatasetName, Transform};
 use ebm_model::{Network, NetworkConfig};
 use ebm_report::Format;
 use ebm_run::card::Content;
@@ -27,6 +27,7 @@ use crate::terminal::backend::Backend;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::progress::Progress;
 use crate::terminal::{program, say, tell};
+use crate::verbs::reading::Reading;
 
 /// `ebm train`.
 #[derive(Debug, Args)]
@@ -42,6 +43,8 @@ pub struct Train {
     /// Where the data are: a folder or a file.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Steps of training, in total.
     #[arg(long)]
     steps: Option<u64>,
@@ -118,6 +121,7 @@ impl Train {
             _ => None,
         };
         let mut parts = Parts::with_units(&config, units.as_ref(), || self.backend.device())?;
+        say(&parts.about_data());
         if let Some(begun) = begun {
             say(&described(&begun));
             parts.network = begun.network;
@@ -232,6 +236,7 @@ impl Train {
         if let Some(path) = &self.data {
             config.data = at(&config.data, path.clone()).map_err(usage)?;
         }
+        config.data = self.reading.applied(config.data);
         Ok(config)
     }
 
@@ -276,8 +281,8 @@ fn described(begun: &Begun) -> String {
         begun.card.step
     );
     match &begun.card.content {
-        Content::Row { standardize: Some(units) } if *units != Standardize::identity(units.dim()) => {
-            format!("{from}; rows are standardised as they were for these weights, not anew")
+        Content::Row { transform: Some(units), .. } if *units != Transform::identity(units.dim()) => {
+            format!("{from}; rows are brought to the units of these weights, not to their own")
         }
         _ => from,
     }
@@ -362,11 +367,7 @@ fn report(
     if let Some(picture) = picture {
         text += &format!("samples: {}\n", picture.display());
     }
-    // Rows of a table with other than two columns are nothing that a picture can show.
-    let sample = parts.content.samples(vec![0.0; parts.config.model.dim()], 1)?;
-    let formats = [(Format::Png, "more.png"), (Format::Csv, "more.csv"), (Format::Npy, "more.npy")];
-    let fits = formats.into_iter().find(|(format, _)| format.check(sample.shape()).is_ok());
-    let out = fits.map_or("more.npy", |(_, out)| out);
+    let out = format!("more.{}", parts.extension()?);
     text +=
         &format!("more of them: {} sample {} --n 100 --out {out}", program::name(), quoted(folder.path()));
     summary(json, &line, &text);

@@ -8,6 +8,11 @@ use serde_json::{Map, Value, json};
 
 use crate::{ReportError, Samples, Shape, Statistic, StatisticValues, parameter};
 
+/// Whether the folder is a Zarr store, of version 2 or 3.
+pub(crate) fn is_one(folder: &Path) -> bool {
+    [".zgroup", ".zmetadata", ".zarray", "zarr.json"].iter().any(|name| folder.join(name).is_file())
+}
+
 /// Writes two groups into the empty `folder`: `posterior` with a variable for each coordinate, and `sample_stats` with
 /// the statistics of each draw. All arrays are `[chain, draw]` and uncompressed.
 ///
