@@ -89,7 +89,8 @@ impl Sample {
         ];
         let words: String = sampler.chain(given.into_iter().flatten()).collect();
         let is_other = self.chains.adapt || self.chains.thin.is_some() || self.chains.plots.is_some();
-        (!is_other).then(|| format!("; of a network, `ebm sample {}{words}`", quoted(run)))
+        (!is_other)
+            .then(|| format!("; of a network, `ebm sample {}{words}{}`", quoted(run), self.backend.flag()))
     }
 
     fn network(&self, run: &Path, device: &Device) -> Result<()> {

@@ -157,7 +157,7 @@ impl Train {
         let remarks = session.remarks();
         let watch = |step| observers(&parts, &folder, &interrupt, &remarks, step, self.quiet);
         let ended = session.run(watch)?;
-        let run = quoted(folder.path());
+        let run = quoted(folder.path()) + &self.backend.flag();
         if ended.finish == Finish::Stopped {
             let checkpoint = ended.checkpoint.context("a run that is stopped is kept")?;
             let step = ended.state.step();
@@ -175,7 +175,7 @@ impl Train {
             ));
         }
         let rows = ended.steps * parts.config.batch_size as u64;
-        report(&parts, &folder, self.json, &ended.state, began.elapsed().as_secs_f64(), rows)?;
+        report(&parts, &folder, &run, self.json, &ended.state, began.elapsed().as_secs_f64(), rows)?;
         Ok(0)
     }
 
@@ -339,6 +339,7 @@ fn observers<'o>(
 fn report(
     parts: &Parts,
     folder: &RunFolder,
+    run: &str,
     json: bool,
     state: &TrainState<Network>,
     seconds: f64,
