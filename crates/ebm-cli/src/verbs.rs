@@ -5,6 +5,7 @@ mod energy;
 mod eval;
 mod fetch;
 mod inspect;
+mod reading;
 mod sample;
 mod train;
 

@@ -1,5 +1,7 @@
 //! A dataset of any kind, read as rows of values.
 
+use std::path::PathBuf;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_dataset::Dataset;
 use ebm_ops::{Noise, OutOfRange};
@@ -8,7 +10,8 @@ use crate::DataError;
 use crate::images::pixels::dequantize;
 use crate::item::{Image, ImageShape, Point};
 use crate::summary::Summary;
-use crate::tables::standardize::Standardize;
+use crate::tables::layout::RowLayout;
+use crate::tables::transform::Transform;
 
 /// The length of an endless dataset: the largest `usize`.
 pub const ENDLESS: usize = usize::MAX;
@@ -27,13 +30,18 @@ pub struct Images {
     classes: Vec<String>,
     counts: Vec<usize>,
     notes: Vec<String>,
+    files: Vec<PathBuf>,
     items: Box<dyn Dataset<Image, DataError>>,
 }
 
 /// Points of one dimension.
 pub struct Points {
-    standardize: Standardize,
+    transform: Transform,
+    /// Whether the transform is still to be applied to the items.
+    is_raw: bool,
     columns: Vec<String>,
+    /// The number of each item in its file, if some were left out.
+    numbers: Option<Vec<usize>>,
     notes: Vec<String>,
     items: Box<dyn Dataset<Point, DataError>>,
 }
@@ -57,22 +65,29 @@ impl Data {
         classes: Vec<String>,
         items: impl Dataset<Image, DataError> + 'static,
     ) -> Self {
-        Self::Images(Images { shape, classes, counts: Vec::new(), notes: Vec::new(), items: Box::new(items) })
+        let (counts, notes, files) = Default::default();
+        Self::Images(Images { shape, classes, counts, notes, files, items: Box::new(items) })
     }
 
     /// Points from any dataset of Burn's; its length is [`ENDLESS`] if it has no end.
     ///
-    /// `standardize` is the map that was applied to the coordinates, [`Standardize::identity`] if none was.
-    pub fn points(standardize: Standardize, items: impl Dataset<Point, DataError> + 'static) -> Self {
-        let (columns, notes) = Default::default();
-        Self::Points(Points { standardize, columns, notes, items: Box::new(items) })
+    /// `transform` is the map that was applied to the coordinates, [`Transform::identity`] if none was.
+    pub fn points(transform: impl Into<Transform>, items: impl Dataset<Point, DataError> + 'static) -> Self {
+        Self::Points(Points {
+            transform: transform.into(),
+            is_raw: false,
+            columns: Vec::new(),
+            numbers: None,
+            notes: Vec::new(),
+            items: Box::new(items),
+        })
     }
 
     /// Values in a row.
     pub fn dim(&self) -> usize {
         match self {
             Self::Images(images) => images.shape.dim(),
-            Self::Points(points) => points.standardize.dim(),
+            Self::Points(points) => points.transform.dim(),
         }
     }
 
@@ -99,10 +114,10 @@ impl Data {
     }
 
     /// The map from the units of the points to those of training, or `None` if the data are images.
-    pub fn standardize(&self) -> Option<&Standardize> {
+    pub fn transform(&self) -> Option<&Transform> {
         match self {
             Self::Images(_) => None,
-            Self::Points(points) => Some(&points.standardize),
+            Self::Points(points) => Some(&points.transform),
         }
     }
 
@@ -110,6 +125,14 @@ impl Data {
     pub fn classes(&self) -> &[String] {
         match self {
             Self::Images(images) => &images.classes,
+            Self::Points(_) => &[],
+        }
+    }
+
+    /// The file of each image, in their order; empty if they have no files of their own.
+    pub fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Images(images) => &images.files,
             Self::Points(_) => &[],
         }
     }
@@ -123,11 +146,37 @@ impl Data {
     }
 
     /// The points with names for their columns, one for each, or none.
+    #[allow(dead_code)]
     pub(crate) fn with_columns(mut self, columns: Vec<String>) -> Self {
         if let Self::Points(points) = &mut self {
             points.columns = columns;
         }
         self
+    }
+
+    /// The points with the number of each in its file, from 0.
+    pub(crate) fn with_numbers(mut self, numbers: Option<Vec<usize>>) -> Self {
+        if let Self::Points(points) = &mut self {
+            points.numbers = numbers;
+        }
+        self
+    }
+
+    /// The points in the units of a model, if they are as they were drawn.
+    ///
+    /// # Errors
+    /// [`DataError::Spec`] if they have another number of columns.
+    pub(crate) fn with_layout(mut self, layout: &RowLayout) -> Result<Self, DataError> {
+        let dim = self.dim();
+        if let Self::Points(points) = &mut self {
+            if layout.transform.dim() != dim {
+                let expected = layout.transform.dim();
+                return Err(DataError::Spec(format!("{dim} columns, the model has {expected}")));
+            }
+            points.is_raw = !layout.transform.is_identity();
+            points.transform = layout.transform.clone();
+        }
+        Ok(self)
     }
 
     /// The images with the number of items of each class.
@@ -138,11 +187,27 @@ impl Data {
         self
     }
 
+    /// The images with the file of each, or none.
+    pub(crate) fn with_files(mut self, files: Vec<PathBuf>) -> Self {
+        if let Self::Images(images) = &mut self {
+            images.files = files;
+        }
+        self
+    }
+
     /// The data with notes of what was left out or changed, a sentence each.
     pub(crate) fn with_notes(mut self, added: Vec<String>) -> Self {
         let (Self::Images(Images { notes, .. }) | Self::Points(Points { notes, .. })) = &mut self;
         notes.extend(added);
         self
+    }
+
+    /// The number of item `index` in its file, from 0, where rows may have been left out.
+    pub fn number(&self, index: usize) -> usize {
+        match self {
+            Self::Points(Points { numbers: Some(numbers), .. }) => numbers[index],
+            _ => index,
+        }
     }
 
     /// What was read.
@@ -211,13 +276,17 @@ impl Images {
 
 impl Points {
     fn read(&self, indices: &[usize]) -> Result<Batch, DataError> {
-        let dim = self.standardize.dim();
+        let dim = self.transform.dim();
         let items = self.items.get_many(indices.to_vec())?;
         for point in &items {
             check("coordinates of a point", point.coordinates.len(), dim)?;
         }
         let labels = items.iter().map(|point| point.label).collect();
-        let values = items.into_iter().flat_map(|point| point.coordinates).collect();
+        let values: Vec<f32> = items.into_iter().flat_map(|point| point.coordinates).collect();
+        let values = match self.is_raw {
+            true => self.transform.forward(&values.into_iter().map(f64::from).collect::<Vec<_>>()),
+            false => values,
+        };
         Ok(Batch { dim, values, labels })
     }
 }

@@ -11,7 +11,7 @@ use crate::item::ImageShape;
 #[non_exhaustive]
 pub enum DataError {
     /// A file of a dataset that can be fetched is missing.
-    #[error("{} is not here; `cargo xtask fetch {dataset}` brings it", file.display())]
+    #[error("{} is not here; `ebm fetch {dataset}` brings it", file.display())]
     Missing {
         /// The missing file.
         file: PathBuf,
@@ -91,7 +91,7 @@ pub enum DataError {
         found: usize,
     },
     /// A field of a table is not a number.
-    #[error("{}, line {line}, column {column}: expected a number, found {found:?}", file.display())]
+    #[error("{}, line {line}, column {column}{}: expected a number, found {found:?}", file.display(), named(name))]
     NotANumber {
         /// The file.
         file: PathBuf,
@@ -99,10 +99,27 @@ pub enum DataError {
         line: u64,
         /// Column, from 1.
         column: usize,
+        /// Its name; empty without one.
+        name: String,
         /// The field, truncated to 40 characters.
         found: String,
     },
-    /// A value of a table is NaN, infinite, or beyond single precision.
+    /// A value of a table is missing.
+    #[error(
+        "{}, {at}: a value is missing, found {found:?}{}; `--missing drop` leaves such rows out",
+        file.display(), of_rows(*rows)
+    )]
+    MissingValue {
+        /// The file.
+        file: PathBuf,
+        /// Its line or row, and its column.
+        at: String,
+        /// What stands there.
+        found: String,
+        /// Rows with a missing value, and all rows, if all were read.
+        rows: Option<[usize; 2]>,
+    },
+    /// A value of a table is infinite, or beyond single precision.
     #[error("{}, row {row}, column {column}: expected a finite number, found {found}", file.display())]
     NotFinite {
         /// The file.
@@ -114,8 +131,13 @@ pub enum DataError {
         /// The value.
         found: f64,
     },
-    /// An image differs in shape from the first.
-    #[error("{} is {found}, but {} is {expected}", file.display(), first.display())]
+    /// An image differs in its sides from the first.
+    #[error(
+        "{} is {found}, but {} is {expected}; `--set data.size={}` brings images to one size",
+        file.display(),
+        first.display(),
+        shortest(found, expected),
+    )]
     ImageSize {
         /// The first image that differs.
         file: PathBuf,
@@ -125,6 +147,26 @@ pub enum DataError {
         first: PathBuf,
         /// Its shape.
         expected: ImageShape,
+    },
+    /// A link leads out of a folder.
+    #[error(
+        "{} is a link to {}, out of the data folder; `--follow-links` (data.follow_links = true) follows it",
+        link.display(),
+        target.display()
+    )]
+    LinkOut {
+        /// The link.
+        link: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// No part of the data is held out.
+    #[error("{} has no held-out part: expected {expected}", path.display())]
+    NoHeldOut {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
     },
     /// The number of labels is not that of images.
     #[error("{} holds {labels} labels for {images} images", file.display())]
@@ -170,6 +212,14 @@ pub enum DataError {
     },
 }
 
+pub(crate) fn named(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" ({name})") }
+}
+
+fn of_rows(rows: Option<[usize; 2]>) -> String {
+    rows.map_or(String::new(), |[missing, all]| format!(", one of {missing} such rows among {all}"))
+}
+
 impl DataError {
     pub(crate) fn malformed(file: &Path, problem: impl Into<String>) -> Self {
         Self::Malformed { file: file.into(), problem: problem.into() }
@@ -188,4 +238,9 @@ impl DataError {
             _ => Self::Io { path: path.into(), source },
         }
     }
+}
+
+/// The shortest side of two images, at most 64.
+fn shortest(one: &ImageShape, other: &ImageShape) -> usize {
+    [one.height, one.width, other.height, other.width, 64].into_iter().min().unwrap_or(64)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ebm_ops::Noise;
 
 use crate::data::Data;
+use crate::tables::layout::RowLayout;
 use crate::{DataError, DataSpec};
 
 /// A dataset that can be opened by name.
@@ -32,6 +33,8 @@ pub(crate) struct OpenOptions<'a> {
     pub(crate) spec: &'a DataSpec,
     /// The randomness of generated data.
     pub(crate) noise: &'a Noise,
+    /// The columns and units that a table is to have; its own if there are none.
+    pub(crate) layout: Option<&'a RowLayout>,
 }
 
 impl OpenOptions<'_> {

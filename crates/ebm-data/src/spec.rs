@@ -7,7 +7,12 @@ use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
 use crate::named::OpenOptions;
-use crate::{Data, DataError, DatasetName, Split};
+use crate::tables::layout::RowLayout;
+use crate::{Background, Data, DataError, DatasetName, Split};
+
+mod keys;
+
+pub use keys::delimiter_named;
 
 /// The data that a run is trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,17 +31,17 @@ pub struct DataSpec {
     /// Whether the columns of a table are scaled to mean 0 and variance 1; `true` by default, ignored by other data.
     #[serde(default = "yes")]
     pub standardize: bool,
-    /// The columns of a table to read, by name or by number from 1, in the order of the file; all of them by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The columns of a table to read, by name or by number from 1, in this order; all of them by default.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::names")]
     pub columns: Option<Vec<String>>,
     /// The columns of a table to leave out, by name or by number from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::names")]
     pub drop: Option<Vec<String>>,
     /// Whether the first row of a text table is a header; found out by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::yes_or_no")]
     pub header: Option<bool>,
-    /// The character between the fields of a text table; found out by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The character between the fields of a text table, a space for any white space; found out by default.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::delimiter")]
     pub delimiter: Option<char>,
     /// The decimal separator of a text table, `.` or `,`; found out by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,9 +61,13 @@ pub struct DataSpec {
     /// How images are brought to [`size`](Self::size); `crop` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fit: Option<Fit>,
-    /// The colour beneath transparent pixels; white by default.
+    /// What lies beneath transparent pixels and beside padded images: `white` (the default), `black`, `#ff8800`, or a
+    /// grey level from 0 to 255.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub background: Option<[u8; 3]>,
+    pub background: Option<Background>,
+    /// 1 to read images in grey, 3 to read them in colour; by default colour, if one of them is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
     /// Whether links that lead out of an image folder are followed; `false` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_links: Option<bool>,
@@ -133,12 +142,13 @@ impl DataSpec {
             size: None,
             fit: None,
             background: None,
+            channels: None,
             follow_links: None,
         }
     }
 
-    /// Finds out which dataset is at `path`: a table by its extension, IDX files, batches of CIFAR-10, a folder with a
-    /// table named `train`, or else a folder of images.
+    /// Finds out which dataset is at `path`: IDX files, batches of CIFAR-10, images in an array, a table by its extension,
+    /// a folder with an array or a table named `train`, or else a folder of images.
     ///
     /// IDX files are taken for Fashion-MNIST if the path contains `fashion`; only the names of the classes differ.
     ///
@@ -148,13 +158,38 @@ impl DataSpec {
         let metadata = fs::metadata(path).map_err(|source| DataError::io(path, source))?;
         let unknown = || {
             let (found, expected) = match metadata.is_file() {
-                true => ("a file with this extension", ".npy, .csv, .tsv, or a folder"),
+                true => ("a file with this extension", ".npy, .npz, .csv, .tsv, or a folder"),
                 false => ("a device or pipe", "a file or a folder"),
             };
             DataError::Unsupported { file: path.into(), found: found.into(), expected }
         };
         let dataset = DatasetName::at(path).ok_or_else(unknown)?;
         Ok(Self::new(dataset, Some(path.into())))
+    }
+}
+
+impl DataSpec {
+    /// Refuses the keys of image files for data of another kind, where they would do nothing.
+    fn check_keys_of_images(&self) -> Result<(), DataError> {
+        use DatasetName::{Cifar10, FashionMnist, Folder, Mnist, Stack};
+        let is_of_images = matches!(self.dataset, Cifar10 | FashionMnist | Folder | Mnist | Stack);
+        let keys = [
+            ("size", self.size.is_some() && !is_of_images),
+            ("fit", self.fit.is_some() && !is_of_images),
+            ("background", self.background.is_some() && !is_of_images),
+            ("channels", self.channels.is_some() && !is_of_images),
+            ("follow_links", self.follow_links == Some(true) && self.dataset != Folder),
+        ];
+        match keys.into_iter().find(|(_, is_idle)| *is_idle) {
+            Some((key, _)) => {
+                let kind = if key == "follow_links" { "folders of images" } else { "files of images" };
+                Err(DataError::Spec(format!(
+                    "data.{key} is for {kind}; the dataset is {:?}",
+                    self.dataset.name()
+                )))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -166,7 +201,23 @@ impl Data {
     /// # Errors
     /// If files are missing or damaged, or if `spec` needs a path and has none.
     pub fn open(spec: &DataSpec, noise: &Noise) -> Result<Self, DataError> {
-        spec.dataset.open(&OpenOptions { spec, noise })
+        spec.check_keys_of_images()?;
+        spec.dataset.open(&OpenOptions { spec, noise, layout: None })
+    }
+
+    /// Opens the data as rows of a model: with its columns, matched by name where both have names, in its units.
+    ///
+    /// Images have no columns, and are opened as by [`open`](Self::open).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if columns are missing or left over.
+    pub fn open_as(spec: &DataSpec, noise: &Noise, layout: &RowLayout) -> Result<Self, DataError> {
+        spec.check_keys_of_images()?;
+        let data = spec.dataset.open(&OpenOptions { spec, noise, layout: Some(layout) })?;
+        match spec.dataset {
+            DatasetName::Table => Ok(data),
+            _ => data.with_layout(layout),
+        }
     }
 }
 
@@ -243,10 +294,20 @@ mod tests {
             Ok(_) => panic!("{name} is open"),
         };
         let path = Some(folder.path().to_path_buf());
-        assert!(open(DatasetName::Mnist, path.clone()).contains("cargo xtask fetch mnist"));
-        assert!(open(DatasetName::Cifar10, path).contains("cargo xtask fetch cifar10"));
+        assert!(open(DatasetName::Mnist, path.clone()).contains("ebm fetch mnist"));
+        assert!(open(DatasetName::Cifar10, path).contains("ebm fetch cifar10"));
         assert!(open(DatasetName::Table, None).contains("needs a path"));
         assert!(open(DatasetName::Folder, None).contains("needs a path"));
+    }
+
+    #[test]
+    fn a_key_that_would_do_nothing_is_refused() {
+        let error = |spec: DataSpec| Data::open(&spec, &Noise::seeded(0)).err().unwrap().to_string();
+        let spec = |dataset| DataSpec::new(dataset, Some("x".into()));
+        let sized = DataSpec { size: Some(ImageSize::Square(8)), ..spec(DatasetName::Table) };
+        assert!(error(sized).contains("data.size is for files of images"));
+        let linked = DataSpec { follow_links: Some(true), ..spec(DatasetName::Mnist) };
+        assert!(error(linked).contains("data.follow_links"));
     }
 
     #[test]
@@ -257,7 +318,7 @@ mod tests {
         let data = Data::open(&DataSpec::detect(&file).unwrap(), &Noise::seeded(0)).unwrap();
         assert_eq!((data.len(), data.dim()), (Some(3), 2));
         let values = data.read(&[2, 0], None).unwrap().values;
-        let back = data.standardize().unwrap().inverse(&values);
+        let back = data.transform().unwrap().inverse(&values);
         for (found, expected) in back.iter().zip([6.0, 200.0, 1.0, 100.0]) {
             assert!((found - expected).abs() < 1e-6 * expected, "{found} against {expected}");
         }

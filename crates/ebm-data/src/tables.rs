@@ -1,5 +1,13 @@
 //! Tables of numbers, in files and in memory.
 
-pub(crate) mod point_set;
-pub(crate) mod standardize;
 pub(crate) mod table;
+
+pub(crate) mod layout;
+pub(crate) mod point_set;
+
+mod exact;
+mod heavy_tails;
+mod holdout;
+pub(crate) mod quantile;
+pub(crate) mod standardize;
+pub(crate) mod transform;

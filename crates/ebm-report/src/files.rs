@@ -1,7 +1,7 @@
 //! Files of numbers.
 
 pub(crate) mod csv;
-mod little_endian;
+pub(crate) mod little_endian;
 pub(crate) mod npy;
 pub(crate) mod safetensors;
 pub(crate) mod zarr;

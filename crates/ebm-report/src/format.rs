@@ -16,9 +16,9 @@ pub enum Format {
     Svg,
     /// `.gif`: the same as a film.
     Gif,
-    /// `.npy`: float32, NumPy's format version 1.0.
+    /// `.npy`: float32, for tables float64; NumPy's format version 1.0.
     Npy,
-    /// `.safetensors`: one float32 tensor named `samples`.
+    /// `.safetensors`: one tensor named `samples`, float32, for tables float64.
     Safetensors,
     /// `.csv`: rows, or draws with their chain and place.
     Csv,
@@ -117,7 +117,7 @@ impl Format {
             )),
             Shape::Table { dim: 2, .. } | Shape::Chains { dim: 2, .. } => Ok(()),
             Shape::Table { dim, .. } | Shape::Chains { dim, .. } => refused(format!(
-                "a picture shows points in 2 dimensions, these have {dim}; write .npy or .safetensors"
+                "a picture shows points in 2 dimensions, these have {dim}; `--out samples.csv` or .npy takes them"
             )),
         }
     }

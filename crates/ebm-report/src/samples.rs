@@ -1,5 +1,6 @@
 //! Samples as plain numbers with their shape.
 
+use crate::files::little_endian::Numbers;
 use crate::{Landscape, ReportError};
 
 /// The meaning of the axes of samples.
@@ -69,6 +70,9 @@ pub enum StatisticValues {
 pub struct Samples {
     shape: Shape,
     values: Vec<f32>,
+    /// The same in double precision, where that is more.
+    doubles: Vec<f64>,
+    columns: Vec<String>,
     film: Vec<Vec<f32>>,
     background: Vec<f32>,
     landscape: Option<Landscape>,
@@ -93,6 +97,51 @@ impl Samples {
         Self::new(values, Shape::Table { n, dim })
     }
 
+    /// A table `[n, dim]` in double precision, in which it is also written.
+    ///
+    /// # Errors
+    /// As [`Samples::images`].
+    pub fn rows(values: Vec<f64>, [n, dim]: [usize; 2]) -> Result<Self, ReportError> {
+        let single = values.iter().map(|&value| value as f32).collect();
+        Ok(Self { doubles: values, ..Self::table(single, [n, dim])? })
+    }
+
+    /// The samples with a name for each column or coordinate, or without names.
+    ///
+    /// # Errors
+    /// If there are names, but not as many as columns, or the samples are images.
+    pub fn with_columns(mut self, names: Vec<String>) -> Result<Self, ReportError> {
+        let dim = match self.shape {
+            Shape::Table { dim, .. } | Shape::Chains { dim, .. } => dim,
+            Shape::Images { .. } => 0,
+        };
+        if !names.is_empty() && names.len() != dim {
+            return Err(ReportError::Format(format!("{} names for {dim} columns", names.len())));
+        }
+        self.columns = names;
+        Ok(self)
+    }
+
+    /// The name of column or coordinate `i`: its own, or [`parameter`].
+    pub fn column(&self, i: usize) -> String {
+        self.columns.get(i).cloned().unwrap_or_else(|| parameter(i))
+    }
+
+    /// The names of the columns; empty without names.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The numbers in double precision, row after row, if they have it.
+    pub fn doubles(&self) -> Option<&[f64]> {
+        Some(self.doubles.as_slice()).filter(|doubles| !doubles.is_empty())
+    }
+
+    /// The numbers as they are written.
+    pub(crate) fn numbers(&self) -> Numbers<'_> {
+        self.doubles().map_or(Numbers::Single(&self.values), Numbers::Double)
+    }
+
     /// Draws of several chains, `[chain, draw, dim]`.
     ///
     /// # Errors
@@ -111,6 +160,8 @@ impl Samples {
         Ok(Self {
             shape,
             values,
+            doubles: Vec::new(),
+            columns: Vec::new(),
             film: Vec::new(),
             background: Vec::new(),
             landscape: None,

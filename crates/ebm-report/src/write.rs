@@ -36,10 +36,10 @@ pub fn write(path: &Path, samples: &Samples) -> Result<(), ReportError> {
             let film = film(samples)?;
             ebm_files::write(path, |out| film.encode(out))
         }
-        Format::Npy => ebm_files::write(path, |out| npy::encode(&dims, samples.values(), out)),
-        Format::Safetensors => {
-            ebm_files::write(path, |out| safetensors::encode(&dims, samples.values(), out))
-        }
+        Format::Npy => ebm_files::write(path, |out| npy::encode(&dims, samples.numbers(), out)),
+        Format::Safetensors => ebm_files::write(path, |out| {
+            safetensors::encode(&dims, samples.numbers(), samples.columns(), out)
+        }),
         Format::Csv => ebm_files::write(path, |out| csv::encode(samples, out)),
     }
 }
@@ -80,7 +80,8 @@ fn draw(samples: &Samples, values: &[f32], window: Window) -> Result<Picture, Re
 
 fn scatter<'a>(samples: &'a Samples, points: &'a [f32], window: Window) -> Scatter<'a> {
     let (underneath, landscape) = (samples.background(), samples.landscape());
-    Scatter { title: samples.title(), window, points, underneath, landscape }
+    let names = [0, 1].map(|i| samples.column(i));
+    Scatter { title: samples.title(), names, window, points, underneath, landscape }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Whether a run's configuration is that of its weights.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -12,6 +11,7 @@ use toml::{Table, Value};
 use crate::card::ModelCard;
 use crate::config::Config;
 use crate::folder::RunFolder;
+use crate::history::leaves;
 use crate::usage::usage;
 
 /// Most bytes of the weights of a checkpoint.
@@ -67,13 +67,8 @@ fn last_weights(checkpoints: &Path) -> Option<PathBuf> {
 }
 
 /// Every key in which a configuration's network differs from the one that a model file holds.
-fn differences(config: &Architecture, held: &Architecture) -> Result<Vec<String>> {
-    let leaves = |architecture: &Architecture| -> Result<BTreeMap<String, String>> {
-        let mut leaves = BTreeMap::new();
-        collect("model", &Value::Table(Table::try_from(architecture)?), &mut leaves);
-        Ok(leaves)
-    };
-    let (config, held) = (leaves(config)?, leaves(held)?);
+pub(crate) fn differences(config: &Architecture, held: &Architecture) -> Result<Vec<String>> {
+    let (config, held) = (leaves("model", config)?, leaves("model", held)?);
     let mut keys: Vec<&String> = config.keys().chain(held.keys()).collect();
     keys.sort();
     keys.dedup();
@@ -89,20 +84,9 @@ fn differences(config: &Architecture, held: &Architecture) -> Result<Vec<String>
     Ok(keys.into_iter().filter_map(difference).collect())
 }
 
-fn collect(path: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Table(table) => {
-            table.iter().for_each(|(key, value)| collect(&format!("{path}.{key}"), value, leaves));
-        }
-        leaf => {
-            leaves.insert(path.to_owned(), leaf.to_string());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use ebm_data::Standardize;
     use ebm_model::Init;
@@ -165,7 +149,7 @@ mod tests {
             let (run, _lock) = RunFolder::create(Some(folder.path()), "run").unwrap();
             std::fs::write(run.config(), config.to_toml().unwrap()).unwrap();
             let network = other.model.build(&Init::new(Noise::seeded(1), &device)).unwrap();
-            let content = Content::Row { standardize: None };
+            let content = Content::Row { transform: None, columns: Vec::new() };
             let save = |config: &Config, path: &Path| {
                 let (model, sample) = (config.model.clone(), config.sample.clone());
                 ModelCard::new("run".into(), 2, model, content.clone(), sample).save(&network, path).unwrap();
@@ -183,11 +167,14 @@ mod tests {
             // The model file's own card speaks of another network than its weights are of.
             save(config, &run.model());
             all_in(ModelCard::load(&run.model(), &device).expect_err("the card lies"));
-            all_in(model::model(run.path(), &device).expect_err("the card lies"));
+            all_in(model::model(run.path(), None, &device, &|_| {}).expect_err("the card lies"));
 
             // The configuration beside it does: every key is named.
             save(other, &run.model());
-            let error = format!("{:#}", model::model(run.path(), &device).expect_err("config.toml lies"));
+            let error = format!(
+                "{:#}",
+                model::model(run.path(), None, &device, &|_| {}).expect_err("config.toml lies")
+            );
             let keys = super::differences(&config.model, &other.model).unwrap();
             assert!(!keys.is_empty() && keys.iter().all(|key| error.contains(key)), "{keys:?}: {error}");
 
@@ -200,9 +187,12 @@ mod tests {
         let network = configs[0].model.build(&Init::new(Noise::seeded(1), &device)).unwrap();
         let image = |channels, height, width| Content::Image { channels, height, width };
         let units = Standardize::new(vec![0.0; 3], vec![1.0; 3]).unwrap();
-        for content in
-            [image(1, 1, 2), image(2, 1, 1), image(1 << 40, 1, 1), Content::Row { standardize: Some(units) }]
-        {
+        for content in [
+            image(1, 1, 2),
+            image(2, 1, 1),
+            image(1 << 40, 1, 1),
+            Content::Row { transform: Some(units.into()), columns: Vec::new() },
+        ] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("model.safetensors");
             let (model, sample) = (configs[0].model.clone(), configs[0].sample.clone());
@@ -221,8 +211,9 @@ mod tests {
         std::fs::write(run.config(), config.to_toml().unwrap()).unwrap();
         let network = config.model.build(&Init::new(Noise::seeded(1), &device)).unwrap();
         let Config { name, model, sample, .. } = config;
-        let card = ModelCard::new(name, 2, model, Content::Row { standardize: None }, sample);
+        let card =
+            ModelCard::new(name, 2, model, Content::Row { transform: None, columns: Vec::new() }, sample);
         card.save(&network, &run.model()).unwrap();
-        assert_eq!(model::model(run.path(), &device).unwrap().0, card);
+        assert_eq!(model::model(run.path(), None, &device, &|_| {}).unwrap().0, card);
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
-use ebm_data::{Standardize, to_pixel};
+use ebm_data::{RowLayout, Transform, to_pixel};
 use ebm_model::{Architecture, Init, Input, ModelError, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 use ebm_report::Samples;
@@ -50,10 +50,14 @@ pub enum Content {
         /// Columns.
         width: usize,
     },
-    /// A row of a table, standardised if it says by what.
+    /// A row of a table.
     Row {
-        /// What brings a row back to the table's units.
-        standardize: Option<Standardize>,
+        /// The map from the table's units to the model's.
+        #[serde(rename = "standardize")]
+        transform: Option<Transform>,
+        /// The names of the columns; empty without names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<String>,
     },
 }
 
@@ -68,20 +72,47 @@ impl Content {
                 let pixels = values.iter().map(|&y| to_pixel(y)).collect();
                 Ok(Samples::images(pixels, [n, channels, height, width])?)
             }
-            Self::Row { standardize } => {
+            Self::Row { transform, columns } => {
                 let dim = values.len() / n.max(1);
-                Ok(Samples::table(to_units(values, standardize.as_ref()), [n, dim])?)
+                let samples = match transform {
+                    Some(units) if !units.is_identity() => Samples::rows(units.inverse(&values), [n, dim])?,
+                    // In single precision as the model has them.
+                    _ => Samples::table(values, [n, dim])?,
+                };
+                Ok(samples.with_columns(columns.clone())?)
             }
+        }
+    }
+
+    /// The columns and units of rows of `dim` numbers; those of an image are its values as they are.
+    pub fn layout(&self, dim: usize) -> RowLayout {
+        match self {
+            Self::Row { transform, columns } => RowLayout {
+                columns: columns.clone(),
+                transform: transform.clone().unwrap_or_else(|| Transform::identity(dim)),
+            },
+            Self::Image { .. } => RowLayout { columns: Vec::new(), transform: Transform::identity(dim) },
         }
     }
 
     /// Rows in a table's units as the model wants them; the way back from [`samples`](Self::samples).
     pub fn rows(&self, values: Vec<f32>) -> Vec<f32> {
         match self {
-            Self::Row { standardize: Some(units) } => {
+            Self::Row { transform: Some(units), .. } => {
                 units.forward(&values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())
             }
             _ => values,
+        }
+    }
+
+    /// log |∂(model's units)/∂(data's units)| at a sample in the model's units.
+    ///
+    /// The log density of a sample in the data's units is that in the model's units plus this. It is 0 for images,
+    /// whose values are taken as they are.
+    pub fn log_jacobian(&self, sample: &[f32]) -> f64 {
+        match self {
+            Self::Row { transform: Some(units), .. } => units.log_jacobian(&units.inverse(sample)),
+            _ => 0.0,
         }
     }
 
@@ -89,15 +120,15 @@ impl Content {
     pub fn frames(&self, film: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
         let frame = |values: Vec<f32>| match self {
             Self::Image { .. } => values.iter().map(|&y| to_pixel(y)).collect(),
-            Self::Row { standardize } => to_units(values, standardize.as_ref()),
+            Self::Row { transform, .. } => to_units(values, transform.as_ref()),
         };
         film.into_iter().map(frame).collect()
     }
 }
 
-fn to_units(values: Vec<f32>, standardize: Option<&Standardize>) -> Vec<f32> {
-    match standardize {
-        Some(standardize) => standardize.inverse(&values).into_iter().map(|value| value as f32).collect(),
+fn to_units(values: Vec<f32>, transform: Option<&Transform>) -> Vec<f32> {
+    match transform {
+        Some(transform) => transform.inverse(&values).into_iter().map(|value| value as f32).collect(),
         None => values,
     }
 }
@@ -134,8 +165,10 @@ impl ModelCard {
                 return Ok(());
             }
             (_, Input::Image { .. }) => bail!("its samples are rows of a table, its network is for images"),
-            (Content::Row { standardize: None }, _) => return Ok(()),
-            (Content::Row { standardize: Some(units) }, Input::Row { dim }) => (units.dim(), dim),
+            (Content::Row { transform, columns }, Input::Row { dim }) => {
+                let dims = [transform.as_ref().map(Transform::dim), Some(columns.len()).filter(|&n| 0 < n)];
+                (dims.into_iter().flatten().find(|&found| found != dim).unwrap_or(dim), dim)
+            }
         };
         ensure!(found.0 == found.1, "its samples have {} columns, its network {}", found.0, found.1);
         Ok(())
@@ -199,7 +232,7 @@ impl ModelCard {
             _ => Error::from(error).context(format!("could not read {}", path.display())),
         })?;
         if file.text().is_empty() {
-            return Err(anyhow!("it says nothing about its network: no `ebm train` wrote it"))
+            return Err(anyhow!("it says nothing about its network: it is no model file of this program"))
                 .with_context(failed);
         }
         let card: Self = serde_json::from_str(file.text())

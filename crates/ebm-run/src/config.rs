@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use ebm_data::DataSpec;
+use ebm_data::{DataSpec, DatasetName};
 use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::{ObjectiveConfig, TrainSettings};
 use serde::de::DeserializeOwned;
@@ -12,7 +12,10 @@ use toml::{Table, Value};
 
 use crate::fields::mismatch;
 use crate::folder::RunFolder;
+use crate::hint::near;
+use crate::history;
 use crate::objective;
+use crate::origin::Origin;
 use crate::presets;
 use crate::sampling::SampleConfig;
 use crate::usage::usage;
@@ -32,6 +35,9 @@ pub struct Config {
     pub seed: u64,
     /// Rows of a batch.
     pub batch_size: usize,
+    /// The weights that it begins from, if not from new ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What is learned from.
     pub data: DataSpec,
     /// The network.
@@ -116,14 +122,24 @@ impl Config {
         Self::parse(&text, &Overrides { set }).with_context(|| format!("in {preset}")).map_err(usage)
     }
 
-    /// The configuration of the run in a folder.
+    /// The configuration of the run in a folder, with what was changed in it since it began.
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve).
+    /// As [`resolve`](Self::resolve), or if the history of the changes cannot be read.
     pub fn of(folder: &RunFolder) -> Result<Self> {
         let path = folder.config();
         whole(&path).with_context(|| format!("{} cannot be used", path.display())).map_err(usage)?;
-        Self::resolve(&folder.config().to_string_lossy(), &Overrides::default())
+        let changes = history::read(folder).map_err(usage)?.into_iter().flat_map(|entry| entry.changes);
+        let set = changes.map(|change| change.assignment()).collect();
+        Self::resolve(&path.to_string_lossy(), &Overrides { set })
+    }
+
+    /// This configuration with `overrides` applied.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn with(&self, overrides: &Overrides) -> Result<Self> {
+        Self::parse(&self.to_toml()?, overrides).map_err(usage)
     }
 
     /// The configuration that `text` is, with `overrides` applied.
@@ -250,13 +266,26 @@ pub fn assign_to<T: Serialize + DeserializeOwned>(value: &T, assignments: &[Stri
 
 /// The value that a table is, if it has no key too many.
 fn read<T: Serialize + DeserializeOwned>(table: Table) -> Result<T> {
-    let value: T = Value::Table(table.clone())
-        .try_into()
-        .map_err(|error: toml::de::Error| anyhow!("{}", error.to_string().trim_end().replace('\n', " ")))?;
+    let value: T = Value::Table(table.clone()).try_into().map_err(|error: toml::de::Error| {
+        anyhow!("{}{}", error.to_string().trim_end().replace('\n', " "), near_dataset(&table))
+    })?;
     let complete = Table::try_from(&value).context("the configuration cannot be written")?;
     match unknown(&table, &complete, "") {
-        Some((key, known)) => bail!("there is no key {key}; known here: {known}"),
+        Some((key, known)) => {
+            let last = key.rsplit('.').next().unwrap_or(&key);
+            let near = near(last, known.split(", "));
+            bail!("there is no key {key}; known here: {known}{near}")
+        }
         None => Ok(value),
+    }
+}
+
+/// The dataset that was meant, if there is none of the name that is given.
+fn near_dataset(table: &Table) -> String {
+    let found = table.get("data").and_then(|data| data.get("dataset")?.as_str());
+    match found.map(|found| (found, found.parse::<DatasetName>())) {
+        Some((found, Err(_))) => near(found, DatasetName::all().map(|known| known.name())),
+        _ => String::new(),
     }
 }
 
@@ -298,7 +327,10 @@ fn assign(table: &mut Table, assignment: &str) -> Result<()> {
 
 /// The default description of a network of this kind, as a table.
 fn model(kind: &str) -> Result<Table> {
-    let unknown = || anyhow!("there is no model {kind}; known: {}", Architecture::kinds().join(", "));
+    let unknown = || {
+        let kinds = Architecture::kinds();
+        anyhow!("there is no model {kind}; known: {}{}", kinds.join(", "), near(kind, kinds.iter().copied()))
+    };
     Ok(Table::try_from(Architecture::named(kind).ok_or_else(unknown)?)?)
 }
 

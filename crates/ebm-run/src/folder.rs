@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
+use crate::hint::quoted;
 use crate::lock::Lock;
 use crate::usage::usage;
 
@@ -75,7 +76,8 @@ impl RunFolder {
         }
         let path = self.0.display();
         bail!(usage(anyhow!(
-            "{path} holds a run already; `--resume {path}` goes on with it, another --out keeps it"
+            "{path} holds a run already; `ebm train --resume {}` goes on with it, another --out keeps it",
+            quoted(&self.0)
         )));
     }
 
@@ -129,6 +131,16 @@ impl RunFolder {
         let path = self.config();
         let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
         Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// What was changed after the run began, a line of JSON each.
+    pub fn history(&self) -> PathBuf {
+        self.0.join("history.jsonl")
+    }
+
+    /// What a sample is.
+    pub fn content(&self) -> PathBuf {
+        self.0.join("content.toml")
     }
 
     /// What happened, a line of JSON each.

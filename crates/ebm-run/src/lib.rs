@@ -22,6 +22,7 @@
 
 pub mod config;
 mod fields;
+pub mod keys;
 mod limits;
 pub mod presets;
 
@@ -34,9 +35,14 @@ pub mod lock;
 pub mod model;
 mod own_file;
 
+pub mod history;
+pub mod origin;
+
 pub mod agreement;
 pub mod bounds;
+pub mod hint;
 pub mod landscape;
+pub mod recognition;
 pub mod rows;
 pub mod usage;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use ebm_data::{Data, DataSpec, DatasetName, ImageFolder, Split};
+use ebm_data::{Data, DataError, DataSpec, Split, Summary};
 use ebm_ops::Noise;
 
 use crate::card::Content;
@@ -17,7 +17,10 @@ const TOGETHER: usize = 500;
 pub struct Rows {
     dim: usize,
     values: Vec<f32>,
+    /// The number of each row in its file.
+    numbers: Vec<usize>,
     files: Vec<PathBuf>,
+    about: String,
 }
 
 impl Rows {
@@ -44,41 +47,46 @@ impl Rows {
     /// # Errors
     /// Data that cannot be read, or are not of the kind and size that `content` and `dim` say.
     pub fn open(spec: &DataSpec, noise: &Noise, content: &Content, dim: usize, most: usize) -> Result<Self> {
-        let spec = DataSpec { standardize: false, ..spec.clone() };
-        let data = Data::open(&spec, noise)?;
-        let n = data.len().unwrap_or(most).min(most);
-        let values = data.read(&(0..n).collect::<Vec<_>>(), None)?.values;
-        let at =
-            spec.path.as_ref().map_or_else(|| spec.dataset.to_string(), |path| path.display().to_string());
-        let values = match (content, data.image_shape()) {
+        let at = place(spec);
+        let data = match content {
+            Content::Row { .. } => Data::open_as(spec, noise, &content.layout(dim)),
+            Content::Image { .. } => Data::open(spec, noise),
+        };
+        let data = data.map_err(refused)?;
+        match (content, data.image_shape()) {
             (&Content::Image { channels, height, width }, Some(shape)) => {
                 let fits = (channels, height, width) == (shape.channels, shape.height, shape.width);
                 let wanted = format!("{channels}×{height}×{width}");
                 ensure!(fits, usage(anyhow!("{at}: images of {shape}, the network is for {wanted}")));
-                values
             }
-            (Content::Row { .. }, None) => {
-                let columns = data.dim();
-                ensure!(columns == dim, usage(anyhow!("{at}: {columns} columns, the network is for {dim}")));
-                content.rows(values)
-            }
+            (Content::Row { .. }, None) => {}
             (Content::Image { .. }, None) => {
                 bail!(usage(anyhow!("{at}: a table, the network is for images")))
             }
             (Content::Row { .. }, Some(_)) => {
                 bail!(usage(anyhow!("{at}: images, the network is for a table")))
             }
-        };
-        let files = match (spec.dataset, &spec.path) {
-            (DatasetName::Folder, Some(path)) => ImageFolder::new(path).files(spec.split)?,
-            _ => Vec::new(),
-        };
-        Ok(Self { dim, values, files })
+        }
+        let n = data.len().unwrap_or(most).min(most);
+        let values = data.read(&(0..n).collect::<Vec<_>>(), None)?.values;
+        let numbers = (0..n).map(|row| data.number(row)).collect();
+        let files = data.files().to_vec();
+        Ok(Self { dim, values, numbers, files, about: about(spec, &data.summary()) })
     }
 
     /// How many there are.
     pub fn n_rows(&self) -> usize {
         self.values.len() / self.dim
+    }
+
+    /// What was read, in a line.
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// The number of a row in its file, from 0; rows with missing values may have been left out.
+    pub fn number(&self, row: usize) -> usize {
+        self.numbers[row]
     }
 
     /// The file of a row, if each has its own.
@@ -103,5 +111,23 @@ impl Rows {
             numbers.extend(number(batch).into_data().iter::<f64>());
         }
         Ok(numbers)
+    }
+}
+
+/// What was read of the data that `spec` names, in a line.
+pub fn about(spec: &DataSpec, summary: &Summary) -> String {
+    format!("data: {}, {}: {summary}", place(spec), spec.split.name())
+}
+
+/// Where the data are, or their name.
+fn place(spec: &DataSpec) -> String {
+    spec.path.as_ref().map_or_else(|| spec.dataset.to_string(), |path| path.display().to_string())
+}
+
+/// The error as the caller's if it is of what was asked for, and not of the files.
+pub(crate) fn refused(error: DataError) -> anyhow::Error {
+    match error {
+        DataError::Spec(_) | DataError::OutOfRange(_) | DataError::NoHeldOut { .. } => usage(error),
+        _ => error.into(),
     }
 }

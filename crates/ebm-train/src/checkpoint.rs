@@ -44,6 +44,17 @@ pub struct Checkpoints {
     keep_best: usize,
 }
 
+/// A checkpoint in a list of those that there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Listed {
+    /// Steps done.
+    pub step: u64,
+    /// The running loss, if the checkpoint has one.
+    pub loss: Option<f32>,
+    /// Whether its running loss is the smallest of those that average over enough steps.
+    pub is_best: bool,
+}
+
 /// A state read from a checkpoint.
 #[derive(Debug)]
 pub struct Restored<M> {
@@ -140,6 +151,26 @@ impl Checkpoints {
     /// As [`latest`](Self::latest).
     pub fn best<M: Module>(&self, model: &M) -> Result<Restored<M>, TrainError> {
         self.first_of(self.ranked(&self.steps()?).into_iter(), model)
+    }
+
+    /// The state of the checkpoint of this step.
+    ///
+    /// # Errors
+    /// As [`latest`](Self::latest).
+    pub fn at<M: Module>(&self, step: u64, model: &M) -> Result<Restored<M>, TrainError> {
+        self.first_of(std::iter::once(step), model)
+    }
+
+    /// The checkpoints that there are, by step; their weights are not read.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] if the folder cannot be read.
+    pub fn list(&self) -> Result<Vec<Listed>, TrainError> {
+        let steps = self.steps()?;
+        let best = self.ranked(&steps).first().copied();
+        let loss = |step| self.manifest(&self.folder.join(name(step))).ok()?.loss;
+        let listed = |step| Listed { step, loss: loss(step), is_best: best == Some(step) };
+        Ok(steps.into_iter().map(listed).collect())
     }
 
     /// The step whose checkpoint has this name: `step-5`, and neither `step-005` nor `step-+5`.

@@ -33,6 +33,11 @@ impl Backend {
         }
     }
 
+    /// The backend that needs no accelerator, if there is one in this build.
+    pub fn host() -> Self {
+        if cfg!(feature = "flex") { Self::Flex } else { Self::default_of_build() }
+    }
+
     /// The first device of this backend.
     ///
     /// # Errors
@@ -53,7 +58,8 @@ impl Backend {
             missing => {
                 let name = missing.name();
                 let error = anyhow::anyhow!(
-                    "backend {name} is not compiled in; any verb of `cargo xtask` with --backend {name} builds it in"
+                    "backend {name} is not compiled in; from the sources, any verb of cargo xtask with --backend {name} \
+                     builds it in"
                 );
                 bail!(usage(error))
             }

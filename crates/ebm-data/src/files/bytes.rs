@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::gzip::Gzip;
 use crate::DataError;
 
 /// Most bytes that are read from one file, after decompression.
@@ -21,13 +20,19 @@ const EXPANSION: u64 = 64;
 ///
 /// A gzip file may decompress to 64 MiB plus 64 times its length; reading more is an error.
 pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>, DataError> {
+    let length = check_is_file(file)?;
+    let reader = BufReader::new(File::open(file).map_err(|source| DataError::io(file, source))?);
+    decompressed(reader, length).map_err(|source| DataError::io(file, source))
+}
+
+/// The length of a file; a folder, a device and a pipe are none.
+pub(super) fn check_is_file(file: &Path) -> Result<u64, DataError> {
     let metadata = std::fs::metadata(file).map_err(|source| DataError::io(file, source))?;
     if !metadata.is_file() {
         let found = if metadata.is_dir() { "a folder" } else { "a device or pipe" };
         return Err(DataError::Unsupported { file: file.into(), found: found.into(), expected: "a file" });
     }
-    let reader = BufReader::new(File::open(file).map_err(|source| DataError::io(file, source))?);
-    decompressed(reader, metadata.len()).map_err(|source| DataError::io(file, source))
+    Ok(metadata.len())
 }
 
 /// The content of `packed`, which is `length` bytes long, decompressed if it is gzip.
@@ -40,12 +45,17 @@ pub fn decompressed<'a>(packed: impl Read + 'a, length: u64) -> io::Result<Box<d
     let mut packed = packed;
     let mut magic = [0; 2];
     let found = read_up_to(&mut packed, &mut magic)?;
-    let whole = BufReader::new(io::Cursor::new(magic).take(found as u64).chain(packed));
+    let whole = io::Cursor::new(magic).take(found as u64).chain(packed);
     if magic != [0x1f, 0x8b] {
-        return Ok(Box::new(whole));
+        return Ok(Box::new(BufReader::new(whole)));
     }
+    Ok(Box::new(limited(Gzip::new(whole), length)))
+}
+
+/// Content that was unpacked from `length` bytes: reading more than 64 MiB plus 64 times as many is an error.
+pub(super) fn limited<R: Read>(content: R, length: u64) -> impl Read {
     let limit = UNPACKED + EXPANSION.saturating_mul(length);
-    Ok(Box::new(Limited { content: MultiGzDecoder::new(whole), left: limit, limit, length }))
+    Limited { content, left: limit, limit, length }
 }
 
 /// A stream that fails when it exceeds its limit.
@@ -63,8 +73,8 @@ impl<R: Read> Read for Limited<R> {
         self.left = self.left.checked_sub(n).ok_or_else(|| {
             let (limit, length) = (self.limit, self.length);
             let problem = format!(
-                "{length} bytes of gzip decompress to more than {limit} bytes, the most for this length; if the file \
-                 is right, `gunzip` it first"
+                "{length} packed bytes become more than {limit}, the most for this length; if the file is right, \
+                 unpack it first"
             );
             io::Error::new(io::ErrorKind::FileTooLarge, problem)
         })?;
@@ -112,12 +122,12 @@ pub(crate) fn read_start(reader: &mut impl Read, buffer: &mut [u8], file: &Path)
 }
 
 /// The error of a stream that ends too early or is damaged.
-fn broken(error: io::Error, expected: u64, found: u64, file: &Path) -> DataError {
+pub(crate) fn broken(error: io::Error, expected: u64, found: u64, file: &Path) -> DataError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => DataError::Truncated { file: file.into(), expected, found },
         io::ErrorKind::FileTooLarge => DataError::malformed(file, error.to_string()),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-            DataError::malformed(file, format!("the gzip stream is damaged: {error}"))
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
+            DataError::malformed(file, format!("the packed stream is damaged: {error}"))
         }
         _ => DataError::io(file, error),
     }

@@ -1,154 +1,277 @@
 //! Tables of numbers as text.
+//!
+//! [`TextTable::open`] reads the first records and finds out the form of the table: its delimiter, its decimal
+//! separator, its header; [`TextTable::read`] reads chosen columns as numbers.
+
+mod faults;
+mod found;
+mod names;
+mod numbers;
+mod records;
 
 use std::io::Read;
 use std::path::Path;
 
-use csv::{ByteRecord, ReaderBuilder, Trim};
-
-use super::bytes;
-use super::rows::Rows;
-use crate::DataError;
-
-/// Most fields in a row.
-const MAX_FIELDS: usize = 1 << 20;
+pub(crate) use self::faults::flag_value;
+use self::faults::{Faults, Place};
+use self::found::{Header, Row};
+use self::names::{commented, distinct, shown, unescaped, unnamed};
+use self::numbers::{is_missing, number};
+use self::records::{MAX_FIELDS, Record, Records, cut};
+use crate::{DataError, Missing};
 
 /// Most values in a table.
 const MAX_VALUES: usize = 1 << 29;
 
-/// Reads rows of numbers separated by `delimiter`.
-///
-/// The first row is a header if none of its fields is a number; empty lines are skipped.
-///
-/// # Reference
-/// Shafranovich (2005), *Common format and MIME type for comma-separated values files*, RFC 4180.
+/// Records, and bytes of them, from which the form of a table is found out.
+const HEAD: [usize; 2] = [1000, 1 << 20];
+
+/// Records that are read after the first that is wrong, to name all columns that are.
+const LOOK_AHEAD: usize = 100_000;
+
+/// What is known of the form of a text table; the rest is found out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TextForm {
+    /// Whether the first row is a header.
+    pub header: Option<bool>,
+    /// The character between fields; a space stands for any white space.
+    pub delimiter: Option<char>,
+    /// The decimal separator, `.` or `,`.
+    pub decimal: Option<char>,
+    /// The delimiter where nothing tells, by the file's extension.
+    pub usual: Option<char>,
+}
+
+/// A text table whose form is known.
+pub struct TextTable<'a, R> {
+    records: Records<'a, R>,
+    /// The records that are read already, without the header.
+    head: Vec<Record>,
+    file: &'a Path,
+    delimiter: u8,
+    decimal: u8,
+    dim: usize,
+    names: Vec<String>,
+    left_out: Vec<usize>,
+    notes: Vec<String>,
+}
+
+/// Rows of numbers of chosen columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextRows {
+    /// Row after row.
+    pub values: Vec<f64>,
+    /// The number of each row, from 0, if some were left out.
+    pub numbers: Option<Vec<usize>>,
+    /// All rows, with those that were left out.
+    pub n_rows: usize,
+}
+
+/// Reads all columns of a table.
 ///
 /// # Errors
-/// If a row is longer or shorter than the first, if a field is not a number, or if there are no rows of numbers.
-pub fn read(mut content: impl Read, delimiter: u8, file: &Path) -> Result<Rows, DataError> {
-    let content = bytes::read_at_most(&mut content, bytes::MAX_BYTES, file)?;
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .trim(Trim::All)
-        .from_reader(&content[..]);
-    let mut rows = Rows { dim: 0, values: Vec::new() };
-    let mut record = ByteRecord::new();
-    let mut is_first = true;
-    while reader.read_byte_record(&mut record).map_err(|error| failed(error, file))? {
-        let line = || record.position().map_or(1, |position| line(&content, position.byte()));
-        if is_first {
-            is_first = false;
-            rows.dim = record.len();
-            if MAX_FIELDS < rows.dim {
-                return Err(DataError::malformed(
-                    file,
-                    format!("{} fields, expected at most {MAX_FIELDS}", rows.dim),
-                ));
+/// As [`TextTable::open`] and [`TextTable::read`].
+pub fn read(content: impl Read, form: TextForm, file: &Path) -> Result<TextRows, DataError> {
+    let table = TextTable::open(content, form, file)?;
+    let columns: Vec<usize> = (0..table.dim()).collect();
+    table.read(&columns, Missing::Refuse)
+}
+
+impl<'a, R: Read> TextTable<'a, R> {
+    /// Reads the first records, and finds out what `form` does not say.
+    ///
+    /// The first row is a header if it has a field that is no number over numbers, or if it is 0, 1, 2, … Lines that
+    /// begin with `#` are skipped; the last of them before the first row may name the columns. `sep=;` in the first
+    /// line names the delimiter.
+    ///
+    /// # Reference
+    /// Shafranovich (2005), *Common format and MIME type for comma-separated values files*, RFC 4180.
+    ///
+    /// # Errors
+    /// If there are no rows, a record is too long, or it cannot be read.
+    pub fn open(content: R, form: TextForm, file: &'a Path) -> Result<Self, DataError> {
+        let mut records = Records::new(content, file)?;
+        let mut notes = Vec::new();
+        let (mut head, mut comment, mut named_delimiter) = (Vec::new(), None, None);
+        let (mut record, mut n_bytes) = (Record::default(), 0);
+        while head.len() < HEAD[0] && n_bytes < HEAD[1] && records.next(&mut record)? {
+            n_bytes += record.bytes.len();
+            match record.bytes.as_slice() {
+                [b's', b'e', b'p', b'=', only] if head.is_empty() => named_delimiter = Some(*only),
+                [b'#', rest @ ..] => {
+                    if head.is_empty() {
+                        comment = Some(Record { line: record.line, bytes: rest.to_vec() });
+                    }
+                }
+                _ => head.push(std::mem::take(&mut record)),
             }
-            if record.iter().all(|field| number(field).is_none()) {
+        }
+        let ascii = |character: Option<char>| character.and_then(|character| u8::try_from(character).ok());
+        let usual = ascii(form.usual).unwrap_or(b',');
+        let decimal = ascii(form.decimal);
+        let delimiter = ascii(form.delimiter).or(named_delimiter);
+        let delimiter = delimiter.unwrap_or_else(|| found::delimiter(&head, decimal, usual));
+        let too_wide = |line: u64| {
+            DataError::malformed(
+                file,
+                format!("line {line}: more than {MAX_FIELDS} columns, the most that are read"),
+            )
+        };
+        let rows = head.iter().map(|record| Row::new(record, delimiter).ok_or_else(|| too_wide(record.line)));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let [first, rest @ ..] = &rows[..] else {
+            return Err(DataError::Empty { path: file.into(), expected: "rows of numbers" });
+        };
+        let decimal = decimal.unwrap_or_else(|| found::decimal(&rows, delimiter));
+        let header = match form.header {
+            Some(true) => Header::Names,
+            Some(false) => Header::No,
+            None => found::header(first, rest, decimal),
+        };
+        let form_notes = [
+            (form.delimiter.is_none() && delimiter != usual)
+                .then(|| format!("the delimiter is {}", named(delimiter))),
+            (form.decimal.is_none() && decimal == b',')
+                .then(|| "the decimal separator is a comma".to_owned()),
+        ];
+        notes.extend(form_notes.into_iter().flatten());
+        let has_header = matches!(header, Header::Names | Header::Numbers);
+        let values = if has_header { rest } else { &rows[..] };
+        let mut dim = values.first().map_or(first.fields.len(), |row| row.fields.len());
+        let mut names =
+            match (has_header, comment.and_then(|comment| commented(&comment, delimiter, dim, decimal))) {
+                (true, _) => unescaped(first),
+                (false, Some(names)) => names,
+                (false, None) => Vec::new(),
+            };
+        if !names.is_empty() && names.len() + 1 == dim && values.iter().all(|row| row.fields.len() == dim) {
+            // R names its rows so; an empty last field is a delimiter at the end of each line.
+            let ends = values.iter().all(|row| row.texts().last().is_some_and(<[u8]>::is_empty));
+            names.insert(if ends { names.len() } else { 0 }, String::new());
+        } else if !names.is_empty() {
+            dim = names.len();
+        }
+        match header {
+            Header::Numbers => notes.push(format!(
+                "line {}, {}, was taken for a header; `--header no` reads it as a row",
+                first.record.line,
+                shown(&names)
+            )),
+            Header::Unlikely => notes.push(format!(
+                "line {}, which counts up, was read as a row; `--header yes` takes it for a header",
+                first.record.line
+            )),
+            Header::No | Header::Names if names.is_empty() => notes.push("no header".to_owned()),
+            Header::No | Header::Names => {}
+        }
+        let (left_out, more) = unnamed(&mut names, values, decimal);
+        notes.extend(more);
+        notes.extend(distinct(&mut names));
+        let head = head.split_off(usize::from(has_header));
+        Ok(Self { records, head, file, delimiter, decimal, dim, names, left_out, notes })
+    }
+
+    /// Columns, with those that are left out.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The names of all columns, distinct; empty without names.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The columns that are no data unless they are asked for: numbers of rows, and columns without values.
+    pub fn left_out(&self) -> &[usize] {
+        &self.left_out
+    }
+
+    /// What was found out, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The rows of `columns`, in this order.
+    ///
+    /// # Errors
+    /// If a row is longer or shorter than the first, a value is missing and refused, a field is no number, or there
+    /// are no rows of numbers.
+    pub fn read(mut self, columns: &[usize], missing: Missing) -> Result<TextRows, DataError> {
+        let mut faults = Faults::new(columns.len());
+        let (mut values, mut numbers) = (Vec::new(), Vec::new());
+        let (mut fields, mut n, mut budget) = (Vec::new(), 0, LOOK_AHEAD);
+        let mut head = std::mem::take(&mut self.head).into_iter();
+        let mut record = Record::default();
+        loop {
+            match head.next() {
+                Some(next) => record = next,
+                None if self.records.next(&mut record)? => {}
+                None => break,
+            }
+            if record.bytes.starts_with(b"#") {
                 continue;
             }
+            let whole = cut(&record.bytes, self.delimiter, &mut fields);
+            if !whole || fields.len() != self.dim {
+                faults.first(self.file, &self.names, columns, self.decimal, missing)?;
+                let (line, expected, found) = (record.line, self.dim, fields.len());
+                return Err(DataError::Ragged { file: self.file.into(), line, expected, found });
+            }
+            if MAX_VALUES - columns.len() < values.len() {
+                let problem = format!("more than {MAX_VALUES} values, the most that are read");
+                return Err(DataError::malformed(self.file, problem));
+            }
+            let before = values.len();
+            let mut has_gap = false;
+            for (i, &column) in columns.iter().enumerate() {
+                let text = &record.bytes[fields[column].range.clone()];
+                let value = number(text, self.decimal).filter(|value| !value.is_nan());
+                match value {
+                    Some(_) => faults.columns[i].n_numbers += 1,
+                    None if is_missing(text) => {
+                        has_gap = true;
+                        faults.columns[i].gap.get_or_insert_with(|| Place::of(text, record.line));
+                    }
+                    None => {
+                        faults.columns[i].n_texts += 1;
+                        faults.columns[i].text.get_or_insert_with(|| Place::of(text, record.line));
+                    }
+                }
+                values.push(value.unwrap_or(f64::NAN));
+            }
+            faults.n_gaps += usize::from(has_gap);
+            if has_gap && missing == Missing::Drop {
+                values.truncate(before);
+            } else {
+                numbers.push(n);
+            }
+            n += 1;
+            if faults.is_wrong(missing) {
+                budget -= 1;
+                if budget == 0 {
+                    faults.n_rows = None;
+                    break;
+                }
+            }
+            faults.n_rows = Some(n);
         }
-        if record.len() != rows.dim {
-            return Err(DataError::Ragged {
-                file: file.into(),
-                line: line(),
-                expected: rows.dim,
-                found: record.len(),
-            });
+        faults.first(self.file, &self.names, columns, self.decimal, missing)?;
+        if values.is_empty() {
+            let expected = if 0 < n { "row without a missing value" } else { "rows of numbers" };
+            return Err(DataError::Empty { path: self.file.into(), expected });
         }
-        if MAX_VALUES - rows.dim < rows.values.len() {
-            return Err(DataError::malformed(
-                file,
-                format!("more than {MAX_VALUES} values, the most that are read"),
-            ));
-        }
-        for (column, field) in (1..).zip(&record) {
-            let value = number(field).ok_or_else(|| {
-                let found = String::from_utf8_lossy(field).chars().take(40).collect();
-                DataError::NotANumber { file: file.into(), line: line(), column, found }
-            })?;
-            rows.values.push(value);
-        }
+        let numbers = (numbers.len() < n).then_some(numbers);
+        Ok(TextRows { values, numbers, n_rows: n })
     }
-    if rows.values.is_empty() {
-        return Err(DataError::Empty { path: file.into(), expected: "rows of numbers" });
-    }
-    Ok(rows)
 }
 
-/// The line, from 1, of the row that is read from byte `start` on, after empty lines.
-fn line(content: &[u8], start: u64) -> u64 {
-    let (before, from) = content.split_at(content.len().min(start as usize));
-    let empty = from.iter().take_while(|byte| byte.is_ascii_whitespace());
-    let ends = before.iter().chain(empty).filter(|&&byte| byte == b'\n').count();
-    1 + ends as u64
-}
-
-fn number(field: &[u8]) -> Option<f64> {
-    str::from_utf8(field).ok()?.parse().ok()
-}
-
-fn failed(error: csv::Error, file: &Path) -> DataError {
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) => DataError::io(file, source),
-        other => DataError::malformed(file, format!("{other:?}")),
+fn named(delimiter: u8) -> String {
+    match delimiter {
+        b'\t' => "a tab".into(),
+        b' ' => "white space".into(),
+        other => format!("{:?}", char::from(other)),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use ebm_ops::Noise;
-
-    use super::*;
-
-    fn parse(text: &str) -> Result<Rows, DataError> {
-        read(text.as_bytes(), b',', Path::new("file.csv"))
-    }
-
-    #[test]
-    fn a_first_row_without_numbers_is_a_header() {
-        let expected = Rows { dim: 2, values: vec![1.0, -2.5, 3e2, 4.0] };
-        for text in
-            ["1,-2.5\n3e2,4\n", "x,y\n1,-2.5\n3e2,4", "\u{feff}\"x\", y\r\n 1 ,-2.5\r\n\r\n\"3e2\",4\r\n"]
-        {
-            assert_eq!(parse(text).unwrap(), expected, "{text:?}");
-        }
-        assert!(matches!(parse("x,y\n"), Err(DataError::Empty { .. })));
-        assert!(matches!(parse(""), Err(DataError::Empty { .. })));
-    }
-
-    #[test]
-    fn a_bad_row_is_named_by_line_and_column() {
-        let ragged = parse("x,y\n1,2\n\n3\n").unwrap_err();
-        assert!(matches!(ragged, DataError::Ragged { line: 4, expected: 2, found: 1, .. }), "{ragged}");
-        let ragged = parse("x,y\r\n1,2\r\n\r\n3\r\n").unwrap_err();
-        assert!(matches!(ragged, DataError::Ragged { line: 4, .. }), "{ragged}");
-        let ragged = parse("1,2\n3,4,5\n").unwrap_err();
-        assert!(matches!(ragged, DataError::Ragged { line: 2, expected: 2, found: 3, .. }), "{ragged}");
-
-        let text = parse("x,y\n1,2\n3,four\n").unwrap_err();
-        assert!(matches!(text, DataError::NotANumber { line: 3, column: 2, .. }), "{text}");
-        assert!(text.to_string().contains("\"four\""), "{text}");
-        let empty = parse("1,2\n3,\n").unwrap_err();
-        assert!(matches!(empty, DataError::NotANumber { line: 2, column: 2, .. }), "{empty}");
-        let half_a_header = parse("1,y\n3,4\n").unwrap_err();
-        assert!(matches!(half_a_header, DataError::NotANumber { line: 1, column: 2, .. }), "{half_a_header}");
-    }
-
-    #[test]
-    fn no_mutation_of_a_file_panics() {
-        let good = b"x,y,z\n1,2,3\n\"4\",5.5,-6e1\n7,8,9\n";
-        let mut noise = Noise::seeded(33);
-        for _ in 0..20_000 {
-            let mut bad = good.to_vec();
-            for at in noise.indices(2, good.len()) {
-                bad[at] = noise.words(1)[0] as u8;
-            }
-            if let Ok(rows) = read(&bad[..], b',', Path::new("file.csv")) {
-                assert!(0 < rows.dim && rows.values.len() % rows.dim == 0);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,11 @@
 //! Images in memory.
 
-use burn_dataset::Dataset;
+use std::path::PathBuf;
 
+use burn_dataset::Dataset;
+use rayon::prelude::*;
+
+use super::preparation::Preparation;
 use crate::data::Data;
 use crate::{DataError, Image, ImageShape};
 
@@ -12,6 +16,8 @@ pub struct ImageSet {
     pixels: Vec<u8>,
     labels: Option<Vec<u32>>,
     classes: Vec<String>,
+    notes: Vec<String>,
+    files: Vec<PathBuf>,
 }
 
 impl ImageSet {
@@ -31,7 +37,49 @@ impl ImageSet {
             assert_eq!(labels.len(), pixels.len() / dim, "labels and images");
             assert!(labels.iter().all(|&label| (label as usize) < classes.len()), "a label without a class");
         }
-        Self { shape, pixels, labels, classes }
+        Self { shape, pixels, labels, classes, notes: Vec::new(), files: Vec::new() }
+    }
+
+    /// The images with notes of what was left out or changed, a sentence each.
+    pub(crate) fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// The images with the file of each, or none.
+    pub(crate) fn with_files(self, files: Vec<PathBuf>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// The images with their labels, each below the number of classes and one for each image.
+    pub(crate) fn with_labels(self, labels: Vec<u32>, classes: Vec<String>) -> Self {
+        let Self { shape, pixels, notes, files, .. } = self;
+        Self { notes, files, ..Self::new(shape, pixels, Some(labels), classes) }
+    }
+
+    /// The number of images.
+    pub(crate) fn n_images(&self) -> usize {
+        self.pixels.len() / self.shape.dim()
+    }
+
+    /// The images as they are wanted.
+    pub(crate) fn prepared(mut self, wanted: &Preparation) -> Self {
+        let ImageShape { channels, height, width } = self.shape;
+        let recoloured = wanted.channels.is_some_and(|wanted| wanted != channels);
+        if !recoloured && !wanted.changes([height, width]) {
+            return self;
+        }
+        let dim = self.shape.dim();
+        let images: Vec<_> =
+            self.pixels.par_chunks(dim).map(|image| wanted.applied_to_planes(self.shape, image)).collect();
+        let (shape, _) = images[0];
+        self.notes.push(format!("{} brought to {shape}", self.shape));
+        Self { shape, pixels: images.into_iter().flat_map(|(_, image)| image).collect(), ..self }
+    }
+
+    /// What was left out or changed, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The shape of every image.
@@ -63,8 +111,9 @@ impl ImageSet {
 
 impl From<ImageSet> for Data {
     fn from(set: ImageSet) -> Self {
-        let counts = set.counts();
-        Self::images(set.shape(), set.classes().to_vec(), set).with_counts(counts)
+        let (counts, notes, files) = (set.counts(), set.notes.clone(), set.files.clone());
+        let images = Self::images(set.shape(), set.classes().to_vec(), set);
+        images.with_counts(counts).with_notes(notes).with_files(files)
     }
 }
 

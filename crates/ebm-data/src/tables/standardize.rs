@@ -5,21 +5,31 @@ use serde::{Deserialize, Serialize};
 use ebm_ops::OutOfRange;
 
 use crate::DataError;
+use crate::tables::exact;
 
 /// The map of each column x to (x − mean)/scale, and its inverse.
+///
+/// A column that is constant comes back as its mean exactly, whatever is mapped back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Columns", into = "Columns")]
 pub struct Standardize {
     mean: Vec<f64>,
     scale: Vec<f64>,
+    /// Whether each column is constant.
+    constant: Vec<bool>,
 }
 
 /// [`Standardize`] as it is stored, not yet checked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Columns {
+    #[serde(with = "exact")]
     mean: Vec<f64>,
+    #[serde(with = "exact")]
     scale: Vec<f64>,
+    /// The numbers of the columns that are constant, from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    constant: Vec<usize>,
 }
 
 impl Standardize {
@@ -39,17 +49,24 @@ impl Standardize {
         for &scale in &scale {
             OutOfRange::positive("scale", scale)?;
         }
-        Ok(Self { mean, scale })
+        let constant = vec![false; mean.len()];
+        Ok(Self { mean, scale, constant })
     }
 
     /// The identity, for rows of `dim` columns.
     pub fn identity(dim: usize) -> Self {
-        Self { mean: vec![0.0; dim], scale: vec![1.0; dim] }
+        Self { mean: vec![0.0; dim], scale: vec![1.0; dim], constant: vec![false; dim] }
+    }
+
+    /// Whether every value is mapped to itself.
+    pub fn is_identity(&self) -> bool {
+        *self == Self::identity(self.dim())
     }
 
     /// Mean and standard deviation of each column of `values`, which holds rows of `dim` columns one after the other.
     ///
-    /// A column that is constant, up to rounding, has scale 1. Values must be finite and within single precision.
+    /// A column whose values are equal, up to the rounding of doubles, is constant. Values must be finite and within
+    /// single precision.
     ///
     /// # Panics
     /// Unless there is at least one row and every row is complete.
@@ -71,12 +88,16 @@ impl Standardize {
         };
         let mean = average(&|_, value| value);
         let variance = average(&|column, value| (value - mean[column]).powi(2));
-        let scale = mean.iter().zip(variance).map(|(mean, variance)| match variance.sqrt() {
-            deviation if 1e-12 * mean.abs() < deviation && deviation.is_normal() => deviation,
-            _ => 1.0,
-        });
-        let scale = scale.collect();
-        Self { mean, scale }
+        let mut fitted = Self::identity(dim);
+        for (column, (mean, variance)) in mean.into_iter().zip(variance).enumerate() {
+            let column_values = || values[column..].iter().step_by(dim).copied();
+            fitted.constant[column] = is_constant(column_values());
+            (fitted.mean[column], fitted.scale[column]) = match fitted.constant[column] {
+                true => (values[column], constant_scale(values[column])),
+                false => (mean, deviation(column_values(), mean, variance)),
+            };
+        }
+        fitted
     }
 
     /// Number of columns.
@@ -94,12 +115,26 @@ impl Standardize {
         &self.scale
     }
 
+    /// Whether each column is constant.
+    pub fn constant(&self) -> &[bool] {
+        &self.constant
+    }
+
+    /// log |∂forward/∂x|, the same at every row: −Σ ln scale over the columns that are not constant.
+    ///
+    /// The log density of a row in the table's units is that in the units of training plus this. A constant column
+    /// has no density, and no share in it.
+    pub fn log_jacobian(&self) -> f64 {
+        let varying = self.scale.iter().zip(&self.constant).filter(|(_, constant)| !**constant);
+        -varying.map(|(scale, _)| scale.ln()).sum::<f64>()
+    }
+
     /// From the table's units to those of training; `values` holds rows one after the other.
     ///
     /// # Panics
     /// Unless every row is complete.
     pub fn forward(&self, values: &[f64]) -> Vec<f32> {
-        self.map(values, |value, mean, scale| ((value - mean) / scale) as f32)
+        self.map(values, |value, mean, scale, _| ((value - mean) / scale) as f32)
     }
 
     /// From the units of training to the table's; `values` holds rows one after the other.
@@ -107,28 +142,63 @@ impl Standardize {
     /// # Panics
     /// Unless every row is complete.
     pub fn inverse(&self, values: &[f32]) -> Vec<f64> {
-        self.map(values, |value, mean, scale| f64::from(value) * scale + mean)
+        self.map(values, |value, mean, scale, constant| match constant {
+            true => mean,
+            false => f64::from(value) * scale + mean,
+        })
     }
 
-    fn map<T: Copy, U>(&self, values: &[T], map: impl Fn(T, f64, f64) -> U) -> Vec<U> {
+    fn map<T: Copy, U>(&self, values: &[T], map: impl Fn(T, f64, f64, bool) -> U) -> Vec<U> {
         let dim = self.dim();
         assert!(values.len().is_multiple_of(dim), "{} values in {dim} columns", values.len());
-        let columns = self.mean.iter().zip(&self.scale).cycle();
-        values.iter().zip(columns).map(|(&value, (&mean, &scale))| map(value, mean, scale)).collect()
+        let columns = self.mean.iter().zip(&self.scale).zip(&self.constant).cycle();
+        let mapped = values.iter().zip(columns);
+        mapped.map(|(&value, ((&mean, &scale), &constant))| map(value, mean, scale, constant)).collect()
     }
+}
+
+/// Whether values are equal up to the rounding of doubles, whatever their size.
+pub(crate) fn is_constant(values: impl Iterator<Item = f64>) -> bool {
+    let (low, high) = values
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    high - low <= 4.0 * f64::EPSILON * low.abs().max(high.abs())
+}
+
+/// What a departure from a constant is measured by: its own size, but at most 1.
+pub(crate) fn constant_scale(value: f64) -> f64 {
+    if value == 0.0 { 1.0 } else { value.abs().clamp(f64::MIN_POSITIVE, 1.0) }
+}
+
+/// The root of the variance, from the values again if their squares leave the range of doubles.
+fn deviation(values: impl Iterator<Item = f64> + Clone, mean: f64, variance: f64) -> f64 {
+    if variance.is_normal() {
+        return variance.sqrt();
+    }
+    let largest = values.clone().fold(0.0, |largest: f64, value| largest.max((value - mean).abs()));
+    let (sum, n) =
+        values.fold((0.0, 0.0), |(sum, n), value| (sum + ((value - mean) / largest).powi(2), n + 1.0));
+    largest * f64::sqrt(sum / n)
 }
 
 impl TryFrom<Columns> for Standardize {
     type Error = DataError;
 
-    fn try_from(Columns { mean, scale }: Columns) -> Result<Self, DataError> {
-        Self::new(mean, scale)
+    fn try_from(Columns { mean, scale, constant }: Columns) -> Result<Self, DataError> {
+        let mut standardize = Self::new(mean, scale)?;
+        for column in constant {
+            let dim = standardize.dim();
+            let flag = standardize.constant.get_mut(column);
+            *flag.ok_or_else(|| OutOfRange::new("constant", column, format!("less than {dim}")))? = true;
+        }
+        Ok(standardize)
     }
 }
 
 impl From<Standardize> for Columns {
-    fn from(Standardize { mean, scale }: Standardize) -> Self {
-        Self { mean, scale }
+    fn from(Standardize { mean, scale, constant }: Standardize) -> Self {
+        let constant =
+            (0..).zip(constant).filter_map(|(column, constant)| constant.then_some(column)).collect();
+        Self { mean, scale, constant }
     }
 }
 
@@ -175,6 +245,36 @@ mod tests {
         let stored = serde_json::to_string(&standardize).unwrap();
         assert_eq!(serde_json::from_str::<Standardize>(&stored).unwrap(), standardize);
         assert!(serde_json::from_str::<Standardize>(r#"{"mean":[0.0],"scale":[-1.0]}"#).is_err());
+    }
+
+    #[test]
+    fn constant_columns_come_back_exactly_and_tiny_ones_that_vary_are_not_constant() {
+        let tiny = |i: usize| 3e-7 + if i.is_multiple_of(2) { 1e-9 } else { -1e-9 };
+        let smallest = |i: usize| if i.is_multiple_of(2) { 1e-200 } else { -1e-200 };
+        let rows = |i: usize| [3e-7, tiny(i), 0.1 + 0.2, 5_530_000.0 + 1e-8 * i as f64, 0.0, smallest(i)];
+        let table: Vec<f64> = (0..300).flat_map(rows).collect();
+        let standardize = Standardize::fit(&table, 6);
+        assert_eq!(standardize.constant(), [true, false, true, false, true, false]);
+        assert!((standardize.scale()[1] / 1e-9 - 1.0).abs() < 1e-6, "{:?}", standardize.scale());
+        assert!((standardize.scale()[5] / 1e-200 - 1.0).abs() < 1e-12, "{:?}", standardize.scale());
+        let back = standardize.inverse(&[0.3; 6]);
+        assert_eq!((back[0], back[2], back[4]), (3e-7, 0.1 + 0.2, 0.0));
+        let stored = serde_json::to_string(&standardize).unwrap();
+        assert_eq!(serde_json::from_str::<Standardize>(&stored).unwrap(), standardize);
+        let bad = r#"{"mean":[0.0],"scale":[1.0],"constant":[1]}"#;
+        assert!(serde_json::from_str::<Standardize>(bad).is_err());
+        let varying: f64 = [1, 3, 5].iter().map(|&column| -standardize.scale()[column].ln()).sum();
+        assert_eq!(standardize.log_jacobian(), varying);
+    }
+
+    #[test]
+    fn thousands_of_places_a_millimetre_apart_stay_distinct() {
+        let table: Vec<f64> = Noise::seeded(8).normals_f64(2000).iter().map(|z| 51.5 + 1e-3 * z).collect();
+        let standardize = Standardize::fit(&table, 1);
+        let mut back = standardize.inverse(&standardize.forward(&table));
+        back.sort_by(f64::total_cmp);
+        back.dedup();
+        assert_eq!(back.len(), 2000);
     }
 
     #[test]

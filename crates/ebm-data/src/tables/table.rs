@@ -3,65 +3,122 @@
 use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
+use ebm_ops::Noise;
 
-use super::standardize::Standardize;
+use super::heavy_tails::heavy_tail;
+use super::holdout::Holdout;
+use super::layout::{Columns, RowLayout, Wanted};
+use super::quantile::Quantile;
+use super::standardize::{Standardize, is_constant};
+use super::transform::Transform;
 use crate::data::Data;
-use crate::files::rows::Rows;
-use crate::files::{bytes, comma_separated, npy};
+use crate::files::comma_separated::{TextForm, TextTable};
+use crate::files::rows::Rows as NumberRows;
+use crate::files::{bytes, npy};
 use crate::named::{NamedDataset, OpenOptions};
-use crate::{DataError, Point, Split};
+use crate::{DataError, DataSpec, DatasetName, Missing, Point, Split, TransformKind};
 
-/// Extensions of the files that are read, in the order in which a folder is searched.
-const ENDINGS: [&str; 3] = ["npy", "csv", "tsv"];
+/// Extensions of the files that are read, in the order in which a folder is searched; text may be compressed, `.csv.gz`.
+const ENDINGS: [&str; 6] = ["npy", "csv", "tsv", "txt", "dat", "tab"];
+
+/// Columns that a note names at most.
+const NAMED: usize = 5;
 
 /// A table of finite numbers in memory; each row is a point.
 ///
-/// It keeps the values in the units of the file, and the [`Standardize`] that maps them to those of training.
+/// It keeps the values in the units of the file, and the [`Transform`] that maps them to those of training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     dim: usize,
     values: Vec<f64>,
-    standardize: Standardize,
+    transform: Transform,
+    columns: Vec<String>,
+    /// The number of each row in its file, if some were left out.
+    numbers: Option<Vec<usize>>,
+    notes: Vec<String>,
+}
+
+/// The chosen columns of a file.
+struct Rows {
+    dim: usize,
+    values: Vec<f64>,
+    columns: Vec<String>,
+    numbers: Option<Vec<usize>>,
+    notes: Vec<String>,
 }
 
 impl Table {
     /// Reads one split of the table at `path`: a file, which is all for training, or a folder with files named
-    /// `train` and `test`. The extension gives the format: `.npy`, `.csv` or `.tsv`. The first row of text may be a
-    /// header.
+    /// `train` and `test`. The extension gives the format: `.npy`, or `.csv`, `.tsv`, `.txt`, `.dat`, `.tab` for text.
     ///
     /// With `standardize`, mean and scale are those of the training rows, whichever split is read.
     ///
     /// # Errors
-    /// If the file or split is missing or malformed, or if a value is NaN, infinite or beyond single precision.
+    /// If the file or split is missing or malformed, or if a value is missing, infinite or beyond single precision.
     pub fn read(path: &Path, split: Split, standardize: bool) -> Result<Self, DataError> {
+        let spec = DataSpec { split, standardize, ..DataSpec::new(DatasetName::Table, Some(path.into())) };
+        Self::open(path, &spec, &Noise::seeded(0), None)
+    }
+
+    /// Reads the split of the table at `path` that `spec` describes, as rows of a model if there is a `layout`;
+    /// `noise` decides which rows are held out.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and if columns do not exist or do not fit the layout.
+    pub fn open(
+        path: &Path,
+        spec: &DataSpec,
+        noise: &Noise,
+        layout: Option<&RowLayout>,
+    ) -> Result<Self, DataError> {
+        let split = spec.split;
         let file = |split: Split| match path.is_dir() {
-            true => Self::file(path, split)
-                .ok_or_else(|| DataError::NotFound { path: path.join(split.name()).with_extension("npy") }),
-            false if split == Split::Train => Ok(path.into()),
-            false => Err(DataError::Spec(format!("{} is one file and has no test split", path.display()))),
+            true => Self::file(path, split),
+            false => (split == Split::Train).then(|| path.to_owned()),
         };
-        let training_file = file(Split::Train)?;
-        let wanted_file = file(split)?;
-        let wanted = checked(&wanted_file)?;
-        let standardize = match (standardize, split) {
-            (false, _) => Standardize::identity(wanted.dim),
-            (true, Split::Train) => Standardize::fit(&wanted.values, wanted.dim),
-            (true, Split::Test) => {
-                let training = checked(&training_file)?;
-                Standardize::fit(&training.values, training.dim)
+        let not_found = || DataError::NotFound { path: path.join(split.name()).with_extension("csv") };
+        let training_file = file(Split::Train).ok_or_else(not_found)?;
+        let test_file = file(Split::Test);
+        let holdout = spec.holdout.filter(|_| test_file.is_none());
+        let holdout = holdout.map(|share| Holdout::new(share, noise)).transpose()?;
+        let wanted = layout.map(|layout| Wanted { names: &layout.columns, dim: layout.transform.dim() });
+        let mut rows = match (split, test_file, &holdout) {
+            (Split::Train, ..) | (Split::Test, None, Some(_)) => rows(&training_file, spec, wanted)?,
+            (Split::Test, Some(file), _) if layout.is_some() => rows(&file, spec, wanted)?,
+            (Split::Test, Some(file), _) => {
+                // The columns of the test file are those of the training file, whose units they have.
+                let training = rows(&training_file, spec, None)?;
+                let transform = fitted(&training.values, training.dim, spec);
+                let wanted = Wanted { names: &training.columns, dim: training.dim };
+                return Ok(rows(&file, spec, Some(wanted))?.table(transform));
+            }
+            (Split::Test, None, None) => {
+                return Err(DataError::NoHeldOut {
+                    path: path.into(),
+                    expected: "files named train and test, or a run with `--set data.holdout=0.1`, which holds out a tenth",
+                });
             }
         };
-        if standardize.dim() != wanted.dim {
-            let problem = format!("{} columns, but {} for training", wanted.dim, standardize.dim());
-            return Err(DataError::malformed(&wanted_file, problem));
-        }
-        Ok(Self { dim: wanted.dim, values: wanted.values, standardize })
+        let training = match &holdout {
+            None => None,
+            Some(holdout) => rows.divide(holdout, split, spec.holdout.unwrap_or_default(), path)?,
+        };
+        let transform = match (layout, training) {
+            (Some(layout), _) => layout.transform.clone(),
+            (None, Some(training)) => fitted(&training, rows.dim, spec),
+            (None, None) => {
+                rows.notes.extend(rows.remarks(spec));
+                fitted(&rows.values, rows.dim, spec)
+            }
+        };
+        Ok(rows.table(transform))
     }
 
     /// The file of a split in a folder, if it exists.
     fn file(folder: &Path, split: Split) -> Option<PathBuf> {
         let file = folder.join(split.name());
-        ENDINGS.iter().map(|ending| file.with_extension(ending)).find(|file| file.is_file())
+        let files = ENDINGS.iter().map(|ending| file.with_extension(ending));
+        files.flat_map(|file| [file.clone(), file.with_added_extension("gz")]).find(|file| file.is_file())
     }
 
     /// Number of columns.
@@ -69,9 +126,14 @@ impl Table {
         self.dim
     }
 
+    /// The names of the columns; empty without names.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
     /// The map from the table's units to those of training.
-    pub fn standardize(&self) -> &Standardize {
-        &self.standardize
+    pub fn transform(&self) -> &Transform {
+        &self.transform
     }
 
     /// Row `index` in the table's units.
@@ -92,11 +154,11 @@ impl NamedDataset for ByName {
     }
 
     fn about(&self) -> &'static str {
-        "a table of numbers: .npy, .csv or .tsv, or a folder with a file for each split"
+        "a table of numbers: .npy, .csv, .tsv or .txt, or a folder with a file for each split"
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(Table::read(options.path(self.name())?, options.spec.split, options.spec.standardize)?.into())
+        Ok(Table::open(options.path(self.name())?, options.spec, options.noise, options.layout)?.into())
     }
 
     fn is_at(&self, path: &Path) -> bool {
@@ -108,15 +170,20 @@ impl NamedDataset for ByName {
 }
 
 impl From<Table> for Data {
-    fn from(table: Table) -> Self {
-        Self::points(table.standardize().clone(), table)
+    fn from(mut table: Table) -> Self {
+        let (columns, notes) = (std::mem::take(&mut table.columns), std::mem::take(&mut table.notes));
+        let numbers = table.numbers.take();
+        Self::points(table.transform.clone(), table)
+            .with_columns(columns)
+            .with_notes(notes)
+            .with_numbers(numbers)
     }
 }
 
 impl Dataset<Point, DataError> for Table {
-    /// Row `index`, standardised.
+    /// Row `index` in the units of training.
     fn get(&self, index: usize) -> Result<Point, DataError> {
-        Ok(Point { coordinates: self.standardize.forward(self.row(index)), label: None })
+        Ok(Point { coordinates: self.transform.forward(self.row(index)), label: None })
     }
 
     fn len(&self) -> usize {
@@ -124,32 +191,203 @@ impl Dataset<Point, DataError> for Table {
     }
 }
 
+impl Rows {
+    fn table(self, transform: Transform) -> Table {
+        let Self { dim, values, columns, numbers, notes } = self;
+        Table { dim, values, transform, columns, numbers, notes }
+    }
+
+    /// Keeps the rows of `split`. Returns the training rows if they are the others.
+    fn divide(
+        &mut self,
+        holdout: &Holdout,
+        split: Split,
+        share: f64,
+        path: &Path,
+    ) -> Result<Option<Vec<f64>>, DataError> {
+        let n = self.values.len() / self.dim;
+        let numbers = self.numbers.take().unwrap_or_else(|| (0..n).collect());
+        let flags = holdout.flags(numbers.last().map_or(0, |last| last + 1));
+        let is_of = |split: Split, number: usize| flags[number] == (split == Split::Test);
+        let rows_of = |split: Split| -> Vec<f64> {
+            let rows = self.values.chunks_exact(self.dim).zip(&numbers);
+            rows.filter(|(_, number)| is_of(split, **number)).flat_map(|(row, _)| row).copied().collect()
+        };
+        let [training, test] = [Split::Train, Split::Test].map(rows_of);
+        if training.is_empty() || test.is_empty() {
+            let what = format!("data.holdout of {n} rows in {}", path.display());
+            return Err(ebm_ops::OutOfRange::new(
+                what,
+                share,
+                "a share that leaves rows for training and for evaluation",
+            )
+            .into());
+        }
+        let n_test = test.len() / self.dim;
+        self.numbers = Some(numbers.into_iter().filter(|&number| is_of(split, number)).collect());
+        self.notes.push(match split {
+            Split::Train => format!("{n_test} of {n} rows are held out (data.holdout = {share})"),
+            Split::Test => format!("held out of {n} rows (data.holdout = {share})"),
+        });
+        Ok(match split {
+            Split::Train => {
+                self.values = training;
+                None
+            }
+            Split::Test => {
+                self.values = test;
+                Some(training)
+            }
+        })
+    }
+
+    /// What a person should know of the values before they train on them.
+    fn remarks(&self, spec: &DataSpec) -> Vec<String> {
+        let n = self.values.len() / self.dim;
+        let column = |i: usize| self.values[i..].iter().step_by(self.dim).copied();
+        let name = |i: usize| self.columns.get(i).cloned().unwrap_or_else(|| (i + 1).to_string());
+        let mut notes = Vec::new();
+        if n == 1 {
+            return notes;
+        }
+        let constant: Vec<usize> = (0..self.dim).filter(|&i| is_constant(column(i))).collect();
+        notes.extend(some(&constant, |i| format!("column {} is constant ({})", name(i), self.values[i])));
+        if transform_kind(spec) == TransformKind::Standardize {
+            let tails: Vec<(usize, [f64; 2])> =
+                (0..self.dim).filter_map(|i| Some((i, heavy_tail(column(i))?))).collect();
+            notes.extend(some(&tails, |(i, [farthest, normal])| {
+                format!(
+                    "column {} has heavy tails: a value lies {farthest:.0} deviations from the mean, {normal:.1} would \
+                     be usual; `--set data.transform=quantile` maps columns to normal scores",
+                    name(i)
+                )
+            }));
+        }
+        notes
+    }
+}
+
+/// A note for each of the first few, and how many more there are.
+fn some<T: Copy>(items: &[T], note: impl Fn(T) -> String) -> Vec<String> {
+    let more = items.len().saturating_sub(NAMED);
+    let notes = items.iter().take(NAMED).map(|&item| note(item));
+    notes.chain((0 < more).then(|| format!("so are {more} more columns"))).collect()
+}
+
+fn transform_kind(spec: &DataSpec) -> TransformKind {
+    spec.transform.unwrap_or(if spec.standardize { TransformKind::Standardize } else { TransformKind::None })
+}
+
+/// The map of rows to the units of training, as `spec` asks for it.
+fn fitted(values: &[f64], dim: usize, spec: &DataSpec) -> Transform {
+    match transform_kind(spec) {
+        TransformKind::None => Transform::identity(dim),
+        TransformKind::Standardize => Standardize::fit(values, dim).into(),
+        TransformKind::Quantile => Quantile::fit(values, dim).into(),
+    }
+}
+
 fn ending(file: &Path) -> Option<&'static str> {
+    let is_packed = file.extension()?.eq_ignore_ascii_case("gz");
+    let file = if is_packed { file.file_stem().map(Path::new)? } else { file };
     let found = file.extension()?;
     ENDINGS.into_iter().find(|ending| found.eq_ignore_ascii_case(ending))
 }
 
-/// The rows of a file, all finite.
-fn checked(file: &Path) -> Result<Rows, DataError> {
+/// The rows of a file in the columns that are asked for, all finite.
+fn rows(file: &Path, spec: &DataSpec, wanted: Option<Wanted<'_>>) -> Result<Rows, DataError> {
     let ending = ending(file).ok_or_else(|| {
         let found = "a file with this extension".into();
-        DataError::Unsupported { file: file.into(), found, expected: ".npy, .csv or .tsv" }
+        DataError::Unsupported { file: file.into(), found, expected: ".npy, .csv, .tsv, .txt, .dat or .tab" }
     })?;
     let content = bytes::open(file)?;
-    let rows = match ending {
-        "npy" => npy::read(content, file)?,
-        "csv" => comma_separated::read(content, b',', file)?,
-        _ => comma_separated::read(content, b'\t', file)?,
+    let place = file.display().to_string();
+    let missing = spec.missing.unwrap_or_default();
+    let (mut rows, n) = if ending == "npy" {
+        let NumberRows { dim, values } = npy::read(content, file)?;
+        let columns = Columns { dim, names: &[], left_out: &[] };
+        let chosen = columns.choose(spec, &place, wanted)?;
+        let n = values.len() / dim;
+        let values = match chosen.columns.iter().copied().eq(0..dim) {
+            true => values,
+            false => {
+                values.chunks_exact(dim).flat_map(|row| chosen.columns.iter().map(|&i| row[i])).collect()
+            }
+        };
+        let rows = Rows {
+            dim: chosen.columns.len(),
+            values,
+            columns: Vec::new(),
+            numbers: None,
+            notes: chosen.notes,
+        };
+        (rows.without_gaps(file, missing)?, n)
+    } else {
+        let usual = if matches!(ending, "tsv" | "tab") { '\t' } else { ',' };
+        let DataSpec { header, delimiter, decimal, .. } = *spec;
+        let form = TextForm { header, delimiter, decimal, usual: Some(usual) };
+        let table = TextTable::open(content, form, file)?;
+        let columns = Columns { dim: table.dim(), names: table.names(), left_out: table.left_out() };
+        let chosen = columns.choose(spec, &place, wanted)?;
+        let names = chosen.columns.iter().filter_map(|&column| table.names().get(column).cloned()).collect();
+        let is_asked = spec.columns.is_some();
+        let mut notes = table
+            .notes()
+            .iter()
+            .filter(|note| !(is_asked && note.ends_with("left out")))
+            .cloned()
+            .collect::<Vec<_>>();
+        notes.extend(chosen.notes);
+        let read = table.read(&chosen.columns, missing)?;
+        let n = read.n_rows;
+        (
+            Rows {
+                dim: chosen.columns.len(),
+                values: read.values,
+                columns: names,
+                numbers: read.numbers,
+                notes,
+            },
+            n,
+        )
     };
+    if let Some(numbers) = &rows.numbers {
+        let dropped = n - numbers.len();
+        rows.notes.push(format!("{dropped} of {n} rows had a missing value and were left out"));
+    }
     let bad = rows.values.iter().position(|&value| !(value as f32).is_finite());
     match bad {
         Some(i) => Err(DataError::NotFinite {
             file: file.into(),
-            row: i / rows.dim + 1,
+            row: rows.numbers.as_ref().map_or(i / rows.dim, |numbers| numbers[i / rows.dim]) + 1,
             column: i % rows.dim + 1,
             found: rows.values[i],
         }),
         None => Ok(rows),
+    }
+}
+
+impl Rows {
+    /// The rows without those that have a NaN, or an error that names the first.
+    fn without_gaps(mut self, file: &Path, missing: Missing) -> Result<Self, DataError> {
+        let Some(first) = self.values.iter().position(|value| value.is_nan()) else { return Ok(self) };
+        let has_gap = |row: &[f64]| row.iter().any(|value| value.is_nan());
+        let rows = || self.values.chunks_exact(self.dim);
+        let (n, n_gaps) = (rows().len(), rows().filter(|row| has_gap(row)).count());
+        if missing == Missing::Refuse {
+            return Err(DataError::MissingValue {
+                file: file.into(),
+                at: format!("row {}, column {}", first / self.dim + 1, first % self.dim + 1),
+                found: "NaN".into(),
+                rows: Some([n_gaps, n]),
+            });
+        }
+        if n_gaps == n {
+            return Err(DataError::Empty { path: file.into(), expected: "row without a missing value" });
+        }
+        self.numbers = Some((0..).zip(rows()).filter(|(_, row)| !has_gap(row)).map(|(i, _)| i).collect());
+        self.values = rows().filter(|row| !has_gap(row)).flatten().copied().collect();
+        Ok(self)
     }
 }
 
@@ -159,6 +397,23 @@ mod tests {
 
     use super::*;
 
+    fn mean(table: &Table) -> &[f64] {
+        match table.transform() {
+            Transform::Standardize(standardize) => standardize.mean(),
+            Transform::Quantile(_) => panic!("columns are mapped to normal scores"),
+        }
+    }
+
+    /// The table of `text` read by keys as in a configuration, in JSON.
+    fn open(text: &str, keys: &str, split: Split) -> Result<Table, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.csv");
+        fs::write(&file, text).unwrap();
+        let spec: DataSpec = serde_json::from_str(&format!(r#"{{"dataset": "table"{keys}}}"#)).unwrap();
+        let spec = DataSpec { split, ..spec };
+        Table::open(&file, &spec, &Noise::seeded(7), None).map_err(|error| error.to_string())
+    }
+
     #[test]
     fn a_file_is_read_by_its_extension_and_standardised() {
         let folder = tempfile::tempdir().unwrap();
@@ -166,12 +421,12 @@ mod tests {
         fs::write(&file, "height,weight\n1,10\n3,20\n5,60\n").unwrap();
         let table = Table::read(&file, Split::Train, true).unwrap();
         assert_eq!((table.len(), table.dim(), table.row(2)), (3, 2, &[5.0, 60.0][..]));
-        assert_eq!(table.standardize().mean(), [3.0, 30.0]);
+        assert_eq!(mean(&table), [3.0, 30.0]);
         assert_eq!(table.get(1).unwrap().coordinates[0], 0.0);
         let raw = Table::read(&file, Split::Train, false).unwrap();
         assert_eq!(raw.get(1).unwrap().coordinates, [3.0, 20.0]);
 
-        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::Spec(_))));
+        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::NoHeldOut { .. })));
         assert!(matches!(
             Table::read(&folder.path().join("x.csv"), Split::Train, true),
             Err(DataError::NotFound { .. })
@@ -190,17 +445,98 @@ mod tests {
         assert_eq!(test.get(0).unwrap().coordinates, [3.0]);
         fs::write(folder.path().join("test.tsv"), "4\t5\n").unwrap();
         let error = Table::read(folder.path(), Split::Test, true).unwrap_err().to_string();
-        assert!(error.contains("2 columns, but 1"), "{error}");
+        assert!(error.contains("2 columns, the model has 1"), "{error}");
     }
 
     #[test]
     fn a_value_that_is_not_finite_is_named_by_row_and_column() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.csv");
-        for bad in ["nan", "inf", "-Infinity", "1e39", "1e999"] {
+        for bad in ["inf", "-Infinity", "1e39", "1e999"] {
             fs::write(&file, format!("a,b\n1,2\n3,{bad}\n")).unwrap();
             let error = Table::read(&file, Split::Train, true).unwrap_err();
             assert!(matches!(error, DataError::NotFinite { row: 2, column: 2, .. }), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn rows_are_held_out_by_a_share_and_units_are_those_of_the_rest() {
+        let text: String = (0..200).map(|i| format!("{i}.5,1\n")).collect();
+        let [train, test] =
+            [Split::Train, Split::Test].map(|split| open(&text, r#", "holdout": 0.25"#, split).unwrap());
+        assert_eq!(train.len() + test.len(), 200);
+        assert!((30..70).contains(&test.len()), "{}", test.len());
+        let expected = (0..train.len()).map(|i| train.row(i)[0]).sum::<f64>() / train.len() as f64;
+        for table in [&train, &test] {
+            assert!((mean(table)[0] - expected).abs() < 1e-9, "{:?}", mean(table));
+            let numbers = table.numbers.as_ref().unwrap();
+            assert!((0..table.len()).all(|i| table.row(i)[0] == numbers[i] as f64 + 0.5));
+        }
+        assert!(
+            train.notes.iter().any(|note| note.contains("of 200 rows are held out")),
+            "{:?}",
+            train.notes
+        );
+        let error = open(&text, "", Split::Test).unwrap_err();
+        assert!(error.contains("--set data.holdout=0.1"), "{error}");
+        assert!(
+            open("1\n2\n", r#", "holdout": 1e-9"#, Split::Train)
+                .unwrap_err()
+                .contains("data.holdout of 2 rows")
+        );
+        // a row that is dropped changes nothing about the others
+        let first = test.numbers.as_ref().unwrap()[1];
+        let gap = text.replacen(&format!("\n{first}.5,1\n"), "\nNA,1\n", 1);
+        let with_gaps = open(&gap, r#", "holdout": 0.25, "missing": "drop""#, Split::Test).unwrap();
+        let numbers = with_gaps.numbers.as_ref().unwrap();
+        assert!(numbers.iter().all(|number| test.numbers.as_ref().unwrap().contains(number)));
+        assert!(with_gaps.len() < test.len());
+    }
+
+    #[test]
+    fn what_was_read_and_what_is_unusual_is_said() {
+        let notes = |text: &str, keys: &str| open(text, keys, Split::Train).unwrap().notes.join("; ");
+        let wide: String = (0..300).map(|i| format!("{},3e-7\n", f64::exp(0.05 * f64::from(i)))).collect();
+        let found = notes(&format!("euro,k\n{wide}"), "");
+        assert!(found.contains("column k is constant (0.0000003)"), "{found}");
+        assert!(
+            found.contains("column euro has heavy tails") && found.contains("data.transform=quantile"),
+            "{found}"
+        );
+        assert!(!notes(&format!("euro,k\n{wide}"), r#", "transform": "quantile""#).contains("heavy"));
+        let gaps = notes("x,y\n1,2\nNA,3\n4,5\n", r#", "missing": "drop""#);
+        assert!(gaps.contains("1 of 3 rows had a missing value and were left out"), "{gaps}");
+    }
+
+    #[test]
+    fn a_gap_in_an_array_is_refused_or_its_row_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.npy");
+        let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }          \n";
+        let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.bytes());
+        bytes.extend([1.0, 2.0, 3.0, f64::NAN, 5.0, 6.0].iter().flat_map(|value: &f64| value.to_le_bytes()));
+        fs::write(&file, bytes).unwrap();
+        let error = Table::read(&file, Split::Train, true).unwrap_err().to_string();
+        assert!(error.contains("row 2, column 2") && error.contains("--missing drop"), "{error}");
+        let spec = DataSpec { missing: Some(Missing::Drop), ..DataSpec::new(DatasetName::Table, None) };
+        let table = Table::open(&file, &spec, &Noise::seeded(0), None).unwrap();
+        assert_eq!((table.len(), table.row(1), &table.numbers), (2, &[5.0, 6.0][..], &Some(vec![0, 2])));
+        let spec = DataSpec { columns: Some(vec!["2".into(), "1".into()]), ..spec };
+        assert_eq!(Table::open(&file, &spec, &Noise::seeded(0), None).unwrap().row(1), [6.0, 5.0]);
+    }
+
+    #[test]
+    fn compressed_text_is_read() {
+        use std::io::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.csv.gz");
+        let mut packed =
+            flate2::write::GzEncoder::new(fs::File::create(&file).unwrap(), flate2::Compression::fast());
+        packed.write_all(b"x,y\n1,2\n3,4\n").unwrap();
+        packed.finish().unwrap();
+        let table = Table::read(&file, Split::Train, false).unwrap();
+        assert_eq!((table.row(1), table.columns()), (&[3.0, 4.0][..], &["x".to_owned(), "y".into()][..]));
     }
 }

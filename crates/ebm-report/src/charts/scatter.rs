@@ -9,7 +9,7 @@ use super::landscape::{CONTOUR, Landscape};
 use super::panel::{Axes, BOTTOM, LABEL, LEFT, Panel, TITLE, line, text};
 use super::window::Window;
 use super::{chart, lettering};
-use crate::{Colour, Picture, ReportError, parameter};
+use crate::{Colour, Picture, ReportError};
 
 /// Side of the plot, and the room around it, in pixels.
 const SIDE: u32 = 576;
@@ -27,6 +27,8 @@ const RADIUS: f64 = 1.75;
 pub struct Scatter<'a> {
     /// The title.
     pub title: String,
+    /// The names of the coordinates.
+    pub names: [String; 2],
     /// The part of the plane that is shown.
     pub window: Window,
     /// The samples, `[n, 2]`.
@@ -97,13 +99,12 @@ impl Chart for Scatter<'_> {
     }
 
     fn draw_on<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        let names = [parameter(0), parameter(1)];
         let panel = Panel {
             at: [LEFT, TOP],
             size: [SIDE; 2],
             range: [0, 1].map(|c| self.window.range(c)),
             title: "",
-            names: [&names[0], &names[1]],
+            names: [&self.names[0], &self.names[1]],
             has_y_ticks: true,
             has_mesh: self.landscape.is_none(),
         };
@@ -133,7 +134,8 @@ mod tests {
     }
 
     fn scatter<'a>(window: Window, points: &'a [f32]) -> Scatter<'a> {
-        Scatter { title: "points".into(), window, points, underneath: &[], landscape: None }
+        let names = [0, 1].map(crate::parameter);
+        Scatter { title: "points".into(), names, window, points, underneath: &[], landscape: None }
     }
 
     /// The pixel of the plot for which `value` is smallest.

@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
-use crate::{ReportError, Samples, Shape, parameter};
+use super::little_endian::Numbers;
+use crate::{ReportError, Samples, Shape};
 
-/// Writes a header and a line for each sample: `x0,x1,…` for rows, `chain,draw,x0,x1,…` for chains. Chains and draws are
+/// Writes a header and a line for each sample: the names of columns or `x0,x1,…` for rows, `chain,draw,x0,x1,…` for chains. Chains and draws are
 /// counted from 0, and the draws of a chain stand together.
 ///
-/// Numbers have the fewest digits that give back the same single-precision number.
+/// Numbers have the fewest digits that give back the same number, of double precision for tables and of single
+/// precision for others.
 ///
 /// # Errors
 /// If the samples are images, or `out` cannot be written.
@@ -21,12 +23,25 @@ pub(crate) fn encode(samples: &Samples, out: &mut dyn Write) -> Result<(), Repor
     };
     let mut csv = ::csv::Writer::from_writer(out);
     let places = n_draws.map_or(vec![], |_| vec!["chain".into(), "draw".into()]);
-    csv.write_record(places.into_iter().chain((0..dim).map(parameter)))?;
-    for (i, row) in samples.values().chunks_exact(dim).enumerate() {
+    csv.write_record(places.into_iter().chain((0..dim).map(|i| samples.column(i))))?;
+    let numbers = samples.numbers();
+    for i in 0..numbers.len() / dim {
         let place = n_draws.map_or(vec![], |n| vec![(i / n).to_string(), (i % n).to_string()]);
-        csv.write_record(place.into_iter().chain(row.iter().map(f32::to_string)))?;
+        let row = (i * dim..(i + 1) * dim).map(|k| match numbers {
+            Numbers::Single(values) => values[k].to_string(),
+            Numbers::Double(values) => shortest(values[k]),
+        });
+        csv.write_record(place.into_iter().chain(row))?;
     }
     Ok(csv.flush()?)
+}
+
+/// The fewest digits that give back the number, with an exponent where it is very large or very small.
+fn shortest(value: f64) -> String {
+    match value.abs() {
+        0.0 | 1e-5..1e16 => value.to_string(),
+        _ => format!("{value:e}"),
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +74,22 @@ mod tests {
         let values = vec![f32::MIN_POSITIVE, 0.1 + 0.2, 16_777_217.0, -1.0e-45, 3.402_823_5e38, 1.0 / 3.0];
         let table = text(&Samples::table(values.clone(), [6, 1]).unwrap());
         let found: Vec<f32> = table.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+        assert_eq!(found, values);
+    }
+
+    #[test]
+    fn tables_have_their_names_and_every_double_comes_back() {
+        let values = vec![3e-7, 5_529_999.994_260_434, 0.1 + 0.2, -1e300, 5e-324, 0.0, 1.0, 1e15];
+        let samples = Samples::rows(values.clone(), [4, 2]).unwrap();
+        let table = text(&samples.with_columns(vec!["k".into(), "north, m".into()]).unwrap());
+        let mut lines = table.lines();
+        assert_eq!((lines.next(), lines.next()), (Some("k,\"north, m\""), Some("3e-7,5529999.994260434")));
+        let found: Vec<f64> = table
+            .lines()
+            .skip(1)
+            .flat_map(|line| line.split(','))
+            .map(|number| number.parse().unwrap())
+            .collect();
         assert_eq!(found, values);
     }
 }

@@ -2,12 +2,47 @@
 
 use std::io::{self, Write};
 
-/// Writes the numbers in pieces that fit the cache.
-pub(super) fn write_little_endian(values: &[f32], out: &mut dyn Write) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(1 << 16);
+/// Numbers of single or double precision.
+#[derive(Clone, Copy)]
+pub(crate) enum Numbers<'a> {
+    Single(&'a [f32]),
+    Double(&'a [f64]),
+}
+
+impl Numbers<'_> {
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Single(values) => values.len(),
+            Self::Double(values) => values.len(),
+        }
+    }
+
+    /// Bytes of a number.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::Single(_) => 4,
+            Self::Double(_) => 8,
+        }
+    }
+
+    /// Writes the numbers in pieces that fit the cache.
+    pub(super) fn write(self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Single(values) => write_pieces(values, |value| value.to_le_bytes(), out),
+            Self::Double(values) => write_pieces(values, |value| value.to_le_bytes(), out),
+        }
+    }
+}
+
+fn write_pieces<T: Copy, const N: usize>(
+    values: &[T],
+    bytes_of: impl Fn(T) -> [u8; N],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(1 << 17);
     for piece in values.chunks(1 << 14) {
         bytes.clear();
-        bytes.extend(piece.iter().flat_map(|value| value.to_le_bytes()));
+        bytes.extend(piece.iter().flat_map(|&value| bytes_of(value)));
         out.write_all(&bytes)?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use ebm_sample::Sampler;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::hint::near;
 use crate::limits::{DESCENT, EVALUATIONS, TEMPERATURES, count, counts, not_negative, scale};
 
 /// How samples are drawn: which sampler, and the numbers of each.
@@ -120,7 +121,7 @@ impl SampleConfig {
     /// A name that is not known, or a number of the wrong kind.
     pub fn sampler(&self, name: &str, conditioned: bool) -> Result<Sampler> {
         let name = full_name(name, conditioned);
-        let sampler = Sampler::named(name)?.with_langevin_step(self.chain.step_size);
+        let sampler = named(name)?.with_langevin_step(self.chain.step_size);
         let section = sampler.section();
         let mut table = Table::try_from(&sampler).context("the sampler cannot be written")?;
         let mut numbers = self.section(section)?;
@@ -167,7 +168,8 @@ impl SampleConfig {
             let users: Vec<Sampler> =
                 named.filter(|s| s.section() == section.as_str() || s.name() == section.as_str()).collect();
             let Some(table) = table.filter(|_| !users.is_empty()) else {
-                bail!("there is no key {section}; known here: {}", sections());
+                let known = sections();
+                bail!("there is no key {section}; known here: {known}{}", near(section, known.split(", ")));
             };
             let mut known = std::collections::BTreeSet::new();
             for sampler in users {
@@ -175,8 +177,9 @@ impl SampleConfig {
             }
             known.remove("kind");
             if let Some(key) = table.keys().find(|key| !known.contains(*key)) {
+                let near = near(key, known.iter().map(String::as_str));
                 let known = known.into_iter().collect::<Vec<_>>().join(", ");
-                bail!("there is no key {section}.{key}; known here: {known}");
+                bail!("there is no key {section}.{key}; known here: {known}{near}");
             }
         }
         self.check_numbers()
@@ -221,6 +224,12 @@ fn ladder(path: &str, [top, bottom]: [f64; 2], levels: usize) -> Result<()> {
     scale(&format!("{path}.bottom"), bottom)?;
     ensure!(bottom < top, "{path}.bottom = {bottom}, expected less than {path}.top = {top}");
     count(&format!("{path}.levels"), levels, DESCENT)
+}
+
+/// The sampler of this name, or which name is near.
+fn named(name: &str) -> Result<Sampler> {
+    Sampler::named(name)
+        .map_err(|error| anyhow!("{error}{}", near(name, Sampler::list().map(|(known, _)| known))))
 }
 
 /// The tables that a configuration can have, as a list.

@@ -11,11 +11,17 @@ use crate::terminal::backend::Backend;
 #[derive(Debug, Args)]
 pub struct Sample {
     /// A run's folder, a model.safetensors, or the name of a closed-form energy (banana, funnel, …).
-    #[arg(required_unless_present_any = ["target", "list"], conflicts_with = "target")]
+    #[arg(required_unless_present_any = ["target", "list", "keys"], conflicts_with = "target")]
     pub run: Option<PathBuf>,
     /// List the samplers, what each needs of a model, and what it is.
     #[arg(long)]
     pub list: bool,
+    /// List the keys of --set, each with its value and its meaning.
+    #[arg(long)]
+    pub keys: bool,
+    /// The checkpoint of a run, by its step [default: the model, or the last checkpoint].
+    #[arg(long, conflicts_with = "target")]
+    pub step: Option<u64>,
     /// Samples of a network [default: 64].
     #[arg(long, conflicts_with = "target")]
     pub n: Option<usize>,

@@ -147,7 +147,7 @@ impl Chains {
             let step_size = kernel.step_size();
             return self.record(kernel.resume(density, state, noise)?, step_size, 0);
         }
-        kernel.check(start.dims()[1]).map_err(|error| usage(with_hint(error)))?;
+        kernel.check(start.dims()[1]).map_err(|error| usage(with_hint(error, start.dims()[1])))?;
         let step_size = kernel.step_size();
         self.record(kernel.chain(density, start, noise)?, step_size, burn_in)
     }
@@ -271,8 +271,9 @@ impl Chains {
 }
 
 /// How the variances are given, where they are missing.
-fn with_hint(error: SampleError) -> anyhow::Error {
-    anyhow!("{error}; --set preconditioned.variances=[1.0, 2.0] gives them, --adapt finds them")
+fn with_hint(error: SampleError, dim: usize) -> anyhow::Error {
+    let ones = vec!["1.0"; dim].join(",");
+    anyhow!("{error}; `--adapt` finds them, `--set preconditioned.variances=[{ones}]` gives them")
 }
 
 /// Why the closed form is not for the sampler, with what is.

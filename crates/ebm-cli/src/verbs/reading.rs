@@ -1,0 +1,84 @@
+//! How data are read: the flags that every verb with data has.
+
+use std::path::Path;
+
+use clap::{ArgAction, Args, ValueEnum};
+use ebm_data::{DataSpec, Missing, delimiter_named};
+
+/// How a table or a folder of pictures is read.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Reading data")]
+pub struct Reading {
+    /// The columns of a table to read, by name or by number from 1.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Option<Vec<String>>,
+    /// The columns of a table to leave out, by name or by number from 1.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    drop: Option<Vec<String>>,
+    /// Whether the first row of a text table is a header [default: found out].
+    #[arg(long, value_enum)]
+    header: Option<YesOrNo>,
+    /// The character between the fields of a text table, or comma, semicolon, tab, space, pipe [default: found out].
+    #[arg(long, value_name = "CHAR", value_parser = delimiter_named)]
+    delimiter: Option<char>,
+    /// The decimal separator of a text table, . or , [default: found out].
+    #[arg(long, value_name = "CHAR", value_parser = decimal)]
+    decimal: Option<char>,
+    /// What to do with a row of a table that has a missing value.
+    #[arg(long, value_parser = ["refuse", "drop"])]
+    missing: Option<String>,
+    /// Follow links that lead out of a folder of pictures.
+    #[arg(long, action = ArgAction::SetTrue)]
+    follow_links: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum YesOrNo {
+    Yes,
+    No,
+}
+
+fn decimal(text: &str) -> Result<char, String> {
+    match text {
+        "." | "point" => Ok('.'),
+        "," | "comma" => Ok(','),
+        _ => Err("expected . or ,".to_owned()),
+    }
+}
+
+impl Reading {
+    /// Whether a flag was given.
+    pub fn is_given(&self) -> bool {
+        let Self { columns, drop, header, delimiter, decimal, missing, follow_links } = self;
+        columns.is_some()
+            || drop.is_some()
+            || header.is_some()
+            || delimiter.is_some()
+            || decimal.is_some()
+            || missing.is_some()
+            || *follow_links
+    }
+
+    /// The description with what the flags say in place of what it said.
+    pub fn applied(&self, spec: DataSpec) -> DataSpec {
+        let missing = self.missing.as_deref().map(|name| match name {
+            "drop" => Missing::Drop,
+            _ => Missing::Refuse,
+        });
+        DataSpec {
+            columns: self.columns.clone().or(spec.columns),
+            drop: self.drop.clone().or(spec.drop),
+            header: self.header.map(|header| matches!(header, YesOrNo::Yes)).or(spec.header),
+            delimiter: self.delimiter.or(spec.delimiter),
+            decimal: self.decimal.or(spec.decimal),
+            missing: missing.or(spec.missing),
+            follow_links: self.follow_links.then_some(true).or(spec.follow_links),
+            ..spec
+        }
+    }
+}
+
+/// Whether two paths name the same file or folder.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
+}

@@ -1,0 +1,122 @@
+//! Fields of text as numbers.
+
+/// A field as a number, with `decimal` as the decimal separator.
+pub(super) fn number(field: &[u8], decimal: u8) -> Option<f64> {
+    if decimal == b'.' {
+        return str::from_utf8(field).ok()?.parse().ok();
+    }
+    // One comma, with a digit after it: a list of numbers is none.
+    let comma = field.iter().position(|&byte| byte == decimal);
+    let is_fraction = comma.is_none_or(|comma| field.get(comma + 1).is_some_and(u8::is_ascii_digit));
+    if !is_fraction || field.contains(&b'.') || 400 < field.len() {
+        return None;
+    }
+    let mut text = field.to_vec();
+    if let Some(comma) = comma {
+        text[comma] = b'.';
+    }
+    str::from_utf8(&text).ok()?.parse().ok()
+}
+
+/// Whether a field stands for a value that is missing.
+pub(super) fn is_missing(field: &[u8]) -> bool {
+    const MARKS: [&str; 17] = [
+        "", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "+nan", "nat", "null", "(null)", "none", "missing",
+        "?", "-", "--", ".",
+    ];
+    field.len() <= 7 && MARKS.iter().any(|mark| mark.as_bytes().eq_ignore_ascii_case(field))
+}
+
+/// What a field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Whole,
+    Fraction,
+    Missing,
+    Date,
+    Text,
+}
+
+impl Kind {
+    /// The kind of a field, with `decimal` as the decimal separator.
+    pub(super) fn of(field: &[u8], decimal: u8) -> Self {
+        if is_missing(field) {
+            return Self::Missing;
+        }
+        match number(field, decimal) {
+            Some(_) if field.iter().all(|byte| byte.is_ascii_digit() || b"+-".contains(byte)) => Self::Whole,
+            Some(_) => Self::Fraction,
+            None if is_date(field) => Self::Date,
+            None => Self::Text,
+        }
+    }
+
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Self::Whole | Self::Fraction)
+    }
+
+    pub(super) fn is_text(self) -> bool {
+        matches!(self, Self::Date | Self::Text)
+    }
+}
+
+/// Whether a field looks like a date or a time: at least three digits, with separators between them.
+fn is_date(field: &[u8]) -> bool {
+    let n_digits = field.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let has_separator =
+        field.windows(3).any(|w| w[0].is_ascii_digit() && b"-/:. T".contains(&w[1]) && w[2].is_ascii_digit());
+    let n_letters = field.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    field.first().is_some_and(u8::is_ascii_digit) && 3 <= n_digits && has_separator && n_letters <= 5
+}
+
+/// Whether a field is a number whose comma can only be a decimal separator, as in `12,5` but not in `1,234`.
+pub(super) fn has_decimal_comma(field: &[u8]) -> bool {
+    let mut parts = field.split(|&byte| byte == b',');
+    let (Some(whole), Some(rest), None) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let digits = whole.strip_prefix(b"-").or(whole.strip_prefix(b"+")).unwrap_or(whole);
+    let is_group = rest.len() == 3 && (1..=3).contains(&digits.len()) && !digits.starts_with(b"0");
+    number(field, b',').is_some() && !is_group
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_with_either_separator() {
+        assert_eq!(number(b"-1.5e3", b'.'), Some(-1500.0));
+        assert_eq!(number(b"-1,5e3", b','), Some(-1500.0));
+        assert_eq!(number(b"12", b','), Some(12.0));
+        for bad in ["1.5", "1,", "1,2,3", "1.234,5", "one"] {
+            assert_eq!(number(bad.as_bytes(), b','), None, "{bad}");
+        }
+        for (text, is_decimal) in [
+            ("1,5", true),
+            ("0,123", true),
+            ("-0,1970", true),
+            ("1,234", false),
+            ("12,345,678", false),
+            ("1.5", false),
+        ] {
+            assert_eq!(has_decimal_comma(text.as_bytes()), is_decimal, "{text}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_fields_are_told_apart() {
+        let kind = |text: &str| Kind::of(text.as_bytes(), b'.');
+        for missing in ["", "NA", "n/a", "NaN", "null", "None", "?", "-", "nan"] {
+            assert_eq!(kind(missing), Kind::Missing, "{missing}");
+        }
+        for date in
+            ["2026-01-01", "01/02/2026", "12:30:05", "2026-01-01T12:00:00Z", "2026-01-01 12:00:00+01:00"]
+        {
+            assert_eq!(kind(date), Kind::Date, "{date}");
+        }
+        assert_eq!(
+            [kind("7"), kind("-7"), kind("7.0"), kind("7e1")],
+            [Kind::Whole, Kind::Whole, Kind::Fraction, Kind::Fraction]
+        );
+        assert_eq!([kind("x"), kind("Paris"), kind("A1")], [Kind::Text; 3]);
+    }
+}

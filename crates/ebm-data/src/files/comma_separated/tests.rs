@@ -1,0 +1,205 @@
+use ebm_ops::Noise;
+
+use super::*;
+
+/// What a table was read as.
+#[derive(Debug)]
+struct Found {
+    names: Vec<String>,
+    rows: Vec<Vec<f64>>,
+    notes: String,
+}
+
+/// Reads all columns that are not left out.
+fn found_with(text: &str, form: TextForm, missing: Missing) -> Result<Found, String> {
+    let read = || -> Result<Found, DataError> {
+        let table = TextTable::open(text.as_bytes(), form, Path::new("file.csv"))?;
+        let columns: Vec<usize> =
+            (0..table.dim()).filter(|column| !table.left_out().contains(column)).collect();
+        let names = columns.iter().filter_map(|&column| table.names().get(column).cloned()).collect();
+        let notes = table.notes().join("; ");
+        let rows = table.read(&columns, missing)?;
+        Ok(Found { names, rows: rows.values.chunks(columns.len()).map(<[f64]>::to_vec).collect(), notes })
+    };
+    read().map_err(|error| error.to_string())
+}
+
+fn found(text: &str) -> Found {
+    found_with(text, TextForm::default(), Missing::Refuse).unwrap_or_else(|error| panic!("{text:?}: {error}"))
+}
+
+fn refused(text: &str) -> String {
+    found_with(text, TextForm::default(), Missing::Refuse).unwrap_err()
+}
+
+#[test]
+fn a_first_row_with_words_over_numbers_is_a_header() {
+    for text in [
+        "1,-2.5\n3e2,4\n",
+        "x,y\n1,-2.5\n3e2,4",
+        "\u{feff}\"x\", y\r\n 1 ,-2.5\r\n\r\n\"3e2\",4\r\n",
+        "x,y\r1,-2.5\r3e2,4\r",
+        "# x,y\n1,-2.5\n3e2,4\n",
+        "sep=;\nx;y\n1;-2.5\n3e2;4\n",
+        "x\ty\n1\t-2.5\n3e2\t4\n",
+        "x y\n 1  -2.5\n 3e2 4 \n",
+        "x|y\n1|-2.5\n3e2|4\n",
+    ] {
+        let found = found(text);
+        assert_eq!(found.rows, [[1.0, -2.5], [3e2, 4.0]], "{text:?}");
+        assert!(found.names.is_empty() || found.names == ["x", "y"], "{text:?}: {:?}", found.names);
+        assert_eq!(found.names.is_empty(), found.notes.contains("no header"), "{text:?}: {}", found.notes);
+    }
+    assert!(refused("x,y\n").contains("holds no rows of numbers"));
+    assert!(refused("").contains("holds no rows of numbers"));
+    assert_eq!(found("year,2019,2020\n1,2.5,3\n4,5,6\n").names, ["year", "2019", "2020"]);
+    assert_eq!(found("x,1\n3,4\n5,6\n").names, ["x", "1"]);
+}
+
+#[test]
+fn a_header_of_numbers_is_known_by_its_count_and_said() {
+    let frame = "0,1\n199.97,200.02\n200.04,200.03\n";
+    let as_header = found(frame);
+    assert_eq!((as_header.names.as_slice(), as_header.rows.len()), (&["0".to_owned(), "1".into()][..], 2));
+    assert!(
+        as_header.notes.contains("line 1, 0, 1, was taken for a header; `--header no`"),
+        "{}",
+        as_header.notes
+    );
+    let form = |header| TextForm { header: Some(header), ..TextForm::default() };
+    let as_row = found_with(frame, form(false), Missing::Refuse).unwrap();
+    assert_eq!((as_row.names.len(), as_row.rows.len()), (0, 3));
+    let indexed = found(",0,1,2\n0,1.5,2.5,3.5\n1,4.5,5.5,6.5\n");
+    assert_eq!(
+        (indexed.names.as_slice(), indexed.rows.len()),
+        (["0", "1", "2"].map(String::from).as_slice(), 2)
+    );
+    let counts = found("0,1\n1,1\n0,0\n0,1\n");
+    assert_eq!((counts.rows.len(), counts.notes.contains("--header yes")), (4, true), "counts recur");
+    assert_eq!(found("0,1,2\n7,9,8\n9,9,7\n").rows.len(), 2);
+    assert_eq!(found("3.5,4.5\n1.5,2.5\n").rows.len(), 2);
+    assert_eq!(found("\"1\",\"2\"\n1.5,2.5\n3.5,4.5\n").names, ["1", "2"]);
+    let forced = found_with("1,2\n3,4\n", form(true), Missing::Refuse).unwrap();
+    assert_eq!((forced.names, forced.rows.len()), (vec!["1".to_owned(), "2".into()], 1));
+}
+
+#[test]
+fn columns_without_names_are_left_out_or_named_and_names_are_made_distinct() {
+    for text in [
+        ",x,y\n0,1.5,2\n1,3,4\n",
+        "Unnamed: 0,x,y\n0,1.5,2\n1,3,4\n",
+        "\"\",\"x\",\"y\"\n\"a\",1.5,2\n\"b\",3,4\n",
+        ",x,y\n2026-01-01,1.5,2\n2026-01-02,3,4\n",
+        "\"x\",\"y\"\n\"1\",1.5,2\n\"2\",3,4\n",
+    ] {
+        let found = found(text);
+        assert_eq!(
+            (found.names.as_slice(), &found.rows),
+            (["x", "y"].map(String::from).as_slice(), &vec![vec![1.5, 2.0], vec![3.0, 4.0]])
+        );
+        assert!(
+            found.notes.contains("column 1, an index without a name, was left out"),
+            "{text:?}: {}",
+            found.notes
+        );
+    }
+    let trailing = found("x,y,\n1,2,\n3,4,\n");
+    assert_eq!((trailing.names.len(), trailing.rows.len()), (2, 2));
+    assert!(trailing.notes.contains("column 3 has neither a name nor values"), "{}", trailing.notes);
+    let trailing = found("x,y\n1,2,\n3,4,\n");
+    assert_eq!(
+        (trailing.names.as_slice(), trailing.rows[1][1]),
+        (["x", "y"].map(String::from).as_slice(), 4.0)
+    );
+    let unnamed = found("x,,y\n1,2.5,3\n4,2.5,6\n");
+    assert_eq!(unnamed.names, ["x", "column2", "y"]);
+    let twice = found("x,x,x.1,y\n1,2,3,4\n");
+    assert_eq!(twice.names, ["x", "x.2", "x.1", "y"]);
+    assert!(twice.notes.contains("column 2, another x, is called x.2"), "{}", twice.notes);
+}
+
+#[test]
+fn the_decimal_comma_is_found_where_it_can_be_nothing_else() {
+    for text in ["x;y\n1,0344;-0,1970\n1,0063;1,7570\n", "x\ty\n1,0344\t-0,1970\n1,0063\t1,7570\n"] {
+        let found = found(text);
+        assert_eq!(found.rows, [[1.0344, -0.197], [1.0063, 1.757]], "{text:?}");
+        assert!(found.notes.contains("the decimal separator is a comma"), "{}", found.notes);
+    }
+    assert_eq!(found("x;y\n1.5;2\n3;4\n").rows, [[1.5, 2.0], [3.0, 4.0]]);
+    let groups = "x;y\n1,234;5\n6,789;7\n";
+    assert!(refused(groups).contains("--decimal ,"), "a comma that may separate thousands");
+    let form = TextForm { decimal: Some(','), ..TextForm::default() };
+    assert_eq!(found_with(groups, form, Missing::Refuse).unwrap().rows[0], [1.234, 5.0]);
+    assert_eq!(found_with("1,5\n2,5\n", form, Missing::Refuse).unwrap().rows, [[1.5], [2.5]]);
+    assert_eq!(found("1,5\n2,5\n").rows, [[1.0, 5.0], [2.0, 5.0]]);
+    let quoted = "\"1,5\",\"2,5\"\n\"3,5\",\"4,5\"\n";
+    let form = TextForm { delimiter: Some(','), ..form };
+    assert_eq!(found_with(quoted, form, Missing::Refuse).unwrap().rows, [[1.5, 2.5], [3.5, 4.5]]);
+}
+
+#[test]
+fn a_bad_row_is_named_by_line_and_column() {
+    let ragged =
+        |text: &str, part: &str| assert!(refused(text).contains(part), "{text:?}: {}", refused(text));
+    ragged("x,y\n1,2\n\n3\n", "line 4: expected 2 fields, found 1");
+    ragged("x,y\r\n1,2\r\n\r\n3\r\n", "line 4: expected 2 fields, found 1");
+    ragged("1,2\n3,4,5\n", "line 2: expected 2 fields, found 3");
+    ragged("x,y\n1,2\n3,four\n5,6\n", "line 3, column 2 (y): expected a number, found \"four\"");
+    ragged("1,2\n3,4\n5,\n", "line 3, column 2: a value is missing, found \"\", one of 1 such rows among 3");
+    ragged(
+        "x,y\n1,2\n3,nan\n,5\n",
+        "line 3, column 2 (y): a value is missing, found \"nan\", one of 2 such rows among 3; `--missing drop`",
+    );
+    for gap in ["NA", "N/A", "NaN", "null", "None", "?", "-", "", "\"\""] {
+        let text = format!("x,y\n1,2\n3,{gap}\n5,6\n");
+        assert!(refused(&text).contains("line 3, column 2 (y)"), "{gap}");
+        assert_eq!(
+            found_with(&text, TextForm::default(), Missing::Drop).unwrap().rows,
+            [[1.0, 2.0], [5.0, 6.0]]
+        );
+    }
+    ragged("x,y\n1,\n2,\n", "column y has in each of 2 rows no value; `--drop y`");
+}
+
+#[test]
+fn all_columns_of_text_are_named_at_once_with_the_way_out() {
+    let dates = refused("when,x\n2026-01-01,0.5\n2026-01-02,1.5\n");
+    assert!(dates.contains("column when holds dates or times (\"2026-01-01\" in line 2)"), "{dates}");
+    assert!(dates.contains("`--drop when` leaves it out"), "{dates}");
+    let several = refused("when,x,the city\n2026-01-01,1,Paris\n2026-01-02,2,Rome\n");
+    assert!(several.contains("column the city holds text (\"Paris\" in line 2)"), "{several}");
+    assert!(several.contains("`--drop 'when,the city'` leaves them out"), "{several}");
+    let unnamed = refused("2026-01-01,0.5\n2026-01-02,1.5\n");
+    assert!(unnamed.contains("column 1 holds dates") && unnamed.contains("`--drop 1`"), "{unnamed}");
+    assert!(refused("a,b\nc,d\n").contains("no column holds numbers"));
+}
+
+#[test]
+fn text_that_is_no_table_is_refused_by_name() {
+    let read =
+        |bytes: &[u8]| read(bytes, TextForm::default(), Path::new("file.csv")).unwrap_err().to_string();
+    assert!(read(&[0xff, 0xfe, b'x', 0]).contains("file.csv: text in UTF-16 is not supported"));
+    assert!(read(b"PK\x03\x04xlsx").contains("does not begin as a table of text"));
+    let wide = "1,".repeat(1_000_000);
+    assert!(read(wide.as_bytes()).contains("file.csv: line 1: more than 65536 columns"));
+    assert!(read(format!("1,2\n{wide}\n").as_bytes()).contains("file.csv"));
+}
+
+#[test]
+fn no_mutation_of_a_file_panics() {
+    let good = b"x,y,z\n1,2,3\n\"4\",5.5,-6e1\n7,8,9\n";
+    let mut noise = Noise::seeded(33);
+    for _ in 0..20_000 {
+        let mut bad = good.to_vec();
+        for at in noise.indices(2, good.len()) {
+            bad[at] = noise.words(1)[0] as u8;
+        }
+        let Ok(table) = TextTable::open(&bad[..], TextForm::default(), Path::new("file.csv")) else {
+            continue;
+        };
+        let columns: Vec<usize> = (0..table.dim()).collect();
+        if let Ok(rows) = table.read(&columns, Missing::Drop) {
+            assert!(!columns.is_empty() && rows.values.len() % columns.len() == 0);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The map from a table's units to those of training.
+
+use serde::{Deserialize, Serialize};
+
+use crate::tables::quantile::Quantile;
+use crate::tables::standardize::Standardize;
+
+/// The map of each column of a table to the units of training, and its inverse.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Transform {
+    /// Mean 0 and variance 1.
+    Standardize(Standardize),
+    /// Normal scores.
+    Quantile(Quantile),
+}
+
+impl Transform {
+    /// The identity, for rows of `dim` columns.
+    pub fn identity(dim: usize) -> Self {
+        Standardize::identity(dim).into()
+    }
+
+    /// Whether every value is mapped to itself.
+    pub fn is_identity(&self) -> bool {
+        match self {
+            Self::Standardize(standardize) => standardize.is_identity(),
+            Self::Quantile(_) => false,
+        }
+    }
+
+    /// Number of columns.
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Standardize(standardize) => standardize.dim(),
+            Self::Quantile(quantile) => quantile.dim(),
+        }
+    }
+
+    /// From the table's units to those of training; `values` holds rows one after the other.
+    ///
+    /// # Panics
+    /// Unless every row is complete.
+    pub fn forward(&self, values: &[f64]) -> Vec<f32> {
+        match self {
+            Self::Standardize(standardize) => standardize.forward(values),
+            Self::Quantile(quantile) => quantile.forward(values),
+        }
+    }
+
+    /// From the units of training to the table's; `values` holds rows one after the other.
+    ///
+    /// # Panics
+    /// Unless every row is complete.
+    pub fn inverse(&self, values: &[f32]) -> Vec<f64> {
+        match self {
+            Self::Standardize(standardize) => standardize.inverse(values),
+            Self::Quantile(quantile) => quantile.inverse(values),
+        }
+    }
+
+    /// log |∂forward/∂x| at a row in the table's units.
+    ///
+    /// The log density of the row in the table's units is that in the units of training plus this. A constant column
+    /// has no density, and no share in it.
+    ///
+    /// # Panics
+    /// Unless the row is complete.
+    pub fn log_jacobian(&self, row: &[f64]) -> f64 {
+        assert_eq!(row.len(), self.dim(), "values in a row");
+        match self {
+            Self::Standardize(standardize) => standardize.log_jacobian(),
+            Self::Quantile(quantile) => quantile.log_jacobian(row),
+        }
+    }
+}
+
+impl From<Standardize> for Transform {
+    fn from(standardize: Standardize) -> Self {
+        Self::Standardize(standardize)
+    }
+}
+
+impl From<Quantile> for Transform {
+    fn from(quantile: Quantile) -> Self {
+        Self::Quantile(quantile)
+    }
+}
