@@ -79,6 +79,7 @@ pub struct Samples {
     background: Vec<f32>,
     landscape: Option<Landscape>,
     statistics: Vec<Statistic>,
+    warnings: Vec<String>,
     title: Option<String>,
 }
 
@@ -109,8 +110,9 @@ impl Samples {
         if origin.len() != dim {
             return Err(ReportError::length("origin of a table", dim, origin.len()));
         }
-        let single = values.iter().zip(origin.iter().cycle()).map(|(value, origin)| (value - origin) as f32);
-        Ok(Self { origin, ..Self::table(single.collect(), [n, dim])? }.with_doubles(values))
+        let single = values.iter().zip(origin.iter().cycle());
+        let single = single.map(|(value, origin)| (value - origin) as f32).collect();
+        Ok(Self { origin, ..Self::table(single, [n, dim])? }.with_doubles(values))
     }
 
     fn with_doubles(self, doubles: Vec<f64>) -> Self {
@@ -186,6 +188,7 @@ impl Samples {
             background: Vec::new(),
             landscape: None,
             statistics: Vec::new(),
+            warnings: Vec::new(),
             title: None,
         })
     }
@@ -253,6 +256,17 @@ impl Samples {
     /// The statistics of each draw; empty if there are none.
     pub fn statistics(&self) -> &[Statistic] {
         &self.statistics
+    }
+
+    /// Draws with what is to be said against them, which a `.zarr` keeps.
+    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
+    }
+
+    /// What is to be said against them.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The shape.
