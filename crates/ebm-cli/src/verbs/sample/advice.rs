@@ -82,7 +82,8 @@ impl Advice {
             "high-acceptance" => self.adapting(10.0),
             "divergences" if self.adapted => vec![self.step_times(0.5)],
             "divergences" => self.adapting(0.5),
-            "r-hat" | "ess-bulk" | "ess-tail" => self.mixing(),
+            "r-hat" => self.mixing(),
+            "ess-bulk" | "ess-tail" => vec![self.farther(), self.more_draws()],
             "e-bfmi" => vec![format!("--burn-in {}", 4 * self.burn_in.max(250)), self.more_draws()],
             "one-chain" => vec!["--chains 4".into()],
             _ => vec![format!("--draws {}", 100.max(2 * self.n_draws))],
@@ -120,14 +121,18 @@ impl Advice {
         format!("--draws {}", 4 * self.n_draws)
     }
 
-    /// Kernels that go farther, and more draws.
-    fn mixing(&self) -> Vec<String> {
-        let farther = match self.sampler {
+    /// Steps that go farther.
+    fn farther(&self) -> String {
+        match self.sampler {
             "hmc" => format!("--leapfrog {}", 2 * self.leapfrog),
             "mala" if !self.adapted => "--adapt".into(),
             _ => "--sampler hmc".into(),
-        };
-        let mut parts = vec![farther, self.more_draws()];
+        }
+    }
+
+    /// Steps that go farther, more draws, and what crosses between modes.
+    fn mixing(&self) -> Vec<String> {
+        let mut parts = vec![self.farther(), self.more_draws()];
         if self.sampler != "parallel-tempering" {
             parts.push("--sampler parallel-tempering where there are several modes".into());
         }
