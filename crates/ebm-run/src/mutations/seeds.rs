@@ -92,6 +92,9 @@ pub fn colour(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
 }
 
 fn encoded(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
+    // There is no grey in these formats.
+    let has_grey = !matches!(format, ImageFormat::WebP | ImageFormat::Gif);
+    let picture = if has_grey { picture } else { picture.into_rgb8().into() };
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
