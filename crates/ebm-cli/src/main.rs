@@ -40,6 +40,7 @@ fn main() -> ! {
 fn code() -> u8 {
     let mut matches = terminal::program::described(Arguments::command()).get_matches();
     let arguments = Arguments::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+    ebm_files::on_warning(|line| terminal::say(&format!("warning: {line}")));
     #[cfg(feature = "flex")]
     ebm_ops::join_threads();
     let result = terminal::instructions::instructions()

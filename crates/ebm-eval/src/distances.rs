@@ -17,7 +17,11 @@ mod matrix;
 mod moments;
 
 mod classifier;
-mod logistic;
+mod ridge;
+
+mod two_sample;
+
+mod memorization;
 
 mod stein;
 
@@ -25,12 +29,14 @@ pub use classifier::ClassifierResult;
 pub use compare::compare;
 pub use features::{Coordinates, FeatureMap, PooledPixels};
 pub use frechet::frechet;
+pub use memorization::{Memorization, memorization};
 pub use mmd::mmd;
 pub use moments::{Features, Moments};
 pub use radial::RadialKernel;
 pub use sample_distance::{Comparison, SampleDistance};
 pub use sliced_wasserstein::{Order, sliced_wasserstein};
 pub use stein::{kernel_stein, kernel_stein_biased};
+pub use two_sample::TwoSampleResult;
 
 /// Exports each distance and lists it with its default settings.
 macro_rules! distances {
@@ -48,5 +54,6 @@ distances! {
     mmd::Mmd,
     sliced_wasserstein::SlicedWasserstein,
     frechet::Frechet,
+    two_sample::KernelTwoSample,
     classifier::ClassifierTwoSample,
 }

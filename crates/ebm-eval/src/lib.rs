@@ -1,11 +1,13 @@
 //! Evaluation of samples and models: distances between samples, and likelihoods of points.
 //!
-//! Two samples are compared by [`mmd`], [`sliced_wasserstein`], [`frechet`] and [`ClassifierTwoSample`], or by
-//! [`compare`], which runs all of [`standard_distances`]; a sample and a score by [`kernel_stein`].
+//! Two samples are compared by [`mmd`], [`sliced_wasserstein`], [`frechet`], [`KernelTwoSample`] and
+//! [`ClassifierTwoSample`], or by [`compare`], which runs all of [`standard_distances`]; a sample and a score by
+//! [`kernel_stein`]. [`memorization`] says whether samples repeat the training data, and a [`FeatureNetwork`] is a
+//! classifier whose features distances can compare.
 //! [`AnnealedImportance`] brackets log Z of any energy, [`FlowLikelihood`] is the log density of a score's
 //! probability flow, and [`auroc`] says how well energies separate two sets.
-//! Every [`Estimate`] has a standard error, every distance has a floor (its value for a perfect sampler), and a
-//! [`Report`] records how each [`Figure`] was measured.
+//! Every [`Estimate`] has a standard error, every distance has a floor (its value for a perfect sampler) and a verdict
+//! (its [`Standing`] to the floor), and a [`Report`] records how each [`Figure`] was measured.
 //! Sums are in double precision on the host, in an order that does not depend on the number of threads; tensors
 //! may be on any backend and of any float type.
 //!
@@ -32,11 +34,18 @@ mod normalizer;
 
 mod likelihood;
 
+mod recognition;
+
 mod error;
 mod host;
 
 pub use distances::*;
 pub use error::EvalError;
-pub use likelihood::{Bracket, CentralDifferences, FlowDensity, FlowLikelihood, auroc, log_likelihood};
-pub use normalizer::{AnnealedImportance, Annealing, Bridge, LogNormalizer};
-pub use report::{Estimate, Figure, Protocol, Report, WithFloor, halves, with_floor};
+pub use likelihood::{
+    BIN, Bracket, CentralDifferences, FlowDensity, FlowLikelihood, auroc, bits_per_dim, log_likelihood,
+};
+pub use normalizer::{AnnealedImportance, Annealing, Bridge, LogNormalizer, quadrature};
+pub use recognition::{
+    FeatureLayer, FeatureNetwork, FeatureNetworkConfig, PixelRange, Recognition, recognition,
+};
+pub use report::{Estimate, Figure, Protocol, Report, Standing, WithFloor, halves, with_floor};

@@ -2,6 +2,8 @@
 
 mod bracket;
 
+mod bits;
+
 mod central_differences;
 mod dormand_prince;
 mod flow_likelihood;
@@ -9,6 +11,7 @@ mod flow_likelihood;
 mod auroc;
 
 pub use auroc::auroc;
+pub use bits::{BIN, bits_per_dim};
 pub use bracket::{Bracket, log_likelihood};
 pub use central_differences::CentralDifferences;
 pub use flow_likelihood::{FlowDensity, FlowLikelihood};

@@ -5,7 +5,10 @@ mod annealing;
 mod bridge;
 mod log_normalizer;
 
+mod quadrature;
+
 pub use annealed_importance::AnnealedImportance;
 pub use annealing::Annealing;
 pub use bridge::Bridge;
 pub use log_normalizer::LogNormalizer;
+pub use quadrature::quadrature;

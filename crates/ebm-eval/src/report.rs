@@ -4,6 +4,7 @@ mod estimate;
 mod figure;
 mod floor;
 mod protocol;
+mod standing;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ pub(crate) use estimate::variance;
 pub use figure::Figure;
 pub use floor::{WithFloor, halves, with_floor};
 pub use protocol::Protocol;
+pub use standing::Standing;
 
 /// All figures of an evaluation.
 ///

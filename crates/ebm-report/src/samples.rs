@@ -79,6 +79,7 @@ pub struct Samples {
     background: Vec<f32>,
     landscape: Option<Landscape>,
     statistics: Vec<Statistic>,
+    warnings: Vec<String>,
     title: Option<String>,
 }
 
@@ -184,6 +185,7 @@ impl Samples {
             background: Vec::new(),
             landscape: None,
             statistics: Vec::new(),
+            warnings: Vec::new(),
             title: None,
         })
     }
@@ -251,6 +253,17 @@ impl Samples {
     /// The statistics of each draw; empty if there are none.
     pub fn statistics(&self) -> &[Statistic] {
         &self.statistics
+    }
+
+    /// Draws with what is to be said against them, which a `.zarr` keeps.
+    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
+    }
+
+    /// What is to be said against them.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The shape.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_model::{Architecture, NetworkConfig, weights};
+use ebm_train::Checkpoints;
 
 use crate::card::ModelCard;
 use crate::config::Config;
@@ -55,8 +56,10 @@ pub fn with_checkpoint(folder: &RunFolder, model: &Architecture, device: &Device
 }
 
 fn last_weights(checkpoints: &Path) -> Option<PathBuf> {
-    let step =
-        |path: PathBuf| Some((path.file_name()?.to_str()?.strip_prefix("step-")?.parse::<u64>().ok()?, path));
+    let step = |path: PathBuf| {
+        let step = Checkpoints::step_of(path.file_name()?.to_str()?)?;
+        path.is_dir().then_some((step, path))
+    };
     let entries = std::fs::read_dir(checkpoints).ok()?.flatten();
     let (_, last) = entries.filter_map(|entry| step(entry.path())).max()?;
     Some(last.join("weights.safetensors"))

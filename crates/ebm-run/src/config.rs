@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use ebm_data::{DataSpec, DatasetName};
 use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::{ObjectiveConfig, TrainSettings};
@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::fields::mismatch;
 use crate::folder::RunFolder;
 use crate::hint::near;
 use crate::history;
@@ -126,9 +127,11 @@ impl Config {
     /// # Errors
     /// As [`resolve`](Self::resolve), or if the history of the changes cannot be read.
     pub fn of(folder: &RunFolder) -> Result<Self> {
+        let path = folder.config();
+        whole(&path).with_context(|| format!("{} cannot be used", path.display())).map_err(usage)?;
         let changes = history::read(folder).map_err(usage)?.into_iter().flat_map(|entry| entry.changes);
         let set = changes.map(|change| change.assignment()).collect();
-        Self::resolve(&folder.config().to_string_lossy(), &Overrides { set })
+        Self::resolve(&path.to_string_lossy(), &Overrides { set })
     }
 
     /// This configuration with `overrides` applied.
@@ -144,9 +147,6 @@ impl Config {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn parse(text: &str, overrides: &Overrides) -> Result<Self> {
-        let table = |text: &str| -> Result<Table> {
-            text.parse().map_err(|error: toml::de::Error| anyhow!("{}", error.message()))
-        };
         let given = table(text)?;
         // A whole configuration is taken as it is: what it does not say means what it meant when it was written.
         let is_whole = Value::Table(given.clone()).try_into::<Self>().is_ok();
@@ -161,6 +161,40 @@ impl Config {
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).context("the configuration cannot be written")
     }
+}
+
+/// Whether the configuration of a run says all that a run is. One that is cut short is not completed: what a run
+/// began with is not what the defaults are.
+fn whole(path: &Path) -> Result<()> {
+    let table = table(&read_text(path)?)?;
+    let read = Value::Table(table.clone()).try_into::<Config>();
+    read.map(|_| ()).map_err(|error| explained(&table, &error))
+}
+
+/// Why the table is no configuration, with the key, which the reader of a table that has kinds does not say.
+fn explained(found: &Table, error: &toml::de::Error) -> Error {
+    let wrong = || {
+        let found = serde_json::to_value(found).ok()?;
+        let mut like = serde_json::to_value(Config::parse("", &Overrides::default()).ok()?).ok()?;
+        if let Some(kind) = found["model"]["kind"].as_str() {
+            like["model"] = serde_json::to_value(Architecture::named(kind)?).ok()?;
+        }
+        if let Some(kind) = found["objective"]["kind"].as_str() {
+            like["objective"] = serde_json::to_value(objective::table(kind).ok()?).ok()?;
+        }
+        mismatch("", &found, &like)
+    };
+    let text = || error.to_string().trim_end().replace('\n', " ");
+    anyhow!("{}", wrong().unwrap_or_else(text))
+}
+
+/// The table that `text` is.
+fn table(text: &str) -> Result<Table> {
+    text.parse().map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+        anyhow!("line {line}: {}", error.message().trim_end().replace('\n', " "))
+    })
 }
 
 /// The keys of `given` in place of those of `base`.
@@ -399,5 +433,22 @@ mod tests {
         assert!(message(&["train.steps"]).contains("expected key=value"));
         let unknown = format!("{:#}", Config::resolve("mnits", &Overrides::default()).unwrap_err());
         assert!(unknown.contains("mnits") && unknown.contains("mnist"), "{unknown}");
+    }
+
+    #[test]
+    fn the_key_of_a_configuration_is_named_within_a_table_that_has_kinds() {
+        let whole = Config::resolve("two-moons", &Overrides::default()).unwrap().to_toml().unwrap();
+        for (from, to, expected) in [
+            ("dim = 2", "dim = \"two\"", "model.dim is \"two\", expected a whole number, not negative"),
+            ("[train]", "[train]\nextra = 1", ""),
+            ("seed = ", "seed = -", "seed is -"),
+        ] {
+            let text = whole.replacen(from, to, 1);
+            assert_ne!(text, whole, "{from}");
+            let table: Table = text.parse().unwrap();
+            let Err(error) = Value::Table(table.clone()).try_into::<Config>() else { continue };
+            let found = explained(&table, &error).to_string();
+            assert!(found.starts_with(expected), "{found}");
+        }
     }
 }

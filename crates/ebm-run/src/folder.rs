@@ -33,14 +33,16 @@ impl RunFolder {
         Ok((run, lock))
     }
 
-    /// Takes the folder for a trainer, and clears away what a dead one was about to write.
+    /// Takes the folder for a trainer, and clears away what a dead one was about to write; what cannot be removed is
+    /// a [warning](ebm_files::on_warning).
     ///
     /// # Errors
     /// If another trainer has it, or it cannot be written to.
     pub fn take(&self) -> Result<Lock> {
         let lock = Lock::take(&self.0)?;
         for folder in [self.0.clone(), self.samples()] {
-            ebm_files::clear(&folder).with_context(|| unwritable(&folder))?;
+            // What cannot be removed is in nobody's way.
+            ebm_files::clear(&folder).unwrap_or_else(|error| ebm_files::warn(&error));
         }
         Ok(lock)
     }
@@ -59,8 +61,10 @@ impl RunFolder {
             }
             Ok(draft.sync()?)
         };
-        write().with_context(|| {
-            format!("could not write the {bytes} bytes of a checkpoint to {}", self.0.display())
+        // Without the name of the draft, which nobody asked for.
+        write().map_err(|error| {
+            let (folder, cause) = (self.0.display(), error.root_cause());
+            anyhow!("could not write the {bytes} bytes of a checkpoint to {folder}: {cause}")
         })
     }
 

@@ -21,7 +21,9 @@
 #![recursion_limit = "256"]
 
 pub mod config;
+mod fields;
 pub mod keys;
+mod limits;
 pub mod presets;
 
 pub mod objective;
@@ -40,6 +42,7 @@ pub mod agreement;
 pub mod bounds;
 pub mod hint;
 pub mod landscape;
+pub mod recognition;
 pub mod rows;
 pub mod usage;
 

@@ -2,34 +2,35 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use burn::tensor::{Tensor, TensorData};
 use clap::Args;
-use ebm_data::{DataSpec, Split};
 use ebm_eval::{
-    Comparison, Coordinates, FeatureMap, Figure, PooledPixels, Protocol, Report, compare, halves,
+    Comparison, FeatureMap, Frechet, Protocol, SampleDistance, compare, halves, memorization, recognition,
     standard_distances,
 };
 use ebm_model::{Capabilities, NetworkConfig};
 use ebm_ops::Noise;
-use serde_json::json;
 
 use ebm_run::bounds;
-use ebm_run::card::{Content, ModelCard};
-use ebm_run::config::{Config, assign_to};
-use ebm_run::folder::RunFolder;
+use ebm_run::config::assign_to;
 use ebm_run::model::model;
-use ebm_run::rows::Rows;
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 
 use crate::terminal::backend::Backend;
 use crate::verbs::reading::Reading;
 
+mod data;
+mod features;
+mod judgement;
 mod likelihood;
 
-/// Sides of the squares whose means are an image's features.
-const POOL: usize = 4;
+use features::Features;
+use judgement::Judgement;
+
+/// Fewest rows of the data: two to compare the samples with, and two of the data to compare with them.
+const FEWEST: usize = 4;
 
 /// `ebm eval`.
 #[derive(Debug, Args)]
@@ -59,6 +60,10 @@ pub struct Eval {
     /// Points of the data whose likelihood is measured; 0 leaves it out.
     #[arg(long, default_value_t = 200)]
     likelihood: usize,
+    /// Features of pictures: `classifier`, which is trained once on the labels of the run's data, or a network's
+    /// FILE.safetensors; means of 4×4 pixels by default.
+    #[arg(long, value_name = "FEATURES")]
+    features: Option<String>,
     /// Where tensors live.
     #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
     backend: Backend,
@@ -76,22 +81,41 @@ impl Eval {
         let (request, device) = (&self, &self.backend.device()?);
         let Self { n, seed, .. } = request;
         ensure!(2 <= *n, usage(anyhow!("--n {n}: expected at least 2")));
+        ensure!(
+            request.likelihood != 1,
+            usage(anyhow!(
+                "--likelihood 1: expected 0, or at least 2 points, of which the mean has an error"
+            ))
+        );
         let (card, network) = model(&request.run, request.step, device, &crate::terminal::say)?;
         let config: SampleConfig = assign_to(&card.sample, &request.set).map_err(usage)?;
         let sampler = config.drawing(request.sampler.as_deref(), &network).map_err(usage)?;
         let dim = card.architecture.dim();
         bounds::samples("--n", &[2, *n, dim])?;
+        bounds::samples("--likelihood", &[2, request.likelihood, dim])?;
 
         let noise = Noise::seeded(*seed);
-        let data = held_out(request, &card, &noise)?;
-        crate::terminal::say(data.about());
-        let data = data.tensor(device);
-        let [fresh, reference] = halves(data, &mut noise.derive("halves"));
+        let mut judgement = Judgement::default();
+        let features = Features::of(request, &card, device, &mut judgement)?;
+        let held_out = data::held_out(request, &card, &noise)?;
+        crate::terminal::say(held_out.about());
+        let held_out = held_out.tensor(device);
+        let rows = held_out.dims()[0];
+        ensure!(
+            FEWEST <= rows,
+            usage(anyhow!("{rows} held-out rows, expected at least {FEWEST}; --data PATH names other data"))
+        );
+        let compared = held_out.clone().narrow(0, 0, rows.min(2 * n));
+        let [fresh, reference] = halves(compared, &mut noise.derive("halves"));
         let n = (*n).min(fresh.dims()[0]);
+        if n < request.n {
+            judgement.note(format!("{n} samples and not {}: the data have {rows} held-out rows", request.n));
+        }
         let fresh = fresh.narrow(0, 0, n);
         crate::terminal::say(&format!("drawing {n} samples"));
         let drawn = sampler.draw(&network, [n, dim], &noise.derive("samples"), device, false, |_| {})?;
-        let sample = Tensor::from_data(TensorData::new(drawn.values, [n, dim]), device);
+        let drawn = Tensor::from_data(TensorData::new(drawn.values, [n, dim]), device);
+        let sample = data::as_written(&card.content, drawn.clone());
 
         let protocol = Protocol {
             n_reference: Some(reference.dims()[0]),
@@ -99,60 +123,41 @@ impl Eval {
             denoised: network.as_noisy_score().map(|_| true),
             ..Protocol::of(n)
         };
-        let protocol = protocol.with("sampler", request.sampler.as_deref().unwrap_or(&config.sampler));
-        let features = features(&card.content);
-        let comparison = Comparison {
-            sample: sample.clone(),
-            fresh,
-            reference: reference.clone(),
-            features: features.as_ref(),
+        let protocol = protocol
+            .with("sampler", request.sampler.as_deref().unwrap_or(&config.sampler))
+            .with("units", data::units(&card.content));
+        judgement.units = data::units(&card.content).into();
+        let [kept, fresh_kept, reference_kept] =
+            data::without_constants([&sample, &fresh, &reference], &card.content, &mut judgement);
+        let comparison = |features| Comparison {
+            sample: kept.clone(),
+            fresh: fresh_kept.clone(),
+            reference: reference_kept.clone(),
+            features,
         };
-        let mut report = compare(&comparison, &standard_distances(), &protocol, &noise)?;
-        likelihood::measure(&mut report, request, &card, &network, sample, reference, &noise)?;
-        print(&report, request.json)
-    }
-}
-
-/// The run's data that were held out, or those that were named: 2n rows, or all there are.
-fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows> {
-    let (content, dim, most) = (&card.content, card.architecture.dim(), 2 * request.n);
-    if let Some(path) = &request.data {
-        let spec = DataSpec { split: Split::Test, ..DataSpec::detect(path)? };
-        // A single file has no parts.
-        let split = if path.is_file() { Split::Train } else { spec.split };
-        let spec = DataSpec { split, ..request.reading.applied(spec) };
-        return Rows::open(&spec, noise, content, dim, most);
-    }
-    ensure!(
-        request.run.is_dir(),
-        usage(anyhow!("a model file does not say what it was trained on; --data PATH names data"))
-    );
-    let folder = RunFolder::open(&request.run)?;
-    let config = Config::of(&folder)?;
-    let noise = Noise::seeded(config.seed).derive("data");
-    let spec = DataSpec { split: Split::Test, ..request.reading.applied(config.data) };
-    Rows::open(&spec, &noise, content, dim, most).context("no held-out data; --data PATH names others")
-}
-
-/// What the Fréchet distance compares: coordinates, or the means of squares of an image.
-fn features(content: &Content) -> Box<dyn FeatureMap> {
-    match *content {
-        Content::Image { channels, height, width } => {
-            Box::new(PooledPixels::new([channels, height, width], POOL))
+        let chosen: &dyn FeatureMap = features.chosen();
+        let mut report = compare(&comparison(chosen), &standard_distances(), &protocol, &noise)?;
+        if let Features { plain, network: Some(network) } = &features {
+            let figure = Frechet.figure(&comparison(&**plain), protocol.clone(), &noise)?;
+            report.figures.extend(figure);
+            if !network.config().classes.is_empty() {
+                let [found, data] = [&sample, &fresh].map(|x| recognition(network, x));
+                report.figures.extend(found?.figures(&data?, &protocol));
+            }
         }
-        Content::Row { .. } => Box::new(Coordinates),
+        if let Some(training) = data::training(request, &card, rows)? {
+            let training = training.tensor(device);
+            let held_out = held_out.clone().narrow(0, 0, rows.min(training.dims()[0].max(1)));
+            let found = memorization(sample.clone(), training, held_out)?;
+            if found.is_significant() {
+                judgement.warn("the samples repeat training rows: see nearer_to_training_share".into());
+            }
+            report.figures.extend(found.figures(&protocol));
+        }
+        let points = if reference.dims()[0] < request.likelihood { held_out } else { reference };
+        let evaluated = likelihood::Evaluated { card: &card, network: &network, sample: drawn, points };
+        likelihood::measure(&mut report, &mut judgement, request, evaluated, &noise)?;
+        judgement.print(&report, request.json);
+        Ok(())
     }
-}
-
-fn print(report: &Report, json: bool) -> Result<()> {
-    if json {
-        tell!("{}", json!({"event": "done", "figures": report.figures}));
-        return Ok(());
-    }
-    for Figure { name, value, standard_error, floor, protocol } in &report.figures {
-        let error = standard_error.map(|error| format!(" ± {error:.2e}")).unwrap_or_default();
-        let floor = floor.map(|floor| format!("   data against data {floor:.6}")).unwrap_or_default();
-        tell!("{name:24} {value:>12.6}{error}{floor}   n = {}", protocol.n);
-    }
-    Ok(())
 }

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_origin_is_near_values_that_are_far_from_0() {
-        let standardize = Standardize::new(vec![5_530_000.0123, 40.0, 0.0], vec![1e-2, 5.0, 1.0]).unwrap();
+        let standardize = Standardize::new(vec![5_530_000.012_3, 40.0, 0.0], vec![1e-2, 5.0, 1.0]).unwrap();
         assert_eq!(Transform::from(standardize).origin(), [5_530_000.0, 0.0, 0.0]);
         let values: Vec<f64> = (0..100).map(|i| 51.5 + 1e-4 * f64::from(i)).collect();
         let origin = Transform::from(Quantile::fit(&values, 1)).origin()[0];

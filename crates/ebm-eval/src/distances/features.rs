@@ -7,6 +7,9 @@ pub trait FeatureMap {
     /// What the features are and their unit, as a [`Protocol`](crate::Protocol) records it.
     fn name(&self) -> String;
 
+    /// A short name of the features in snake case, which becomes part of the name of a figure: `pooled_4x4`.
+    fn key(&self) -> String;
+
     /// The features of each row: `[n, dim]` to `[n, features]`.
     fn map(&self, x: Tensor<2>) -> Tensor<2>;
 }
@@ -18,6 +21,10 @@ pub struct Coordinates;
 impl FeatureMap for Coordinates {
     fn name(&self) -> String {
         "coordinates in the model's units".into()
+    }
+
+    fn key(&self) -> String {
+        "coordinates".into()
     }
 
     fn map(&self, x: Tensor<2>) -> Tensor<2> {
@@ -54,6 +61,13 @@ impl FeatureMap for PooledPixels {
         }
     }
 
+    fn key(&self) -> String {
+        match self.side {
+            1 => "pixels".into(),
+            side => format!("pooled_{side}x{side}"),
+        }
+    }
+
     /// # Panics
     /// If the rows do not have the number of pixels of `shape`.
     fn map(&self, x: Tensor<2>) -> Tensor<2> {
@@ -80,6 +94,7 @@ mod tests {
         let x = x.unsqueeze_dim::<2>(0);
         let pooled = PooledPixels::new([2, 2, 4], 2);
         assert_eq!(pooled.name(), "means of 2x2 pixels in [-1, 1]");
+        assert_eq!(pooled.key(), "pooled_2x2");
         assert_eq!(numbers(pooled.map(x)), [3.0, 15.0, -3.0, -15.0]);
     }
 

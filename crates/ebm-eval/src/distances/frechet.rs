@@ -10,19 +10,20 @@ use crate::{EvalError, Features, Figure, Moments, Protocol};
 /// The squared [`frechet`] distance between Gaussians fitted to the features of both samples.
 ///
 /// Defined for samples with more rows than features.
+/// The figure is named after the features: `frechet_distance_pooled_4x4`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Frechet;
 
 impl SampleDistance for Frechet {
     fn name(&self) -> &'static str {
-        "frechet"
+        "frechet_distance"
     }
 
     fn figure(
         &self,
         comparison: &Comparison<'_>,
         protocol: Protocol,
-        _: &Noise,
+        noise: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
         let features = comparison.features;
         let map = |x: &Tensor<2>| features.map(x.clone());
@@ -33,9 +34,15 @@ impl SampleDistance for Frechet {
             return Ok(None);
         }
         let moments = |x: Tensor<2>| Features::of(x)?.moments();
-        let found = mapped.with_floor(|x, y| frechet(&moments(x)?, &moments(y)?))?;
+        let found = mapped.with_spread(noise, |x, y| frechet(&moments(x)?, &moments(y)?))?;
         let protocol = protocol.with("features", features.name());
-        Ok(Some(Figure::exact_with_floor(self.name(), found, protocol)))
+        let name = format!("{}_{}", self.name(), features.key());
+        let figure = Figure::exact(&name, found.value.value, protocol);
+        Ok(Some(
+            figure
+                .judged(found.floor.value, found.floor.standard_error)
+                .in_unit("squared unit of the features"),
+        ))
     }
 }
 

@@ -38,10 +38,15 @@ impl SampleDistance for Mmd {
         protocol: Protocol,
         _: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
+        let rows = comparison.sample.dims()[0].min(comparison.reference.dims()[0]);
+        if rows < LEAST || comparison.is_constant()? {
+            return Ok(None);
+        }
         let kernel = RadialKernel::median(&comparison.fresh, &comparison.reference, &self.multiples)?;
         let found = comparison.with_floor(|x, y| mmd(x, y, &kernel))?;
         let protocol = Protocol { bandwidths: kernel.bandwidths().to_vec(), ..protocol };
-        Ok(Some(Figure::estimate_with_floor(self.name(), found, protocol)))
+        let figure = Figure::estimate_with_floor(self.name(), found, protocol);
+        Ok(Some(figure.judged(0.0, found.floor.standard_error).in_unit("none")))
     }
 }
 

@@ -38,14 +38,15 @@ impl RadialKernel {
     /// [`rbf`](Self::rbf) with bandwidths that are `multiples` of the median distance between points of the two
     /// samples taken together; `[1.0]` is the median heuristic.
     ///
-    /// The median is that of at most 1,000 evenly spaced rows of each sample.
+    /// The median is that of at most 1,000 evenly spaced rows of each sample, without distances of zero, of which
+    /// data with repeated rows have many.
     /// The kernel then depends on the data, so an estimate with it is unbiased only given the bandwidth.
     ///
     /// # Reference
     /// Gretton et al. (2012), *A kernel two-sample test*, §8.
     ///
     /// # Errors
-    /// As [`rbf`](Self::rbf); [`EvalError::OutOfRange`] if half of the distances are zero,
+    /// As [`rbf`](Self::rbf); [`EvalError::OutOfRange`] if all of the distances are zero,
     /// [`EvalError::NotFinite`].
     ///
     /// # Panics
@@ -121,9 +122,10 @@ impl RadialKernel {
     }
 }
 
-/// The median distance between distinct rows; 0 for a single row.
+/// The median of the distances between rows that are not zero; 0 if there is none.
 pub(crate) fn median_distance(rows: &Rows) -> f64 {
     let mut distances = distances(rows);
+    distances.retain(|distance| 0.0 < *distance);
     if distances.is_empty() {
         return 0.0;
     }
@@ -161,6 +163,9 @@ mod tests {
         // distances 1, 4, 3
         assert_eq!(RadialKernel::median(&x, &y, &[1.0, 2.0]).unwrap().bandwidths(), [3.0, 6.0]);
         assert!(RadialKernel::median(&x.zeros_like(), &y.zeros_like(), &[1.0]).is_err());
+        // repeated rows do not make a bandwidth of zero: distances 0, 0, 0 and 3, 3, 3
+        let repeated = Tensor::<2>::from_data([[1.0], [1.0], [1.0]], options);
+        assert_eq!(RadialKernel::median(&repeated, &y, &[1.0]).unwrap().bandwidths(), [3.0]);
     }
 
     #[test]

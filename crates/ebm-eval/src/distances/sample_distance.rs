@@ -4,7 +4,12 @@ use burn::tensor::Tensor;
 use ebm_ops::Noise;
 
 use super::features::FeatureMap;
-use crate::{EvalError, Figure, Protocol, WithFloor, with_floor};
+use crate::host::Rows;
+use crate::report::variance;
+use crate::{Estimate, EvalError, Figure, Protocol, WithFloor, with_floor};
+
+/// Random halves of the data, beside the given one, over which a floor is averaged.
+const SPLITS: usize = 9;
 
 /// A distance between two samples that can be listed in a [`Report`](crate::Report).
 ///
@@ -75,5 +80,47 @@ impl Comparison<'_> {
         metric: impl FnMut(Tensor<2>, Tensor<2>) -> Result<T, EvalError>,
     ) -> Result<WithFloor<T>, EvalError> {
         with_floor(self.sample.clone(), self.fresh.clone(), self.reference.clone(), metric)
+    }
+
+    /// `metric(sample, reference)`, and the mean and standard deviation of the same of data against data: of the fresh
+    /// draw and the reference, and of nine random splits of both together into parts of the same sizes.
+    ///
+    /// Splits come from the noise stream `splits`.
+    ///
+    /// # Errors
+    /// Returns the errors of `metric`.
+    ///
+    /// # Panics
+    /// If the shapes of sample and fresh draw differ.
+    pub fn with_spread(
+        &self,
+        noise: &Noise,
+        mut metric: impl FnMut(Tensor<2>, Tensor<2>) -> Result<f64, EvalError>,
+    ) -> Result<WithFloor<Estimate>, EvalError> {
+        assert_eq!(self.sample.dims(), self.fresh.dims(), "the fresh draw must have the shape of the sample");
+        let data = Tensor::cat(vec![self.fresh.clone(), self.reference.clone()], 0);
+        let mut floors = vec![metric(self.fresh.clone(), self.reference.clone())?];
+        for split in 0..SPLITS {
+            let order = noise.derive("splits").child(split as u64).permutation(data.dims()[0]);
+            let order: Vec<i64> = order.into_iter().map(|i| i as i64).collect();
+            let rows = |indices: &[i64]| data.clone().select(0, Tensor::from_data(indices, &data.device()));
+            let (fresh, reference) = order.split_at(self.fresh.dims()[0]);
+            floors.push(metric(rows(fresh), rows(reference))?);
+        }
+        let value = metric(self.sample.clone(), self.reference.clone())?;
+        let spread = variance(&floors).sqrt();
+        let floor = floors.iter().sum::<f64>() / floors.len() as f64;
+        Ok(WithFloor {
+            value: Estimate { value, standard_error: spread },
+            floor: Estimate { value: floor, standard_error: spread },
+        })
+    }
+
+    /// Whether all points of the data are one: then no distance has a scale.
+    pub(crate) fn is_constant(&self) -> Result<bool, EvalError> {
+        let rows = Rows::read(self.reference.clone(), "reference", 1)?;
+        let fresh = Rows::read(self.fresh.clone(), "fresh draw", 1)?;
+        let first = rows.row(0).to_vec();
+        Ok(rows.iter().chain(fresh.iter()).all(|row| row == first))
     }
 }

@@ -41,11 +41,19 @@ impl SampleDistance for SlicedWasserstein {
         noise: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
         let Self { order, directions } = *self;
-        let found = comparison.with_floor(|x, y| {
-            sliced_wasserstein(x, y, order, directions, &mut noise.derive("directions"))
+        let distance = |x, y| sliced_wasserstein(x, y, order, directions, &mut noise.derive("directions"));
+        let mut found = None;
+        let floor = comparison.with_spread(noise, |x, y| {
+            let distance = distance(x, y)?;
+            // The last one is that of the sample.
+            found = Some(distance);
+            Ok(distance.value)
         })?;
-        let protocol = protocol.with("directions", directions);
-        Ok(Some(Figure::estimate_with_floor(self.name(), found, protocol)))
+        let found = found.unwrap_or(floor.value);
+        let figure = Figure::estimate(self.name(), found, protocol.with("directions", directions));
+        Ok(Some(
+            figure.judged(floor.floor.value, floor.floor.standard_error).in_unit("unit of the coordinates"),
+        ))
     }
 }
 

@@ -4,6 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use ebm_model::{Energy, Gaussian, NoisyDirectional, NoisyScore};
 use ebm_ops::{Noise, OutOfRange};
 
+use super::bits::bits;
 use super::dormand_prince::{Slope, Solution, column, integrate};
 use crate::error::require;
 use crate::host::{Rows, numbers};
@@ -160,12 +161,10 @@ impl FlowDensity {
     ///
     /// With `scale` 1 the density is in the units of the points.
     /// For images y = 2·pixel − 1 with 256 grey values and uniform dequantisation noise, `scale` is 2/256 and the
-    /// result is an upper bound on the bits per coordinate of a code for the grey values.
+    /// result is an upper bound on the bits per coordinate of a code for the grey values:
+    /// [`bits_per_dim`](crate::bits_per_dim).
     pub fn bits_per_dim(&self, scale: f64) -> Estimate {
-        let dim = self.latent.dims()[1] as f64;
-        let Estimate { value, standard_error } = self.mean();
-        let bit = dim * std::f64::consts::LN_2;
-        Estimate { value: -value / bit - scale.log2(), standard_error: standard_error / bit }
+        bits(self.mean(), self.latent.dims()[1], scale)
     }
 }
 

@@ -1,0 +1,146 @@
+//! What an evaluation compares with what.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use burn::tensor::Tensor;
+use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
+use ebm_model::NetworkConfig;
+use ebm_ops::Noise;
+use ebm_run::card::{Content, ModelCard};
+use ebm_run::config::Config;
+use ebm_run::folder::RunFolder;
+use ebm_run::rows::{Rows, none_held_out};
+use ebm_run::usage::usage;
+
+use super::Eval;
+use super::judgement::Judgement;
+
+/// Most training rows among which the nearest of a sample is looked for.
+const TRAINING: usize = 5000;
+
+/// The run's data that were held out, or those that were named: 2n rows or the points of the likelihood, or all there
+/// are.
+pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows> {
+    let (content, dim) = (&card.content, card.architecture.dim());
+    let most = (2 * request.n).max(request.likelihood);
+    if let Some(path) = &request.data {
+        let spec = request.reading.applied(DataSpec::detect(path)?);
+        let spec = match config_of(&request.run)? {
+            Some(config) => spec.with_images_as(&config.data),
+            None => spec,
+        };
+        let open = |split| Rows::open(&DataSpec { split, ..spec.clone() }, noise, content, dim, most);
+        // Data without parts are what the samples are compared with, all of them.
+        return match open(Split::Test) {
+            Err(error) if none_held_out(&error) => open(Split::Train),
+            rows => rows,
+        };
+    }
+    ensure!(
+        request.run.is_dir(),
+        usage(anyhow!("a model file does not say what it was trained on; --data PATH names data"))
+    );
+    let folder = RunFolder::open(&request.run)?;
+    let config = Config::of(&folder)?;
+    let noise = Noise::seeded(config.seed).derive("data");
+    let spec = DataSpec { split: Split::Test, ..request.reading.applied(config.data) };
+    Rows::open(&spec, &noise, content, dim, most).context("no held-out data; --data PATH names others")
+}
+
+/// The configuration of a run, if it is a folder and not a model file.
+fn config_of(run: &Path) -> Result<Option<Config>> {
+    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(run)?)?)) } else { Ok(None) }
+}
+
+/// At most 5,000 rows that a run was trained on; none for a model file, and none of endless data, of which nothing can
+/// be memorised.
+pub fn training(request: &Eval, card: &ModelCard, held_out: usize) -> Result<Option<Rows>> {
+    if !request.run.is_dir() || held_out == 0 {
+        return Ok(None);
+    }
+    let config = Config::of(&RunFolder::open(&request.run)?)?;
+    let noise = Noise::seeded(config.seed).derive("data");
+    let spec = DataSpec { split: Split::Train, ..request.reading.applied(config.data) };
+    if Data::open(&spec, &noise)?.len().is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Rows::open(&spec, &noise, &card.content, card.architecture.dim(), TRAINING)?))
+}
+
+/// The unit in which distances are, in words.
+pub fn units(content: &Content) -> &'static str {
+    match content {
+        Content::Image { .. } => "pixels from -1 to 1",
+        Content::Row { transform: None, .. } => "units of the data",
+        Content::Row { transform: Some(units), .. } if units.is_identity() => "units of the data",
+        Content::Row { transform: Some(Transform::Standardize(_)), .. } => "standardised units",
+        Content::Row { transform: Some(Transform::Quantile(_)), .. } => "normal scores of the columns",
+    }
+}
+
+/// Samples as a file holds them: pictures have 256 grey values, as the data have.
+pub fn as_written(content: &Content, sample: Tensor<2>) -> Tensor<2> {
+    match content {
+        Content::Row { .. } => sample,
+        Content::Image { .. } => {
+            let (shape, device) = (sample.dims(), sample.device());
+            let byte = |y: f32| dequantize((to_pixel(y) * 255.0).round() as u8, 0.5);
+            let values: Vec<f32> = sample.into_data().iter::<f32>().map(byte).collect();
+            Tensor::from_data(burn::tensor::TensorData::new(values, shape), &device)
+        }
+    }
+}
+
+/// Sample, fresh draw and reference without the columns of a table that are constant in training and held-out data,
+/// which samples have exactly when they are brought back to the table's units.
+pub fn without_constants(
+    parts: [&Tensor<2>; 3],
+    content: &Content,
+    judgement: &mut Judgement,
+) -> [Tensor<2>; 3] {
+    let whole = parts.map(Clone::clone);
+    let Content::Row { transform: Some(_), .. } = content else { return whole };
+    let dim = whole[0].dims()[1];
+    let data = Tensor::cat(vec![whole[1].clone(), whole[2].clone()], 0);
+    // In units of training, what is constant there is 0.
+    let largest: Vec<f64> = data.abs().max_dim(0).into_data().iter::<f64>().collect();
+    let kept: Vec<i64> = (0..dim).filter(|&k| largest[k] != 0.0).map(|k| k as i64).collect();
+    if kept.is_empty() || kept.len() == dim {
+        return whole;
+    }
+    let left_out: Vec<String> =
+        (0..dim).filter(|&k| largest[k] == 0.0).map(|k| (k + 1).to_string()).collect();
+    judgement.note(format!("constant columns are left out of the distances: {}", left_out.join(", ")));
+    whole.map(|x| {
+        let device = x.device();
+        x.select(1, Tensor::from_data(kept.as_slice(), &device))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    #[test]
+    fn columns_that_are_constant_in_the_data_are_left_out_and_said() {
+        let tensor = |rows: [[f32; 3]; 2]| Tensor::<2>::from_floats(rows, &Device::flex());
+        let data = tensor([[1.0, 0.0, 2.0], [3.0, 0.0, 4.0]]);
+        let sample = tensor([[1.0, 0.1, 2.0], [3.0, -0.2, 4.0]]);
+        let content = Content::Row { transform: Some(Transform::identity(3)), columns: Vec::new() };
+        let mut judgement = Judgement::default();
+        let [sample, fresh, _] = without_constants([&sample, &data, &data], &content, &mut judgement);
+        assert_eq!(sample.into_data().iter::<f32>().collect::<Vec<_>>(), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(fresh.dims(), [2, 2]);
+        assert_eq!(judgement.notes, ["constant columns are left out of the distances: 2"]);
+    }
+
+    #[test]
+    fn pictures_are_compared_with_the_grey_values_of_a_file() {
+        let content = Content::Image { channels: 1, height: 1, width: 3 };
+        let sample = Tensor::<2>::from_floats([[-1.2, 0.001, 1.5]], &Device::flex());
+        let found: Vec<f32> = as_written(&content, sample).into_data().iter::<f32>().collect();
+        assert_eq!(found, [dequantize(0, 0.5), dequantize(128, 0.5), dequantize(255, 0.5)]);
+    }
+}
