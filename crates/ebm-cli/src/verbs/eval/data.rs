@@ -16,8 +16,9 @@ use ebm_run::usage::usage;
 use super::Eval;
 use super::judgement::Judgement;
 
-/// Most training rows among which the nearest of a sample is looked for.
-const TRAINING: usize = 5000;
+/// Most training rows, and most held-out rows, among which the nearest of a sample is looked for, and the most numbers
+/// in them.
+const NEAREST: (usize, usize) = (5000, 6_000_000);
 
 /// The run's data that were held out, or those that were named: 2n rows or the points of the likelihood, or all there
 /// are.
@@ -55,8 +56,8 @@ fn config_of(run: &Path) -> Result<Option<Config>> {
 
 /// At most 5,000 rows that a run was trained on; none for a model file, and none of endless data, of which nothing can
 /// be memorised.
-pub fn training(request: &Eval, card: &ModelCard, held_out: usize) -> Result<Option<Rows>> {
-    if !request.run.is_dir() || held_out == 0 {
+pub fn training(request: &Eval, card: &ModelCard) -> Result<Option<Rows>> {
+    if !request.run.is_dir() {
         return Ok(None);
     }
     let config = Config::of(&RunFolder::open(&request.run)?)?;
@@ -65,7 +66,20 @@ pub fn training(request: &Eval, card: &ModelCard, held_out: usize) -> Result<Opt
     if Data::open(&spec, &noise)?.len().is_none() {
         return Ok(None);
     }
-    Ok(Some(Rows::open(&spec, &noise, &card.content, card.architecture.dim(), TRAINING)?))
+    let dim = card.architecture.dim();
+    Ok(Some(Rows::open(&spec, &noise, &card.content, dim, most_nearest(dim))?))
+}
+
+/// Rows among which the nearest of a sample is looked for.
+fn most_nearest(dim: usize) -> usize {
+    let (rows, numbers) = NEAREST;
+    (numbers / dim).clamp(100, rows)
+}
+
+/// As many held-out rows as training rows, or all there are.
+pub fn as_many(held_out: &Tensor<2>, training: &Tensor<2>) -> Tensor<2> {
+    let n = held_out.dims()[0].min(training.dims()[0]);
+    held_out.clone().narrow(0, 0, n)
 }
 
 /// The unit in which distances are, in words.
