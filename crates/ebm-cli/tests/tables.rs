@@ -293,7 +293,7 @@ fn held_out_rows_of_one_file_are_evaluated_and_no_others() {
         line.split(": ").nth(2).unwrap().split(' ').next().unwrap().parse().unwrap()
     };
     let n_training = rows(&said);
-    let eval = ["eval", "run", "--n", "100", "--likelihood", "0", "--set", "chain.steps=20"];
+    let eval = ["eval", "run", "--n", "100", "--likelihood", "10", "--set", "chain.steps=20"];
     let (said, _) = well(at, &eval);
     assert!(data_line(&said).contains("test: "), "{said}");
     assert_eq!(n_training + rows(&said), 300);

@@ -147,6 +147,28 @@ impl DataSpec {
         }
     }
 
+    /// # Errors
+    /// [`DataError::Spec`] if something is asked for that only tables have, and the data are no table.
+    fn check(&self) -> Result<(), DataError> {
+        let keys = [
+            ("columns", self.columns.is_some()),
+            ("drop", self.drop.is_some()),
+            ("header", self.header.is_some()),
+            ("delimiter", self.delimiter.is_some()),
+            ("decimal", self.decimal.is_some()),
+            ("missing", self.missing.is_some()),
+            ("holdout", self.holdout.is_some()),
+            ("transform", self.transform.is_some()),
+        ];
+        match keys.into_iter().find(|(_, is_given)| *is_given && self.dataset != DatasetName::Table) {
+            Some((key, _)) => {
+                let dataset = self.dataset;
+                Err(DataError::Spec(format!("data.{key} is for tables, the data are those of {dataset}")))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Finds out which dataset is at `path`: IDX files, batches of CIFAR-10, images in an array, a table by its extension,
     /// a folder with an array or a table named `train`, or else a folder of images.
     ///
@@ -232,6 +254,7 @@ impl Data {
     /// If files are missing or damaged, or if `spec` needs a path and has none.
     pub fn open(spec: &DataSpec, noise: &Noise) -> Result<Self, DataError> {
         spec.check_keys_of_images()?;
+        spec.check()?;
         spec.dataset.open(&OpenOptions { spec, noise, layout: None })
     }
 
@@ -243,6 +266,7 @@ impl Data {
     /// As [`open`](Self::open), and if columns are missing or left over.
     pub fn open_as(spec: &DataSpec, noise: &Noise, layout: &RowLayout) -> Result<Self, DataError> {
         spec.check_keys_of_images()?;
+        spec.check()?;
         let data = spec.dataset.open(&OpenOptions { spec, noise, layout: Some(layout) })?;
         match spec.dataset {
             DatasetName::Table => Ok(data),
@@ -272,6 +296,13 @@ mod tests {
         for bad in [r#"{ "dataset": "mnist", "folder": "x" }"#, r#"{ "dataset": "minst" }"#, "{}"] {
             assert!(serde_json::from_str::<DataSpec>(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_only_tables_have_is_refused_elsewhere() {
+        let spec = DataSpec { holdout: Some(0.1), ..DataSpec::new(DatasetName::Glyphs, None) };
+        let error = Data::open(&spec, &Noise::seeded(0)).err().unwrap().to_string();
+        assert_eq!(error, "data.holdout is for tables, the data are those of glyphs");
     }
 
     #[test]

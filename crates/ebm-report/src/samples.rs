@@ -110,13 +110,10 @@ impl Samples {
         if origin.len() != dim {
             return Err(ReportError::length("origin of a table", dim, origin.len()));
         }
-        let single = values.iter().zip(origin.iter().cycle());
-        let single = single.map(|(value, origin)| (value - origin) as f32).collect();
-        Ok(Self { origin, ..Self::table(single, [n, dim])? }.with_doubles(values))
-    }
-
-    fn with_doubles(self, doubles: Vec<f64>) -> Self {
-        Self { doubles, ..self }
+        let from_origin =
+            values.iter().zip(origin.iter().cycle()).map(|(value, origin)| (value - origin) as f32);
+        let single = Self::table(from_origin.collect(), [n, dim])?;
+        Ok(Self { doubles: values, origin, ..single })
     }
 
     /// The samples with a name for each column or coordinate, or without names.

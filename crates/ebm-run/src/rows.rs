@@ -8,7 +8,7 @@ use ebm_data::{Data, DataError, DataSpec, Split, Summary};
 use ebm_ops::Noise;
 
 use crate::card::Content;
-use crate::usage::usage;
+use crate::usage::{Usage, usage};
 
 /// Rows that are on the device at once.
 const TOGETHER: usize = 500;
@@ -123,7 +123,14 @@ pub fn about(spec: &DataSpec, summary: &Summary) -> String {
 
 /// Whether an error is that no data are held out.
 pub fn none_held_out(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. })))
+    let is_that = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. }))
+    };
+    // What is the caller's is no further link of the chain, so that it is not printed twice.
+    let of_caller = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<Usage>().is_some_and(|usage| usage.cause().chain().any(is_that))
+    };
+    error.chain().any(|cause| is_that(cause) || of_caller(cause))
 }
 
 /// Where the data are, or their name.
@@ -136,5 +143,18 @@ pub(crate) fn refused(error: DataError) -> anyhow::Error {
     match error {
         DataError::Spec(_) | DataError::OutOfRange(_) | DataError::NoHeldOut { .. } => usage(error),
         _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_without_a_held_out_part_are_recognised_behind_the_mark_of_the_callers_errors() {
+        let none = || DataError::NoHeldOut { path: "x.csv".into(), expected: "files named train and test" };
+        assert!(none_held_out(&refused(none())) && none_held_out(&none().into()));
+        assert!(none_held_out(&refused(none()).context("no held-out data")));
+        assert!(!none_held_out(&refused(DataError::Spec("3 columns".into()))));
     }
 }

@@ -6,6 +6,13 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Usage(anyhow::Error);
 
+impl Usage {
+    /// The error that it marks.
+    pub fn cause(&self) -> &anyhow::Error {
+        &self.0
+    }
+}
+
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#}", self.0)

@@ -70,9 +70,14 @@ impl Transform {
             Self::Quantile(quantile) => quantile.places().collect(),
         };
         let origin = |(center, spread): (f64, f64)| {
-            let unit = 10f64.powi((10.0 * spread).log10().ceil() as i32);
-            let is_far = FAR * spread < center.abs() && unit.is_normal();
-            if is_far { (center / unit).round() * unit } else { 0.0 }
+            let power = (10.0 * spread).log10().ceil() as i32;
+            let unit = 10f64.powi(power.abs());
+            match FAR * spread < center.abs() && unit.is_finite() {
+                // A division by a power of ten is rounded once.
+                true if power < 0 => (center * unit).round() / unit,
+                true => (center / unit).round() * unit,
+                false => 0.0,
+            }
         };
         places.into_iter().map(origin).collect()
     }
