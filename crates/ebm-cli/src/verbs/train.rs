@@ -7,8 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use burn::module::Module;
 use clap::Args;
 use ebm_data::{DataError, DataSpec, DatasetName, Transform};
-use ebm_model::{Network, NetworkConfig};
-use ebm_report::Format;
+use ebm_model::Network;
 use ebm_run::card::Content;
 use ebm_run::config::{Config, Overrides};
 use ebm_run::folder::RunFolder;
@@ -376,8 +375,7 @@ fn report(
         text += &format!("samples: {}\n", picture.display());
     }
     let out = format!("more.{}", parts.extension()?);
-    text +=
-        &format!("more of them: {} sample {} --n 100 --out {out}", program::name(), quoted(folder.path()));
+    text += &format!("more of them: {} sample {run} --n 100 --out {out}", program::name());
     summary(json, &line, &text);
     Ok(())
 }
