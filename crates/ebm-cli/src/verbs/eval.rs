@@ -145,10 +145,10 @@ impl Eval {
                 report.figures.extend(found?.figures(&data?, &protocol));
             }
         }
-        if let Some(training) = data::training(request, &card, rows)? {
+        if let Some(training) = data::training(request, &card)? {
             let training = training.tensor(device);
-            let held_out = held_out.clone().narrow(0, 0, rows.min(training.dims()[0].max(1)));
-            let found = memorization(sample.clone(), training, held_out)?;
+            let rows = data::as_many(&held_out, &training);
+            let found = memorization(sample.clone(), training, rows)?;
             if found.is_significant() {
                 judgement.warn("the samples repeat training rows: see nearer_to_training_share".into());
             }

@@ -42,13 +42,13 @@ pub struct ClassifierTwoSample {
     pub features: usize,
     /// Weight λ of the penalty λ‖w‖² that is added to the mean squared error; 3e-3 by default.
     pub penalty: f64,
-    /// Permutations of the labels, at least 19; 399 by default, so that no p-value is below 1/400.
+    /// Permutations of the labels, at least 19; 199 by default, so that no p-value is below 1/200.
     pub permutations: usize,
 }
 
 impl Default for ClassifierTwoSample {
     fn default() -> Self {
-        Self { features: 256, penalty: 3e-3, permutations: 399 }
+        Self { features: 256, penalty: 3e-3, permutations: 199 }
     }
 }
 

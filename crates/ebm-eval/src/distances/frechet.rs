@@ -4,8 +4,14 @@ use burn::tensor::Tensor;
 use ebm_ops::Noise;
 
 use super::matrix::{cholesky, congruence, eigenvalues};
-use super::sample_distance::{Comparison, SampleDistance};
+use super::sample_distance::{Comparison, SPLITS, SampleDistance};
 use crate::{EvalError, Features, Figure, Moments, Protocol};
+
+/// Features from which fewer splits of the data stand for the floor, as each takes seconds.
+const MANY: usize = 300;
+
+/// Splits of the data with so many features.
+const FEW_SPLITS: usize = 3;
 
 /// The squared [`frechet`] distance between Gaussians fitted to the features of both samples.
 ///
@@ -34,7 +40,8 @@ impl SampleDistance for Frechet {
             return Ok(None);
         }
         let moments = |x: Tensor<2>| Features::of(x)?.moments();
-        let found = mapped.with_spread(noise, |x, y| frechet(&moments(x)?, &moments(y)?))?;
+        let splits = if dim <= MANY { SPLITS } else { FEW_SPLITS };
+        let found = mapped.with_spread(splits, noise, |x, y| frechet(&moments(x)?, &moments(y)?))?;
         let protocol = protocol.with("features", features.name());
         let name = format!("{}_{}", self.name(), features.key());
         let figure = Figure::exact(&name, found.value.value, protocol);

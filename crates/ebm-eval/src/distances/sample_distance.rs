@@ -1,15 +1,15 @@
 //! The trait of a distance between samples, and the samples it compares.
 
 use burn::tensor::Tensor;
-use ebm_ops::Noise;
+use ebm_ops::{Noise, OutOfRange};
 
 use super::features::FeatureMap;
 use crate::host::Rows;
 use crate::report::variance;
 use crate::{Estimate, EvalError, Figure, Protocol, WithFloor, with_floor};
 
-/// Random halves of the data, beside the given one, over which a floor is averaged.
-const SPLITS: usize = 9;
+/// Random splits of the data, beside the given one, over which a floor is averaged.
+pub(crate) const SPLITS: usize = 9;
 
 /// A distance between two samples that can be listed in a [`Report`](crate::Report).
 ///
@@ -83,9 +83,9 @@ impl Comparison<'_> {
     }
 
     /// `metric(sample, reference)`, and the mean and standard deviation of the same of data against data: of the fresh
-    /// draw and the reference, and of nine random splits of both together into parts of the same sizes.
+    /// draw and the reference, and of `splits` random splits of both together into parts of the same sizes.
     ///
-    /// Splits come from the noise stream `splits`.
+    /// There must be at least one split; nine are usual. Splits come from the noise stream `splits`.
     ///
     /// # Errors
     /// Returns the errors of `metric`.
@@ -94,13 +94,15 @@ impl Comparison<'_> {
     /// If the shapes of sample and fresh draw differ.
     pub fn with_spread(
         &self,
+        splits: usize,
         noise: &Noise,
         mut metric: impl FnMut(Tensor<2>, Tensor<2>) -> Result<f64, EvalError>,
     ) -> Result<WithFloor<Estimate>, EvalError> {
+        OutOfRange::at_least("splits", 1, splits)?;
         assert_eq!(self.sample.dims(), self.fresh.dims(), "the fresh draw must have the shape of the sample");
         let data = Tensor::cat(vec![self.fresh.clone(), self.reference.clone()], 0);
         let mut floors = vec![metric(self.fresh.clone(), self.reference.clone())?];
-        for split in 0..SPLITS {
+        for split in 0..splits {
             let order = noise.derive("splits").child(split as u64).permutation(data.dims()[0]);
             let order: Vec<i64> = order.into_iter().map(|i| i as i64).collect();
             let rows = |indices: &[i64]| data.clone().select(0, Tensor::from_data(indices, &data.device()));

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use rayon::prelude::*;
 
-use super::sample_distance::{Comparison, SampleDistance};
+use super::sample_distance::{Comparison, SPLITS, SampleDistance};
 use crate::error::require;
 use crate::host::{Rows, assert_one_space};
 use crate::{Estimate, EvalError, Figure, Protocol};
@@ -43,7 +43,7 @@ impl SampleDistance for SlicedWasserstein {
         let Self { order, directions } = *self;
         let distance = |x, y| sliced_wasserstein(x, y, order, directions, &mut noise.derive("directions"));
         let mut found = None;
-        let floor = comparison.with_spread(noise, |x, y| {
+        let floor = comparison.with_spread(SPLITS, noise, |x, y| {
             let distance = distance(x, y)?;
             // The last one is that of the sample.
             found = Some(distance);

@@ -16,13 +16,18 @@ const MEDIAN_ROWS: usize = 1000;
 /// Rows of the kernel matrix in memory at once.
 const BLOCK: usize = 512;
 
+/// Permutations of which the moments are, beside those that the p-value counts, which makes the test exact.
+const SCALING: usize = 200;
+
 /// Fewest rows of a sample.
 const LEAST: usize = 4;
 
 /// A permutation test of equal distributions: the largest of the standardised MMD² with Gaussian kernels of several
 /// bandwidths.
 ///
-/// T = max over bandwidths ℓ of (MMD²_ℓ − mean)/deviation, with mean and deviation over the permutations.
+/// T = max over bandwidths ℓ of the normal score of MMD²_ℓ, from its mean, deviation and skewness over permutations of
+/// the labels: that of a gamma distribution with these moments, by Wilson and Hilferty's cube root.
+/// Without it, the large bandwidths, whose MMD² is skewed like a χ², would hide what the small ones see.
 ///
 /// A small bandwidth sees what is local, as points in a gap of the data; a large one sees shifts, also in many
 /// dimensions. The p-value is the share of permutations of the labels with a T at least as large, and exact for
@@ -30,7 +35,8 @@ const LEAST: usize = 4;
 ///
 /// # Reference
 /// Schrab et al. (2023), *MMD aggregated two-sample test*; Biggs, Schrab and Gretton (2023), *MMD-FUSE: learning and
-/// combining kernels for two-sample testing without data splitting*, for the standardisation.
+/// combining kernels for two-sample testing without data splitting*; the cube root: Wilson and Hilferty (1931), *The
+/// distribution of chi-square*.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelTwoSample {
@@ -82,7 +88,7 @@ impl SampleDistance for KernelTwoSample {
             .with("floor_p_value", format!("{:.4}", found.floor.p_value));
         let figure = Figure::exact(self.name(), found.value.statistic, protocol);
         let figure = Figure { floor: Some(found.floor.statistic), ..figure };
-        Ok(Some(figure.tested(found.value.p_value).in_unit("standard deviations under equal distributions")))
+        Ok(Some(figure.tested(found.value.p_value).in_unit("normal score under equal distributions")))
     }
 }
 
@@ -90,7 +96,7 @@ impl SampleDistance for KernelTwoSample {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TwoSampleResult {
-    /// The largest standardised MMD².
+    /// The largest normal score T.
     pub statistic: f64,
     /// The multiple of the median distance that it was found at.
     pub multiple: f64,
@@ -125,7 +131,7 @@ impl KernelTwoSample {
         let points = scaled(&samples)?;
         let (n, dim) = (rows[0] + rows[1], samples[0].dim());
         let labels = self.labels(rows, noise);
-        let columns = self.permutations + 1;
+        let columns = self.permutations + 1 + SCALING;
 
         let options = (&device, DType::F32);
         let z = Tensor::<2>::from_data(TensorData::new(points, [n, dim]), options);
@@ -148,7 +154,7 @@ impl KernelTwoSample {
 
     /// The labels 1/n and −1/m of the rows: those of the samples, then permutations, a column each.
     fn labels(&self, [n, m]: [usize; 2], noise: &mut Noise) -> Vec<f32> {
-        let columns = self.permutations + 1;
+        let columns = self.permutations + 1 + SCALING;
         let weight = |i: usize| if i < n { 1.0 / n as f32 } else { -1.0 / m as f32 };
         let mut labels = vec![0.0; (n + m) * columns];
         for column in 0..columns {
@@ -162,18 +168,54 @@ impl KernelTwoSample {
 
     /// The test from MMD² of each bandwidth and permutation, up to a constant; the first column is the identity.
     fn judge(&self, sums: &[Vec<f64>], rows: [usize; 2]) -> TwoSampleResult {
-        // The identity is one of the permutations, so the test is exact.
-        let standardised: Vec<Vec<f64>> = sums.iter().map(|sums| standardise(sums, sums)).collect();
-        let largest = |column: usize| {
-            standardised.iter().map(|values| values[column]).fold(f64::NEG_INFINITY, f64::max)
-        };
-        let (own, columns) = (largest(0), self.permutations + 1);
+        let columns = self.permutations + 1;
+        let scores: Vec<Vec<f64>> = sums
+            .iter()
+            .map(|sums| {
+                let scale = Scale::of(&sums[columns..]);
+                sums[..columns].iter().map(|sum| scale.score(*sum)).collect()
+            })
+            .collect();
+        let largest =
+            |column: usize| scores.iter().map(|scores| scores[column]).fold(f64::NEG_INFINITY, f64::max);
+        let own = largest(0);
         let as_large = (1..columns).filter(|&column| own <= largest(column)).count();
-        // For the reader the units are those of the permutations alone.
-        let values = sums.iter().map(|sums| standardise(&sums[..1], &sums[1..])[0]);
-        let best = values.zip(&self.multiples).max_by(|a, b| a.0.total_cmp(&b.0));
-        let (statistic, &multiple) = best.expect("there is a bandwidth");
-        TwoSampleResult { statistic, multiple, p_value: (1 + as_large) as f64 / columns as f64, rows }
+        let best = scores.iter().zip(&self.multiples).max_by(|a, b| a.0[0].total_cmp(&b.0[0]));
+        let (_, &multiple) = best.expect("there is a bandwidth");
+        TwoSampleResult { statistic: own, multiple, p_value: (1 + as_large) as f64 / columns as f64, rows }
+    }
+}
+
+/// Moments of MMD² over permutations.
+struct Scale {
+    mean: f64,
+    deviation: f64,
+    skewness: f64,
+}
+
+impl Scale {
+    fn of(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let moment = |power: i32| values.iter().map(|x| (x - mean).powi(power)).sum::<f64>() / n;
+        let deviation = moment(2).sqrt();
+        // Differences below the rounding of single precision are none.
+        if deviation <= 1e-9 * mean.abs() {
+            return Self { mean, deviation: 0.0, skewness: 0.0 };
+        }
+        Self { mean, deviation, skewness: moment(3) / deviation.powi(3) }
+    }
+
+    /// The normal score of a value: 0 without a deviation.
+    fn score(&self, value: f64) -> f64 {
+        if self.deviation == 0.0 {
+            return 0.0;
+        }
+        let z = (value - self.mean) / self.deviation;
+        // Of a gamma distribution with this shape, which has mean and variance `shape`; nearly normal if it is large.
+        let shape = 4.0 / self.skewness.max(1e-3).powi(2);
+        let ratio = (z / shape.sqrt() + 1.0).max(1e-12);
+        3.0 * shape.sqrt() * (ratio.cbrt() - 1.0 + 1.0 / (9.0 * shape))
     }
 }
 
@@ -198,16 +240,6 @@ fn scaled(samples: &[Rows; 2]) -> Result<Vec<f32>, EvalError> {
     let n = rows().count() as f64;
     mean.iter_mut().for_each(|mean| *mean /= n);
     Ok(rows().flat_map(|row| row.iter().zip(&mean).map(|(x, mean)| ((x - mean) / median) as f32)).collect())
-}
-
-/// `values` less the mean of `all`, in units of its standard deviation; zeros if it has none.
-fn standardise(values: &[f64], all: &[f64]) -> Vec<f64> {
-    let n = all.len() as f64;
-    let mean = all.iter().sum::<f64>() / n;
-    let deviation = (all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
-    // Differences below the rounding of single precision are none.
-    let is_zero = deviation <= 1e-9 * mean.abs();
-    values.iter().map(|x| if is_zero { 0.0 } else { (x - mean) / deviation }).collect()
 }
 
 #[cfg(test)]
@@ -275,11 +307,14 @@ mod tests {
     #[test]
     fn points_that_fill_a_gap_are_seen() {
         let mut noise = Noise::seeded(202);
-        for i in 0..3 {
-            let (x, y) = (moons(2000, 0.05, &mut noise), moons(2000, 0.0, &mut noise));
-            let found = KernelTwoSample::default().test(x, y, &mut noise.child(i)).unwrap();
-            assert!(found.p_value < 0.01 && found.multiple < 1.0, "{found:?}");
-        }
+        let found: Vec<TwoSampleResult> = (0..4)
+            .map(|i| {
+                let (x, y) = (moons(2000, 0.05, &mut noise), moons(2000, 0.0, &mut noise));
+                KernelTwoSample::default().test(x, y, &mut noise.child(i)).unwrap()
+            })
+            .collect();
+        assert!(found.iter().all(|found| found.p_value <= 0.05 && found.multiple < 1.0), "{found:?}");
+        assert!(3 <= found.iter().filter(|found| found.p_value <= 0.01).count(), "{found:?}");
     }
 
     #[test]
@@ -298,6 +333,17 @@ mod tests {
             let found = KernelTwoSample::default().test(x, y, &mut noise.child(i)).unwrap();
             assert!(found.p_value < 0.01, "{found:?}");
         }
+    }
+
+    #[test]
+    fn normal_scores_of_a_chi_square_are_those_of_its_quantiles() {
+        // χ² with 4 degrees of freedom: mean 4, variance 8, skewness √2
+        let scale = Scale { mean: 4.0, deviation: 8f64.sqrt(), skewness: 2f64.sqrt() };
+        for (quantile, score) in [(3.3567, 0.0), (9.4877, 1.6449), (18.4668, 3.0902)] {
+            assert!((scale.score(quantile) - score).abs() < 0.03, "{}", scale.score(quantile));
+        }
+        let normal = Scale { mean: 1.0, deviation: 2.0, skewness: 0.0 };
+        assert!((normal.score(5.0) - 2.0).abs() < 0.01);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What an evaluation compares with what.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Tensor;
 use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
@@ -8,14 +10,15 @@ use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
-use ebm_run::rows::Rows;
+use ebm_run::rows::{Rows, none_held_out};
 use ebm_run::usage::usage;
 
 use super::Eval;
 use super::judgement::Judgement;
 
-/// Most training rows among which the nearest of a sample is looked for.
-const TRAINING: usize = 5000;
+/// Most training rows, and most held-out rows, among which the nearest of a sample is looked for, and the most numbers
+/// in them.
+const NEAREST: (usize, usize) = (5000, 6_000_000);
 
 /// The run's data that were held out, or those that were named: 2n rows or the points of the likelihood, or all there
 /// are.
@@ -23,11 +26,17 @@ pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows>
     let (content, dim) = (&card.content, card.architecture.dim());
     let most = (2 * request.n).max(request.likelihood);
     if let Some(path) = &request.data {
-        let spec = DataSpec { split: Split::Test, ..DataSpec::detect(path)? };
-        // A single file has no parts.
-        let split = if path.is_file() { Split::Train } else { spec.split };
-        let spec = DataSpec { split, ..request.reading.applied(spec) };
-        return Rows::open(&spec, noise, content, dim, most);
+        let spec = request.reading.applied(DataSpec::detect(path)?);
+        let spec = match config_of(&request.run)? {
+            Some(config) => spec.with_images_as(&config.data),
+            None => spec,
+        };
+        let open = |split| Rows::open(&DataSpec { split, ..spec.clone() }, noise, content, dim, most);
+        // Data without parts are what the samples are compared with, all of them.
+        return match open(Split::Test) {
+            Err(error) if none_held_out(&error) => open(Split::Train),
+            rows => rows,
+        };
     }
     ensure!(
         request.run.is_dir(),
@@ -40,10 +49,15 @@ pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows>
     Rows::open(&spec, &noise, content, dim, most).context("no held-out data; --data PATH names others")
 }
 
+/// The configuration of a run, if it is a folder and not a model file.
+fn config_of(run: &Path) -> Result<Option<Config>> {
+    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(run)?)?)) } else { Ok(None) }
+}
+
 /// At most 5,000 rows that a run was trained on; none for a model file, and none of endless data, of which nothing can
 /// be memorised.
-pub fn training(request: &Eval, card: &ModelCard, held_out: usize) -> Result<Option<Rows>> {
-    if !request.run.is_dir() || held_out == 0 {
+pub fn training(request: &Eval, card: &ModelCard) -> Result<Option<Rows>> {
+    if !request.run.is_dir() {
         return Ok(None);
     }
     let config = Config::of(&RunFolder::open(&request.run)?)?;
@@ -52,7 +66,20 @@ pub fn training(request: &Eval, card: &ModelCard, held_out: usize) -> Result<Opt
     if Data::open(&spec, &noise)?.len().is_none() {
         return Ok(None);
     }
-    Ok(Some(Rows::open(&spec, &noise, &card.content, card.architecture.dim(), TRAINING)?))
+    let dim = card.architecture.dim();
+    Ok(Some(Rows::open(&spec, &noise, &card.content, dim, most_nearest(dim))?))
+}
+
+/// Rows among which the nearest of a sample is looked for.
+fn most_nearest(dim: usize) -> usize {
+    let (rows, numbers) = NEAREST;
+    (numbers / dim).clamp(100, rows)
+}
+
+/// As many held-out rows as training rows, or all there are.
+pub fn as_many(held_out: &Tensor<2>, training: &Tensor<2>) -> Tensor<2> {
+    let n = held_out.dims()[0].min(training.dims()[0]);
+    held_out.clone().narrow(0, 0, n)
 }
 
 /// The unit in which distances are, in words.
