@@ -417,10 +417,7 @@ fn what_no_memory_holds_or_no_life_waits_for_is_refused_in_a_line() {
         ),
         (&["sample", "run", "--n", huge], "--n: 18446744073709551615"),
         (&["sample", "run", "--n", "1099511627776"], "--n: 1099511627776"),
-        (
-            &["sample", "run", "--sampler", "heun", "--set", "heun.levels=1099511627776"],
-            "expected at most 1000000",
-        ),
+        (&["sample", "run", "--sampler", "heun", "--set", "heun.levels=1099511627776"], "1 to 1000000"),
         (&["eval", "run", "--n", huge], "--n: 2 × 18446744073709551615"),
         (&["sample", "--target", "ring", "--chains", huge], "--chains × --draws"),
         (&["sample", "--target", "ring", "--draws", "1099511627776", "--chains", "1"], "--chains × --draws"),

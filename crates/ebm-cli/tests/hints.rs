@@ -50,6 +50,13 @@ impl Place {
         fs::create_dir(at.join("empty")).unwrap();
         fs::write(at.join("one.csv"), "x\n1\n2\n3\n4\n").unwrap();
         fs::write(at.join("three.csv"), "x,y,z\n1,2,3\n2,5,1\n3,1,1\n4,2,2\n").unwrap();
+        let rows = |at: usize, last: &str| -> String {
+            (0..40).map(|i| if i == at { last.to_owned() } else { format!("{i},{}\n", i % 7) }).collect()
+        };
+        fs::write(at.join("gaps.csv"), "x,y\n".to_owned() + &rows(3, "1,\n")).unwrap();
+        fs::write(at.join("dates.csv"), "when,x\n2026-01-01,1\n2026-01-02,3\n2026-01-03,4\n").unwrap();
+        fs::write(at.join("more.csv"), "z,y,x\n1,2,3\n4,5,7\n").unwrap();
+        fs::write(at.join("pairs.csv"), "x,y\n".to_owned() + &rows(40, "")).unwrap();
         Self { folder }
     }
 
@@ -65,11 +72,16 @@ impl Place {
 
     /// Runs a line that suggests something, and then what it suggests; the suggestions.
     fn follow(&self, line: &str) -> Vec<String> {
-        let found = hints(&self.typed(line));
-        assert!(!found.is_empty(), "{line} suggests nothing: {}", stderr(&self.typed(line)));
+        let first = self.typed(line);
+        let found = hints(&first);
+        assert!(!found.is_empty(), "{line} suggests nothing: {}", stderr(&first));
         for hint in &found {
             let next = match hint.strip_prefix("--") {
                 // A flag is for the command that was typed.
+                // A run that was made stays.
+                Some(_) if first.status.success() => {
+                    format!("{} {hint}", line.replace("--out ", "--out again-"))
+                }
                 Some(_) => format!("{line} {hint}"),
                 None => hint.clone(),
             };
@@ -162,6 +174,19 @@ fn every_command_that_is_suggested_works_as_printed() {
     follow("ebm energy pictures --data empty --backend flex");
     follow("ebm train mnist");
     follow("cp one/model.safetensors lone.safetensors; ebm train --from lone.safetensors");
+    follow(&small("ebm train table --data gaps.csv --out gaps"));
+    follow(&small("ebm train table --data dates.csv --out dates"));
+    assert!(
+        place
+            .typed(&small(
+                "ebm train table --data pairs.csv --set model=mlp-energy \
+        --set objective=sliced --set sample.sampler=mala --out pairs"
+            ))
+            .status
+            .success()
+    );
+    follow("ebm energy pairs --data more.csv --backend flex");
+    follow("ebm sample three --n 3 --backend flex");
     follow(&small("ebm train two-moons --set objective=sliced --out wants-energy"));
     follow(&small("ebm train two-moons-ssm --set objective=denoising --out wants-levels"));
     follow(&small("ebm train table --data three.csv --set model.dim=2 --out wide"));

@@ -209,7 +209,7 @@ impl Train {
         let before = Config::of(&folder)?;
         let config = self.at_data(before.with(&self.overrides())?)?;
         let changes = history::changes(&before, &config)?;
-        history::check(&folder, &changes, &self.given())?;
+        history::check(&folder, &changes, &self.given(&changes))?;
         let device = self.backend.device()?;
         agreement::with_checkpoint(&folder, &config.model, &device)?;
         // A run that has come to no checkpoint begins again from the weights that it had.
@@ -250,10 +250,18 @@ impl Train {
         Overrides { set: flags.into_iter().flatten().chain(self.set.iter().cloned()).collect() }
     }
 
-    /// What was given about the configuration, as words of a command.
-    fn given(&self) -> String {
+    /// What was given about the configuration, as words of a command; `changes` are what came of it.
+    fn given(&self, changes: &[Change]) -> String {
+        let overrides = self.overrides().set;
         let data = self.data.iter().map(|path| format!(" --data {}", quoted(path)));
-        let set = self.overrides().set.into_iter().map(|set| format!(" --set {}", quoted_text(&set)));
+        // How the data are read, where a flag of its own says so.
+        let is_flag = |change: &&Change| {
+            let is_set = overrides.iter().any(|set| set.trim_start().starts_with(&change.key));
+            let is_place = ["data.dataset", "data.path"].contains(&change.key.as_str());
+            change.key.starts_with("data.") && !is_place && !is_set
+        };
+        let read = changes.iter().filter(is_flag).map(Change::assignment);
+        let set = overrides.iter().cloned().chain(read).map(|set| format!(" --set {}", quoted_text(&set)));
         data.chain(set).collect()
     }
 }
