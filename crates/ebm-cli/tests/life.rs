@@ -245,7 +245,7 @@ fn a_run_begins_from_the_weights_of_another_in_their_units() {
     let base = at.join("base");
     let small = |preset: &str| {
         let mut command = ebm(&["train", preset, "--steps", "200"]);
-        command.args(&SMALL).args(["--checkpoint-every", "50"]);
+        command.args(SMALL).args(["--checkpoint-every", "50"]);
         command
     };
     done(small("table").arg("--data").arg(&first).arg("--out").arg(&base));

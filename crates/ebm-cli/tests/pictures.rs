@@ -79,9 +79,11 @@ impl Data {
         let arguments = [&["train", "images", "--data", data, "--out", run], &SMALL[..], more].concat();
         self.ebm(&arguments);
         self.ebm(&["sample", run, "--n", "2", "--out", "drawn.npy"]);
-        let shape = shape(&self.at("drawn.npy"));
-        assert_eq!(shape[0], 2);
-        [shape[1], shape[2], shape[3]]
+        match shape(&self.at("drawn.npy"))[..] {
+            [2, height, width] => [1, height, width],
+            [2, channels, height, width] => [channels, height, width],
+            ref shape => panic!("two pictures of shape {shape:?}"),
+        }
     }
 }
 
@@ -108,8 +110,8 @@ fn images_of_any_size_train_and_are_drawn_at_their_size() {
         assert_eq!(data.trained(&width.to_string(), &[]), [1, height as usize, width as usize]);
     }
     // An energy of images, whose score is its exact gradient, pads likewise.
-    let energy = ["--set", "model=unet-energy", "--set", "model.network.widths=[8,8]"];
-    let set = ["model.network.blocks=[1,1]", "model.network.groups=4", "model.network.embedding=8"];
+    let energy = ["--set", "model=unet-energy", "--set", "model.widths=[8,8]"];
+    let set = ["model.blocks=[1,1]", "model.groups=4", "model.embedding=8"];
     let set: Vec<&str> = set.iter().flat_map(|value| ["--set", *value]).collect();
     let arguments =
         [&["train", "images", "--data", "17", "--out", "energy", "--steps", "2", "--batch-size", "4"][..]];
@@ -148,6 +150,11 @@ fn sixteen_bits_and_transparency_and_classes_at_any_depth_are_read() {
     }
     fs::write(data.at("mixed/a/notes.txt"), "no image").unwrap();
     assert_eq!(data.trained("mixed", &[]), [3, 6, 6]);
+    let journal = fs::read_to_string(data.at("run/journal.jsonl")).unwrap();
+    for note in ["of 16 bits a channel, reduced to 8", "transparent, laid over white", "all read in colour"] {
+        assert!(journal.contains(note), "{note}: {journal}");
+    }
+    assert!(journal.contains("1 file of another kind left out: a/notes.txt"), "{journal}");
 }
 
 #[test]
@@ -170,8 +177,8 @@ fn the_validation_part_is_held_out_and_a_flat_folder_is_taken_whole_against_it()
     data.images([6, 6], |i| format!("split/val/{i}.png"));
     data.images([6, 6], |i| format!("flat/{i}.png"));
     fs::remove_file(data.at("split/val/0.png")).unwrap();
-    let energy = ["--set", "model=unet-energy", "--set", "model.network.widths=[8,8]"];
-    let set = ["model.network.blocks=[1,1]", "model.network.groups=4", "model.network.embedding=8"];
+    let energy = ["--set", "model=unet-energy", "--set", "model.widths=[8,8]"];
+    let set = ["model.blocks=[1,1]", "model.groups=4", "model.embedding=8"];
     let set: Vec<&str> = set.iter().flat_map(|value| ["--set", *value]).collect();
     let arguments =
         ["train", "images", "--data", "split", "--out", "run", "--steps", "2", "--batch-size", "4"];

@@ -1,6 +1,7 @@
 //! Images: in memory, in folders, in the files of published datasets.
 
 pub(crate) mod background;
+pub(crate) mod held_out;
 pub(crate) mod image_set;
 pub(crate) mod pixels;
 pub(crate) mod preparation;

@@ -169,16 +169,46 @@ impl DataSpec {
 }
 
 impl DataSpec {
+    /// The same data, with images read in colour, as a network for colour wants grey ones too.
+    ///
+    /// Data without image files, and those that say how many channels they want, stay what they are.
+    pub fn in_colour(mut self) -> Self {
+        if self.is_of_image_files() {
+            self.channels.get_or_insert(3);
+        }
+        self
+    }
+
+    /// The same data, with images brought to the size and onto the ground that `other` says, where this does not.
+    ///
+    /// So images are scored as those were read on which a network was trained.
+    pub fn with_images_as(self, other: &Self) -> Self {
+        if !self.is_of_image_files() {
+            return self;
+        }
+        Self {
+            fit: self.fit.or(other.fit).filter(|_| self.size.or(other.size).is_some()),
+            size: self.size.or(other.size),
+            background: self.background.or(other.background),
+            channels: self.channels.or(other.channels),
+            ..self
+        }
+    }
+
+    fn is_of_image_files(&self) -> bool {
+        use DatasetName::{Cifar10, FashionMnist, Folder, Mnist, Stack};
+        matches!(self.dataset, Cifar10 | FashionMnist | Folder | Mnist | Stack)
+    }
+
     /// Refuses the keys of image files for data of another kind, where they would do nothing.
     fn check_keys_of_images(&self) -> Result<(), DataError> {
-        use DatasetName::{Cifar10, FashionMnist, Folder, Mnist, Stack};
-        let is_of_images = matches!(self.dataset, Cifar10 | FashionMnist | Folder | Mnist | Stack);
+        let is_of_images = self.is_of_image_files();
         let keys = [
             ("size", self.size.is_some() && !is_of_images),
             ("fit", self.fit.is_some() && !is_of_images),
             ("background", self.background.is_some() && !is_of_images),
             ("channels", self.channels.is_some() && !is_of_images),
-            ("follow_links", self.follow_links == Some(true) && self.dataset != Folder),
+            ("follow_links", self.follow_links == Some(true) && self.dataset != DatasetName::Folder),
         ];
         match keys.into_iter().find(|(_, is_idle)| *is_idle) {
             Some((key, _)) => {

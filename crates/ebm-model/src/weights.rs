@@ -292,7 +292,7 @@ mod tests {
         for (bad, text) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
             let mut tensors = collect(&network(1, 8));
             let at = tensors.get_mut("network.input.bias").unwrap();
-            let mut values = at.to_vec::<f32>().unwrap();
+            let mut values = at.try_to_vec::<f32>().unwrap();
             values[3] = bad;
             *at = TensorData::new(values, [8]);
             let error = from_bytes(&to_bytes(&tensors, "").unwrap()).unwrap_err().to_string();

@@ -80,7 +80,7 @@ fn draw(samples: &Samples, values: &[f32], window: Window) -> Result<Picture, Re
 
 fn scatter<'a>(samples: &'a Samples, points: &'a [f32], window: Window) -> Scatter<'a> {
     let (underneath, landscape) = (samples.background(), samples.landscape());
-    let names = [0, 1].map(|i| samples.column(i));
+    let names = [0, 1].map(|i| samples.axis(i));
     Scatter { title: samples.title(), names, window, points, underneath, landscape }
 }
 

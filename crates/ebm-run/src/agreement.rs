@@ -6,7 +6,6 @@ use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::Checkpoints;
-use toml::{Table, Value};
 
 use crate::card::ModelCard;
 use crate::config::Config;

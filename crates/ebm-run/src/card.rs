@@ -76,7 +76,9 @@ impl Content {
             Self::Row { transform, columns } => {
                 let dim = values.len() / n.max(1);
                 let samples = match transform {
-                    Some(units) if !units.is_identity() => Samples::rows(units.inverse(&values), [n, dim])?,
+                    Some(units) if !units.is_identity() => {
+                        Samples::rows(units.inverse(&values), [n, dim], units.origin())?
+                    }
                     // In single precision as the model has them.
                     _ => Samples::table(values, [n, dim])?,
                 };
@@ -96,13 +98,15 @@ impl Content {
         }
     }
 
-    /// Rows in a table's units as the model wants them; the way back from [`samples`](Self::samples).
-    pub fn rows(&self, values: Vec<f32>) -> Vec<f32> {
+    /// Points of a picture of [`samples`](Self::samples) as the model wants them.
+    pub fn points(&self, values: &[f32]) -> Vec<f32> {
         match self {
             Self::Row { transform: Some(units), .. } => {
-                units.forward(&values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())
+                let origin = units.origin();
+                let rows = values.iter().zip(origin.iter().cycle());
+                units.forward(&rows.map(|(&value, origin)| f64::from(value) + origin).collect::<Vec<_>>())
             }
-            _ => values,
+            _ => values.to_vec(),
         }
     }
 
@@ -127,11 +131,12 @@ impl Content {
     }
 }
 
+/// Rows in the table's units, each column from its origin on.
 fn to_units(values: Vec<f32>, transform: Option<&Transform>) -> Vec<f32> {
-    match transform {
-        Some(transform) => transform.inverse(&values).into_iter().map(|value| value as f32).collect(),
-        None => values,
-    }
+    let Some(units) = transform else { return values };
+    let origin = units.origin();
+    let rows = units.inverse(&values).into_iter().zip(origin.iter().cycle());
+    rows.map(|(value, origin)| (value - origin) as f32).collect()
 }
 
 /// Writes the weights of any network with a text about them as safetensors, whole or not at all.

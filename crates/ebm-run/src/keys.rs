@@ -214,7 +214,7 @@ const MEANINGS: &[(&str, &str)] = &[
 mod tests {
     use std::collections::BTreeSet;
 
-    use ebm_model::Architecture;
+    use ebm_model::{Architecture, NetworkConfig};
     use ebm_train::{NoiseLaw, ObjectiveConfig, Restart};
 
     use super::*;

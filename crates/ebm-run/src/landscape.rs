@@ -28,7 +28,7 @@ pub fn under(
         return Ok(samples);
     };
     let landscape = Landscape::of(&window(&samples), |points| {
-        let points = content.rows(points.to_vec());
+        let points = content.points(points);
         let energies = points.chunks(2 * TOGETHER).flat_map(|points| {
             let batch = TensorData::new(points.to_vec(), [points.len() / 2, 2]);
             energy(Tensor::from_data(batch, device)).into_data().iter::<f32>().collect::<Vec<_>>()

@@ -50,6 +50,8 @@ impl Rows {
         let at = place(spec);
         let data = match content {
             Content::Row { .. } => Data::open_as(spec, noise, &content.layout(dim)),
+            // Grey images are what a network for colour sees in colour.
+            Content::Image { channels: 3, .. } => Data::open(&spec.clone().in_colour(), noise),
             Content::Image { .. } => Data::open(spec, noise),
         };
         let data = data.map_err(refused)?;
@@ -117,6 +119,11 @@ impl Rows {
 /// What was read of the data that `spec` names, in a line.
 pub fn about(spec: &DataSpec, summary: &Summary) -> String {
     format!("data: {}, {}: {summary}", place(spec), spec.split.name())
+}
+
+/// Whether an error is that no data are held out.
+pub fn none_held_out(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. })))
 }
 
 /// Where the data are, or their name.

@@ -97,7 +97,7 @@ fn every_objective_is_written_under_its_name_and_read_again() {
 fn a_file_without_a_sampler_means_langevin() {
     let text = r#"{"kind": "contrastive-divergence", "step_size": 0.1, "contrast": {}}"#;
     let expected = ContrastiveDivergenceSettings {
-        sampler: ChainKernel::Langevin,
+        sampler: ChainKernel::named("langevin").unwrap(),
         step_size: 0.1,
         contrast: ContrastSettings::default(),
     };

@@ -265,7 +265,7 @@ fn disturb(
                 .filter(|(path, _)| !is_scratch(path))
                 .map(|(path, bytes)| (path.clone(), bytes.clone()))
                 .collect();
-            if differ(&kept, new).is_some() && !case.again.is_some() {
+            if differ(&kept, new).is_some() && case.again.is_none() {
                 return Err(format!(
                     "it succeeds, but {} is not new",
                     differ(&kept, new).unwrap_or_default()

@@ -66,6 +66,11 @@ impl Backend {
         }
     }
 
+    /// The flag that names it in a command that is suggested; nothing for that of the build.
+    pub fn flag(self) -> String {
+        if self == Self::default_of_build() { String::new() } else { format!(" --backend {}", self.name()) }
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use clap::Args;
-use ebm_data::{DataError, DataSpec, Split};
+use ebm_data::{DataSpec, Split};
 use ebm_eval::auroc;
 use ebm_model::{Capabilities, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
@@ -16,7 +16,7 @@ use ebm_run::folder::RunFolder;
 use ebm_run::hint::quoted;
 use ebm_run::landscape::{energy_of, kinds_with_energy};
 use ebm_run::model::model;
-use ebm_run::rows::Rows;
+use ebm_run::rows::{Rows, none_held_out};
 use ebm_run::usage::usage;
 use serde_json::json;
 
@@ -90,7 +90,7 @@ impl Energy {
         let contrast = match &against {
             Some(path) => {
                 let others = match read(path, split) {
-                    Err(error) if is_without_held_out(&error) => {
+                    Err(error) if none_held_out(&error) => {
                         say(&format!("{} has no held-out part: all of it is used", path.display()));
                         read(path, Split::Train)
                     }
@@ -131,13 +131,9 @@ fn described(path: &Path, run: Option<&Config>) -> Result<(DataSpec, Noise)> {
         Some(config) if config.data.path.as_ref().is_some_and(|own| is_same(own, path)) => {
             Ok((config.data.clone(), Noise::seeded(config.seed).derive("data")))
         }
-        _ => Ok((DataSpec::detect(path)?, Noise::seeded(0))),
+        Some(config) => Ok((DataSpec::detect(path)?.with_images_as(&config.data), Noise::seeded(0))),
+        None => Ok((DataSpec::detect(path)?, Noise::seeded(0))),
     }
-}
-
-/// Whether the error is that no rows are held out.
-fn is_without_held_out(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. })))
 }
 
 /// What a network that is a score is told: which kinds have an energy for data like these, and how to train one.

@@ -1,5 +1,6 @@
 //! `ebm sample`: new samples from a trained network, or chains on a closed-form energy.
 
+mod advice;
 mod arguments;
 mod chains;
 mod closed_form;
@@ -21,11 +22,13 @@ use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 use ebm_run::{bounds, keys, landscape};
 use ebm_sample::Sampler;
+use ebm_sample::diagnostics::Verdict;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::say;
 
+use self::advice::Advice;
 use self::arguments::Chains;
 pub use self::arguments::Sample;
 use self::closed_form::ClosedForm;
@@ -89,7 +92,8 @@ impl Sample {
         ];
         let words: String = sampler.chain(given.into_iter().flatten()).collect();
         let is_other = self.chains.adapt || self.chains.thin.is_some() || self.chains.plots.is_some();
-        (!is_other).then(|| format!("; of a network, `ebm sample {}{words}`", quoted(run)))
+        (!is_other)
+            .then(|| format!("; of a network, `ebm sample {}{words}{}`", quoted(run), self.backend.flag()))
     }
 
     fn network(&self, run: &Path, device: &Device) -> Result<()> {
@@ -120,17 +124,20 @@ impl Sample {
         };
         ebm_report::write(out, &samples)?;
 
+        let verdict = drawn.steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
+        let advice = Advice::of_network(config.chain.step_size);
         let shape = Shape::dims(samples.shape());
         if self.json {
             let sampler = name.unwrap_or(&config.sampler);
             let line = json!({
                 "event": "done", "n": n, "seed": seed, "sampler": sampler, "seconds": seconds, "shape": shape,
-                "out": out,
+                "out": out, "warnings": advice.entries(&verdict),
             });
             tell!("{line}");
         } else {
             tell!("{n} samples in {seconds:.1} s: {}", out.display());
+            advice.say(&verdict);
         }
-        Ok(())
+        advice::check(&verdict, self.strict)
     }
 }

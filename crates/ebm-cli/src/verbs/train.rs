@@ -7,8 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use burn::module::Module;
 use clap::Args;
 use ebm_data::{DataError, DataSpec, DatasetName, Transform};
-use ebm_model::{Network, NetworkConfig};
-use ebm_report::Format;
+use ebm_model::Network;
 use ebm_run::card::Content;
 use ebm_run::config::{Config, Overrides};
 use ebm_run::folder::RunFolder;
@@ -157,7 +156,7 @@ impl Train {
         let remarks = session.remarks();
         let watch = |step| observers(&parts, &folder, &interrupt, &remarks, step, self.quiet);
         let ended = session.run(watch)?;
-        let run = quoted(folder.path());
+        let run = quoted(folder.path()) + &self.backend.flag();
         if ended.finish == Finish::Stopped {
             let checkpoint = ended.checkpoint.context("a run that is stopped is kept")?;
             let step = ended.state.step();
@@ -175,7 +174,7 @@ impl Train {
             ));
         }
         let rows = ended.steps * parts.config.batch_size as u64;
-        report(&parts, &folder, self.json, &ended.state, began.elapsed().as_secs_f64(), rows)?;
+        report(&parts, &folder, &run, self.json, &ended.state, began.elapsed().as_secs_f64(), rows)?;
         Ok(0)
     }
 
@@ -339,6 +338,7 @@ fn observers<'o>(
 fn report(
     parts: &Parts,
     folder: &RunFolder,
+    run: &str,
     json: bool,
     state: &TrainState<Network>,
     seconds: f64,
@@ -367,8 +367,7 @@ fn report(
         text += &format!("samples: {}\n", picture.display());
     }
     let out = format!("more.{}", parts.extension()?);
-    text +=
-        &format!("more of them: {} sample {} --n 100 --out {out}", program::name(), quoted(folder.path()));
+    text += &format!("more of them: {} sample {run} --n 100 --out {out}", program::name());
     summary(json, &line, &text);
     Ok(())
 }

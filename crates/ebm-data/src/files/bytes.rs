@@ -54,15 +54,32 @@ pub fn decompressed<'a>(packed: impl Read + 'a, length: u64) -> io::Result<Box<d
 
 /// Content that was unpacked from `length` bytes: reading more than 64 MiB plus 64 times as many is an error.
 pub(super) fn limited<R: Read>(content: R, length: u64) -> impl Read {
-    let limit = UNPACKED + EXPANSION.saturating_mul(length);
-    Limited { content, left: limit, limit, length }
+    Limited { content, left: limit(length), length }
+}
+
+/// Refuses what says itself that it unpacks from `length` bytes to more than is read.
+pub(super) fn check_unpacked(length: u64, unpacked: u64, file: &Path) -> Result<(), DataError> {
+    match unpacked <= limit(length) {
+        true => Ok(()),
+        false => Err(DataError::malformed(file, beyond(length))),
+    }
+}
+
+fn limit(length: u64) -> u64 {
+    UNPACKED + EXPANSION.saturating_mul(length)
+}
+
+fn beyond(length: u64) -> String {
+    let limit = limit(length);
+    format!(
+        "{length} packed bytes become more than {limit}, the most for this length; if the file is right, unpack it first"
+    )
 }
 
 /// A stream that fails when it exceeds its limit.
 struct Limited<R> {
     content: R,
     left: u64,
-    limit: u64,
     /// Bytes of the compressed file.
     length: u64,
 }
@@ -70,14 +87,10 @@ struct Limited<R> {
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.content.read(buffer)? as u64;
-        self.left = self.left.checked_sub(n).ok_or_else(|| {
-            let (limit, length) = (self.limit, self.length);
-            let problem = format!(
-                "{length} packed bytes become more than {limit}, the most for this length; if the file is right, \
-                 unpack it first"
-            );
-            io::Error::new(io::ErrorKind::FileTooLarge, problem)
-        })?;
+        self.left = self
+            .left
+            .checked_sub(n)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, beyond(self.length)))?;
         Ok(n as usize)
     }
 }
@@ -124,6 +137,9 @@ pub(crate) fn read_start(reader: &mut impl Read, buffer: &mut [u8], file: &Path)
 /// The error of a stream that ends too early or is damaged.
 pub(crate) fn broken(error: io::Error, expected: u64, found: u64, file: &Path) -> DataError {
     match error.kind() {
+        io::ErrorKind::UnexpectedEof if expected <= found => {
+            DataError::malformed(file, "the packed stream is cut off at its end")
+        }
         io::ErrorKind::UnexpectedEof => DataError::Truncated { file: file.into(), expected, found },
         io::ErrorKind::FileTooLarge => DataError::malformed(file, error.to_string()),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {

@@ -103,11 +103,14 @@ const COMMENT: u8 = 16;
 
 /// Passes over the header of a member.
 fn header(packed: &mut impl BufRead) -> io::Result<()> {
-    let mut start = [0; 10];
+    let mut magic = [0; 2];
+    packed.read_exact(&mut magic)?;
+    if magic != [0x1f, 0x8b] {
+        return Err(damaged("what follows is no member, which begins with 1f 8b"));
+    }
+    let mut start = [0; 8];
     packed.read_exact(&mut start)?;
-    let [0x1f, 0x8b, method, flags, ..] = start else {
-        return Err(damaged("a member does not begin with 1f 8b"));
-    };
+    let [method, flags, ..] = start;
     if method != 8 || flags & !(TEXT | CHECKSUM | EXTRA | NAME | COMMENT) != 0 {
         return Err(damaged(&format!("method {method} with flags 0x{flags:02x} is unknown")));
     }

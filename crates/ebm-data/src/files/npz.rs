@@ -94,6 +94,7 @@ impl Archive {
         match entry.method {
             CompressionMethod::STORE => read(&mut packed.verifying_reader(packed.reader()), &path),
             CompressionMethod::DEFLATE => {
+                bytes::check_unpacked(entry.packed, entry.place.uncompressed_size_hint(), &path)?;
                 let content = packed.verifying_reader(DeflateDecoder::new(packed.reader()));
                 read(&mut bytes::limited(content, entry.packed), &path)
             }

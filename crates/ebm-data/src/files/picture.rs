@@ -26,7 +26,7 @@ const MAX_SIDE: u32 = 16_384;
 pub const MAX_BYTES: u64 = 256 << 20;
 
 /// Bytes that any image may decode to, and how many more for each byte of its file: 8 for a photograph in JPEG.
-const DECODED: u64 = 96 << 20;
+const DECODED: u64 = 64 << 20;
 const EXPANSION: u64 = 64;
 
 /// What all threads together may decode at a time; an image that needs more is decoded alone.

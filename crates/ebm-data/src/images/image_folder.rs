@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::held_out::part;
 use super::image_set::ImageSet;
 use super::preparation::Preparation;
 use crate::data::Data;
@@ -83,6 +84,14 @@ impl ImageFolder {
     /// If there is no image or no such split.
     pub fn files(&self, split: Split) -> Result<Vec<PathBuf>, DataError> {
         Ok(self.list(split)?.files)
+    }
+
+    fn has_held_out(&self) -> Result<bool, DataError> {
+        match self.files(Split::Test) {
+            Ok(_) => Ok(true),
+            Err(DataError::NoHeldOut { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The images in `files`, of which there is at least one: their shape, their bytes, and what was changed.
@@ -291,7 +300,9 @@ impl NamedDataset for ByName {
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
         options.path(self.name())?;
-        Ok(ImageFolder::of(options.spec)?.read(options.spec.split)?.into())
+        let folder = ImageFolder::of(options.spec)?;
+        let has_held_out = options.spec.holdout.is_some() && folder.has_held_out()?;
+        Ok(part(options, has_held_out, |split| folder.read(split))?.into())
     }
 
     fn is_at(&self, path: &Path) -> bool {

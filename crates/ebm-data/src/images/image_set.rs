@@ -62,6 +62,22 @@ impl ImageSet {
         self.pixels.len() / self.shape.dim()
     }
 
+    /// The images for which `is_kept` is true, with a note of how they were chosen.
+    ///
+    /// # Panics
+    /// Unless there is one for each image, and at least one is true.
+    pub(crate) fn chosen(self, is_kept: &[bool], note: String) -> Self {
+        assert_eq!(is_kept.len(), self.n_images(), "a choice for each image");
+        let dim = self.shape.dim();
+        let of = |i: &usize| is_kept[*i];
+        let kept: Vec<usize> = (0..is_kept.len()).filter(of).collect();
+        let labels = self.labels.as_ref().map(|labels| kept.iter().map(|&i| labels[i]).collect());
+        let files = kept.iter().filter_map(|&i| self.files.get(i).cloned()).collect();
+        let pixels = kept.iter().flat_map(|&i| &self.pixels[i * dim..(i + 1) * dim]).copied().collect();
+        let set = Self::new(self.shape, pixels, labels, self.classes).with_files(files);
+        set.with_notes(self.notes).with_notes(vec![note])
+    }
+
     /// The images as they are wanted.
     pub(crate) fn prepared(mut self, wanted: &Preparation) -> Self {
         let ImageShape { channels, height, width } = self.shape;
@@ -125,5 +141,23 @@ impl Dataset<Image, DataError> for ImageSet {
 
     fn len(&self) -> usize {
         self.pixels.len() / self.shape.dim()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_chosen_with_their_labels_and_files() {
+        let shape = ImageShape { channels: 1, height: 1, width: 2 };
+        let files = ["a", "b", "c"].map(PathBuf::from).to_vec();
+        let classes = vec!["x".into(), "y".into()];
+        let set =
+            ImageSet::new(shape, vec![1, 2, 3, 4, 5, 6], Some(vec![0, 1, 1]), classes).with_files(files);
+        let chosen = set.chosen(&[true, false, true], "two of three".into());
+        assert_eq!((chosen.len(), chosen.pixels(1)), (2, &[5, 6][..]));
+        assert_eq!((chosen.counts(), &chosen.files[1]), (vec![1, 1], &PathBuf::from("c")));
+        assert_eq!(chosen.notes(), ["two of three"]);
     }
 }

@@ -7,6 +7,7 @@ mod shape;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::held_out::part;
 use super::image_set::ImageSet;
 use super::preparation::Preparation;
 use crate::data::Data;
@@ -58,6 +59,15 @@ impl Stack {
         let shape = StackShape::of(&header.shape, &file)?;
         let array = header.array(content, &file)?;
         shape.images(array, &file, &self.preparation)
+    }
+
+    fn has_held_out(&self) -> Result<bool, DataError> {
+        let (file, inner) = self.file(Split::Test)?;
+        match inner {
+            Split::Train => Ok(true),
+            Split::Test if !has_ending(&file, "npz") => Ok(false),
+            Split::Test => Ok(Members::of(Archive::open(&file)?, &file).has_held_out()),
+        }
     }
 
     /// The file of a split, and which part of that file is meant.
@@ -114,7 +124,9 @@ impl NamedDataset for ByName {
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
         let wanted = Preparation::of(options.spec)?;
-        Ok(Stack::new(options.path(self.name())?, wanted).read(options.spec.split)?.into())
+        let stack = Stack::new(options.path(self.name())?, wanted);
+        let has_held_out = options.spec.holdout.is_some() && stack.has_held_out()?;
+        Ok(part(options, has_held_out, |split| stack.read(split))?.into())
     }
 
     fn is_at(&self, path: &Path) -> bool {

@@ -18,8 +18,11 @@ use crate::files::{bytes, npy};
 use crate::named::{NamedDataset, OpenOptions};
 use crate::{DataError, DataSpec, DatasetName, Missing, Point, Split, TransformKind};
 
-/// Extensions of the files that are read, in the order in which a folder is searched; text may be compressed, `.csv.gz`.
+/// Extensions of the files that are read; text may be compressed, `.csv.gz`.
 const ENDINGS: [&str; 6] = ["npy", "csv", "tsv", "txt", "dat", "tab"];
+
+/// Those that a folder is searched for, in this order; a `train.txt` may be a list of images.
+const IN_FOLDERS: [&str; 3] = ["npy", "csv", "tsv"];
 
 /// Columns that a note names at most.
 const NAMED: usize = 5;
@@ -117,7 +120,7 @@ impl Table {
     /// The file of a split in a folder, if it exists.
     fn file(folder: &Path, split: Split) -> Option<PathBuf> {
         let file = folder.join(split.name());
-        let files = ENDINGS.iter().map(|ending| file.with_extension(ending));
+        let files = IN_FOLDERS.iter().map(|ending| file.with_extension(ending));
         files.flat_map(|file| [file.clone(), file.with_added_extension("gz")]).find(|file| file.is_file())
     }
 

@@ -88,7 +88,8 @@ impl Layout {
         let folder = match (split, &self.training) {
             (Split::Test, _) => self.held_out().ok_or_else(|| DataError::NoHeldOut {
                 path: self.root.clone(),
-                expected: "a folder test, val, valid, validation or dev beside those for training",
+                expected: "a folder test, val, valid, validation or dev beside those for training; trained with \
+                           `--set data.holdout=0.1`, a tenth of the images is held out",
             })?,
             (Split::Train, Some(training)) => training,
             (Split::Train, None) if self.others.is_empty() && self.held_out().is_some() => {

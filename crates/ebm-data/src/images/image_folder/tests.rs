@@ -261,6 +261,28 @@ fn sixteen_bits_become_eight_and_only_the_first_frame_is_read() {
 }
 
 #[test]
+fn a_share_of_a_folder_without_parts_is_held_out() {
+    let folder = tempdir().unwrap();
+    for i in 0..40 {
+        GrayImage::from_pixel(2, 2, Luma([i])).save(folder.path().join(format!("{i}.png"))).unwrap();
+    }
+    let open = |split, holdout| {
+        let spec = DataSpec::new(crate::DatasetName::Folder, Some(folder.path().into()));
+        let data = Data::open(&DataSpec { split, holdout, ..spec }, &ebm_ops::Noise::seeded(3));
+        data.map(|data| (data.files().to_vec(), data.summary().notes))
+    };
+    let [(mut train, said), (test, _)] =
+        [Split::Train, Split::Test].map(|split| open(split, Some(0.25)).unwrap());
+    assert!(!test.is_empty() && test.iter().all(|file| !train.contains(file)), "{test:?}");
+    assert_eq!(said, [format!("{} of 40 are held out (data.holdout = 0.25)", test.len())]);
+    train.extend(test);
+    assert_eq!(train.len(), 40);
+    let error = open(Split::Test, None).unwrap_err().to_string();
+    assert!(error.contains("--set data.holdout=0.1"), "{error}");
+    assert!(open(Split::Train, Some(1e-9)).unwrap_err().to_string().contains("leaves none"));
+}
+
+#[test]
 fn what_is_left_out_is_named_when_nothing_is_left() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("a.heic"), "no").unwrap();

@@ -22,8 +22,8 @@ const HELD_OUT: [(&[&str], &[&str]); 4] = [
 ];
 
 /// What data with a held-out part have, for an error.
-pub(super) const NONE_HELD_OUT: &str =
-    "x_test or test_images in an .npz archive, or a folder with train.npy and test.npy";
+pub(super) const NONE_HELD_OUT: &str = "x_test or test_images in an .npz archive, or a folder with train.npy and test.npy; trained with `--set \
+     data.holdout=0.1`, a tenth of the images is held out";
 
 /// Most classes.
 const MAX_CLASSES: usize = 65_536;
@@ -43,6 +43,10 @@ struct Classes {
 impl Members {
     pub(super) fn of(archive: Archive, file: &Path) -> Self {
         Self { archive, file: file.into() }
+    }
+
+    pub(super) fn has_held_out(&self) -> bool {
+        self.images(Split::Test).is_ok()
     }
 
     /// The images of a split, with their classes if they have any.
