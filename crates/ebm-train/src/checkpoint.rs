@@ -287,7 +287,7 @@ impl Checkpoints {
     /// Removes what the save of `step` should have removed, for a process that goes on from that checkpoint: the one
     /// before may have died, or failed, in between. Nothing that is needed to go on is removed.
     pub fn tidy<M>(&self, restored: &Restored<M>) {
-        self.prune(restored.state.step());
+        self.prune(restored.state.step);
     }
 
     /// Removes all checkpoints up to `step` except the last few that can be read and the best. Called when that of
