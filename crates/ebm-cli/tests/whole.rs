@@ -226,12 +226,13 @@ fn a_model_file_that_no_sampler_can_take_is_refused_by_its_name_and_field() {
         ("/sample/chain/steps", json!(u64::MAX), "sample.chain.steps"),
         ("/sample/temperature", json!(-1.0), "sample.temperature = -1"),
         ("/architecture/sigma_data", json!(0.0), "architecture.sigma_data = 0"),
-        ("/architecture/sigma_data", json!(1e200), "architecture.sigma_data = 1000000"),
+        ("/architecture/sigma_data", json!(1e200), "architecture.sigma_data = 1e200"),
         ("/architecture/hidden", json!(-8), "architecture.hidden is -8"),
         ("/architecture/hidden", json!(0), "hidden"),
         ("/architecture/hidden", json!(4_000_000_000u64), "architecture.hidden: expected 1 to 65,536"),
         ("/architecture/kind", json!("transformer"), "architecture.kind is \"transformer\""),
         ("/content/kind", json!("sound"), "sound"),
+        ("/sample/sampler", json!("metropolis"), "sample.sampler = metropolis, expected one of"),
     ]
     .into_iter()
     .enumerate()

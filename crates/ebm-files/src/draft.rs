@@ -14,7 +14,7 @@ use crate::warning::warn;
 #[derive(Debug)]
 pub struct Draft {
     file: BufWriter<File>,
-    scratch: TempPath,
+    scratch: Scratch,
     /// Keeps other writers of `path` from taking the scratch file for abandoned.
     _lock: Option<File>,
     path: PathBuf,
@@ -49,7 +49,7 @@ impl Draft {
         let (made, _lock) = made.map_err(FileError::write(path))?;
         let (file, scratch) = made.into_parts();
         let file = BufWriter::with_capacity(1 << 16, file);
-        Ok(Self { file, scratch, _lock, path: path.to_owned(), recovered })
+        Ok(Self { file, scratch: Scratch(Some(scratch)), _lock, path: path.to_owned(), recovered })
     }
 
     /// Flushes what was written so far to the disk.
@@ -69,11 +69,16 @@ impl Draft {
     /// If it cannot be flushed, synced or renamed; then the old file is there. If the folder cannot be synced, the new
     /// one is, but a loss of power may bring the old one back.
     pub fn commit(self) -> Result<(), FileError> {
-        let Self { file, scratch, path, recovered, _lock } = self;
+        let Self { file, mut scratch, path, recovered, _lock } = self;
         let failed = FileError::write(&path);
         let file = file.into_inner().map_err(io::IntoInnerError::into_error).map_err(&failed)?;
         file.sync_all().map_err(&failed)?;
-        scratch.persist(&path).map_err(|error| failed(error.error))?;
+        if let Some(complete) = scratch.0.take() {
+            complete.persist(&path).map_err(|error| {
+                scratch.0 = Some(error.path);
+                failed(error.error)
+            })?;
+        }
         sync_folder(folder_of(&path)).map_err(&failed)?;
         recovered.unwrap_or_else(|error| warn(&error.after(&path)));
         Ok(())
@@ -82,6 +87,20 @@ impl Draft {
     /// The error with the path in it, which is not the scratch file's.
     fn named(&self, error: io::Error) -> io::Error {
         io::Error::new(error.kind(), FileError::write(&self.path)(error))
+    }
+}
+
+/// A scratch file that is removed when it is dropped; that it cannot be is said.
+#[derive(Debug)]
+struct Scratch(Option<TempPath>);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let Some(scratch) = self.0.take() else { return };
+        let path = scratch.to_path_buf();
+        if let Err(source) = scratch.close() {
+            warn(&FileError::scratch(path)(source));
+        }
     }
 }
 

@@ -75,6 +75,11 @@ impl FileError {
         |source| Self::Write { path: path.to_owned(), source: without_path(source) }
     }
 
+    /// What turns an error of the file system into one of a scratch file or folder that stays.
+    pub(crate) fn scratch(scratch: PathBuf) -> impl FnOnce(io::Error) -> Self {
+        |source| Self::Scratch { scratch, source: without_path(source) }
+    }
+
     /// What recovering came to, for one whose `path` is written.
     pub(crate) fn after(self, path: &Path) -> Self {
         match self {

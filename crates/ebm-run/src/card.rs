@@ -1,5 +1,6 @@
 //! A trained network in one file that is enough to sample from.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -185,13 +186,17 @@ impl ModelCard {
         if let Some(sigma_data) = fields["sigma_data"].as_f64() {
             limits::scale("architecture.sigma_data", sigma_data)?;
         }
-        // Without weights, so that it may be anywhere.
-        #[cfg(feature = "flex")]
-        self.architecture.shapes(&Device::flex()).map_err(|error| match error {
+        self.sample.check_sampler()?;
+        self.sample.check()
+    }
+
+    /// The shapes of its network's weights.
+    fn shapes(&self, device: &Device) -> Result<BTreeMap<String, Vec<usize>>> {
+        let shapes = self.architecture.shapes(device);
+        Ok(shapes.map_err(|error| match error {
             ModelError::OutOfRange(error) => ModelError::from(error.within("architecture")),
             error => error,
-        })?;
-        self.sample.check()
+        })?)
     }
 
     /// Writes the network and this card, whole or not at all.
@@ -221,7 +226,7 @@ impl ModelCard {
         let (card, file) = Self::open(path)?;
         let failed = || unusable(path);
         // Nothing is read or built before the weights are known to fit: the card is as little to be trusted as the file.
-        let shapes = card.architecture.shapes(device).with_context(failed)?;
+        let shapes = card.shapes(device).with_context(failed)?;
         weights::check_shapes(&shapes, &file.shapes()).with_context(failed)?;
         let tensors = file.tensors().with_context(failed)?;
         let network = card.architecture.build(&Init::new(Noise::seeded(0), device)).with_context(failed)?;
@@ -248,6 +253,11 @@ impl ModelCard {
         }
         card.check().with_context(failed)?;
         card.check_numbers().with_context(failed)?;
+        // A plan has no memory, so that it may be made anywhere.
+        #[cfg(feature = "flex")]
+        card.shapes(&Device::flex())
+            .and_then(|shapes| Ok(weights::check_shapes(&shapes, &file.shapes())?))
+            .with_context(failed)?;
         Ok((card, file))
     }
 }

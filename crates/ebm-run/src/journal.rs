@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -34,6 +34,7 @@ impl Remarks {
 
 /// The journal of a run, and standard output where lines of JSON are wanted there too.
 pub struct Journal {
+    path: PathBuf,
     file: File,
     /// Bytes of whole lines.
     length: u64,
@@ -62,7 +63,8 @@ impl Journal {
         let (length, changes) = (kept.len() as u64, kept.lines().filter(|line| is_change(line)).count());
         file.set_len(length).with_context(failed)?;
         file.seek(SeekFrom::Start(length)).with_context(failed)?;
-        Ok(Self { file, length, changes, echo, every, began: Instant::now(), remarks: Remarks::default() })
+        let (path, began, remarks) = (path.to_owned(), Instant::now(), Remarks::default());
+        Ok(Self { path, file, length, changes, echo, every, began, remarks })
     }
 
     /// This journal with lines from elsewhere.
@@ -86,7 +88,7 @@ impl Journal {
             let _ = self.file.set_len(self.length);
             return Err(std::io::Error::new(
                 error.kind(),
-                format!("could not write to the journal: {error}"),
+                format!("could not write to the journal {}: {error}", self.path.display()),
             ));
         }
         self.length += text.len() as u64;

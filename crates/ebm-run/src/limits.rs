@@ -18,14 +18,14 @@ const SCALES: [f64; 2] = [1e-15, 1e15];
 pub(crate) fn scale(path: &str, found: f64) -> Result<()> {
     let [least, most] = SCALES;
     let is_right = (least..=most).contains(&found);
-    ensure!(is_right, "{path} = {found}, expected a number from {least:e} to {most:e}");
+    ensure!(is_right, "{path} = {found:?}, expected a number from {least:e} to {most:e}");
     Ok(())
 }
 
 /// A number from 0 to the largest scale.
 pub(crate) fn not_negative(path: &str, found: f64) -> Result<()> {
     let most = SCALES[1];
-    ensure!((0.0..=most).contains(&found), "{path} = {found}, expected a number from 0 to {most:e}");
+    ensure!((0.0..=most).contains(&found), "{path} = {found:?}, expected a number from 0 to {most:e}");
     Ok(())
 }
 

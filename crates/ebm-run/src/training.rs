@@ -217,13 +217,15 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
 
     /// The state of the last checkpoint that is whole; a run that had come to none begins.
     fn restore(&self, checkpoints: &Checkpoints, notice: Notice<'_>) -> Result<TrainState<M>> {
-        let Restored { state, path, refused } = match checkpoints.latest(&self.network) {
+        let restored = match checkpoints.latest(&self.network) {
             Err(TrainError::NoCheckpoint { refused, .. }) if refused.is_empty() => {
                 notice("there is no checkpoint yet: beginning");
                 return Ok(self.beginning());
             }
             found => found?,
         };
+        checkpoints.tidy(&restored);
+        let Restored { state, path, refused } = restored;
         refused.iter().for_each(|reason| notice(&format!("not used: {reason}")));
         notice(&format!("going on from {}", path.display()));
         Ok(state)

@@ -284,6 +284,12 @@ impl Checkpoints {
         }
     }
 
+    /// Removes what the save of `step` should have removed, for a process that goes on from that checkpoint: the one
+    /// before may have died, or failed, in between. Nothing that is needed to go on is removed.
+    pub fn tidy<M>(&self, restored: &Restored<M>) {
+        self.prune(restored.state.step);
+    }
+
     /// Removes all checkpoints up to `step` except the last few that can be read and the best. Called when that of
     /// `step` is on the disk. Failing to remove one is a warning.
     fn prune(&self, step: u64) {

@@ -24,6 +24,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// What it is done to, where that is open.
+    pub fn file(&self) -> Option<&str> {
+        self.text.split_once('(')?.1.split_once('>').map(|(file, _)| file)
+    }
+
     /// Whether it opens a file without making one.
     pub fn only_opens(&self) -> bool {
         self.name == "openat" && !self.text.contains("O_CREAT")

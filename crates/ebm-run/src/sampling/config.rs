@@ -218,11 +218,24 @@ impl SampleConfig {
     }
 }
 
+impl SampleConfig {
+    /// # Errors
+    /// If its sampler is none that there is, in this build of the program or another.
+    pub(crate) fn check_sampler(&self) -> Result<()> {
+        let name = full_name(&self.sampler, true);
+        let optional = ["nuts"];
+        let is_known = optional.contains(&name) || Sampler::list().any(|(known, _)| known == name);
+        let known = || Sampler::list().map(|(known, _)| known).collect::<Vec<_>>().join(", ");
+        ensure!(is_known, "sample.sampler = {name}, expected one of {}", known());
+        Ok(())
+    }
+}
+
 /// The ends of a noise ladder and its levels.
 fn ladder(path: &str, [top, bottom]: [f64; 2], levels: usize) -> Result<()> {
     scale(&format!("{path}.top"), top)?;
     scale(&format!("{path}.bottom"), bottom)?;
-    ensure!(bottom < top, "{path}.bottom = {bottom}, expected less than {path}.top = {top}");
+    ensure!(bottom < top, "{path}.bottom = {bottom:?}, expected less than {path}.top = {top:?}");
     count(&format!("{path}.levels"), levels, DESCENT)
 }
 
