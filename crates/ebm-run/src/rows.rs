@@ -8,7 +8,7 @@ use ebm_data::{Data, DataError, DataSpec, Split, Summary};
 use ebm_ops::Noise;
 
 use crate::card::Content;
-use crate::usage::usage;
+use crate::usage::{Usage, usage};
 
 /// Rows that are on the device at once.
 const TOGETHER: usize = 500;
@@ -123,7 +123,11 @@ pub fn about(spec: &DataSpec, summary: &Summary) -> String {
 
 /// Whether an error is that no data are held out.
 pub fn none_held_out(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. })))
+    let is_one = |error: &anyhow::Error| {
+        error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. })))
+    };
+    let within = |usage: &Usage| is_one(usage.inner());
+    is_one(error) || error.chain().any(|cause| cause.downcast_ref().is_some_and(within))
 }
 
 /// Where the data are, or their name.
@@ -136,5 +140,19 @@ pub(crate) fn refused(error: DataError) -> anyhow::Error {
     match error {
         DataError::Spec(_) | DataError::OutOfRange(_) | DataError::NoHeldOut { .. } => usage(error),
         _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_without_a_held_out_part_are_known_as_the_callers_error_too() {
+        let error = || DataError::NoHeldOut { path: "x".into(), expected: "a part" };
+        assert!(none_held_out(&error().into()));
+        assert!(none_held_out(&refused(error())));
+        assert!(none_held_out(&usage(anyhow::Error::from(error()).context("no held-out data"))));
+        assert!(!none_held_out(&usage(anyhow!("another"))));
     }
 }
