@@ -3,21 +3,23 @@
 
 use std::path::Path;
 
-use image::ImageFormat::{Jpeg, Png};
+use image::ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
 
 #[path = "../../crates/ebm-run/src/mutations/seeds.rs"]
 mod seeds;
 
-use seeds::{CSV, cifar, colour, gray, gzip, idx, npy, tar};
+use seeds::{CSV, cifar, colour, gray, gzip, idx, npy, npz, stack, tar};
 
 fn main() -> std::io::Result<()> {
     let idx = [idx(&[3, 4, 5]), idx(&[7]), idx(&[1, 1, 1, 1])];
-    let pictures = [gray(9, 7, Png), colour(16, 8, Png), gray(9, 7, Jpeg), colour(16, 8, Jpeg)];
+    let formats = [Png, Jpeg, WebP, Bmp, Gif];
+    let pictures = formats.map(|format| [gray(9, 7, format), colour(16, 8, format)]).concat();
     write("gzip", &idx.each_ref().map(|file| gzip(file)))?;
     write("idx", &idx)?;
     write("cifar", &[cifar(3)])?;
     write("csv", &CSV.map(|text| text.as_bytes().to_vec()))?;
-    write("npy", &[npy("<f8", 8), npy("<f4", 4), npy(">i2", 2)])?;
+    write("npy", &[npy("<f8", 8), npy("<f4", 4), npy(">i2", 2), stack("|u1", 1)])?;
+    write("npz", &[npz(false), npz(true)])?;
     write("picture", &pictures)?;
     write("safetensors", &[safetensors()])?;
     write("archive", &[tar(), gzip(&tar())])?;

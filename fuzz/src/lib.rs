@@ -11,10 +11,11 @@
 use std::io::{Seek, Write};
 use std::path::Path;
 
-use ebm_data::Idx;
 use ebm_data::files::comma_separated::{self, TextForm};
 use ebm_data::files::{bytes, cifar10, npy, picture};
+use ebm_data::{Data, DataSpec, DatasetName, Idx, Preparation};
 use ebm_model::weights;
+use ebm_ops::Noise;
 
 use ebm_run::fetch::manifest::Manifest;
 use ebm_run::fetch::unpack::accept;
@@ -63,10 +64,23 @@ pub fn npy(bytes: &[u8]) {
     }
 }
 
-/// PNG and JPEG.
+/// PNG, JPEG, WebP, BMP and GIF, as they are and brought to a size.
 pub fn picture(bytes: &[u8]) {
-    if let Ok((shape, values)) = picture::picture(bytes, file(), None) {
-        assert_eq!(values.len(), shape.dim());
+    for size in [None, Some([5, 7])] {
+        let wanted = Preparation { size, ..Preparation::default() };
+        if let Ok(picture) = picture::picture(bytes, file(), &wanted, None) {
+            assert_eq!(picture.pixels.len(), picture.shape.dim());
+        }
+    }
+}
+
+/// Images in an archive of arrays.
+pub fn npz(bytes: &[u8]) {
+    let mut archive = tempfile::Builder::new().suffix(".npz").tempfile().expect("a temporary file");
+    archive.write_all(bytes).expect("the bytes are written");
+    let spec = DataSpec::new(DatasetName::Stack, Some(archive.path().into()));
+    if let Ok(images) = Data::open(&spec, &Noise::seeded(0)) {
+        assert!(images.len().is_some_and(|n| 0 < n));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Crash tests: training is killed, or its writes fail, and nothing may be lost.
+//! Crash tests: training is killed, or its writes fail, and nothing may be lost; nor by any other command that writes.
 //!
 //! A run is a pure function of its configuration and seed. So every disturbed run must end with the bytes of an
 //! undisturbed one: the same weights, optimiser state, moving average, chains and noise.
@@ -6,6 +6,8 @@
 mod faults;
 mod kills;
 mod run;
+mod strace;
+mod verbs;
 
 use std::fs;
 use std::path::PathBuf;
@@ -30,6 +32,13 @@ pub struct Crash {
     /// the call fail. Needs strace.
     #[arg(long)]
     faults: bool,
+    /// Disturb these commands instead of a save, from their first call on the disk to their last: those whose names
+    /// begin with this (sample, "sample .zarr", energy, fetch, train), or all.
+    #[arg(long, requires = "faults")]
+    verb: Option<String>,
+    /// Folder with the files of MNIST, which `--verb fetch` brings from there.
+    #[arg(long, value_name = "DIR", requires = "verb")]
+    data: Option<PathBuf>,
     /// Preset to train.
     #[arg(long, default_value = "two-moons")]
     preset: String,
@@ -50,7 +59,9 @@ pub fn crash(crash: &Crash) -> Result<ExitCode, String> {
     let folder = std::env::temp_dir().join(format!("ebm-crash-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| format!("could not create {}: {e}", folder.display()))?;
     let program = Program { ebm, preset: crash.preset.clone(), steps: crash.steps };
-    let failures = if crash.faults {
+    let failures = if let Some(verb) = &crash.verb {
+        verbs::verbs(&program.ebm, verb, crash.data.as_deref(), &folder)?
+    } else if crash.faults {
         faults::faults(&program, &folder)?
     } else {
         kills::kills(&program, crash.kills, crash.seed, &folder)?

@@ -19,6 +19,8 @@ pub fn run(verb: &str, given: Vec<OsString>) -> Result<ExitCode, String> {
     if !features.is_empty() {
         cargo.arg("--features").arg(features.join(","));
     }
+    // The commands that `ebm` suggests then begin as this one did.
+    cargo.env("EBM_PROGRAM", "cargo xtask");
     cargo.arg("--").arg(verb).args(arguments);
     replace_by(cargo)
 }

@@ -11,7 +11,7 @@ mod verbs;
 
 use std::io::Write;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use ebm_run::usage::Usage;
 
 /// Tensors come and go by the megabyte, and the system's allocator gives each back to the kernel: every
@@ -29,17 +29,24 @@ struct Arguments {
 }
 
 fn main() -> ! {
-    let arguments = Arguments::parse();
-    #[cfg(feature = "flex")]
-    ebm_ops::join_threads();
-    let result = terminal::instructions::instructions()
-        .and_then(|most| ebm_ops::simd::with_instructions(most, || arguments.verb.run()));
-    let code = result.unwrap_or_else(|error| {
-        terminal::say(&format!("error: {error:#}"));
-        if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }
-    });
+    let code = terminal::bug::or_a_line(code).unwrap_or_else(|code| code);
     // A failure to flush has nobody left to be told.
     let _ = std::io::stdout().flush();
     // At once: a software Vulkan driver's exit handlers crash on its own threads if those are still at work.
     signal_hook::low_level::exit(code.into())
+}
+
+/// Does what is asked for; the exit code.
+fn code() -> u8 {
+    let mut matches = terminal::program::described(Arguments::command()).get_matches();
+    let arguments = Arguments::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+    ebm_files::on_warning(|line| terminal::say(&format!("warning: {line}")));
+    #[cfg(feature = "flex")]
+    ebm_ops::join_threads();
+    let result = terminal::instructions::instructions()
+        .and_then(|most| ebm_ops::simd::with_instructions(most, || arguments.verb.run()));
+    result.unwrap_or_else(|error| {
+        terminal::say(&format!("error: {error:#}"));
+        if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }
+    })
 }

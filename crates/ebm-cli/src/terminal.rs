@@ -4,15 +4,18 @@
 pub mod tell;
 
 pub mod backend;
+pub mod bug;
 pub mod instructions;
 pub mod interrupt;
+pub mod program;
 pub mod progress;
 
 use std::io::Write;
 
 /// Writes a line to standard error, beside standard output's results.
 ///
-/// A standard error that cannot be written to is no reason to stop.
+/// Commands in it are named as this program was started. A standard error that cannot be written to is no reason to
+/// stop.
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", program::as_started(line));
 }

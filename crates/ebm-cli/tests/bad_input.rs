@@ -125,7 +125,7 @@ fn data_that_are_damaged_end_with_1_and_leave_no_run() {
     refused(at, &["train", "images", "--data", "empty"], 1, "empty");
     refused(at, &["train", "table", "--data", "ragged.csv"], 1, "ragged.csv");
     refused(at, &["train", "table", "--data", "words.csv"], 1, "four");
-    refused(at, &["train", "mnist"], 1, "cargo xtask fetch mnist");
+    refused(at, &["train", "mnist"], 1, "ebm fetch mnist");
     assert_eq!(entries(at), before, "something was left behind");
 }
 

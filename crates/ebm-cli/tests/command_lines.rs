@@ -48,7 +48,7 @@ const HOSTILE: [&str; 26] = [
 ];
 
 /// Paths in the folder where the program runs, some of them good.
-const PATHS: [&str; 30] = [
+const PATHS: [&str; 31] = [
     "run",
     "run",
     "run",
@@ -75,6 +75,7 @@ const PATHS: [&str; 30] = [
     "broken.toml",
     "run/config.toml",
     "run/journal.jsonl",
+    "run/checkpoints/step-2",
     "nothing",
     "/",
     "/dev/null",
@@ -182,6 +183,7 @@ impl Typist {
                 self.flag(&mut line, "--sampler", sampler);
                 let out = self.value(&OUTS);
                 self.flag(&mut line, "--out", out);
+                self.step(&mut line);
                 self.sets(&mut line);
             }
             "eval" => {
@@ -190,6 +192,7 @@ impl Typist {
                 line.extend(["--likelihood".into(), self.value(&["0", "2"])]);
                 let data = self.path();
                 self.flag(&mut line, "--data", data);
+                self.step(&mut line);
                 self.sets(&mut line);
             }
             "energy" => {
@@ -198,6 +201,7 @@ impl Typist {
                 self.flag(&mut line, "--data", data);
                 let sigma = self.value(&["0.1", "1"]);
                 self.flag(&mut line, "--sigma", sigma);
+                self.step(&mut line);
                 let out = self.value(&OUTS);
                 self.flag(&mut line, "--out", out);
             }
@@ -206,7 +210,10 @@ impl Typist {
                 // Never over a network.
                 line.extend(["--from".into(), self.path(), "--to".into(), self.value(&["new", "rows.csv"])]);
             }
-            "inspect" => line.push(self.path()),
+            "inspect" => {
+                line.push(self.path());
+                self.step(&mut line);
+            }
             "bench" => {
                 // A whole measurement takes seconds: only what is refused.
                 line.extend(["--batch-size".into(), "0".into()]);
@@ -218,7 +225,18 @@ impl Typist {
             line.push("--json".into());
         }
         if self.rarely(12) {
-            line.push(self.one_of(&["--help", "--version", "--list", "--no", "-x", "--", "-", ""]));
+            line.push(self.one_of(&[
+                "--help",
+                "--version",
+                "--list",
+                "--keys",
+                "--quiet",
+                "--no",
+                "-x",
+                "--",
+                "-",
+                "",
+            ]));
         }
         if self.rarely(12) {
             line.swap_remove(self.noise.indices(1, line.len())[0]);
@@ -258,6 +276,10 @@ impl Typist {
         if self.rarely(5) {
             line.extend(["--resume".into(), self.path()]);
         }
+        if self.rarely(5) {
+            line.extend(["--from".into(), self.path()]);
+            self.step(line);
+        }
         self.sets(line);
     }
 
@@ -286,6 +308,13 @@ impl Typist {
     fn flag(&mut self, line: &mut Vec<OsString>, flag: &str, value: OsString) {
         if !self.rarely(3) {
             line.extend([flag.into(), value]);
+        }
+    }
+
+    /// A checkpoint, rarely.
+    fn step(&mut self, line: &mut Vec<OsString>) {
+        if self.rarely(4) {
+            line.extend(["--step".into(), self.value(&["0", "1", "2", "3"])]);
         }
     }
 

@@ -1,5 +1,7 @@
 //! A dataset of any kind, read as rows of values.
 
+use std::path::PathBuf;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_dataset::Dataset;
 use ebm_ops::{Noise, OutOfRange};
@@ -28,6 +30,7 @@ pub struct Images {
     classes: Vec<String>,
     counts: Vec<usize>,
     notes: Vec<String>,
+    files: Vec<PathBuf>,
     items: Box<dyn Dataset<Image, DataError>>,
 }
 
@@ -62,7 +65,8 @@ impl Data {
         classes: Vec<String>,
         items: impl Dataset<Image, DataError> + 'static,
     ) -> Self {
-        Self::Images(Images { shape, classes, counts: Vec::new(), notes: Vec::new(), items: Box::new(items) })
+        let (counts, notes, files) = Default::default();
+        Self::Images(Images { shape, classes, counts, notes, files, items: Box::new(items) })
     }
 
     /// Points from any dataset of Burn's; its length is [`ENDLESS`] if it has no end.
@@ -125,6 +129,14 @@ impl Data {
         }
     }
 
+    /// The file of each image, in their order; empty if they have no files of their own.
+    pub fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Images(images) => &images.files,
+            Self::Points(_) => &[],
+        }
+    }
+
     /// The names of the columns of a table; empty without names.
     pub fn columns(&self) -> &[String] {
         match self {
@@ -134,6 +146,7 @@ impl Data {
     }
 
     /// The points with names for their columns, one for each, or none.
+    #[allow(dead_code)]
     pub(crate) fn with_columns(mut self, columns: Vec<String>) -> Self {
         if let Self::Points(points) = &mut self {
             points.columns = columns;
@@ -170,6 +183,14 @@ impl Data {
     pub(crate) fn with_counts(mut self, counts: Vec<usize>) -> Self {
         if let Self::Images(images) = &mut self {
             images.counts = counts;
+        }
+        self
+    }
+
+    /// The images with the file of each, or none.
+    pub(crate) fn with_files(mut self, files: Vec<PathBuf>) -> Self {
+        if let Self::Images(images) = &mut self {
+            images.files = files;
         }
         self
     }

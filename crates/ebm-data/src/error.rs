@@ -11,7 +11,7 @@ use crate::item::ImageShape;
 #[non_exhaustive]
 pub enum DataError {
     /// A file of a dataset that can be fetched is missing.
-    #[error("{} is not here; `cargo xtask fetch {dataset}` brings it", file.display())]
+    #[error("{} is not here; `ebm fetch {dataset}` brings it", file.display())]
     Missing {
         /// The missing file.
         file: PathBuf,
@@ -131,8 +131,13 @@ pub enum DataError {
         /// The value.
         found: f64,
     },
-    /// An image differs in shape from the first.
-    #[error("{} is {found}, but {} is {expected}", file.display(), first.display())]
+    /// An image differs in its sides from the first.
+    #[error(
+        "{} is {found}, but {} is {expected}; `--set data.size={}` brings images to one size",
+        file.display(),
+        first.display(),
+        shortest(found, expected),
+    )]
     ImageSize {
         /// The first image that differs.
         file: PathBuf,
@@ -142,6 +147,26 @@ pub enum DataError {
         first: PathBuf,
         /// Its shape.
         expected: ImageShape,
+    },
+    /// A link leads out of a folder.
+    #[error(
+        "{} is a link to {}, out of the data folder; `--follow-links` (data.follow_links = true) follows it",
+        link.display(),
+        target.display()
+    )]
+    LinkOut {
+        /// The link.
+        link: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// No part of the data is held out.
+    #[error("{} has no held-out part: expected {expected}", path.display())]
+    NoHeldOut {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
     },
     /// The number of labels is not that of images.
     #[error("{} holds {labels} labels for {images} images", file.display())]
@@ -213,4 +238,9 @@ impl DataError {
             _ => Self::Io { path: path.into(), source },
         }
     }
+}
+
+/// The shortest side of two images, at most 64.
+fn shortest(one: &ImageShape, other: &ImageShape) -> usize {
+    [one.height, one.width, other.height, other.width, 64].into_iter().min().unwrap_or(64)
 }

@@ -1,8 +1,12 @@
 //! Images: in memory, in folders, in the files of published datasets.
 
+pub(crate) mod background;
+pub(crate) mod held_out;
 pub(crate) mod image_set;
 pub(crate) mod pixels;
+pub(crate) mod preparation;
 
 pub(crate) mod cifar10;
 pub(crate) mod image_folder;
 pub(crate) mod mnist;
+pub(crate) mod stack;

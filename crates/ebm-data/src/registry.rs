@@ -41,6 +41,7 @@ datasets! {
     Mnist => images::mnist::Mnist::DIGITS,
     FashionMnist => images::mnist::Mnist::FASHION,
     Cifar10 => images::cifar10::Cifar10,
+    Stack => images::stack::ByName,
     Table => tables::table::ByName,
     Folder => images::image_folder::ByName,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::named::OpenOptions;
 use crate::tables::layout::RowLayout;
-use crate::{Data, DataError, DatasetName, Split};
+use crate::{Background, Data, DataError, DatasetName, Split};
 
 mod keys;
 
@@ -61,9 +61,13 @@ pub struct DataSpec {
     /// How images are brought to [`size`](Self::size); `crop` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fit: Option<Fit>,
-    /// The colour beneath transparent pixels; white by default.
+    /// What lies beneath transparent pixels and beside padded images: `white` (the default), `black`, `#ff8800`, or a
+    /// grey level from 0 to 255.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub background: Option<[u8; 3]>,
+    pub background: Option<Background>,
+    /// 1 to read images in grey, 3 to read them in colour; by default colour, if one of them is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
     /// Whether links that lead out of an image folder are followed; `false` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_links: Option<bool>,
@@ -138,12 +142,13 @@ impl DataSpec {
             size: None,
             fit: None,
             background: None,
+            channels: None,
             follow_links: None,
         }
     }
 
-    /// Finds out which dataset is at `path`: a table by its extension, IDX files, batches of CIFAR-10, a folder with a
-    /// table named `train`, or else a folder of images.
+    /// Finds out which dataset is at `path`: IDX files, batches of CIFAR-10, images in an array, a table by its extension,
+    /// a folder with an array or a table named `train`, or else a folder of images.
     ///
     /// IDX files are taken for Fashion-MNIST if the path contains `fashion`; only the names of the classes differ.
     ///
@@ -153,13 +158,68 @@ impl DataSpec {
         let metadata = fs::metadata(path).map_err(|source| DataError::io(path, source))?;
         let unknown = || {
             let (found, expected) = match metadata.is_file() {
-                true => ("a file with this extension", ".npy, .csv, .tsv, or a folder"),
+                true => ("a file with this extension", ".npy, .npz, .csv, .tsv, or a folder"),
                 false => ("a device or pipe", "a file or a folder"),
             };
             DataError::Unsupported { file: path.into(), found: found.into(), expected }
         };
         let dataset = DatasetName::at(path).ok_or_else(unknown)?;
         Ok(Self::new(dataset, Some(path.into())))
+    }
+}
+
+impl DataSpec {
+    /// The same data, with images read in colour, as a network for colour wants grey ones too.
+    ///
+    /// Data without image files, and those that say how many channels they want, stay what they are.
+    pub fn in_colour(mut self) -> Self {
+        if self.is_of_image_files() {
+            self.channels.get_or_insert(3);
+        }
+        self
+    }
+
+    /// The same data, with images brought to the size and onto the ground that `other` says, where this does not.
+    ///
+    /// So images are scored as those were read on which a network was trained.
+    pub fn with_images_as(self, other: &Self) -> Self {
+        if !self.is_of_image_files() {
+            return self;
+        }
+        Self {
+            fit: self.fit.or(other.fit).filter(|_| self.size.or(other.size).is_some()),
+            size: self.size.or(other.size),
+            background: self.background.or(other.background),
+            channels: self.channels.or(other.channels),
+            ..self
+        }
+    }
+
+    fn is_of_image_files(&self) -> bool {
+        use DatasetName::{Cifar10, FashionMnist, Folder, Mnist, Stack};
+        matches!(self.dataset, Cifar10 | FashionMnist | Folder | Mnist | Stack)
+    }
+
+    /// Refuses the keys of image files for data of another kind, where they would do nothing.
+    fn check_keys_of_images(&self) -> Result<(), DataError> {
+        let is_of_images = self.is_of_image_files();
+        let keys = [
+            ("size", self.size.is_some() && !is_of_images),
+            ("fit", self.fit.is_some() && !is_of_images),
+            ("background", self.background.is_some() && !is_of_images),
+            ("channels", self.channels.is_some() && !is_of_images),
+            ("follow_links", self.follow_links == Some(true) && self.dataset != DatasetName::Folder),
+        ];
+        match keys.into_iter().find(|(_, is_idle)| *is_idle) {
+            Some((key, _)) => {
+                let kind = if key == "follow_links" { "folders of images" } else { "files of images" };
+                Err(DataError::Spec(format!(
+                    "data.{key} is for {kind}; the dataset is {:?}",
+                    self.dataset.name()
+                )))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -171,6 +231,7 @@ impl Data {
     /// # Errors
     /// If files are missing or damaged, or if `spec` needs a path and has none.
     pub fn open(spec: &DataSpec, noise: &Noise) -> Result<Self, DataError> {
+        spec.check_keys_of_images()?;
         spec.dataset.open(&OpenOptions { spec, noise, layout: None })
     }
 
@@ -181,6 +242,7 @@ impl Data {
     /// # Errors
     /// As [`open`](Self::open), and if columns are missing or left over.
     pub fn open_as(spec: &DataSpec, noise: &Noise, layout: &RowLayout) -> Result<Self, DataError> {
+        spec.check_keys_of_images()?;
         let data = spec.dataset.open(&OpenOptions { spec, noise, layout: Some(layout) })?;
         match spec.dataset {
             DatasetName::Table => Ok(data),
@@ -262,10 +324,20 @@ mod tests {
             Ok(_) => panic!("{name} is open"),
         };
         let path = Some(folder.path().to_path_buf());
-        assert!(open(DatasetName::Mnist, path.clone()).contains("cargo xtask fetch mnist"));
-        assert!(open(DatasetName::Cifar10, path).contains("cargo xtask fetch cifar10"));
+        assert!(open(DatasetName::Mnist, path.clone()).contains("ebm fetch mnist"));
+        assert!(open(DatasetName::Cifar10, path).contains("ebm fetch cifar10"));
         assert!(open(DatasetName::Table, None).contains("needs a path"));
         assert!(open(DatasetName::Folder, None).contains("needs a path"));
+    }
+
+    #[test]
+    fn a_key_that_would_do_nothing_is_refused() {
+        let error = |spec: DataSpec| Data::open(&spec, &Noise::seeded(0)).err().unwrap().to_string();
+        let spec = |dataset| DataSpec::new(dataset, Some("x".into()));
+        let sized = DataSpec { size: Some(ImageSize::Square(8)), ..spec(DatasetName::Table) };
+        assert!(error(sized).contains("data.size is for files of images"));
+        let linked = DataSpec { follow_links: Some(true), ..spec(DatasetName::Mnist) };
+        assert!(error(linked).contains("data.follow_links"));
     }
 
     #[test]

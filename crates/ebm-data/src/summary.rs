@@ -45,7 +45,8 @@ impl fmt::Display for Summary {
         }
         if !self.classes.is_empty() {
             let classes = self.classes.iter().map(|(name, count)| format!("{name} {count}"));
-            write!(f, ", {} classes ({})", self.classes.len(), listed(classes))?;
+            let word = if self.classes.len() == 1 { "class" } else { "classes" };
+            write!(f, ", {} {word} ({})", self.classes.len(), listed(classes))?;
         }
         self.notes.iter().try_for_each(|note| write!(f, "; {note}"))
     }

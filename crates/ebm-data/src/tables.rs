@@ -7,7 +7,7 @@ pub(crate) mod point_set;
 
 mod exact;
 mod heavy_tails;
-mod holdout;
+pub(crate) mod holdout;
 pub(crate) mod quantile;
 pub(crate) mod standardize;
 pub(crate) mod transform;

@@ -4,15 +4,17 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use crate::FileError;
 use crate::scratch::{folder_of, recover, scratch, sync_folder};
+use crate::warning::warn;
 
 /// A file being written beside its final place; dropped without [`Draft::commit`], it is removed.
 #[derive(Debug)]
 pub struct Draft {
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<File>,
+    scratch: TempPath,
     /// Keeps other writers of `path` from taking the scratch file for abandoned.
     _lock: Option<File>,
     path: PathBuf,
@@ -22,10 +24,15 @@ pub struct Draft {
 impl Draft {
     /// Starts a file that will become `path`, creating the folder if need be.
     ///
+    /// A link at `path` is replaced; what it leads to stays.
+    ///
     /// # Errors
-    /// If the folder or the file in it cannot be made.
+    /// If the folder or the file in it cannot be made, or `path` is a device or leads to one.
     pub fn of(path: &Path) -> Result<Self, FileError> {
         let folder = folder_of(path);
+        if is_device(path) {
+            return Err(FileError::Device(path.to_owned()));
+        }
         fs::create_dir_all(folder).map_err(|source| FileError::Parent {
             path: path.to_owned(),
             folder: folder.to_owned(),
@@ -39,8 +46,10 @@ impl Draft {
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
             builder.tempfile_in(folder)
         });
-        let (file, _lock) = made.map_err(FileError::write(path))?;
-        Ok(Self { file: BufWriter::with_capacity(1 << 16, file), _lock, path: path.to_owned(), recovered })
+        let (made, _lock) = made.map_err(FileError::write(path))?;
+        let (file, scratch) = made.into_parts();
+        let file = BufWriter::with_capacity(1 << 16, file);
+        Ok(Self { file, scratch, _lock, path: path.to_owned(), recovered })
     }
 
     /// Flushes what was written so far to the disk.
@@ -48,23 +57,26 @@ impl Draft {
     /// # Errors
     /// If the file system refuses.
     pub fn sync(&mut self) -> Result<(), FileError> {
-        let synced = self.file.flush().and_then(|()| self.file.get_ref().as_file().sync_all());
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         synced.map_err(FileError::write(&self.path))
     }
 
     /// Makes the file appear under its name, safe from a loss of power.
     ///
+    /// What an earlier writer left beside it and could not be removed is a [warning](crate::on_warning).
+    ///
     /// # Errors
-    /// If it cannot be flushed, synced or renamed; then nothing has changed. [`FileError::CleanUp`] if the file is
-    /// written, but what an earlier writer left beside it could not be removed.
+    /// If it cannot be flushed, synced or renamed; then the old file is there. If the folder cannot be synced, the new
+    /// one is, but a loss of power may bring the old one back.
     pub fn commit(self) -> Result<(), FileError> {
-        let Self { file, path, recovered, .. } = self;
+        let Self { file, scratch, path, recovered, _lock } = self;
         let failed = FileError::write(&path);
         let file = file.into_inner().map_err(io::IntoInnerError::into_error).map_err(&failed)?;
-        file.as_file().sync_all().map_err(&failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
+        file.sync_all().map_err(&failed)?;
+        scratch.persist(&path).map_err(|error| failed(error.error))?;
         sync_folder(folder_of(&path)).map_err(&failed)?;
-        recovered.map_err(|error| error.after(&path))
+        recovered.unwrap_or_else(|error| warn(&error.after(&path)));
+        Ok(())
     }
 
     /// The error with the path in it, which is not the scratch file's.
@@ -81,6 +93,27 @@ impl Write for Draft {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush().map_err(|error| self.named(error))
     }
+}
+
+/// Whether `path` is something other than a file, a folder or a link to one: renaming a file over a device, which
+/// the superuser may do, would take the device away.
+fn is_device(path: &Path) -> bool {
+    // A pipe that is no link is replaced: it belongs to nobody but this folder.
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    fs::metadata(path).is_ok_and(|found| {
+        let kind = found.file_type();
+        !kind.is_file() && !kind.is_dir() && (is_link || !is_pipe(kind))
+    })
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: fs::FileType) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&kind)
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: fs::FileType) -> bool {
+    false
 }
 
 /// Writes `path` with what `fill` puts into it; if `fill` fails, nothing changes.
@@ -156,6 +189,34 @@ mod tests {
         assert_eq!(error.to_string(), format!("could not write {}", path.display()));
         assert_eq!(names(folder.path()), ["taken"]);
         assert!(path.is_dir());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_refused_directly_and_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        for path in [Path::new("/dev/null"), &link] {
+            let error = write_bytes(path, b"x").unwrap_err().to_string();
+            assert_eq!(error, format!("{} is a device or pipe, expected a file", path.display()));
+        }
+        assert!(link.is_symlink());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_replaced_and_what_it_leads_to_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [link, kept] = ["link", "kept"].map(|name| folder.path().join(name));
+        std::fs::write(&kept, b"kept").unwrap();
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        write_bytes(&link, b"new").unwrap();
+        assert_eq!(
+            (std::fs::read(&link).unwrap(), std::fs::read(&kept).unwrap()),
+            (b"new".into(), b"kept".into())
+        );
+        assert!(!link.is_symlink());
     }
 
     #[cfg(unix)]

@@ -15,6 +15,12 @@ pub enum FileError {
         /// What the file system said.
         source: io::Error,
     },
+    /// A device or pipe, which no file takes the place of.
+    #[error("{} is a device or pipe, expected a file", .0.display())]
+    Device(PathBuf),
+    /// A folder with files in it that the new folder was not meant to replace.
+    #[error("{} is a folder with other files in it, which are not replaced; name another place", .0.display())]
+    Foreign(PathBuf),
     /// The folder that the path lies in could not be made.
     #[error("could not make the folder {} for {}", .folder.display(), .path.display())]
     Parent {
@@ -66,7 +72,7 @@ pub enum FileError {
 impl FileError {
     /// What turns an error of the file system into one that names `path`.
     pub(crate) fn write(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
-        |source| Self::Write { path: path.to_owned(), source }
+        |source| Self::Write { path: path.to_owned(), source: without_path(source) }
     }
 
     /// What recovering came to, for one whose `path` is written.
@@ -78,14 +84,31 @@ impl FileError {
     }
 }
 
+/// The error without the path of a scratch file, which `tempfile` adds and which means nothing to the caller.
+fn without_path(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.rsplit_once(" at path \"") {
+        Some((reason, _)) if error.raw_os_error().is_none() => {
+            io::Error::new(error.kind(), reason.to_owned())
+        }
+        _ => error,
+    }
+}
+
 impl From<FileError> for io::Error {
     fn from(error: FileError) -> Self {
+        if matches!(error, FileError::Device(_) | FileError::Foreign(_)) {
+            return Self::new(io::ErrorKind::AlreadyExists, error);
+        }
         let (FileError::Write { source, .. }
         | FileError::Parent { source, .. }
         | FileError::Displaced { source, .. }
         | FileError::List { source, .. }
         | FileError::Scratch { source, .. }
-        | FileError::CleanUp { source, .. }) = &error;
+        | FileError::CleanUp { source, .. }) = &error
+        else {
+            return Self::other(error);
+        };
         Self::new(source.kind(), error)
     }
 }

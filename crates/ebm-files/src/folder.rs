@@ -6,16 +6,21 @@ use std::path::Path;
 
 use crate::FileError;
 use crate::scratch::{NEW, OLD, folder_of, is_there, recover, scratch, sync_folder};
+use crate::warning::warn;
 
 /// Fills an empty folder and puts it at `path`, in place of what is there; if `fill` fails, nothing changes.
 ///
-/// On Linux the two are exchanged in one step. Elsewhere, and on file systems that cannot, the old one is set aside
+/// A folder is replaced only if `is_ours` says so of it, or if it is empty. On Linux and macOS the two are exchanged
+/// in one step, so that there is always one of them. Where the file system cannot do that, the old one is set aside
 /// first; if the process is killed in between, the next writer of `path`, or [`recover`](crate::recover), finishes.
 ///
+/// What is left beside `path` and cannot be removed is a [warning](crate::on_warning).
+///
 /// # Errors
-/// Those of `fill`, and those of the file system.
+/// Those of `fill`, and those of the file system; [`FileError::Foreign`] for a folder that is not ours.
 pub fn write_folder<E: From<FileError>>(
     path: &Path,
+    is_ours: impl Fn(&Path) -> bool,
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
     let failed = FileError::write(path);
@@ -26,40 +31,79 @@ pub fn write_folder<E: From<FileError>>(
         source,
     })?;
     let recovered = recover(path);
+    let may_replace = || match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() && !is_ours(path) && !is_empty(path) => {
+            Err(FileError::Foreign(path.to_owned()))
+        }
+        Ok(found) if !found.is_dir() && !found.is_file() && !found.is_symlink() => {
+            Err(FileError::Device(path.to_owned()))
+        }
+        _ => Ok(()),
+    };
+    may_replace()?;
     let (draft, _lock) = scratch(path, |builder, folder| builder.tempdir_in(folder)).map_err(&failed)?;
     let (new, old) = (draft.path().join(NEW), draft.path().join(OLD));
     fs::create_dir(&new).map_err(&failed)?;
     fill(&new)?;
     sync_tree(&new).map_err(&failed)?;
-
-    if !is_there(path) {
-        fs::rename(&new, path).map_err(&failed)?;
-    } else if exchange(&new, path).is_err()
-        && let Err(source) = set_aside(&new, path, &old)
-    {
-        if !is_there(&old) {
+    may_replace()?;
+    if let Err(source) = replace_folder(&new, path, &old) {
+        if !is_there(&old) || is_there(path) {
             return Err(failed(source).into());
         }
         let kept = draft.keep().join(OLD);
         return Err(FileError::Displaced { path: path.to_owned(), kept, source }.into());
     }
     sync_folder(beside).map_err(&failed)?;
-    let left = draft.path().to_owned();
-    draft.close().map_err(|source| FileError::CleanUp { path: path.to_owned(), scratch: left, source })?;
-    Ok(recovered.map_err(|error| error.after(path))?)
+    let left = draft.keep();
+    let cleaned = fs::remove_dir_all(&left);
+    if let Err(source) = cleaned {
+        warn(&FileError::CleanUp { path: path.to_owned(), scratch: left, source });
+    }
+    recovered.unwrap_or_else(|error| warn(&error.after(path)));
+    Ok(())
 }
 
-/// Exchanges two folders in one step.
-#[cfg(target_os = "linux")]
-fn exchange(new: &Path, old: &Path) -> io::Result<()> {
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Puts the complete folder `new` at `path`. What was there is afterwards at `new` or at `aside`, which must be free
+/// and in the same folder as `new`.
+///
+/// On Linux and macOS the two are exchanged in one step. Where the file system cannot do that, what is at `path` is
+/// renamed to `aside` first.
+///
+/// # Errors
+/// Those of the file system; then `path` is as it was, or, if a second renaming failed and could not be undone, what
+/// was there is at `aside`.
+pub fn replace_folder(new: &Path, path: &Path, aside: &Path) -> io::Result<()> {
+    if !is_there(path) {
+        return fs::rename(new, path);
+    }
+    if exchange(new, path)? { Ok(()) } else { set_aside(new, path, aside) }
+}
+
+/// Exchanges two folders in one step; whether the system and the file system can.
+///
+/// Any other failure is an error, and not a reason to try in two steps what could leave nothing at `old`.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn exchange(new: &Path, old: &Path) -> io::Result<bool> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE)?)
+    use rustix::io::Errno;
+    // The last one is what a sandbox says to a call that it does not know.
+    let unsupported = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::PERM];
+    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(error) if unsupported.contains(&error) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// There is no such step.
-#[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// Moves what is at `path` to `old`, and `new` to `path`; if that fails, puts the old one back.
@@ -97,7 +141,7 @@ mod tests {
     }
 
     fn write_one(path: &Path, name: &str) -> Result<(), FileError> {
-        write_folder(path, |new| fs::write(new.join(name), name).map_err(FileError::write(path)))
+        write_folder(path, |_| true, |new| fs::write(new.join(name), name).map_err(FileError::write(path)))
     }
 
     #[test]
@@ -108,7 +152,8 @@ mod tests {
         write_one(&path, "two").unwrap();
         assert_eq!(names(&path), ["two"]);
 
-        let failed = write_folder(&path, |_| Err(FileError::write(&path)(io::Error::other("disk full"))));
+        let full = |_: &Path| Err(FileError::write(&path)(io::Error::other("disk full")));
+        let failed = write_folder(&path, |_| true, full);
 
         assert!(failed.is_err());
         assert_eq!(
@@ -122,7 +167,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         write_one(&path, "x").unwrap();
-        if exchange(&path, &path).is_err() {
+        if !exchange(&path, &path).unwrap() {
             return;
         }
         let done = std::sync::atomic::AtomicBool::new(false);
@@ -137,6 +182,43 @@ mod tests {
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             reader.join().unwrap();
         });
+    }
+
+    #[test]
+    fn a_folder_that_is_not_ours_stays_unless_it_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("theirs");
+        fs::create_dir(&path).unwrap();
+        let write = |name: &'static str| {
+            let fill = |new: &Path| fs::write(new.join(name), name).map_err(FileError::write(&path));
+            write_folder(&path, |there| there.join("ours").exists(), fill)
+        };
+        write("letters").unwrap();
+
+        let error = write("ours").unwrap_err();
+
+        assert!(matches!(error, FileError::Foreign(_)), "{error}");
+        assert_eq!((names(&path), names(folder.path())), (vec!["letters".into()], vec!["theirs".into()]));
+        fs::rename(path.join("letters"), path.join("ours")).unwrap();
+        write("ours").unwrap();
+        assert_eq!(names(&path), ["ours"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_and_a_link_are_replaced_and_what_the_link_leads_to_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, kept] = ["file", "link", "kept"].map(|name| folder.path().join(name));
+        fs::write(&file, "old").unwrap();
+        fs::create_dir(&kept).unwrap();
+        fs::write(kept.join("old"), "old").unwrap();
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        for path in [&file, &link] {
+            write_one(path, "new").unwrap();
+            assert!(!path.is_symlink());
+            assert_eq!(names(path), ["new"]);
+        }
+        assert_eq!((names(&kept), names(folder.path()).len()), (vec!["old".into()], 3));
     }
 
     #[test]
@@ -157,7 +239,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_clean_up_that_fails_is_reported_and_the_folder_is_written() {
+    fn a_clean_up_that_fails_is_no_failure_of_the_write() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
@@ -171,11 +253,11 @@ mod tests {
             return;
         }
 
-        let error = write_one(&path, "one").unwrap_err();
+        write_one(&path, "one").unwrap();
 
+        let error = recover(&path).unwrap_err();
         allow(0o755);
-        assert!(matches!(error, FileError::CleanUp { .. }), "{error}");
-        assert!(error.to_string().starts_with(&format!("{} is complete, but", path.display())), "{error}");
+        assert!(matches!(error, FileError::Scratch { .. }), "{error}");
         assert_eq!(names(&path), ["one"]);
     }
 

@@ -3,7 +3,8 @@
 //! A file is written under a scratch name beside its place, flushed to the disk, and renamed: a reader sees the old
 //! file or the new one, and never a half. A folder is exchanged for the new one in a single step where the system can
 //! do that (Linux), so that it is never missing. If the process is killed, its scratch files stay; whoever writes the
-//! same path next removes them, or finishes the replacement of a folder that was interrupted.
+//! same path next removes them, or finishes the replacement of a folder that was interrupted. A clean-up that fails
+//! is no error of the write: [`on_warning`] says who is told.
 //!
 //! ```
 //! # let dir = tempfile::tempdir()?;
@@ -22,8 +23,10 @@ mod draft;
 mod error;
 mod folder;
 mod scratch;
+mod warning;
 
 pub use self::draft::{Draft, write, write_bytes};
 pub use self::error::FileError;
-pub use self::folder::write_folder;
+pub use self::folder::{replace_folder, write_folder};
 pub use self::scratch::{clear, recover};
+pub use self::warning::{on_warning, warn};

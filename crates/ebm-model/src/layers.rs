@@ -12,6 +12,7 @@ mod mean_pool;
 mod modulate;
 mod normalize;
 mod offset;
+mod padding;
 mod pixel_shuffle;
 mod sizes;
 
@@ -36,6 +37,7 @@ pub use modulate::Modulate;
 pub use noise_embedding::NoiseEmbedding;
 pub use normalize::{NormRules, Normalize};
 pub use offset::Offset;
+pub use padding::{Cropping, Padding};
 pub use perceptron::{Hidden, Perceptron};
 pub use pixel_shuffle::{pixel_shuffle, pixel_unshuffle};
 pub(crate) use sizes::check_size;

@@ -3,6 +3,7 @@
 //! Names are the paths of the parameters in the network, joined by dots.
 //! A file is loaded whole or not at all, and what does not fit is listed.
 
+mod file;
 mod format;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use burn::tensor::{DType, Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 
 pub use crate::files::read_file;
-use format::{METADATA_KEY, Parsed, parse};
+pub use file::WeightsFile;
+use format::{Header, METADATA_KEY, PREFIX, header, header_length};
 
 use crate::ModelError;
 
@@ -69,15 +71,31 @@ pub fn to_bytes(tensors: &NamedTensors, metadata: &str) -> Result<Vec<u8>, Model
 /// The tensors of a safetensors file and the text stored with them, empty if there is none.
 ///
 /// # Errors
-/// [`ModelError::Format`] if the bytes are not a whole safetensors file of 32-bit floats within the limits
+/// [`ModelError::Format`] if the bytes are not a whole safetensors file of finite 32-bit floats within the limits
 /// (a header of 1 MiB, 10,000 tensors, 8 dimensions).
 pub fn from_bytes(bytes: &[u8]) -> Result<(NamedTensors, String), ModelError> {
-    let Parsed { tensors, text } = parse(bytes).map_err(ModelError::Format)?;
-    let tensors = tensors.into_iter().map(|(name, tensor)| {
-        let values = tensor.bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word));
-        (name, TensorData::new(values.collect::<Vec<_>>(), tensor.shape))
-    });
-    Ok((tensors.collect(), text))
+    let length = bytes.len() as u64;
+    let header_length = header_length(bytes, length).map_err(ModelError::Format)?;
+    let (text, data) = bytes[PREFIX as usize..].split_at(header_length as usize);
+    let header = header(text, data.len() as u64).map_err(ModelError::Format)?;
+    Ok((tensors(&header, data)?, header.text))
+}
+
+/// The numbers of each tensor out of the bytes after the header.
+fn tensors(header: &Header, data: &[u8]) -> Result<NamedTensors, ModelError> {
+    let read = |(name, place): (&String, &format::Place)| {
+        let [first, after] = place.bytes;
+        let words = data[first..after].as_chunks().0.iter();
+        let values: Vec<f32> = words.map(|&word| f32::from_le_bytes(word)).collect();
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(at) => {
+                let found = values[at];
+                Err(ModelError::Format(format!("number {at} of {name} is {found}, expected finite numbers")))
+            }
+            None => Ok((name.clone(), TensorData::new(values, place.shape.clone()))),
+        }
+    };
+    header.tensors.iter().map(read).collect()
 }
 
 /// The shapes of the parameters of a network by their paths.
@@ -92,15 +110,25 @@ pub fn shapes<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
 /// # Errors
 /// [`ModelError::Mismatch`] lists every name that is missing or unknown and every shape that differs.
 pub fn check(wanted: &BTreeMap<String, Vec<usize>>, found: &NamedTensors) -> Result<(), ModelError> {
+    let found = found.iter().map(|(name, data)| (name.clone(), data.shape().as_slice().to_vec()));
+    check_shapes(wanted, &found.collect())
+}
+
+/// Whether `found` are the names and shapes `wanted`, no fewer and no more.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_shapes(
+    wanted: &BTreeMap<String, Vec<usize>>,
+    found: &BTreeMap<String, Vec<usize>>,
+) -> Result<(), ModelError> {
     let missing = wanted.iter().filter_map(|(name, shape)| match found.get(name) {
         None => Some(format!("{name} {shape:?} is missing")),
-        Some(data) if data.shape().as_slice() != shape.as_slice() => {
-            Some(format!("{name} has shape {:?}, expected {shape:?}", data.shape().as_slice()))
-        }
+        Some(found) if found != shape => Some(format!("{name} has shape {found:?}, expected {shape:?}")),
         Some(_) => None,
     });
     let surplus = found.iter().filter(|(name, _)| !wanted.contains_key(*name));
-    let surplus = surplus.map(|(name, data)| format!("{name} {:?} is unknown", data.shape().as_slice()));
+    let surplus = surplus.map(|(name, shape)| format!("{name} {shape:?} is unknown"));
     let differences: Vec<String> = missing.chain(surplus).collect();
     if differences.is_empty() { Ok(()) } else { Err(ModelError::Mismatch(differences)) }
 }
@@ -213,7 +241,7 @@ mod tests {
     use ebm_ops::Noise;
 
     fn network(seed: u64, hidden: usize) -> Network {
-        let network = MlpConfig { dim: 2, hidden, layers: 1, embedding: 4, frequencies: 3 };
+        let network = MlpConfig { dim: 2, hidden, layers: 1, embedding: 4, frequencies: 3, input_scale: 1.0 };
         let init = Noise::seeded(seed);
         Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
             .build(&Init::new(init, &Device::flex()))
@@ -257,5 +285,19 @@ mod tests {
         let mut lying = bytes.clone();
         lying[..8].copy_from_slice(&u64::MAX.to_le_bytes());
         assert!(from_bytes(&lying).unwrap_err().to_string().contains("its header claims"));
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_refused_by_its_tensor() {
+        for (bad, text) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+            let mut tensors = collect(&network(1, 8));
+            let at = tensors.get_mut("network.input.bias").unwrap();
+            let mut values = at.try_to_vec::<f32>().unwrap();
+            values[3] = bad;
+            *at = TensorData::new(values, [8]);
+            let error = from_bytes(&to_bytes(&tensors, "").unwrap()).unwrap_err().to_string();
+            let expected = format!("number 3 of network.input.bias is {text}, expected finite numbers");
+            assert!(error.ends_with(&expected), "{error}");
+        }
     }
 }

@@ -12,8 +12,8 @@ pub enum ReportError {
     /// A folder where a file is to be.
     #[error("{} is a folder; name a file in it", .0.display())]
     Folder(PathBuf),
-    /// A file where a `.zarr` folder is to be, or the other way round.
-    #[error("{} is there and is something else", .0.display())]
+    /// A file where a `.zarr` folder is to be.
+    #[error("{} is a file, expected a folder; name another place", .0.display())]
     Taken(PathBuf),
     /// An extension that names no format.
     #[error("{}: the extension must be {expected}", .path.display())]

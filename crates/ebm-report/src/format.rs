@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use ebm_files::FileError;
+
+use crate::files::zarr;
 use crate::{ReportError, Shape};
 
 /// A format that samples can be written in.
@@ -39,17 +42,28 @@ impl Format {
     /// # Errors
     /// If the extension is not known, or something of another kind is at `path`.
     pub fn of(path: &Path) -> Result<Self, ReportError> {
-        // A `.zarr` that was written before is a folder with this file in it.
-        if path.is_dir() && !path.join(".zgroup").is_file() {
-            return Err(ReportError::Folder(path.to_owned()));
-        }
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         let Some((_, format)) = Self::KNOWN.iter().find(|(known, _)| *known == extension) else {
+            if path.is_dir() {
+                return Err(ReportError::Folder(path.to_owned()));
+            }
             let expected = ".png, .svg, .gif, .npy, .safetensors, .csv or .zarr";
             return Err(ReportError::Extension { path: path.to_owned(), expected });
         };
-        if path.exists() && path.is_dir() != (*format == Self::Zarr) {
-            return Err(ReportError::Taken(path.to_owned()));
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() && *format != Self::Zarr => {
+                return Err(ReportError::Folder(path.to_owned()));
+            }
+            Ok(found) if found.is_dir() && !zarr::is_one(path) && !is_empty(path) => {
+                return Err(FileError::Foreign(path.to_owned()).into());
+            }
+            Ok(found) if found.is_file() && *format == Self::Zarr => {
+                return Err(ReportError::Taken(path.to_owned()));
+            }
+            Ok(found) if !found.is_file() && !found.is_dir() => {
+                return Err(FileError::Device(path.to_owned()).into());
+            }
+            _ => {}
         }
         Ok(*format)
     }
@@ -109,9 +123,35 @@ impl Format {
     }
 }
 
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_there_and_is_something_else_is_refused_before_anything_is_drawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a.png", "empty.zarr", "ours.zarr", "theirs.zarr"] {
+            std::fs::create_dir(at(name)).unwrap();
+        }
+        std::fs::write(at("ours.zarr/.zgroup"), "{}").unwrap();
+        std::fs::write(at("theirs.zarr/letter.txt"), "dear").unwrap();
+        std::fs::write(at("file.zarr"), "x").unwrap();
+        let refusal = |name: &str| Format::of(&at(name)).unwrap_err().to_string();
+        assert!(refusal("a.png").ends_with("is a folder; name a file in it"));
+        assert!(
+            refusal("theirs.zarr")
+                .ends_with("with other files in it, which are not replaced; name another place")
+        );
+        assert!(refusal("file.zarr").ends_with("is a file, expected a folder; name another place"));
+        for name in ["empty.zarr", "ours.zarr", "new.zarr"] {
+            assert_eq!(Format::of(&at(name)).unwrap(), Format::Zarr);
+        }
+    }
 
     #[test]
     fn an_unknown_extension_is_refused_with_the_known_ones() {

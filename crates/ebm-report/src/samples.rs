@@ -73,10 +73,13 @@ pub struct Samples {
     /// The same in double precision, where that is more.
     doubles: Vec<f64>,
     columns: Vec<String>,
+    /// What the numbers of single precision are counted from in each column; empty for 0.
+    origin: Vec<f64>,
     film: Vec<Vec<f32>>,
     background: Vec<f32>,
     landscape: Option<Landscape>,
     statistics: Vec<Statistic>,
+    warnings: Vec<String>,
     title: Option<String>,
 }
 
@@ -99,11 +102,21 @@ impl Samples {
 
     /// A table `[n, dim]` in double precision, in which it is also written.
     ///
+    /// Pictures have single precision and show each column from its `origin` on.
+    ///
     /// # Errors
-    /// As [`Samples::images`].
-    pub fn rows(values: Vec<f64>, [n, dim]: [usize; 2]) -> Result<Self, ReportError> {
-        let single = values.iter().map(|&value| value as f32).collect();
-        Ok(Self { doubles: values, ..Self::table(single, [n, dim])? })
+    /// As [`Samples::images`], and unless there is an origin for each column.
+    pub fn rows(values: Vec<f64>, [n, dim]: [usize; 2], origin: Vec<f64>) -> Result<Self, ReportError> {
+        if origin.len() != dim {
+            return Err(ReportError::length("origin of a table", dim, origin.len()));
+        }
+        let single = values.iter().zip(origin.iter().cycle());
+        let single = single.map(|(value, origin)| (value - origin) as f32).collect();
+        Ok(Self { origin, ..Self::table(single, [n, dim])? }.with_doubles(values))
+    }
+
+    fn with_doubles(self, doubles: Vec<f64>) -> Self {
+        Self { doubles, ..self }
     }
 
     /// The samples with a name for each column or coordinate, or without names.
@@ -125,6 +138,14 @@ impl Samples {
     /// The name of column or coordinate `i`: its own, or [`parameter`].
     pub fn column(&self, i: usize) -> String {
         self.columns.get(i).cloned().unwrap_or_else(|| parameter(i))
+    }
+
+    /// What an axis of column `i` is called: the column, without its origin if that is not 0.
+    pub fn axis(&self, i: usize) -> String {
+        match self.origin.get(i) {
+            Some(&origin) if origin != 0.0 => format!("{} − {origin}", self.column(i)),
+            _ => self.column(i),
+        }
     }
 
     /// The names of the columns; empty without names.
@@ -162,10 +183,12 @@ impl Samples {
             values,
             doubles: Vec::new(),
             columns: Vec::new(),
+            origin: Vec::new(),
             film: Vec::new(),
             background: Vec::new(),
             landscape: None,
             statistics: Vec::new(),
+            warnings: Vec::new(),
             title: None,
         })
     }
@@ -235,12 +258,23 @@ impl Samples {
         &self.statistics
     }
 
+    /// Draws with what is to be said against them, which a `.zarr` keeps.
+    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
+    }
+
+    /// What is to be said against them.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// The shape.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// The numbers, row after row.
+    /// The numbers, row after row; those of a table from the origin of their column on.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
@@ -301,6 +335,21 @@ mod tests {
         assert_eq!(chains.clone().with_statistics(flags(6)).unwrap().statistics(), flags(6));
         assert!(chains.with_statistics(flags(5)).is_err());
         assert!(Samples::table(vec![0.0; 12], [6, 2]).unwrap().with_statistics(flags(6)).is_err());
+    }
+
+    #[test]
+    fn a_table_far_from_0_is_shown_from_its_origin_on() {
+        let rows = Samples::rows(vec![5_530_000.01, 1.0, 5_530_000.02, 2.0], [2, 2], vec![5_530_000.0, 0.0])
+            .unwrap();
+        let rows = rows.with_columns(vec!["northing".into(), "x".into()]).unwrap();
+        assert_eq!(
+            rows.values(),
+            [5_530_000.01 - 5_530_000.0, 1.0, 5_530_000.02 - 5_530_000.0, 2.0].map(|x| x as f32)
+        );
+        assert_eq!([rows.axis(0), rows.axis(1)], ["northing − 5530000", "x"]);
+        assert_eq!(rows.doubles().unwrap()[2], 5_530_000.02);
+        assert!(Samples::rows(vec![1.0], [1, 1], vec![]).is_err());
+        assert!(rows.with_columns(vec!["x".into()]).is_err());
     }
 
     #[test]

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use ebm_files::FileError;
+
 use crate::files::{csv, npy, safetensors, zarr};
 use crate::{Film, Format, Grid, Picture, ReportError, Samples, Scatter, Shape, Window};
 
 /// Writes `samples` to `path` in the format that its extension names, creating the folder if need be.
 ///
-/// The file is complete or absent; an older file of that name stays until the new one is complete.
+/// The file is complete or absent; an older file of that name stays until the new one is complete. A `.zarr` folder
+/// replaces only one that is a Zarr store, or empty.
 ///
 /// # Errors
 /// An unknown extension, a shape that the format cannot show, or a failure of the file system.
@@ -16,7 +19,14 @@ pub fn write(path: &Path, samples: &Samples) -> Result<(), ReportError> {
     format.check(samples.shape())?;
     let dims = samples.shape().dims();
     match format {
-        Format::Zarr => ebm_files::write_folder(path, |folder| zarr::write(samples, folder)),
+        Format::Zarr => {
+            let named = |error| match error {
+                // Not the file within the folder, which nobody named.
+                ReportError::Io(source) => FileError::Write { path: path.to_owned(), source }.into(),
+                other => other,
+            };
+            ebm_files::write_folder(path, zarr::is_one, |folder| zarr::write(samples, folder).map_err(named))
+        }
         Format::Png => Ok(ebm_files::write_bytes(path, &picture(samples)?.png()?)?),
         Format::Svg => {
             let svg = scatter(samples, samples.values(), window(samples)).svg()?;
@@ -70,7 +80,7 @@ fn draw(samples: &Samples, values: &[f32], window: Window) -> Result<Picture, Re
 
 fn scatter<'a>(samples: &'a Samples, points: &'a [f32], window: Window) -> Scatter<'a> {
     let (underneath, landscape) = (samples.background(), samples.landscape());
-    let names = [0, 1].map(|i| samples.column(i));
+    let names = [0, 1].map(|i| samples.axis(i));
     Scatter { title: samples.title(), names, window, points, underneath, landscape }
 }
 

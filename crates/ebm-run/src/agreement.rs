@@ -1,16 +1,16 @@
 //! Whether a run's configuration is that of its weights.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_model::{Architecture, NetworkConfig, weights};
-use toml::{Table, Value};
+use ebm_train::Checkpoints;
 
 use crate::card::ModelCard;
 use crate::config::Config;
 use crate::folder::RunFolder;
+use crate::history::leaves;
 use crate::usage::usage;
 
 /// Most bytes of the weights of a checkpoint.
@@ -56,21 +56,18 @@ pub fn with_checkpoint(folder: &RunFolder, model: &Architecture, device: &Device
 }
 
 fn last_weights(checkpoints: &Path) -> Option<PathBuf> {
-    let step =
-        |path: PathBuf| Some((path.file_name()?.to_str()?.strip_prefix("step-")?.parse::<u64>().ok()?, path));
+    let step = |path: PathBuf| {
+        let step = Checkpoints::step_of(path.file_name()?.to_str()?)?;
+        path.is_dir().then_some((step, path))
+    };
     let entries = std::fs::read_dir(checkpoints).ok()?.flatten();
     let (_, last) = entries.filter_map(|entry| step(entry.path())).max()?;
     Some(last.join("weights.safetensors"))
 }
 
 /// Every key in which a configuration's network differs from the one that a model file holds.
-fn differences(config: &Architecture, held: &Architecture) -> Result<Vec<String>> {
-    let leaves = |architecture: &Architecture| -> Result<BTreeMap<String, String>> {
-        let mut leaves = BTreeMap::new();
-        collect("model", &Value::Table(Table::try_from(architecture)?), &mut leaves);
-        Ok(leaves)
-    };
-    let (config, held) = (leaves(config)?, leaves(held)?);
+pub(crate) fn differences(config: &Architecture, held: &Architecture) -> Result<Vec<String>> {
+    let (config, held) = (leaves("model", config)?, leaves("model", held)?);
     let mut keys: Vec<&String> = config.keys().chain(held.keys()).collect();
     keys.sort();
     keys.dedup();
@@ -86,20 +83,9 @@ fn differences(config: &Architecture, held: &Architecture) -> Result<Vec<String>
     Ok(keys.into_iter().filter_map(difference).collect())
 }
 
-fn collect(path: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Table(table) => {
-            table.iter().for_each(|(key, value)| collect(&format!("{path}.{key}"), value, leaves));
-        }
-        leaf => {
-            leaves.insert(path.to_owned(), leaf.to_string());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use ebm_data::Standardize;
     use ebm_model::Init;
@@ -180,11 +166,14 @@ mod tests {
             // The model file's own card speaks of another network than its weights are of.
             save(config, &run.model());
             all_in(ModelCard::load(&run.model(), &device).expect_err("the card lies"));
-            all_in(model::model(run.path(), &device).expect_err("the card lies"));
+            all_in(model::model(run.path(), None, &device, &|_| {}).expect_err("the card lies"));
 
             // The configuration beside it does: every key is named.
             save(other, &run.model());
-            let error = format!("{:#}", model::model(run.path(), &device).expect_err("config.toml lies"));
+            let error = format!(
+                "{:#}",
+                model::model(run.path(), None, &device, &|_| {}).expect_err("config.toml lies")
+            );
             let keys = super::differences(&config.model, &other.model).unwrap();
             assert!(!keys.is_empty() && keys.iter().all(|key| error.contains(key)), "{keys:?}: {error}");
 
@@ -224,6 +213,6 @@ mod tests {
         let card =
             ModelCard::new(name, 2, model, Content::Row { transform: None, columns: Vec::new() }, sample);
         card.save(&network, &run.model()).unwrap();
-        assert_eq!(model::model(run.path(), &device).unwrap().0, card);
+        assert_eq!(model::model(run.path(), None, &device, &|_| {}).unwrap().0, card);
     }
 }

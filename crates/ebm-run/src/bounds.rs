@@ -5,6 +5,7 @@ use anyhow::{Result, anyhow, ensure};
 use ebm_model::NetworkConfig;
 
 use crate::config::Config;
+use crate::limits::{EVALUATIONS, product};
 use crate::usage::usage;
 
 /// Most numbers of samples or draws that are held at once: a gibibyte, of which there are a few copies.
@@ -15,9 +16,6 @@ const BATCH: u128 = 1 << 24;
 
 /// Most draws that are kept of a chain.
 const DRAWS: u128 = 10_000_000;
-
-/// Most evaluations of a score in all steps of a chain: days.
-const EVALUATIONS: u128 = 10_000_000_000;
 
 /// Most steps of training: years.
 const STEPS: u128 = 1_000_000_000;
@@ -64,10 +62,6 @@ fn at_most(what: &str, factors: &[usize], most: u128, unit: &str) -> Result<()> 
     let asked = factors.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
     ensure!(found <= most, usage(anyhow!("{what}: {asked} {unit}, expected at most {most}")));
     Ok(())
-}
-
-fn product(factors: &[usize]) -> u128 {
-    factors.iter().fold(1, |product, &factor| product.saturating_mul(factor as u128))
 }
 
 #[cfg(test)]

@@ -1,17 +1,19 @@
 //! A trained network in one file that is enough to sample from.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use ebm_data::{RowLayout, Transform, to_pixel};
-use ebm_model::{Architecture, Init, Input, Network, NetworkConfig, weights};
+use ebm_model::{Architecture, Init, Input, ModelError, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 use ebm_report::Samples;
 use serde::{Deserialize, Serialize};
 
 use crate::sampling::SampleConfig;
+use crate::{fields, limits};
 
 /// The version of what is stored beside the weights.
 const FORMAT: u32 = 1;
@@ -73,7 +75,9 @@ impl Content {
             Self::Row { transform, columns } => {
                 let dim = values.len() / n.max(1);
                 let samples = match transform {
-                    Some(units) if !units.is_identity() => Samples::rows(units.inverse(&values), [n, dim])?,
+                    Some(units) if !units.is_identity() => {
+                        Samples::rows(units.inverse(&values), [n, dim], units.origin())?
+                    }
                     // In single precision as the model has them.
                     _ => Samples::table(values, [n, dim])?,
                 };
@@ -93,13 +97,15 @@ impl Content {
         }
     }
 
-    /// Rows in a table's units as the model wants them; the way back from [`samples`](Self::samples).
-    pub fn rows(&self, values: Vec<f32>) -> Vec<f32> {
+    /// Points of a picture of [`samples`](Self::samples) as the model wants them.
+    pub fn points(&self, values: &[f32]) -> Vec<f32> {
         match self {
             Self::Row { transform: Some(units), .. } => {
-                units.forward(&values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())
+                let origin = units.origin();
+                let rows = values.iter().zip(origin.iter().cycle());
+                units.forward(&rows.map(|(&value, origin)| f64::from(value) + origin).collect::<Vec<_>>())
             }
-            _ => values,
+            _ => values.to_vec(),
         }
     }
 
@@ -124,11 +130,12 @@ impl Content {
     }
 }
 
+/// Rows in the table's units, each column from its origin on.
 fn to_units(values: Vec<f32>, transform: Option<&Transform>) -> Vec<f32> {
-    match transform {
-        Some(transform) => transform.inverse(&values).into_iter().map(|value| value as f32).collect(),
-        None => values,
-    }
+    let Some(units) = transform else { return values };
+    let origin = units.origin();
+    let rows = units.inverse(&values).into_iter().zip(origin.iter().cycle());
+    rows.map(|(value, origin)| (value - origin) as f32).collect()
 }
 
 /// Writes the weights of any network with a text about them as safetensors, whole or not at all.
@@ -172,6 +179,21 @@ impl ModelCard {
         Ok(())
     }
 
+    /// Whether a network can be built from its numbers, and a sampler made.
+    fn check_numbers(&self) -> Result<()> {
+        let fields = serde_json::to_value(&self.architecture)?;
+        if let Some(sigma_data) = fields["sigma_data"].as_f64() {
+            limits::scale("architecture.sigma_data", sigma_data)?;
+        }
+        // Without weights, so that it may be anywhere.
+        #[cfg(feature = "flex")]
+        self.architecture.shapes(&Device::flex()).map_err(|error| match error {
+            ModelError::OutOfRange(error) => ModelError::from(error.within("architecture")),
+            error => error,
+        })?;
+        self.sample.check()
+    }
+
     /// Writes the network and this card, whole or not at all.
     ///
     /// # Errors
@@ -183,36 +205,53 @@ impl ModelCard {
     /// The card of a model file, and its weights by name.
     ///
     /// # Errors
-    /// If the file cannot be read or is no model file of this program.
+    /// If the file cannot be read or is no model file of this program, or its card asks for what no sampler or network
+    /// can be.
     pub fn read(path: &Path) -> Result<(Self, weights::NamedTensors)> {
-        let failed = || format!("{} cannot be used", path.display());
-        let bytes = weights::read_file(path, MAX_BYTES);
-        let bytes = bytes.with_context(|| format!("could not read {}", path.display()))?;
-        let (tensors, text) = weights::from_bytes(&bytes).with_context(failed)?;
-        if text.is_empty() {
-            return Err(anyhow!("it says nothing about its network: no `ebm train` wrote it"))
-                .with_context(failed);
-        }
-        let card: Self = serde_json::from_str(&text).with_context(failed)?;
-        if card.format != FORMAT {
-            bail!("{} has format {}, this program reads {FORMAT}", path.display(), card.format);
-        }
-        card.check().with_context(failed)?;
+        let (card, file) = Self::open(path)?;
+        let tensors = file.tensors().with_context(|| unusable(path))?;
         Ok((card, tensors))
     }
 
     /// The card and the network of a model file.
     ///
     /// # Errors
-    /// If the file cannot be read, is no model file of this program, or its weights are of another network.
+    /// As [`read`](Self::read), or if its weights are of another network.
     pub fn load(path: &Path, device: &Device) -> Result<(Self, Network)> {
-        let (card, tensors) = Self::read(path)?;
-        let failed = || format!("{} cannot be used", path.display());
-        // Nothing is built before the weights are known to fit: the card is as little to be trusted as the file.
+        let (card, file) = Self::open(path)?;
+        let failed = || unusable(path);
+        // Nothing is read or built before the weights are known to fit: the card is as little to be trusted as the file.
         let shapes = card.architecture.shapes(device).with_context(failed)?;
-        weights::check(&shapes, &tensors).with_context(failed)?;
+        weights::check_shapes(&shapes, &file.shapes()).with_context(failed)?;
+        let tensors = file.tensors().with_context(failed)?;
         let network = card.architecture.build(&Init::new(Noise::seeded(0), device)).with_context(failed)?;
         let network = weights::apply(network, tensors).with_context(failed)?;
         Ok((card, network))
     }
+
+    /// The card of a model file, and the file before its numbers are read.
+    fn open(path: &Path) -> Result<(Self, weights::WeightsFile)> {
+        let failed = || unusable(path);
+        let file = weights::WeightsFile::open(path, MAX_BYTES).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => Error::from(error).context(failed()),
+            _ => Error::from(error).context(format!("could not read {}", path.display())),
+        })?;
+        if file.text().is_empty() {
+            return Err(anyhow!("it says nothing about its network: it is no model file of this program"))
+                .with_context(failed);
+        }
+        let card: Self = serde_json::from_str(file.text())
+            .map_err(|error| fields::of_card(file.text(), &error))
+            .with_context(failed)?;
+        if card.format != FORMAT {
+            bail!("{} has format {}, this program reads {FORMAT}", path.display(), card.format);
+        }
+        card.check().with_context(failed)?;
+        card.check_numbers().with_context(failed)?;
+        Ok((card, file))
+    }
+}
+
+fn unusable(path: &Path) -> String {
+    format!("{} cannot be used", path.display())
 }

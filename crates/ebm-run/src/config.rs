@@ -2,16 +2,20 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use ebm_data::DataSpec;
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use ebm_data::{DataSpec, DatasetName};
 use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::{ObjectiveConfig, TrainSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::fields::mismatch;
 use crate::folder::RunFolder;
+use crate::hint::near;
+use crate::history;
 use crate::objective;
+use crate::origin::Origin;
 use crate::presets;
 use crate::sampling::SampleConfig;
 use crate::usage::usage;
@@ -31,6 +35,9 @@ pub struct Config {
     pub seed: u64,
     /// Rows of a batch.
     pub batch_size: usize,
+    /// The weights that it begins from, if not from new ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What is learned from.
     pub data: DataSpec,
     /// The network.
@@ -115,12 +122,24 @@ impl Config {
         Self::parse(&text, &Overrides { set }).with_context(|| format!("in {preset}")).map_err(usage)
     }
 
-    /// The configuration of the run in a folder.
+    /// The configuration of the run in a folder, with what was changed in it since it began.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), or if the history of the changes cannot be read.
+    pub fn of(folder: &RunFolder) -> Result<Self> {
+        let path = folder.config();
+        whole(&path).with_context(|| format!("{} cannot be used", path.display())).map_err(usage)?;
+        let changes = history::read(folder).map_err(usage)?.into_iter().flat_map(|entry| entry.changes);
+        let set = changes.map(|change| change.assignment()).collect();
+        Self::resolve(&path.to_string_lossy(), &Overrides { set })
+    }
+
+    /// This configuration with `overrides` applied.
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve).
-    pub fn of(folder: &RunFolder) -> Result<Self> {
-        Self::resolve(&folder.config().to_string_lossy(), &Overrides::default())
+    pub fn with(&self, overrides: &Overrides) -> Result<Self> {
+        Self::parse(&self.to_toml()?, overrides).map_err(usage)
     }
 
     /// The configuration that `text` is, with `overrides` applied.
@@ -128,9 +147,6 @@ impl Config {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn parse(text: &str, overrides: &Overrides) -> Result<Self> {
-        let table = |text: &str| -> Result<Table> {
-            text.parse().map_err(|error: toml::de::Error| anyhow!("{}", error.message()))
-        };
         let given = table(text)?;
         // A whole configuration is taken as it is: what it does not say means what it meant when it was written.
         let is_whole = Value::Table(given.clone()).try_into::<Self>().is_ok();
@@ -145,6 +161,40 @@ impl Config {
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).context("the configuration cannot be written")
     }
+}
+
+/// Whether the configuration of a run says all that a run is. One that is cut short is not completed: what a run
+/// began with is not what the defaults are.
+fn whole(path: &Path) -> Result<()> {
+    let table = table(&read_text(path)?)?;
+    let read = Value::Table(table.clone()).try_into::<Config>();
+    read.map(|_| ()).map_err(|error| explained(&table, &error))
+}
+
+/// Why the table is no configuration, with the key, which the reader of a table that has kinds does not say.
+fn explained(found: &Table, error: &toml::de::Error) -> Error {
+    let wrong = || {
+        let found = serde_json::to_value(found).ok()?;
+        let mut like = serde_json::to_value(Config::parse("", &Overrides::default()).ok()?).ok()?;
+        if let Some(kind) = found["model"]["kind"].as_str() {
+            like["model"] = serde_json::to_value(Architecture::named(kind)?).ok()?;
+        }
+        if let Some(kind) = found["objective"]["kind"].as_str() {
+            like["objective"] = serde_json::to_value(objective::table(kind).ok()?).ok()?;
+        }
+        mismatch("", &found, &like)
+    };
+    let text = || error.to_string().trim_end().replace('\n', " ");
+    anyhow!("{}", wrong().unwrap_or_else(text))
+}
+
+/// The table that `text` is.
+fn table(text: &str) -> Result<Table> {
+    text.parse().map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+        anyhow!("line {line}: {}", error.message().trim_end().replace('\n', " "))
+    })
 }
 
 /// The keys of `given` in place of those of `base`.
@@ -216,13 +266,26 @@ pub fn assign_to<T: Serialize + DeserializeOwned>(value: &T, assignments: &[Stri
 
 /// The value that a table is, if it has no key too many.
 fn read<T: Serialize + DeserializeOwned>(table: Table) -> Result<T> {
-    let value: T = Value::Table(table.clone())
-        .try_into()
-        .map_err(|error: toml::de::Error| anyhow!("{}", error.to_string().trim_end().replace('\n', " ")))?;
+    let value: T = Value::Table(table.clone()).try_into().map_err(|error: toml::de::Error| {
+        anyhow!("{}{}", error.to_string().trim_end().replace('\n', " "), near_dataset(&table))
+    })?;
     let complete = Table::try_from(&value).context("the configuration cannot be written")?;
     match unknown(&table, &complete, "") {
-        Some((key, known)) => bail!("there is no key {key}; known here: {known}"),
+        Some((key, known)) => {
+            let last = key.rsplit('.').next().unwrap_or(&key);
+            let near = near(last, known.split(", "));
+            bail!("there is no key {key}; known here: {known}{near}")
+        }
         None => Ok(value),
+    }
+}
+
+/// The dataset that was meant, if there is none of the name that is given.
+fn near_dataset(table: &Table) -> String {
+    let found = table.get("data").and_then(|data| data.get("dataset")?.as_str());
+    match found.map(|found| (found, found.parse::<DatasetName>())) {
+        Some((found, Err(_))) => near(found, DatasetName::all().map(|known| known.name())),
+        _ => String::new(),
     }
 }
 
@@ -264,7 +327,10 @@ fn assign(table: &mut Table, assignment: &str) -> Result<()> {
 
 /// The default description of a network of this kind, as a table.
 fn model(kind: &str) -> Result<Table> {
-    let unknown = || anyhow!("there is no model {kind}; known: {}", Architecture::kinds().join(", "));
+    let unknown = || {
+        let kinds = Architecture::kinds();
+        anyhow!("there is no model {kind}; known: {}{}", kinds.join(", "), near(kind, kinds.iter().copied()))
+    };
     Ok(Table::try_from(Architecture::named(kind).ok_or_else(unknown)?)?)
 }
 
@@ -367,5 +433,22 @@ mod tests {
         assert!(message(&["train.steps"]).contains("expected key=value"));
         let unknown = format!("{:#}", Config::resolve("mnits", &Overrides::default()).unwrap_err());
         assert!(unknown.contains("mnits") && unknown.contains("mnist"), "{unknown}");
+    }
+
+    #[test]
+    fn the_key_of_a_configuration_is_named_within_a_table_that_has_kinds() {
+        let whole = Config::resolve("two-moons", &Overrides::default()).unwrap().to_toml().unwrap();
+        for (from, to, expected) in [
+            ("dim = 2", "dim = \"two\"", "model.dim is \"two\", expected a whole number, not negative"),
+            ("[train]", "[train]\nextra = 1", ""),
+            ("seed = ", "seed = -", "seed is -"),
+        ] {
+            let text = whole.replacen(from, to, 1);
+            assert_ne!(text, whole, "{from}");
+            let table: Table = text.parse().unwrap();
+            let Err(error) = Value::Table(table.clone()).try_into::<Config>() else { continue };
+            let found = explained(&table, &error).to_string();
+            assert!(found.starts_with(expected), "{found}");
+        }
     }
 }

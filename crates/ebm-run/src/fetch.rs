@@ -109,10 +109,10 @@ fn bring(dataset: &Dataset, download: &Download, downloader: &Downloader, folder
         }
     }
     bail!(
-        "could not download {}: {}; `ebm fetch {} --from DIR` takes it from a folder",
+        "could not download {} of {}: {}; with --from FOLDER it is taken from a folder",
         download.name,
-        failures.join("; "),
-        dataset.name
+        dataset.name,
+        failures.join("; ")
     )
 }
 

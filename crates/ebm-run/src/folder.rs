@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
+use crate::hint::quoted;
 use crate::lock::Lock;
 use crate::usage::usage;
 
@@ -32,14 +33,16 @@ impl RunFolder {
         Ok((run, lock))
     }
 
-    /// Takes the folder for a trainer, and clears away what a dead one was about to write.
+    /// Takes the folder for a trainer, and clears away what a dead one was about to write; what cannot be removed is
+    /// a [warning](ebm_files::on_warning).
     ///
     /// # Errors
     /// If another trainer has it, or it cannot be written to.
     pub fn take(&self) -> Result<Lock> {
         let lock = Lock::take(&self.0)?;
         for folder in [self.0.clone(), self.samples()] {
-            ebm_files::clear(&folder).with_context(|| unwritable(&folder))?;
+            // What cannot be removed is in nobody's way.
+            ebm_files::clear(&folder).unwrap_or_else(|error| ebm_files::warn(&error));
         }
         Ok(lock)
     }
@@ -58,8 +61,10 @@ impl RunFolder {
             }
             Ok(draft.sync()?)
         };
-        write().with_context(|| {
-            format!("could not write the {bytes} bytes of a checkpoint to {}", self.0.display())
+        // Without the name of the draft, which nobody asked for.
+        write().map_err(|error| {
+            let (folder, cause) = (self.0.display(), error.root_cause());
+            anyhow!("could not write the {bytes} bytes of a checkpoint to {folder}: {cause}")
         })
     }
 
@@ -71,7 +76,8 @@ impl RunFolder {
         }
         let path = self.0.display();
         bail!(usage(anyhow!(
-            "{path} holds a run already; `--resume {path}` goes on with it, another --out keeps it"
+            "{path} holds a run already; `ebm train --resume {}` goes on with it, another --out keeps it",
+            quoted(&self.0)
         )));
     }
 
@@ -125,6 +131,16 @@ impl RunFolder {
         let path = self.config();
         let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
         Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// What was changed after the run began, a line of JSON each.
+    pub fn history(&self) -> PathBuf {
+        self.0.join("history.jsonl")
+    }
+
+    /// What a sample is.
+    pub fn content(&self) -> PathBuf {
+        self.0.join("content.toml")
     }
 
     /// What happened, a line of JSON each.

@@ -1,9 +1,11 @@
 //! What happened in a run, a line of JSON each.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -15,15 +17,33 @@ use crate::own_file::open_own;
 /// Where lines go besides the file.
 pub type Echo = fn(&str) -> std::io::Result<()>;
 
+/// Lines that observers of a run have for its journal, which writes them after the next step.
+#[derive(Clone, Debug, Default)]
+pub struct Remarks(Rc<RefCell<Vec<Value>>>);
+
+impl Remarks {
+    /// Adds a line; its `step` is that of the observer.
+    pub fn add(&self, line: Value) {
+        self.0.borrow_mut().push(line);
+    }
+
+    fn take(&self) -> Vec<Value> {
+        self.0.take()
+    }
+}
+
 /// The journal of a run, and standard output where lines of JSON are wanted there too.
 pub struct Journal {
     file: File,
     /// Bytes of whole lines.
     length: u64,
+    /// Lines that tell of changed settings.
+    changes: usize,
     echo: Option<Echo>,
     /// Steps between lines of progress; 0 leaves only the last one.
     every: u64,
     began: Instant,
+    remarks: Remarks,
 }
 
 impl Journal {
@@ -38,10 +58,22 @@ impl Journal {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).with_context(failed)?;
         let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        let length = kept(text, step) as u64;
+        let kept = &text[..kept(text, step)];
+        let (length, changes) = (kept.len() as u64, kept.lines().filter(|line| is_change(line)).count());
         file.set_len(length).with_context(failed)?;
         file.seek(SeekFrom::Start(length)).with_context(failed)?;
-        Ok(Self { file, length, echo, every, began: Instant::now() })
+        Ok(Self { file, length, changes, echo, every, began: Instant::now(), remarks: Remarks::default() })
+    }
+
+    /// This journal with lines from elsewhere.
+    #[must_use]
+    pub fn with_remarks(self, remarks: Remarks) -> Self {
+        Self { remarks, ..self }
+    }
+
+    /// How many changes of settings it tells of, as it was opened.
+    pub fn changes(&self) -> usize {
+        self.changes
     }
 
     /// Adds one line, whole or not at all.
@@ -80,9 +112,16 @@ fn kept(text: &str, step: u64) -> usize {
     end
 }
 
+fn is_change(line: &str) -> bool {
+    serde_json::from_str::<Value>(line).is_ok_and(|line| line["event"] == "changed")
+}
+
 impl<M: burn::module::Module> Observer<M> for Journal {
     fn observe(&mut self, event: &Event<'_, M>) -> Result<ControlFlow<()>, BoxError> {
         let step = event.state.step();
+        for remark in self.remarks.take() {
+            self.write(&remark)?;
+        }
         if let Some(reason) = event.state.skip_reason() {
             let skipped = event.state.skipped();
             let reason = reason.to_string();

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use ebm_model::{AtNoise, Capabilities, Energy, Network};
+use ebm_model::{Architecture, AtNoise, Capabilities, Energy, Init, Input, Network, NetworkConfig};
+use ebm_ops::Noise;
 
 use crate::card::Content;
 use crate::usage::usage;
@@ -27,7 +28,7 @@ pub fn under(
         return Ok(samples);
     };
     let landscape = Landscape::of(&window(&samples), |points| {
-        let points = content.rows(points.to_vec());
+        let points = content.points(points);
         let energies = points.chunks(2 * TOGETHER).flat_map(|points| {
             let batch = TensorData::new(points.to_vec(), [points.len() / 2, 2]);
             energy(Tensor::from_data(batch, device)).into_data().iter::<f32>().collect::<Vec<_>>()
@@ -48,10 +49,26 @@ pub fn energy_of(network: &Network, sigma: f64) -> Result<EnergyOf<'_>> {
     let energy: EnergyOf<'_> = match (network.as_energy(), network.as_noisy_energy()) {
         (Some(network), _) => Box::new(|x| network.energy(x)),
         (None, Some(network)) => Box::new(move |x| AtNoise::new(network, sigma).energy(x)),
-        (None, None) => bail!(usage(anyhow!(
-            "the network is a score and has no energy; `--set model=mlp-energy` trains one"
-        ))),
+        (None, None) => bail!(usage(anyhow!("the network is a score and has no energy"))),
     };
     ensure!(sigma.is_finite() && 0.0 < sigma, usage(anyhow!("--sigma {sigma}: expected a positive number")));
     Ok(energy)
+}
+
+/// The kinds of networks for data like these that have an energy, first those that are conditioned on the noise level as
+/// `network` is, or are not as it is not.
+pub fn kinds_with_energy(network: &Network, input: Input, device: &Device) -> Vec<&'static str> {
+    let conditioned = network.as_noisy_score().is_some();
+    let found = |&kind: &&'static str| {
+        let architecture = Architecture::named(kind)?.fitted(input);
+        if std::mem::discriminant(&architecture.input()) != std::mem::discriminant(&input) {
+            return None;
+        }
+        let other = architecture.build(&Init::new(Noise::seeded(0), device)).ok()?;
+        let has_energy = other.as_energy().is_some() || other.as_noisy_energy().is_some();
+        has_energy.then(|| (other.as_noisy_energy().is_some() != conditioned, kind))
+    };
+    let mut kinds: Vec<(bool, &str)> = Architecture::kinds().iter().filter_map(found).collect();
+    kinds.sort_by_key(|(differs, _)| *differs);
+    kinds.into_iter().map(|(_, kind)| kind).collect()
 }

@@ -21,6 +21,9 @@
 #![recursion_limit = "256"]
 
 pub mod config;
+mod fields;
+pub mod keys;
+mod limits;
 pub mod presets;
 
 pub mod objective;
@@ -32,8 +35,12 @@ pub mod lock;
 pub mod model;
 mod own_file;
 
+pub mod history;
+pub mod origin;
+
 pub mod agreement;
 pub mod bounds;
+pub mod hint;
 pub mod landscape;
 pub mod recognition;
 pub mod rows;

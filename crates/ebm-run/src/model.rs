@@ -1,38 +1,182 @@
-//! The trained network of a run's folder or of a model file.
+//! The trained network of a run's folder, of one of its checkpoints, or of a model file.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::Device;
-use ebm_model::Network;
+use ebm_model::{Init, Network, NetworkConfig, weights};
+use ebm_ops::Noise;
+use ebm_train::{Checkpoints, Restored, TrainError};
 
 use crate::agreement;
-use crate::card::ModelCard;
+use crate::card::{Content, ModelCard};
+use crate::config::Config;
 use crate::folder::RunFolder;
+use crate::parts;
 use crate::usage::usage;
 
-/// The model file of a run's folder, or the file itself.
+/// Most bytes of the description of a sample.
+const MAX_CONTENT: u64 = 1 << 28;
+
+/// How often checkpoints are looked for while the run that writes them removes old ones.
+const ATTEMPTS: usize = 5;
+
+/// The card and the network of a run's folder, of one of its checkpoints (`step`, or the folder `step-N`), or of a model
+/// file.
+///
+/// Without a step it is the model file's network, or, as long as there is none, the one of the last checkpoint: the
+/// averaged weights, like those of a model file. `notice` is told what a person should know about the choice.
 ///
 /// # Errors
-/// A wrong use of the command line if there is none.
-fn model_path(run: &Path) -> Result<PathBuf> {
-    if run.is_file() {
-        return Ok(run.to_owned());
+/// A wrong use of the program if there is no such step, with the steps that there are; a file that cannot be read, or
+/// whose weights are not of the run's network.
+pub fn model(
+    path: &Path,
+    step: Option<u64>,
+    device: &Device,
+    notice: &dyn Fn(&str),
+) -> Result<(ModelCard, Network)> {
+    let (path, step) = run_and_step(path, step)?;
+    if path.is_file() {
+        let (card, network) = ModelCard::load(&path, device)?;
+        let found = card.step;
+        ensure!(
+            step.is_none_or(|step| step == found),
+            usage(anyhow!("{} is of step {found}; --step is for a run's folder", path.display()))
+        );
+        return Ok((card, network));
     }
-    let path = RunFolder::open(run)?.model();
-    ensure!(path.is_file(), usage(anyhow!("{} is not here yet: the run is not done", path.display())));
-    Ok(path)
+    let folder = RunFolder::open(&path)?;
+    let checkpoints = checkpoints(&folder)?;
+    let steps: Vec<u64> = checkpoints.list()?.iter().map(|listed| listed.step).collect();
+    let run = folder.path().display();
+    if let Some(step) = step.filter(|step| steps.contains(step)) {
+        return of_checkpoint(&folder, &checkpoints, Some(step), device, notice);
+    }
+    if !folder.model().is_file() {
+        return match (step, steps.is_empty()) {
+            (Some(step), _) => Err(no_step(run, step, &steps)),
+            (None, true) => bail!(usage(anyhow!("{run} has no model and no checkpoint yet"))),
+            (None, false) => {
+                let (card, network) = of_checkpoint(&folder, &checkpoints, None, device, notice)?;
+                notice(&format!("{run} has no model yet: its checkpoint of step {} is used", card.step));
+                Ok((card, network))
+            }
+        };
+    }
+    let (card, _) = ModelCard::read(&folder.model())?;
+    agreement::with_model(&folder, &card)?;
+    let (card, network) = ModelCard::load(&folder.model(), device)?;
+    match (step, steps.last()) {
+        (Some(step), _) if step != card.step => {
+            let of_model = (!steps.contains(&card.step)).then_some(card.step);
+            let mut steps: Vec<u64> = steps.into_iter().chain(of_model).collect();
+            steps.sort_unstable();
+            return Err(no_step(run, step, &steps));
+        }
+        (None, Some(&last)) if card.step < last => notice(&format!(
+            "{run} has gone on since its model of step {} was written: --step {last} is its last checkpoint",
+            card.step
+        )),
+        _ => {}
+    }
+    Ok((card, network))
 }
 
-/// The card and the network of a run's folder or of a model file.
+/// The checkpoints of a run, to be read.
 ///
 /// # Errors
-/// Those of [`model_path`], [`ModelCard::load`], and [`agreement::with_model`].
-pub fn model(run: &Path, device: &Device) -> Result<(ModelCard, Network)> {
-    let path = model_path(run)?;
-    if run.is_dir() {
-        let (card, _) = ModelCard::read(&path)?;
-        agreement::with_model(&RunFolder::open(run)?, &card)?;
+/// If its configuration cannot be read.
+pub fn checkpoints(folder: &RunFolder) -> Result<Checkpoints> {
+    Ok(Checkpoints::new(folder.checkpoints(), folder.hash()?, 1))
+}
+
+/// What a sample of the run is: as its folder says, or, in a folder that is older than this file, as its data say.
+///
+/// # Errors
+/// If neither can be read.
+pub fn content(folder: &RunFolder, config: &Config) -> Result<Content> {
+    let path = folder.content();
+    if !path.exists() {
+        return parts::content_of(config)
+            .with_context(|| format!("{} is not here, and the data cannot say it", path.display()));
     }
-    ModelCard::load(&path, device)
+    let failed = || format!("{} cannot be used", path.display());
+    let bytes = weights::read_file(&path, MAX_CONTENT).with_context(failed)?;
+    let text = String::from_utf8(bytes).with_context(failed)?;
+    toml::from_str(&text).map_err(|error| anyhow!("{}", error.message())).with_context(failed)
+}
+
+/// Writes what a sample of the run is, unless its folder says so already.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn write_content(folder: &RunFolder, content: &Content) -> Result<()> {
+    let path = folder.content();
+    if path.exists() {
+        return Ok(());
+    }
+    // Read back, JSON may differ in the last digit of a number; TOML does not.
+    Ok(ebm_files::write_bytes(&path, toml::to_string(content)?.as_bytes())?)
+}
+
+/// A run's folder and a step, where the path may be that of a checkpoint.
+///
+/// # Errors
+/// If both name a step, and not the same one.
+pub fn run_and_step(path: &Path, step: Option<u64>) -> Result<(PathBuf, Option<u64>)> {
+    let of_path = || {
+        let found = path.file_name()?.to_str()?.strip_prefix("step-")?.parse::<u64>().ok()?;
+        let run = path.parent().filter(|parent| parent.ends_with("checkpoints"))?.parent()?;
+        let run = if run.as_os_str().is_empty() { Path::new(".") } else { run };
+        run.join("config.toml").is_file().then(|| (run.to_owned(), found))
+    };
+    let Some((run, found)) = of_path() else { return Ok((path.to_owned(), step)) };
+    ensure!(
+        step.is_none_or(|step| step == found),
+        usage(anyhow!("{} is of step {found}; --step is for a run's folder", path.display()))
+    );
+    Ok((run, Some(found)))
+}
+
+/// The network of the checkpoint of a step, or of the last one that is whole.
+fn of_checkpoint(
+    folder: &RunFolder,
+    checkpoints: &Checkpoints,
+    step: Option<u64>,
+    device: &Device,
+    notice: &dyn Fn(&str),
+) -> Result<(ModelCard, Network)> {
+    let config = Config::of(folder)?;
+    agreement::with_checkpoint(folder, &config.model, device)?;
+    let content = content(folder, &config)?;
+    let blank = config.model.build(&Init::new(Noise::seeded(0), device)).map_err(usage)?;
+    let Restored { state, refused, .. } = match step {
+        Some(step) => checkpoints.at(step, &blank)?,
+        None => latest(checkpoints, &blank)?,
+    };
+    refused.iter().for_each(|reason| notice(&format!("not used: {reason}")));
+    let Config { name, model, sample, .. } = config;
+    Ok((ModelCard::new(name, state.step(), model, content, sample), state.average()))
+}
+
+/// The last checkpoint; the run may write a newer one and remove it while it is read.
+fn latest(checkpoints: &Checkpoints, blank: &Network) -> Result<Restored<Network>, TrainError> {
+    let mut found = checkpoints.latest(blank);
+    for _ in 1..ATTEMPTS {
+        match &found {
+            Err(TrainError::NoCheckpoint { .. }) => found = checkpoints.latest(blank),
+            _ => break,
+        }
+    }
+    found
+}
+
+fn no_step(run: impl Display, step: u64, steps: &[u64]) -> anyhow::Error {
+    let known = match steps {
+        [] => "it has none yet".to_owned(),
+        steps => format!("there are {}", steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    usage(anyhow!("{run} has no checkpoint of step {step}; {known}"))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use ebm_data::{Batches, Data, ImageShape};
-use ebm_model::{Architecture, Init, Input, ModelError, Network, NetworkConfig};
+use ebm_model::{Init, Input, ModelError, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_report::Format;
 use ebm_train::{BuildContext, Every, Retreats};
@@ -16,8 +16,9 @@ use crate::bounds;
 use crate::card::{Content, ModelCard};
 use crate::config::Config;
 use crate::folder::RunFolder;
+use crate::journal::Remarks;
 use crate::objective::{Loss, explained};
-use crate::pictures::Pictures;
+use crate::pictures::{Allowance, Pictures};
 use crate::rows::{about, refused};
 use crate::sampling::Drawing;
 use crate::training::Training;
@@ -50,14 +51,27 @@ impl Parts {
     /// Data that cannot be read, settings out of range, a network that does not fit the data, a backend that
     /// is not there.
     pub fn of(config: &Config, device: impl FnOnce() -> Result<Device>) -> Result<Self> {
+        Self::with_units(config, None, device)
+    }
+
+    /// The same with rows of a table in the units of `held`, those that given weights were trained in, in place of the
+    /// data's own.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn with_units(
+        config: &Config,
+        held: Option<&Content>,
+        device: impl FnOnce() -> Result<Device>,
+    ) -> Result<Self> {
         let noise = Noise::seeded(config.seed);
         let batch_size = NonZeroUsize::new(config.batch_size);
         let batch_size = batch_size.ok_or_else(|| usage(anyhow!("batch_size = 0, expected at least 1")))?;
         config.train.validate().map_err(|error| usage(error.within("train")))?;
 
-        let data = Arc::new(Data::open(&config.data, &noise.derive("data")).map_err(refused)?);
+        let data = Arc::new(open(config, held)?);
         let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
-        let content = content(&config.model, &data).map_err(usage)?;
+        let content = content(&config, &data).map_err(usage)?;
         bounds::run(&config)?;
         let background = background(&data, &content, &noise)?;
         let device = device()?;
@@ -93,6 +107,8 @@ impl Parts {
             record: self.config.record.clone(),
             noise: self.noise.derive("objective"),
             memory_numbers: self.config.objective.memory_numbers(self.config.model.dim()),
+            changes: Vec::new(),
+            has_origin: self.config.origin.is_some(),
         }
     }
 
@@ -115,10 +131,12 @@ impl Parts {
         Some(line)
     }
 
-    /// What draws pictures as training goes; `given_up` says whether one that is not done is given up.
+    /// What draws pictures as training goes on from `step`; `given_up` says whether one that is not done is given up.
     pub fn pictures(
         &self,
         folder: &RunFolder,
+        step: u64,
+        remarks: Remarks,
         tell: impl Fn(&str) + 'static,
         given_up: impl Fn() -> bool + 'static,
     ) -> Every<Pictures> {
@@ -132,6 +150,8 @@ impl Parts {
             sigma: self.config.sample.heun.bottom,
             device: self.device.clone(),
             background: self.background.clone(),
+            allowance: Allowance::new(step),
+            remarks,
             tell: Box::new(tell),
             given_up: Box::new(given_up),
         };
@@ -152,8 +172,34 @@ impl Parts {
         };
         let context = BuildContext { sampler_scale: retreats.sampler_scale(), rows: &rows };
         let loss = self.config.objective.build(&self.network, &context);
-        loss.map_err(|error| usage(explained(error)))
+        loss.map_err(|error| {
+            usage(match &self.config.origin {
+                // Another network would be of no use to these weights.
+                Some(origin) => anyhow!("{error}, which the weights of {} are not", origin.path.display()),
+                None => explained(error, &self.config.model),
+            })
+        })
     }
+}
+
+/// The data of a configuration, in the units of `held` if they are points.
+fn open(config: &Config, held: Option<&Content>) -> Result<Data> {
+    let noise = Noise::seeded(config.seed).derive("data");
+    let data = match held {
+        Some(held @ Content::Row { transform: Some(units), .. }) => {
+            Data::open_as(&config.data, &noise, &held.layout(units.dim()))
+        }
+        _ => Data::open(&config.data, &noise),
+    };
+    data.map_err(refused)
+}
+
+/// What a sample of a run on these data will be.
+///
+/// # Errors
+/// If the data cannot be read, or do not fit the network.
+pub fn content_of(config: &Config) -> Result<Content> {
+    content(config, &open(config, None)?).map_err(usage)
 }
 
 /// What a row of the data is.
@@ -165,7 +211,11 @@ fn input(data: &Data) -> Input {
 }
 
 /// What a sample will be, if the network and the data agree on it.
-fn content(model: &Architecture, data: &Data) -> Result<Content> {
+fn content(Config { model, origin, .. }: &Config, data: &Data) -> Result<Content> {
+    let change = |set: String| match origin {
+        None => format!("; `{set}` changes it"),
+        Some(origin) => format!(", as the weights of {} are", origin.path.display()),
+    };
     match (model.input(), input(data)) {
         (
             Input::Image { channels, height, width },
@@ -174,15 +224,16 @@ fn content(model: &Architecture, data: &Data) -> Result<Content> {
             ensure!(
                 found == model.input(),
                 "the data are images of {c}x{h}x{w} (channels, height, width), the network is for \
-                 {channels}x{height}x{width}; `--set model.channels={c} --set model.height={h} --set \
-                 model.width={w}` changes it",
+                 {channels}x{height}x{width}{}",
+                change(format!("--set model.channels={c} --set model.height={h} --set model.width={w}"))
             );
             Ok(Content::Image { channels, height, width })
         }
         (Input::Row { dim: expected }, Input::Row { dim }) => {
             ensure!(
                 expected == dim,
-                "the data have {dim} columns, the network is for {expected}; `--set model.dim={dim}` changes it",
+                "the data have {dim} columns, the network is for {expected}{}",
+                change(format!("--set model.dim={dim}"))
             );
             Ok(Content::Row { transform: data.transform().cloned(), columns: data.columns().to_vec() })
         }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 
+use crate::hint::near;
 use crate::usage::usage;
 
 /// A configuration by name.
@@ -57,7 +58,11 @@ const PRESETS: &[Preset] = &[
         include_str!("../presets/glyphs.toml"),
     ),
     pictures("mnist-energy", "MNIST by an energy", include_str!("../presets/mnist.toml")),
-    whole("images", "a folder of your own images, --data FOLDER", include_str!("../presets/images.toml")),
+    whole(
+        "images",
+        "your own images, --data FOLDER or ARRAY.npy; --set data.size=32 brings them to one size",
+        include_str!("../presets/images.toml"),
+    ),
     whole(
         "table",
         "a table of your own numbers, --data FILE.csv or FILE.npy",
@@ -126,7 +131,10 @@ pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn find(name: &str) -> Result<(&'static str, Vec<String>)> {
     let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) else {
         let known = names().collect::<Vec<_>>().join(", ");
-        return Err(usage(anyhow!("there is no preset {name}, and it is no .toml file; presets: {known}")));
+        let near = near(name, names());
+        return Err(usage(anyhow!(
+            "there is no preset {name}, and it is no .toml file; presets: {known}{near}"
+        )));
     };
     let changes = preset.changes.iter().map(|&change| change.to_owned());
     Ok((preset.text, std::iter::once(format!("name={name}")).chain(changes).collect()))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use ebm_data::{Data, DataError, DataSpec, DatasetName, ImageFolder, Split, Summary};
+use ebm_data::{Data, DataError, DataSpec, Split, Summary};
 use ebm_ops::Noise;
 
 use crate::card::Content;
@@ -50,6 +50,8 @@ impl Rows {
         let at = place(spec);
         let data = match content {
             Content::Row { .. } => Data::open_as(spec, noise, &content.layout(dim)),
+            // Grey images are what a network for colour sees in colour.
+            Content::Image { channels: 3, .. } => Data::open(&spec.clone().in_colour(), noise),
             Content::Image { .. } => Data::open(spec, noise),
         };
         let data = data.map_err(refused)?;
@@ -69,11 +71,8 @@ impl Rows {
         }
         let n = data.len().unwrap_or(most).min(most);
         let values = data.read(&(0..n).collect::<Vec<_>>(), None)?.values;
-        let files = match (spec.dataset, &spec.path) {
-            (DatasetName::Folder, Some(path)) => ImageFolder::new(path).files(spec.split)?,
-            _ => Vec::new(),
-        };
         let numbers = (0..n).map(|row| data.number(row)).collect();
+        let files = data.files().to_vec();
         Ok(Self { dim, values, numbers, files, about: about(spec, &data.summary()) })
     }
 
@@ -122,6 +121,11 @@ pub fn about(spec: &DataSpec, summary: &Summary) -> String {
     format!("data: {}, {}: {summary}", place(spec), spec.split.name())
 }
 
+/// Whether an error is that no data are held out.
+pub fn none_held_out(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DataError::NoHeldOut { .. })))
+}
+
 /// Where the data are, or their name.
 fn place(spec: &DataSpec) -> String {
     spec.path.as_ref().map_or_else(|| spec.dataset.to_string(), |path| path.display().to_string())
@@ -130,7 +134,7 @@ fn place(spec: &DataSpec) -> String {
 /// The error as the caller's if it is of what was asked for, and not of the files.
 pub(crate) fn refused(error: DataError) -> anyhow::Error {
     match error {
-        DataError::Spec(_) | DataError::OutOfRange(_) => usage(error),
+        DataError::Spec(_) | DataError::OutOfRange(_) | DataError::NoHeldOut { .. } => usage(error),
         _ => error.into(),
     }
 }

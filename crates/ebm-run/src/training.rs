@@ -17,7 +17,8 @@ use serde_json::json;
 
 use crate::config::RecordConfig;
 use crate::folder::RunFolder;
-use crate::journal::{Echo, Journal};
+use crate::history::{self, Change, Entry};
+use crate::journal::{Echo, Journal, Remarks};
 use crate::lock::Lock;
 use crate::usage::usage;
 
@@ -54,6 +55,10 @@ pub struct Training<'a, M, O> {
     pub noise: Noise,
     /// Numbers that the objective remembers from step to step, for the size of a checkpoint.
     pub memory_numbers: usize,
+    /// What a resume changes in the run's settings, which are the new ones already.
+    pub changes: Vec<Change>,
+    /// Whether the network has weights of another run: then the beginning is kept as a checkpoint.
+    pub has_origin: bool,
 }
 
 /// How a session starts.
@@ -76,6 +81,7 @@ pub struct Session<'a, M, O> {
     resumed: bool,
     notice: Notice<'a>,
     echo: Option<Echo>,
+    remarks: Remarks,
     _lock: Lock,
 }
 
@@ -113,6 +119,8 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
             record: RecordConfig::default(),
             noise,
             memory_numbers: 0,
+            changes: Vec::new(),
+            has_origin: false,
         })
     }
 
@@ -140,21 +148,35 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
     pub fn begin(self, folder: RunFolder, lock: Lock, notice: Notice<'a>) -> Result<Session<'a, M, O>> {
         folder.probe(self.checkpoint_bytes())?;
         folder.write_config(&self.config)?;
-        self.session(folder, lock, false, notice)
+        let session = self.session(folder, lock, false, notice)?;
+        if session.training.has_origin {
+            session.checkpoints.save(&session.state)?;
+        }
+        Ok(session)
     }
 
-    /// Goes on with the run in a folder.
+    /// Goes on with the run in a folder; changes of its settings are written to its history first.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
-    pub fn resume(self, folder: RunFolder, notice: Notice<'a>) -> Result<Session<'a, M, O>> {
+    /// As [`open`](Self::open), or fewer steps than are done.
+    pub fn resume(mut self, folder: RunFolder, notice: Notice<'a>) -> Result<Session<'a, M, O>> {
         let lock = folder.take()?;
         ensure!(
             folder.config_text()? == self.config,
             usage(anyhow!("{} is not the configuration of this run", folder.config().display()))
         );
         folder.probe(self.checkpoint_bytes())?;
-        self.session(folder, lock, true, notice)
+        let changes = std::mem::take(&mut self.changes);
+        let session = self.session(folder, lock, true, notice)?;
+        let (step, steps) = (session.step(), session.training.settings.steps);
+        ensure!(
+            step <= steps,
+            usage(anyhow!("train.steps: {step} steps are done, expected at least as many, found {steps}"))
+        );
+        if !changes.is_empty() {
+            history::append(&session.folder, &Entry { step, changes })?;
+        }
+        Ok(session)
     }
 
     fn session(
@@ -175,7 +197,17 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
         let checkpoints = checkpoints.with_best(best);
         checkpoints.recover()?;
         let state = if resumed { self.restore(&checkpoints, notice)? } else { self.beginning() };
-        Ok(Session { training: self, folder, checkpoints, state, resumed, notice, echo: None, _lock: lock })
+        Ok(Session {
+            training: self,
+            folder,
+            checkpoints,
+            state,
+            resumed,
+            notice,
+            echo: None,
+            remarks: Remarks::default(),
+            _lock: lock,
+        })
     }
 
     /// The state before the first step.
@@ -219,6 +251,21 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
         self.state.step()
     }
 
+    /// The state at which it begins or goes on.
+    pub fn state(&self) -> &TrainState<M> {
+        &self.state
+    }
+
+    /// Whether the run goes on, and does not begin.
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// Where observers leave lines for the journal.
+    pub fn remarks(&self) -> Remarks {
+        self.remarks.clone()
+    }
+
     /// Where lines of the journal go besides.
     pub fn with_echo(mut self, echo: Echo) -> Self {
         self.echo = Some(echo);
@@ -234,12 +281,19 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
     pub fn run<'o>(mut self, observers: impl Fn(u64) -> Vec<Box<dyn Observer<M> + 'o>>) -> Result<Ended<M>> {
         let begun_at = self.state.step();
         let mut journal = self.journal(begun_at)?;
+        // Those that an earlier session was killed before it could write are caught up on.
+        for entry in history::read(&self.folder)?.iter().skip(journal.changes()) {
+            journal.write(&json!({
+                "event": "changed", "step": entry.step.min(begun_at), "changes": entry.changes,
+            }))?;
+        }
         journal.write(&json!({
             "event": if self.resumed { "resumed" } else { "began" },
             "step": begun_at,
             "run": self.folder.path(),
             "seed": self.training.seed,
             "parameters": self.state.model().num_params(),
+            "steps": self.training.settings.steps,
         }))?;
         if let Some(mut line) = self.training.data.take() {
             line["event"] = json!("data");
@@ -265,7 +319,8 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
             let state = retreat(&self.training, &self.checkpoints, trainer.state(), reason)?;
             // What the journal says after that step did not come to be.
             let every = self.training.record.journal_every;
-            journal = Journal::open(&self.folder.journal(), state.step(), every, self.echo)?;
+            journal = Journal::open(&self.folder.journal(), state.step(), every, self.echo)?
+                .with_remarks(self.remarks.clone());
             journal.write(&json!({
                 "event": "retreat",
                 "step": state.step(),
@@ -292,7 +347,9 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
     }
 
     fn journal(&self, step: u64) -> Result<Journal> {
-        Journal::open(&self.folder.journal(), step, self.training.record.journal_every, self.echo)
+        let journal =
+            Journal::open(&self.folder.journal(), step, self.training.record.journal_every, self.echo)?;
+        Ok(journal.with_remarks(self.remarks.clone()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Draws of one variable are `[chain][draw]`; definitions are those of Vehtari, Gelman, Simpson, Carpenter and
 //! Bürkner (2021), *Rank-normalization, folding, and localization: an improved R̂ for assessing convergence of
 //! MCMC*, as the R package posterior has them.
+//! A [`Verdict`] reads them as Stan does, and says what to try.
 
 mod distribution;
 
@@ -12,6 +13,9 @@ mod r_hat;
 mod rank_histogram;
 mod standard_error;
 mod summary;
+
+mod verdict;
+mod warning;
 
 mod autocovariance;
 mod beta;
@@ -25,3 +29,5 @@ pub use r_hat::{r_hat, r_hat_basic, split_r_hat};
 pub use rank_histogram::rank_histogram;
 pub use standard_error::{mcse_mean, mcse_quantile, mcse_sd};
 pub use summary::Summary;
+pub use verdict::{Group, Steps, Verdict};
+pub use warning::Warning;

@@ -26,6 +26,7 @@
 mod chain;
 mod kernel;
 mod step_report;
+mod step_totals;
 
 mod descent;
 mod mcmc;
@@ -58,6 +59,7 @@ pub use mcmc::metropolis::MetropolisInfo;
 pub use mcmc::nuts::{Nuts, NutsRun};
 pub use sampler::*;
 pub use step_report::StepReport;
+pub use step_totals::StepTotals;
 pub use wrappers::clamped::{Clamped, ClampedMemo, Conditional};
 pub use wrappers::repeated::Repeated;
 

@@ -41,7 +41,8 @@ macro_rules! samplers {
         /// use ebm_sample::Sampler;
         ///
         /// let sampler: Sampler = serde_json::from_str(r#"{"kind":"hmc","leapfrog":5}"#).unwrap();
-        /// assert_eq!(serde_json::to_string(&sampler).unwrap(), r#"{"kind":"hmc","step_size":0.05,"leapfrog":5}"#);
+        /// let text = r#"{"kind":"hmc","step_size":0.05,"leapfrog":5,"fixed_length":false}"#;
+        /// assert_eq!(serde_json::to_string(&sampler).unwrap(), text);
         /// ```
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -103,6 +104,20 @@ macro_rules! samplers {
             pub fn with_step_size(self, step_size: f64) -> Self {
                 match self {
                     $(Self::$sampler(settings) => Self::$sampler(settings.with_step_size(step_size)),)*
+                }
+            }
+
+            /// The same sampler with up to so many leapfrog steps; one without a momentum stays as it is.
+            pub fn with_leapfrog(self, leapfrog: usize) -> Self {
+                match self {
+                    $(Self::$sampler(settings) => Self::$sampler(settings.with_leapfrog(leapfrog)),)*
+                }
+            }
+
+            /// The most evaluations of the score in one step of a chain.
+            pub fn evaluations(&self) -> usize {
+                match self {
+                    $(Self::$sampler(settings) => settings.evaluations(),)*
                 }
             }
 

@@ -9,6 +9,8 @@ mod invariance;
 mod langevin;
 #[path = "../examples/certificate/report.rs"]
 mod report;
+#[path = "../examples/certificate/resonance.rs"]
+mod resonance;
 
 use ebm_ops::Noise;
 use report::Section;
@@ -31,6 +33,11 @@ fn unadjusted_and_underdamped_langevin_have_their_known_distributions() {
 #[test]
 fn leapfrog_mala_and_hmc_are_what_they_are_on_a_normal_law() {
     assert_all_hold(&langevin::identities(50_000, &Noise::seeded(142)));
+}
+
+#[test]
+fn warmed_up_trajectories_of_any_greatest_length_mix_on_a_normal_law() {
+    assert_all_hold(&resonance::section(1, &Noise::seeded(144)));
 }
 
 #[test]

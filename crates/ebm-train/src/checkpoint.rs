@@ -13,6 +13,7 @@ mod folder;
 mod forged;
 mod manifest;
 
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -22,7 +23,7 @@ use ebm_model::weights::{self, NamedTensors};
 use crate::trainer::nonfinite::unsound;
 use crate::trainer::state::Skips;
 use crate::{Divergence, Memory, Optimizer, TrainError, TrainState};
-use folder::{read, recover, remove_folder, write_folder};
+use folder::{read, recover, remove_folder, step_of, write_folder};
 use manifest::Manifest;
 
 const WEIGHTS: &str = "weights.safetensors";
@@ -41,6 +42,17 @@ pub struct Checkpoints {
     config_hash: String,
     keep: usize,
     keep_best: usize,
+}
+
+/// A checkpoint in a list of those that there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Listed {
+    /// Steps done.
+    pub step: u64,
+    /// The running loss, if the checkpoint has one.
+    pub loss: Option<f32>,
+    /// Whether its running loss is the smallest of those that average over enough steps.
+    pub is_best: bool,
 }
 
 /// A state read from a checkpoint.
@@ -109,10 +121,18 @@ impl Checkpoints {
     /// Completes or undoes what a process was doing when it died while writing or removing a checkpoint. Partial
     /// checkpoints are removed, and complete ones are not lost. Only for the one process that writes to this folder.
     ///
+    /// What cannot be removed, and what is called like a checkpoint and is none, is a [warning](ebm_files::on_warning).
+    ///
     /// # Errors
-    /// [`TrainError::Io`] if the folder cannot be read or changed.
+    /// [`TrainError::Io`] if the folder cannot be read, or a checkpoint not restored.
     pub fn recover(&self) -> Result<(), TrainError> {
-        recover(&self.folder)
+        recover(&self.folder)?;
+        let strays = self.strays()?;
+        if !strays.is_empty() {
+            let reason = format!("left alone, for they are no checkpoints: {}", strays.join(", "));
+            ebm_files::warn(&self.broken_at(&self.folder, reason));
+        }
+        Ok(())
     }
 
     /// The state of the latest checkpoint that is complete and of this run; `model` determines the shape and device of
@@ -131,6 +151,31 @@ impl Checkpoints {
     /// As [`latest`](Self::latest).
     pub fn best<M: Module>(&self, model: &M) -> Result<Restored<M>, TrainError> {
         self.first_of(self.ranked(&self.steps()?).into_iter(), model)
+    }
+
+    /// The state of the checkpoint of this step.
+    ///
+    /// # Errors
+    /// As [`latest`](Self::latest).
+    pub fn at<M: Module>(&self, step: u64, model: &M) -> Result<Restored<M>, TrainError> {
+        self.first_of(std::iter::once(step), model)
+    }
+
+    /// The checkpoints that there are, by step; their weights are not read.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] if the folder cannot be read.
+    pub fn list(&self) -> Result<Vec<Listed>, TrainError> {
+        let steps = self.steps()?;
+        let best = self.ranked(&steps).first().copied();
+        let loss = |step| self.manifest(&self.folder.join(name(step))).ok()?.loss;
+        let listed = |step| Listed { step, loss: loss(step), is_best: best == Some(step) };
+        Ok(steps.into_iter().map(listed).collect())
+    }
+
+    /// The step whose checkpoint has this name: `step-5`, and neither `step-005` nor `step-+5`.
+    pub fn step_of(name: &str) -> Option<u64> {
+        step_of(name)
     }
 
     /// The state of the first of these steps whose checkpoint can be used.
@@ -209,25 +254,48 @@ impl Checkpoints {
 
     /// The steps of the checkpoints in the folder, in increasing order; none if there is no folder.
     fn steps(&self) -> Result<Vec<u64>, TrainError> {
-        let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(TrainError::Io { action: "read", path: self.folder.clone(), source }),
+        let step = |entry: DirEntry| {
+            // A link to a folder is one too.
+            let step = step_of(entry.file_name().to_str()?)?;
+            entry.path().is_dir().then_some(step)
         };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut steps: Vec<u64> = names.filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect();
+        let mut steps: Vec<u64> = self.entries()?.into_iter().filter_map(step).collect();
         steps.sort_unstable();
         Ok(steps)
     }
 
-    /// Removes all checkpoints up to `step` except the last few and the best. Failing to remove one is harmless.
+    /// What is called like a checkpoint and is none, such as `step-005`; nobody's work is stopped by it.
+    fn strays(&self) -> Result<Vec<String>, TrainError> {
+        let stray = |entry: DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_one = step_of(&name).is_some() && entry.path().is_dir();
+            (name.starts_with("step-") && !is_one).then_some(name)
+        };
+        let mut strays: Vec<String> = self.entries()?.into_iter().filter_map(stray).collect();
+        strays.sort_unstable();
+        Ok(strays)
+    }
+
+    fn entries(&self) -> Result<Vec<DirEntry>, TrainError> {
+        match std::fs::read_dir(&self.folder) {
+            Ok(entries) => Ok(entries.filter_map(Result::ok).collect()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(TrainError::Io { action: "read", path: self.folder.clone(), source }),
+        }
+    }
+
+    /// Removes all checkpoints up to `step` except the last few that can be read and the best. Called when that of
+    /// `step` is on the disk. Failing to remove one is a warning.
     fn prune(&self, step: u64) {
         let steps: Vec<u64> =
             self.steps().unwrap_or_default().into_iter().filter(|&other| other <= step).collect();
-        let older = &steps[..steps.len().saturating_sub(self.keep)];
+        let is_readable = |step: &&u64| self.manifest(&self.folder.join(name(**step))).is_ok();
+        // A damaged one keeps nothing alive, and does not count.
+        let Some(oldest) = steps.iter().rev().filter(is_readable).nth(self.keep - 1) else { return };
+        let older = &steps[..steps.partition_point(|step| step < oldest)];
         let best = if older.is_empty() || self.keep_best == 0 { Vec::new() } else { self.ranked(&steps) };
         for old in older.iter().filter(|old| !best.iter().take(self.keep_best).any(|best| best == *old)) {
-            let _ = remove_folder(&self.folder, &name(*old));
+            remove_folder(&self.folder, &name(*old));
         }
     }
 

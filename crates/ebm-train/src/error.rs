@@ -20,6 +20,14 @@ pub enum TrainError {
     /// Invalid settings of the sampler inside an objective.
     #[error(transparent)]
     Sampler(#[from] SampleError),
+    /// A sampler of negatives that does not move chains.
+    #[error("sampler: {sampler} goes down noise levels; negatives are drawn by {}", .kernels.join(", "))]
+    NoChains {
+        /// The sampler's name.
+        sampler: &'static str,
+        /// The kernels that draw negatives.
+        kernels: Vec<&'static str>,
+    },
     /// A name that is not an objective's.
     #[error("there is no objective {name}; known: {}", .known.join(", "))]
     UnknownObjective {

@@ -70,7 +70,7 @@ mod divergence;
 mod error;
 mod range;
 
-pub use checkpoint::{Checkpoints, Restored};
+pub use checkpoint::{Checkpoints, Listed, Restored};
 pub use contrastive::{
     BufferSettings, ChainAges, ChainKernel, ContrastReading, ContrastReport, ContrastSettings,
     ContrastiveDivergence, ContrastiveDivergenceSettings, PersistentContrastiveDivergence,

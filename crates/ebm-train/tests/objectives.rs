@@ -18,7 +18,7 @@ fn build(architecture: &Architecture) -> Network {
 
 /// A score at every noise level.
 fn noisy() -> Network {
-    let network = MlpConfig { dim: 2, hidden: 8, layers: 1, embedding: 4, frequencies: 2 };
+    let network = MlpConfig { dim: 2, hidden: 8, layers: 1, embedding: 4, frequencies: 2, input_scale: 1.0 };
     build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, network }))
 }
 
@@ -97,7 +97,7 @@ fn every_objective_is_written_under_its_name_and_read_again() {
 fn a_file_without_a_sampler_means_langevin() {
     let text = r#"{"kind": "contrastive-divergence", "step_size": 0.1, "contrast": {}}"#;
     let expected = ContrastiveDivergenceSettings {
-        sampler: ChainKernel::Langevin,
+        sampler: ChainKernel::named("langevin").unwrap(),
         step_size: 0.1,
         contrast: ContrastSettings::default(),
     };

@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 use burn::tensor::{Device, Tensor};
 use common::{objective, settings, unet};
 use ebm_model::weights::{self, NamedTensors};
-use ebm_model::{AtNoise, Capabilities, Network, NoisyScore};
+use ebm_model::{AtNoise, Capabilities, Network};
 use ebm_ops::Noise;
 use ebm_sample::{Chain, Langevin};
 use ebm_train::{AdamSettings, TrainSettings, TrainState, Trainer};

@@ -33,6 +33,11 @@ impl Backend {
         }
     }
 
+    /// The backend that needs no accelerator, if there is one in this build.
+    pub fn host() -> Self {
+        if cfg!(feature = "flex") { Self::Flex } else { Self::default_of_build() }
+    }
+
     /// The first device of this backend.
     ///
     /// # Errors
@@ -53,11 +58,17 @@ impl Backend {
             missing => {
                 let name = missing.name();
                 let error = anyhow::anyhow!(
-                    "backend {name} is not compiled in; any verb of `cargo xtask` with --backend {name} builds it in"
+                    "backend {name} is not compiled in; from the sources, any verb of cargo xtask with --backend {name} \
+                     builds it in"
                 );
                 bail!(usage(error))
             }
         }
+    }
+
+    /// The flag that names it in a command that is suggested; nothing for that of the build.
+    pub fn flag(self) -> String {
+        if self == Self::default_of_build() { String::new() } else { format!(" --backend {}", self.name()) }
     }
 
     /// Its name on the command line.

@@ -3,22 +3,25 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
+use burn::tensor::Device;
 use clap::Args;
 use ebm_data::{DataSpec, Split};
 use ebm_eval::auroc;
-use ebm_model::NetworkConfig;
+use ebm_model::{Capabilities, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
+use ebm_run::card::ModelCard;
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
-use ebm_run::landscape::energy_of;
+use ebm_run::hint::quoted;
+use ebm_run::landscape::{energy_of, kinds_with_energy};
 use ebm_run::model::model;
-use ebm_run::rows::Rows;
+use ebm_run::rows::{Rows, none_held_out};
 use ebm_run::usage::usage;
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
-use crate::terminal::say;
+use crate::terminal::{say, tell};
 use crate::verbs::reading::{Reading, is_same};
 
 /// `ebm energy`.
@@ -26,6 +29,9 @@ use crate::verbs::reading::{Reading, is_same};
 pub struct Energy {
     /// A run's folder, or a model.safetensors.
     run: PathBuf,
+    /// The checkpoint, by its step [default: the model, or the last checkpoint].
+    #[arg(long)]
+    step: Option<u64>,
     /// The rows: a table, a folder of pictures, IDX files.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
@@ -57,7 +63,7 @@ impl Energy {
     /// # Errors
     /// Whatever keeps the rows from being read or written, or a network that is no energy.
     pub fn run(self) -> Result<()> {
-        let Self { run, data, reading, test, against, sigma, out, backend, json } = self;
+        let Self { run, step, data, reading, test, against, sigma, out, backend, json } = self;
         ensure!(
             !json || out.is_some(),
             usage(anyhow!(
@@ -65,26 +71,38 @@ impl Energy {
             ))
         );
         let device = backend.device()?;
-        let (card, network) = model(&run, &device)?;
+        let (card, network) = model(&run, step, &device, &say)?;
         let split = if test { Split::Test } else { Split::Train };
+        if network.as_energy().is_none() && network.as_noisy_energy().is_none() {
+            bail!(usage(without_energy(&run, &card, &network, &device)));
+        }
         let number = energy_of(&network, sigma.unwrap_or(card.sample.heun.bottom))?;
         let of_run = config_of(&run)?;
-        let read = |path: &Path| -> Result<Rows> {
+        let read = |path: &Path, split: Split| -> Result<Rows> {
             let (spec, noise) = described(path, of_run.as_ref())?;
             let spec = DataSpec { split, ..reading.applied(spec) };
             let rows = Rows::open(&spec, &noise, &card.content, card.architecture.dim(), usize::MAX)?;
             say(rows.about());
             Ok(rows)
         };
-        let rows = read(&data)?;
+        let rows = read(&data, split)?;
         let energies = rows.each(&device, &number)?;
         let contrast = match &against {
-            Some(path) => Some(auroc(&read(path)?.each(&device, &number)?, &energies)?),
+            Some(path) => {
+                let others = match read(path, split) {
+                    Err(error) if none_held_out(&error) => {
+                        say(&format!("{} has no held-out part: all of it is used", path.display()));
+                        read(path, Split::Train)
+                    }
+                    others => others,
+                }?;
+                Some(auroc(&others.each(&device, &number)?, &energies)?)
+            }
             None => None,
         };
         match &out {
             Some(path) => ebm_files::write(path, |writer| table(writer, &energies, &rows))?,
-            None => table(&mut std::io::stdout().lock(), &energies, &rows)?,
+            None => table(&mut tell::Results, &energies, &rows)?,
         }
         let mean = energies.iter().sum::<f64>() / energies.len() as f64;
         if json {
@@ -113,8 +131,26 @@ fn described(path: &Path, run: Option<&Config>) -> Result<(DataSpec, Noise)> {
         Some(config) if config.data.path.as_ref().is_some_and(|own| is_same(own, path)) => {
             Ok((config.data.clone(), Noise::seeded(config.seed).derive("data")))
         }
-        _ => Ok((DataSpec::detect(path)?, Noise::seeded(0))),
+        Some(config) => Ok((DataSpec::detect(path)?.with_images_as(&config.data), Noise::seeded(0))),
+        None => Ok((DataSpec::detect(path)?, Noise::seeded(0))),
     }
+}
+
+/// What a network that is a score is told: which kinds have an energy for data like these, and how to train one.
+fn without_energy(run: &Path, card: &ModelCard, network: &Network, device: &Device) -> anyhow::Error {
+    let input = card.architecture.input();
+    let kinds = kinds_with_energy(network, input, device);
+    let of = if matches!(input, Input::Image { .. }) { "pictures" } else { "points" };
+    let command = match (kinds.first(), run.join("config.toml")) {
+        (Some(kind), config) if config.is_file() => {
+            format!("; `ebm train {} --set model={kind}` trains one on the same data", quoted(config))
+        }
+        _ => String::new(),
+    };
+    anyhow!(
+        "the network is a score and has no energy; networks for {of} that have one: {}{command}",
+        kinds.join(", ")
+    )
 }
 
 /// One line a row, the highest energy first.

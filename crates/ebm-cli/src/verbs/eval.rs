@@ -14,7 +14,7 @@ use ebm_ops::Noise;
 
 use ebm_run::bounds;
 use ebm_run::config::assign_to;
-use ebm_run::model::model;
+use ebm_run::model::{model, run_and_step};
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 
@@ -37,6 +37,9 @@ const FEWEST: usize = 4;
 pub struct Eval {
     /// A run's folder, or a model.safetensors.
     run: PathBuf,
+    /// The checkpoint, by its step [default: the model, or the last checkpoint].
+    #[arg(long)]
+    step: Option<u64>,
     /// Samples, and points of the data in each of two halves.
     #[arg(long, default_value_t = 2000)]
     n: usize,
@@ -75,7 +78,10 @@ impl Eval {
     /// # Errors
     /// Whatever keeps samples from being drawn or data from being read.
     pub fn run(self) -> Result<()> {
-        let (request, device) = (&self, &self.backend.device()?);
+        let device = &self.backend.device()?;
+        // The folder of a checkpoint stands for its run.
+        let (run, step) = run_and_step(&self.run, self.step)?;
+        let request = &Self { run, step, ..self };
         let Self { n, seed, .. } = request;
         ensure!(2 <= *n, usage(anyhow!("--n {n}: expected at least 2")));
         ensure!(
@@ -84,7 +90,7 @@ impl Eval {
                 "--likelihood 1: expected 0, or at least 2 points, of which the mean has an error"
             ))
         );
-        let (card, network) = model(&request.run, device)?;
+        let (card, network) = model(&request.run, request.step, device, &crate::terminal::say)?;
         let config: SampleConfig = assign_to(&card.sample, &request.set).map_err(usage)?;
         let sampler = config.drawing(request.sampler.as_deref(), &network).map_err(usage)?;
         let dim = card.architecture.dim();
@@ -142,7 +148,11 @@ impl Eval {
                 report.figures.extend(found?.figures(&data?, &protocol));
             }
         }
-        if let Some(training) = data::training(request, &card)? {
+        let training = data::training(request, &card).unwrap_or_else(|error| {
+            judgement.note(format!("memorisation is not measured, without the training data: {error:#}"));
+            None
+        });
+        if let Some(training) = training {
             let training = training.tensor(device);
             let rows = data::as_many(&held_out, &training);
             let found = memorization(sample.clone(), training, rows)?;

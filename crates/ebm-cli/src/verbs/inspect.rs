@@ -3,12 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use burn::tensor::Device;
 use clap::Args;
-use ebm_model::weights;
+use ebm_model::weights::{self, NamedTensors};
 use ebm_run::card::ModelCard;
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
+use ebm_run::{history, model};
+use ebm_train::Listed;
 use serde_json::{Value, json};
+
+use crate::terminal::backend::Backend;
+use crate::terminal::say;
 
 /// Most bytes of a journal whose last line is looked for.
 const MAX_JOURNAL: u64 = 1 << 28;
@@ -18,6 +24,9 @@ const MAX_JOURNAL: u64 = 1 << 28;
 pub struct Inspect {
     /// A run's folder, or a model.safetensors.
     path: PathBuf,
+    /// Say what is in the checkpoint of this step.
+    #[arg(long)]
+    step: Option<u64>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -29,8 +38,19 @@ impl Inspect {
     /// # Errors
     /// If it is neither a run nor a model file, or cannot be read.
     pub fn run(self) -> Result<()> {
-        let Self { path, json } = self;
-        let found = if path.is_file() { model(&path)? } else { run(&RunFolder::open(&path)?)? };
+        let Self { path, step, json } = self;
+        let is_checkpoint = step.is_some() || is_checkpoint(&path);
+        let found = match path.is_file() {
+            _ if is_checkpoint => {
+                let (card, network) = model::model(&path, step, &host()?, &say)?;
+                described(card, &weights::collect(&network))?
+            }
+            true => {
+                let (card, tensors) = ModelCard::read(&path)?;
+                described(card, &tensors)?
+            }
+            false => run(&RunFolder::open(&path)?)?,
+        };
         if json {
             tell!("{found}");
         } else {
@@ -40,14 +60,35 @@ impl Inspect {
     }
 }
 
-fn model(path: &Path) -> Result<Value> {
-    let (card, tensors) = ModelCard::read(path)?;
+/// Whether the path is that of a checkpoint in a run's folder.
+fn is_checkpoint(path: &Path) -> bool {
+    let is_step = |name: &str| name.strip_prefix("step-").is_some_and(|step| step.parse::<u64>().is_ok());
+    path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(is_step)
+}
+
+/// A device to read weights on.
+fn host() -> Result<Device> {
+    Backend::host().device()
+}
+
+fn described(card: ModelCard, tensors: &NamedTensors) -> Result<Value> {
     let parameters: usize = tensors.values().map(burn::tensor::TensorData::num_elements).sum();
     let shapes: serde_json::Map<String, Value> =
         tensors.iter().map(|(name, data)| (name.clone(), json!(data.shape().as_slice()))).collect();
     Ok(
         json!({"parameters": parameters, "card": without_nulls(serde_json::to_value(card)?), "tensors": shapes}),
     )
+}
+
+/// The checkpoints of a run; the loss of contrastive divergence does not say which of them is the best.
+fn checkpoints(folder: &RunFolder, config: &Config) -> Result<Vec<Value>> {
+    let has_best = config.objective.sampler_step_size().is_none();
+    let listed = model::checkpoints(folder)?.list()?;
+    let one = |Listed { step, loss, is_best }: Listed| {
+        let best = (has_best && is_best).then_some(true);
+        json!({"step": step, "path": format!("checkpoints/step-{step}"), "loss": loss, "best": best})
+    };
+    Ok(listed.into_iter().map(one).collect())
 }
 
 fn run(folder: &RunFolder) -> Result<Value> {
@@ -76,9 +117,11 @@ fn run(folder: &RunFolder) -> Result<Value> {
         "config_hash": folder.hash()?,
         "steps": config.train.steps,
         "last": last,
-        "checkpoints": names(&folder.checkpoints(), "step-"),
+        "checkpoints": checkpoints(folder, &config)?,
         "pictures": names(&samples, "step-"),
         "model": Some(folder.model()).filter(|path| path.is_file()),
+        "origin": config.origin,
+        "history": history::read(folder)?,
     })))
 }
 

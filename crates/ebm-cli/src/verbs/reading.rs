@@ -47,18 +47,6 @@ fn decimal(text: &str) -> Result<char, String> {
 }
 
 impl Reading {
-    /// Whether a flag was given.
-    pub fn is_given(&self) -> bool {
-        let Self { columns, drop, header, delimiter, decimal, missing, follow_links } = self;
-        columns.is_some()
-            || drop.is_some()
-            || header.is_some()
-            || delimiter.is_some()
-            || decimal.is_some()
-            || missing.is_some()
-            || *follow_links
-    }
-
     /// The description with what the flags say in place of what it said.
     pub fn applied(&self, spec: DataSpec) -> DataSpec {
         let missing = self.missing.as_deref().map(|name| match name {

@@ -1,5 +1,6 @@
 //! `ebm sample`: new samples from a trained network, or chains on a closed-form energy.
 
+mod advice;
 mod arguments;
 mod chains;
 mod closed_form;
@@ -15,14 +16,20 @@ use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_report::{Format, Shape};
 use ebm_run::config::assign_to;
+use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::model::model;
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
-use ebm_run::{bounds, landscape};
+use ebm_run::{bounds, keys, landscape};
 use ebm_sample::Sampler;
+use ebm_sample::diagnostics::Verdict;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::terminal::say;
+
+use self::advice::Advice;
+use self::arguments::Chains;
 pub use self::arguments::Sample;
 use self::closed_form::ClosedForm;
 
@@ -39,15 +46,24 @@ impl Sample {
             return Ok(());
         }
         let device = self.backend.device()?;
-        if let Some(target) = self.closed_form() {
+        if let Some(target) = self.closed_form().filter(|_| !self.keys) {
             if self.n.is_some() {
                 bail!(usage(anyhow!("--n is for networks; of a closed form, --chains and --draws")));
             }
             return self.chains.run(&self, target, &device);
         }
+        if self.keys {
+            let config = match &self.run {
+                Some(run) => model(run, self.step, &device, &say)?.0.sample,
+                None => SampleConfig::default(),
+            };
+            keys::of_sample(&config)?.iter().for_each(|key| tell!("{key}"));
+            return Ok(());
+        }
         let Some(run) = &self.run else { bail!(usage(anyhow!("expected a run or --target"))) };
         if let Some(flag) = self.chains.given() {
-            bail!(usage(anyhow!("{flag} is for closed-form energies; of a network, --set chain.…")));
+            let instead = self.for_a_network(run).unwrap_or_default();
+            bail!(usage(anyhow!("{flag} is for closed-form energies{instead}")));
         }
         self.network(run, &device)
     }
@@ -61,11 +77,30 @@ impl Sample {
         self.chains.target.or_else(by_name)
     }
 
+    /// The command that means for a network what was given for chains on a closed form, if there is one.
+    fn for_a_network(&self, run: &Path) -> Option<String> {
+        let Chains { step_size, leapfrog, chains, draws, burn_in, .. } = &self.chains;
+        let set = |key: &str, value: String| format!(" --set chain.{key}={value}");
+        let sampler = self.sampler.iter().map(|name| format!(" --sampler {}", quoted_text(name)));
+        let steps =
+            burn_in.or(draws.filter(|_| chains.is_some())).map(|n| set("steps", n.max(1).to_string()));
+        let given = [
+            step_size.map(|size| set("step_size", size.to_string())),
+            leapfrog.map(|n| set("leapfrog", n.to_string())),
+            steps,
+            chains.or(*draws).map(|n| format!(" --n {n}")),
+        ];
+        let words: String = sampler.chain(given.into_iter().flatten()).collect();
+        let is_other = self.chains.adapt || self.chains.thin.is_some() || self.chains.plots.is_some();
+        (!is_other)
+            .then(|| format!("; of a network, `ebm sample {}{words}{}`", quoted(run), self.backend.flag()))
+    }
+
     fn network(&self, run: &Path, device: &Device) -> Result<()> {
         let (n, seed, out) = (self.n.unwrap_or(64), self.seed, &self.out);
         ensure!(0 < n, usage(anyhow!("--n 0: expected at least 1")));
         let format = Format::of(out).map_err(usage)?;
-        let (card, network) = model(run, device)?;
+        let (card, network) = model(run, self.step, device, &say)?;
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         let name = self.sampler.as_deref();
         let drawing = config.drawing(name, &network).map_err(usage)?;
@@ -89,17 +124,20 @@ impl Sample {
         };
         ebm_report::write(out, &samples)?;
 
+        let verdict = drawn.steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
+        let advice = Advice::of_network(config.chain.step_size);
         let shape = Shape::dims(samples.shape());
         if self.json {
             let sampler = name.unwrap_or(&config.sampler);
             let line = json!({
                 "event": "done", "n": n, "seed": seed, "sampler": sampler, "seconds": seconds, "shape": shape,
-                "out": out,
+                "out": out, "warnings": advice.entries(&verdict),
             });
             tell!("{line}");
         } else {
             tell!("{n} samples in {seconds:.1} s: {}", out.display());
+            advice.say(&verdict);
         }
-        Ok(())
+        advice::check(&verdict, self.strict)
     }
 }

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::gzip::Gzip;
 use crate::DataError;
 
 /// Most bytes that are read from one file, after decompression.
@@ -21,13 +20,19 @@ const EXPANSION: u64 = 64;
 ///
 /// A gzip file may decompress to 64 MiB plus 64 times its length; reading more is an error.
 pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>, DataError> {
+    let length = check_is_file(file)?;
+    let reader = BufReader::new(File::open(file).map_err(|source| DataError::io(file, source))?);
+    decompressed(reader, length).map_err(|source| DataError::io(file, source))
+}
+
+/// The length of a file; a folder, a device and a pipe are none.
+pub(super) fn check_is_file(file: &Path) -> Result<u64, DataError> {
     let metadata = std::fs::metadata(file).map_err(|source| DataError::io(file, source))?;
     if !metadata.is_file() {
         let found = if metadata.is_dir() { "a folder" } else { "a device or pipe" };
         return Err(DataError::Unsupported { file: file.into(), found: found.into(), expected: "a file" });
     }
-    let reader = BufReader::new(File::open(file).map_err(|source| DataError::io(file, source))?);
-    decompressed(reader, metadata.len()).map_err(|source| DataError::io(file, source))
+    Ok(metadata.len())
 }
 
 /// The content of `packed`, which is `length` bytes long, decompressed if it is gzip.
@@ -40,19 +45,41 @@ pub fn decompressed<'a>(packed: impl Read + 'a, length: u64) -> io::Result<Box<d
     let mut packed = packed;
     let mut magic = [0; 2];
     let found = read_up_to(&mut packed, &mut magic)?;
-    let whole = BufReader::new(io::Cursor::new(magic).take(found as u64).chain(packed));
+    let whole = io::Cursor::new(magic).take(found as u64).chain(packed);
     if magic != [0x1f, 0x8b] {
-        return Ok(Box::new(whole));
+        return Ok(Box::new(BufReader::new(whole)));
     }
-    let limit = UNPACKED + EXPANSION.saturating_mul(length);
-    Ok(Box::new(Limited { content: MultiGzDecoder::new(whole), left: limit, limit, length }))
+    Ok(Box::new(limited(Gzip::new(whole), length)))
+}
+
+/// Content that was unpacked from `length` bytes: reading more than 64 MiB plus 64 times as many is an error.
+pub(super) fn limited<R: Read>(content: R, length: u64) -> impl Read {
+    Limited { content, left: limit(length), length }
+}
+
+/// Refuses what says itself that it unpacks from `length` bytes to more than is read.
+pub(super) fn check_unpacked(length: u64, unpacked: u64, file: &Path) -> Result<(), DataError> {
+    match unpacked <= limit(length) {
+        true => Ok(()),
+        false => Err(DataError::malformed(file, beyond(length))),
+    }
+}
+
+fn limit(length: u64) -> u64 {
+    UNPACKED + EXPANSION.saturating_mul(length)
+}
+
+fn beyond(length: u64) -> String {
+    let limit = limit(length);
+    format!(
+        "{length} packed bytes become more than {limit}, the most for this length; if the file is right, unpack it first"
+    )
 }
 
 /// A stream that fails when it exceeds its limit.
 struct Limited<R> {
     content: R,
     left: u64,
-    limit: u64,
     /// Bytes of the compressed file.
     length: u64,
 }
@@ -60,14 +87,10 @@ struct Limited<R> {
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.content.read(buffer)? as u64;
-        self.left = self.left.checked_sub(n).ok_or_else(|| {
-            let (limit, length) = (self.limit, self.length);
-            let problem = format!(
-                "{length} bytes of gzip decompress to more than {limit} bytes, the most for this length; if the file \
-                 is right, `gunzip` it first"
-            );
-            io::Error::new(io::ErrorKind::FileTooLarge, problem)
-        })?;
+        self.left = self
+            .left
+            .checked_sub(n)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, beyond(self.length)))?;
         Ok(n as usize)
     }
 }
@@ -114,10 +137,13 @@ pub(crate) fn read_start(reader: &mut impl Read, buffer: &mut [u8], file: &Path)
 /// The error of a stream that ends too early or is damaged.
 pub(crate) fn broken(error: io::Error, expected: u64, found: u64, file: &Path) -> DataError {
     match error.kind() {
+        io::ErrorKind::UnexpectedEof if expected <= found => {
+            DataError::malformed(file, "the packed stream is cut off at its end")
+        }
         io::ErrorKind::UnexpectedEof => DataError::Truncated { file: file.into(), expected, found },
         io::ErrorKind::FileTooLarge => DataError::malformed(file, error.to_string()),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-            DataError::malformed(file, format!("the gzip stream is damaged: {error}"))
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
+            DataError::malformed(file, format!("the packed stream is damaged: {error}"))
         }
         _ => DataError::io(file, error),
     }

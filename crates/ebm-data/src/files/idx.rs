@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::bytes;
 use crate::DataError;
+use crate::images::preparation::MAX_VALUES;
 
 /// Most dimensions that are read.
 const MAX_DIMENSIONS: u8 = 4;
@@ -60,6 +61,13 @@ impl Idx {
             let problem = format!("dimensions {dimensions:?}, expected 1 to {} values", bytes::MAX_BYTES);
             return Err(DataError::malformed(file, problem));
         };
+        // The first dimension counts items; one item is no larger than an image may be.
+        let item: u64 = dimensions[1..].iter().product();
+        if (MAX_VALUES as u64) < item {
+            let problem =
+                format!("images of {:?}, expected at most {MAX_VALUES} values in each", &dimensions[1..]);
+            return Err(DataError::malformed(file, problem));
+        }
         let values = bytes::read_exactly(&mut content, size, file)?;
         Ok(Self { dimensions: dimensions.into_iter().map(|n| n as usize).collect(), values })
     }
@@ -140,6 +148,8 @@ pub(crate) mod tests {
         assert!(matches!(parse(&encode(&[u32::MAX, u32::MAX, 9], &[])), Err(DataError::Malformed { .. })));
         assert!(matches!(parse(&encode(&[1 << 31, 2], &[1])), Err(DataError::Truncated { found: 1, .. })));
         assert!(matches!(parse(&encode(&[0, 28, 28], &[])), Err(DataError::Malformed { .. })));
+        let huge = parse(&encode(&[1, 20_000, 20_000], &[])).unwrap_err().to_string();
+        assert!(huge.contains("[20000, 20000]"), "{huge}");
         assert!(matches!(
             parse(&encode(&[3], &[1, 2])),
             Err(DataError::Truncated { expected: 3, found: 2, .. })

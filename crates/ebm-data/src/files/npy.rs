@@ -1,18 +1,22 @@
 //! NumPy's array files.
 
+mod dictionary;
+mod kind;
+
 use std::io::Read;
 use std::path::Path;
-
-use burn::tensor::f16;
 
 use super::bytes;
 use super::rows::Rows;
 use crate::DataError;
 
+use dictionary::Dictionary;
+pub(crate) use kind::{Class, Kind};
+
 /// Most bytes of a header; NumPy writes about a hundred.
 const MAX_HEADER: usize = 1 << 16;
 
-/// Most values in an array.
+/// Most values in a table.
 const MAX_VALUES: u64 = 1 << 29;
 
 const EXPECTED: &str = "floats of 2, 4 or 8 bytes, integers or booleans, of one or two dimensions";
@@ -22,7 +26,8 @@ const EXPECTED: &str = "floats of 2, 4 or 8 bytes, integers or booleans, of one 
 /// Floats of 2, 4 or 8 bytes, integers and booleans are read, in either byte order, in C or Fortran order. Integers
 /// beyond 2⁵³ are rounded to double precision.
 ///
-/// The parser is our own because `npyz` would bring some thirty packages and allocate as much as a header claims.
+/// The parser is our own because `npyz`, without its optional features, still brings 25 packages for Python's literals,
+/// one of them in C, and allocates as much as a header claims.
 ///
 /// # Reference
 /// Kern (2007), *A simple file format for NumPy arrays* (NumPy enhancement proposal 1), versions 1 to 3.
@@ -30,36 +35,85 @@ const EXPECTED: &str = "floats of 2, 4 or 8 bytes, integers or booleans, of one 
 /// # Errors
 /// If it is not an array of such numbers, of one or two dimensions, as long as its header says.
 pub fn read(mut content: impl Read, file: &Path) -> Result<Rows, DataError> {
-    let mut start = [0; 8];
-    let found = bytes::read_start(&mut content, &mut start, file)?;
-    if found < 8 || !start.starts_with(b"\x93NUMPY") {
-        return Err(DataError::magic(file, "a .npy file", &start[..found]));
-    }
-    let length = match start[6] {
-        1 => u16::from_le_bytes(word(&mut content, file)?).into(),
-        2 | 3 => u32::from_le_bytes(word(&mut content, file)?) as usize,
-        version => {
-            let found = format!("version {version} of the format");
-            return Err(DataError::Unsupported { file: file.into(), found, expected: "version 1 to 3" });
+    let header = Header::read(&mut content, file)?;
+    let (n, dim) = match header.shape[..] {
+        [n] => (n, 1),
+        [n, dim] => (n, dim),
+        ref shape => {
+            let found = format!("an array of {} dimensions", shape.len());
+            return Err(DataError::Unsupported { file: file.into(), found, expected: EXPECTED });
         }
     };
-    if MAX_HEADER < length {
-        return Err(DataError::malformed(
-            file,
-            format!("a header of {length} bytes, expected at most {MAX_HEADER}"),
-        ));
+    if n == 0 || dim == 0 {
+        return Err(DataError::Empty { path: file.into(), expected: "rows" });
     }
-    let mut text = vec![0; length];
-    let found = bytes::read_start(&mut content, &mut text, file)?;
-    if found < length {
-        return Err(DataError::Truncated { file: file.into(), expected: length as u64, found: found as u64 });
+    if n.checked_mul(dim).is_none_or(|count| MAX_VALUES < count) {
+        let problem = format!("shape ({n}, {dim}), expected at most {MAX_VALUES} values");
+        return Err(DataError::malformed(file, problem));
     }
-    let text = str::from_utf8(&text).map_err(|_| DataError::malformed(file, "the header is not UTF-8"))?;
-    let header = Header::parse(text).ok_or_else(|| {
-        let start: String = text.trim_end().chars().take(120).collect();
-        DataError::malformed(file, format!("expected a header as NumPy writes it, found {start:?}"))
-    })?;
-    values(content, &header, file)
+    Ok(Rows { dim: dim as usize, values: header.array(content, file)?.map(|value| value) })
+}
+
+/// What a file says of its array before the numbers come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// The dimensions, any of which may be zero.
+    pub(crate) shape: Vec<u64>,
+    pub(crate) kind: Kind,
+    fortran_order: bool,
+}
+
+impl Header {
+    /// Reads up to the numbers.
+    pub(crate) fn read(content: &mut impl Read, file: &Path) -> Result<Self, DataError> {
+        let mut start = [0; 8];
+        let found = bytes::read_start(content, &mut start, file)?;
+        if found < 8 || !start.starts_with(b"\x93NUMPY") {
+            return Err(DataError::magic(file, "a .npy file", &start[..found]));
+        }
+        let length = match start[6] {
+            1 => u16::from_le_bytes(word(content, file)?).into(),
+            2 | 3 => u32::from_le_bytes(word(content, file)?) as usize,
+            version => {
+                let found = format!("version {version} of the format");
+                return Err(DataError::Unsupported { file: file.into(), found, expected: "version 1 to 3" });
+            }
+        };
+        if MAX_HEADER < length {
+            let problem = format!("a header of {length} bytes, expected at most {MAX_HEADER}");
+            return Err(DataError::malformed(file, problem));
+        }
+        let mut text = vec![0; length];
+        let found = bytes::read_start(content, &mut text, file)?;
+        if found < length {
+            let (expected, found) = (length as u64, found as u64);
+            return Err(DataError::Truncated { file: file.into(), expected, found });
+        }
+        let text =
+            str::from_utf8(&text).map_err(|_| DataError::malformed(file, "the header is not UTF-8"))?;
+        let Dictionary { descr, fortran_order, shape } = Dictionary::parse(text).ok_or_else(|| {
+            let start: String = text.trim_end().chars().take(120).collect();
+            DataError::malformed(file, format!("expected a header as NumPy writes it, found {start:?}"))
+        })?;
+        let kind = Kind::parse(descr).ok_or_else(|| {
+            let found = format!("an array of {descr:?}");
+            DataError::Unsupported { file: file.into(), found, expected: EXPECTED }
+        })?;
+        Ok(Self { shape, kind, fortran_order })
+    }
+
+    /// Reads the numbers; memory grows with what is read, not with what the header claims.
+    pub(crate) fn array(self, mut content: impl Read, file: &Path) -> Result<Array, DataError> {
+        let Self { shape, kind, fortran_order } = self;
+        let size = shape.iter().try_fold(kind.size as u64, |size, &n| size.checked_mul(n));
+        let size = size.filter(|&size| size <= bytes::MAX_BYTES).ok_or_else(|| {
+            let problem = format!("shape {shape:?}, expected at most {} bytes", bytes::MAX_BYTES);
+            DataError::malformed(file, problem)
+        })?;
+        let mut bytes = bytes::read_exactly(&mut content, size, file)?;
+        kind.little_endian(&mut bytes);
+        Ok(Array { shape: shape.into_iter().map(|n| n as usize).collect(), kind, fortran_order, bytes })
+    }
 }
 
 fn word<const N: usize>(content: &mut impl Read, file: &Path) -> Result<[u8; N], DataError> {
@@ -72,187 +126,55 @@ fn word<const N: usize>(content: &mut impl Read, file: &Path) -> Result<[u8; N],
     }
 }
 
-fn values(mut content: impl Read, header: &Header, file: &Path) -> Result<Rows, DataError> {
-    let unsupported =
-        |found: String| Err(DataError::Unsupported { file: file.into(), found, expected: EXPECTED });
-    let Some(kind) = Kind::parse(header.descr) else {
-        return unsupported(format!("an array of {:?}", header.descr));
-    };
-    let (n, dim) = match header.shape[..] {
-        [n] => (n, 1),
-        [n, dim] => (n, dim),
-        ref shape => return unsupported(format!("an array of {} dimensions", shape.len())),
-    };
-    if n == 0 || dim == 0 {
-        return Err(DataError::Empty { path: file.into(), expected: "rows" });
-    }
-    let Some(count) = n.checked_mul(dim).filter(|&count| count <= MAX_VALUES) else {
-        let problem = format!("shape ({n}, {dim}), expected at most {MAX_VALUES} values");
-        return Err(DataError::malformed(file, problem));
-    };
-    let bytes = bytes::read_exactly(&mut content, count * kind.size as u64, file)?;
-    let (n, dim) = (n as usize, dim as usize);
-    let values = kind.values(bytes);
-    // In Fortran order, columns follow each other.
-    let values = match header.fortran_order {
-        true => (0..n).flat_map(|row| values[row..].iter().step_by(n)).copied().collect(),
-        false => values,
-    };
-    Ok(Rows { dim, values })
-}
-
-/// A type of numbers.
-struct Kind {
-    class: Class,
-    /// Bytes of a number.
-    size: usize,
-    big_endian: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Class {
-    Float,
-    Signed,
-    Unsigned,
-    Boolean,
-}
-
-impl Kind {
-    /// The type that NumPy calls `descr`: byte order, class and size, such as `<f8` or `|u1`.
-    fn parse(descr: &str) -> Option<Self> {
-        let (class, size) = match descr.get(1..)? {
-            "f2" => (Class::Float, 2),
-            "f4" => (Class::Float, 4),
-            "f8" => (Class::Float, 8),
-            "i1" => (Class::Signed, 1),
-            "i2" => (Class::Signed, 2),
-            "i4" => (Class::Signed, 4),
-            "i8" => (Class::Signed, 8),
-            "u1" => (Class::Unsigned, 1),
-            "u2" => (Class::Unsigned, 2),
-            "u4" => (Class::Unsigned, 4),
-            "u8" => (Class::Unsigned, 8),
-            "b1" => (Class::Boolean, 1),
-            _ => return None,
-        };
-        let big_endian = match descr.as_bytes()[0] {
-            b'<' => false,
-            b'>' => true,
-            b'|' if size == 1 => false,
-            _ => return None,
-        };
-        Some(Self { class, size, big_endian })
-    }
-
-    /// The numbers in `bytes`, in order.
-    fn values(&self, mut bytes: Vec<u8>) -> Vec<f64> {
-        if self.big_endian {
-            bytes.chunks_exact_mut(self.size).for_each(<[u8]>::reverse);
-        }
-        match (self.class, self.size) {
-            (Class::Float, 2) => words(&bytes, |word| f16::from_le_bytes(word).to_f64()),
-            (Class::Float, 4) => words(&bytes, |word| f64::from(f32::from_le_bytes(word))),
-            (Class::Float, _) => words(&bytes, f64::from_le_bytes),
-            (Class::Signed, 1) => words(&bytes, |word| f64::from(i8::from_le_bytes(word))),
-            (Class::Signed, 2) => words(&bytes, |word| f64::from(i16::from_le_bytes(word))),
-            (Class::Signed, 4) => words(&bytes, |word| f64::from(i32::from_le_bytes(word))),
-            (Class::Signed, _) => words(&bytes, |word| i64::from_le_bytes(word) as f64),
-            (Class::Unsigned, 1) => words(&bytes, |word| f64::from(u8::from_le_bytes(word))),
-            (Class::Unsigned, 2) => words(&bytes, |word| f64::from(u16::from_le_bytes(word))),
-            (Class::Unsigned, 4) => words(&bytes, |word| f64::from(u32::from_le_bytes(word))),
-            (Class::Unsigned, _) => words(&bytes, |word| u64::from_le_bytes(word) as f64),
-            (Class::Boolean, _) => words(&bytes, |[byte]| f64::from(u8::from(byte != 0))),
-        }
-    }
-}
-
-fn words<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-    bytes.as_chunks().0.iter().map(|&word| value(word)).collect()
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Header<'a> {
-    descr: &'a str,
+/// An array as a file has it.
+pub(crate) struct Array {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) kind: Kind,
     fortran_order: bool,
-    shape: Vec<u64>,
+    bytes: Vec<u8>,
 }
 
-impl<'a> Header<'a> {
-    /// The dictionary that NumPy writes: three known keys, each once, in any order.
-    fn parse(text: &'a str) -> Option<Self> {
-        let mut rest = Text(text.trim_end());
-        let (mut descr, mut fortran_order, mut shape) = (None, None, None);
-        rest.expect("{")?;
-        while rest.expect("}").is_none() {
-            let key = rest.string()?;
-            rest.expect(":")?;
-            let again = match key {
-                "descr" => descr.replace(rest.descr()?).is_some(),
-                "fortran_order" => fortran_order.replace(rest.truth()?).is_some(),
-                "shape" => shape.replace(rest.tuple()?).is_some(),
-                _ => true,
-            };
-            if again {
-                return None;
-            }
-            if rest.expect(",").is_none() {
-                rest.expect("}")?;
+impl Array {
+    /// What `map` makes of each number; the last index runs fastest. `map` may see the numbers in another order.
+    pub(crate) fn map<T: Copy>(&self, map: impl FnMut(f64) -> T) -> Vec<T> {
+        let mapped = self.kind.map(&self.bytes, map);
+        if self.fortran_order { transposed(&mapped, &self.shape) } else { mapped }
+    }
+
+    /// The least and the greatest number, NaN left out; infinities in reverse order if there is none.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
+        self.kind.map(&self.bytes, |value| (least, greatest) = (least.min(value), greatest.max(value)));
+        (least, greatest)
+    }
+
+    /// How many numbers are NaN or infinite.
+    pub(crate) fn not_finite(&self) -> usize {
+        let mut n = 0;
+        self.kind.map(&self.bytes, |value| n += usize::from(!value.is_finite()));
+        n
+    }
+}
+
+/// Values in Fortran order, where the first index runs fastest, in C order.
+fn transposed<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
+    let strides: Vec<usize> =
+        shape.iter().scan(1, |stride, n| Some(std::mem::replace(stride, *stride * n))).collect();
+    let (mut index, mut at) = (vec![0; shape.len()], 0);
+    let next = |_| {
+        let value = values[at];
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            at += strides[axis];
+            if index[axis] < shape[axis] {
                 break;
             }
+            at -= strides[axis] * shape[axis];
+            index[axis] = 0;
         }
-        rest.0.is_empty().then_some(())?;
-        Some(Self { descr: descr?, fortran_order: fortran_order?, shape: shape? })
-    }
-}
-
-/// The rest of a Python literal.
-struct Text<'a>(&'a str);
-
-impl<'a> Text<'a> {
-    fn expect(&mut self, token: &str) -> Option<()> {
-        self.0 = self.0.trim_start().strip_prefix(token)?;
-        Some(())
-    }
-
-    fn string(&mut self) -> Option<&'a str> {
-        let text = self.0.trim_start();
-        let quote = text.chars().next().filter(|&c| c == '\'' || c == '"')?;
-        let (string, rest) = text[1..].split_once(quote)?;
-        self.0 = rest;
-        Some(string)
-    }
-
-    /// The name of a type, or the whole list that describes a structure.
-    fn descr(&mut self) -> Option<&'a str> {
-        let text = self.0.trim_start();
-        if !text.starts_with('[') {
-            return self.string();
-        }
-        let end = text.rfind(']')? + 1;
-        self.0 = &text[end..];
-        Some(&text[..end])
-    }
-
-    fn truth(&mut self) -> Option<bool> {
-        self.expect("True").map(|()| true).or_else(|| self.expect("False").map(|()| false))
-    }
-
-    fn tuple(&mut self) -> Option<Vec<u64>> {
-        let mut numbers = Vec::new();
-        self.expect("(")?;
-        while self.expect(")").is_none() {
-            let text = self.0.trim_start();
-            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-            numbers.push(text[..end].parse().ok()?);
-            self.0 = &text[end..];
-            if self.expect(",").is_none() {
-                self.expect(")")?;
-                // In Python, (3) is a number and (3,) a tuple.
-                return (1 < numbers.len()).then_some(numbers);
-            }
-        }
-        Some(numbers)
-    }
+        value
+    };
+    (0..values.len()).map(next).collect()
 }
 
 #[cfg(test)]
@@ -305,6 +227,20 @@ mod tests {
         assert_eq!(rows("(2, 3)"), Rows { dim: 3, values: vec![1.0, 3.0, 5.0, 2.0, 4.0, 6.0] });
         assert_eq!(rows("(1, 6)").values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(rows("(6,)").values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn fortran_order_of_three_dimensions_is_transposed() {
+        // a[i][j][k] = 100 i + 10 j + k of shape (2, 3, 2), the first index fastest
+        let index = |at: usize| (at % 2, at / 2 % 3, at / 6);
+        let columns: Vec<f64> = (0..12).map(index).map(|(i, j, k)| (100 * i + 10 * j + k) as f64).collect();
+        let content = file(1, &header("'<f8'", "True", "(2, 3, 2)"), &doubles(&columns));
+        let mut content = &content[..];
+        let name = Path::new("file.npy");
+        let array = Header::read(&mut content, name).unwrap().array(content, name).unwrap();
+        let found = array.map(|value| value as usize);
+        assert_eq!(found, [0, 1, 10, 11, 20, 21, 100, 101, 110, 111, 120, 121]);
+        assert_eq!(array.range(), (0.0, 121.0));
     }
 
     #[test]
@@ -377,24 +313,6 @@ mod tests {
         long[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
         assert!(matches!(parse(&long), Err(DataError::Malformed { .. })));
         assert!(matches!(parse(&file(1, "{}", &[])[..9]), Err(DataError::Truncated { .. })));
-    }
-
-    #[test]
-    fn a_header_is_a_dictionary_of_three_keys() {
-        for bad in [
-            "{'descr': '<f8', 'fortran_order': False}",
-            "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), 'shape': (1,)}",
-            "{'descr': '<f8', 'fortran_order': 0, 'shape': (1,)}",
-            "{'descr': '<f8', 'fortran_order': False, 'shape': (1)}",
-            "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}",
-            "{'descr': '<f8', 'fortran_order': False, 'shape': (1,)} + x",
-            "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), 'more': 1}",
-            "",
-        ] {
-            assert_eq!(Header::parse(bad), None, "{bad}");
-        }
-        let dense = Header::parse("{\"shape\":(4,2),\"descr\":\"<f4\",\"fortran_order\":False}").unwrap();
-        assert_eq!(dense, Header { descr: "<f4", fortran_order: false, shape: vec![4, 2] });
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::image_set::ImageSet;
+use super::preparation::Preparation;
 use crate::data::Data;
 use crate::files::bytes;
 use crate::files::cifar10::{CLASSES, RECORD, records};
@@ -51,7 +52,8 @@ impl NamedDataset for Cifar10 {
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(self.read(&options.folder(self.name()), options.spec.split)?.into())
+        let wanted = Preparation::of(options.spec)?;
+        Ok(self.read(&options.folder(self.name()), options.spec.split)?.prepared(&wanted).into())
     }
 
     fn is_at(&self, path: &Path) -> bool {

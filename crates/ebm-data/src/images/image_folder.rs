@@ -1,68 +1,81 @@
 //! Folders of images.
 
-use std::ffi::OsStr;
+mod layout;
+mod listing;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::held_out::part;
 use super::image_set::ImageSet;
+use super::preparation::Preparation;
 use crate::data::Data;
 use crate::files::bytes;
-use crate::files::picture::{MAX_BYTES, picture};
+use crate::files::picture::{FORMATS, MAX_BYTES, Picture, picture};
 use crate::named::{NamedDataset, OpenOptions};
-use crate::{DataError, ImageShape, Split};
+use crate::{DataError, DataSpec, ImageShape, Split};
+
+use layout::{Layout, name};
+use listing::{LeftOut, examples};
 
 /// Most bytes of all images together, decoded.
 const MAX_TOTAL: usize = 64 << 30;
 
 /// Most images, and most bytes of them, that are decoded in parallel before they are collected.
 const BLOCK: usize = 4096;
-const BLOCK_BYTES: usize = 256 << 20;
+const BLOCK_BYTES: usize = 128 << 20;
 
-/// A folder of PNG and JPEG images, all of one shape.
+/// A folder of PNG, JPEG, WebP, BMP and GIF images.
 ///
-/// The images are directly in the folder, without labels, or in one folder for each class, named after it.
-/// With `train/` and `test/` folders, each of them is a split; without, all images are for training.
+/// The images are directly in the folder, without labels, or in one folder for each class, named after it, and in
+/// folders within that at any depth.
+/// A folder `train` or `training` has those for training, and `test`, `val`, `valid`, `validation` or `dev` those that
+/// are held out; of several, `test` is the one. Without such folders, all images are for training. These names may be
+/// in upper case, and the parts may lie in a folder that is the only one in this.
 /// Images are sorted by the name of their class, then by their own, bytewise.
-/// Hidden files, files of other kinds and links that lead out of the folder are ignored.
 ///
-/// Images must have eight bits a channel: grey is one channel, colour three.
-/// An alpha channel is dropped if it is opaque everywhere. Otherwise the image is refused, since the background of its
-/// transparent pixels is unknown.
+/// Images must agree in their sides, unless the [`Preparation`] brings them to one size.
+/// They are turned as their Exif orientation says, reduced to eight bits a channel, and laid over the background.
+/// If some are grey and some in colour, all are read in colour.
+///
+/// Links are followed within the folder; one that leads out of it is refused by name, unless such links are to be
+/// followed. Hidden files and files of other kinds are left out, and counted in a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFolder {
     root: PathBuf,
+    preparation: Preparation,
+    follow_links: bool,
 }
 
 impl ImageFolder {
     /// The folder at `root`, which is not read yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), preparation: Preparation::default(), follow_links: false }
+    }
+
+    /// The folder that a configuration describes.
+    ///
+    /// # Errors
+    /// As [`Preparation::of`], or if there is no path.
+    pub fn of(spec: &DataSpec) -> Result<Self, DataError> {
+        let root = spec.path.clone();
+        let root = root.ok_or_else(|| DataError::Spec("the dataset \"folder\" needs a path".into()))?;
+        let follow_links = spec.follow_links.unwrap_or(false);
+        Ok(Self { root, preparation: Preparation::of(spec)?, follow_links })
     }
 
     /// Reads one split, decoding in parallel.
     ///
     /// # Errors
-    /// If there is no image or no such split, or if an image cannot be decoded or differs in shape from the first; the
-    /// first that fails is named.
+    /// If there is no image or no such split, or if an image cannot be decoded or differs in its sides from the first;
+    /// the first that fails is named.
     pub fn read(&self, split: Split) -> Result<ImageSet, DataError> {
-        let Listing { files, labels, classes } = self.list(split)?;
-        let Some((first, rest)) = files.split_first() else { return Err(self.empty()) };
-        let (shape, mut pixels) = read(first, None)?;
-        // Images of another shape are not decoded, so the memory of a block is known beforehand.
-        for block in rest.chunks((BLOCK_BYTES / shape.dim()).clamp(1, BLOCK)) {
-            let decoded: Vec<_> = block.par_iter().map(|file| read(file, Some((first, shape)))).collect();
-            for picture in decoded {
-                let (_, values) = picture?;
-                if MAX_TOTAL - values.len() < pixels.len() {
-                    let found = format!("more than {MAX_TOTAL} bytes of images");
-                    return Err(DataError::Unsupported { file: self.root.clone(), found, expected: "fewer" });
-                }
-                pixels.extend(values);
-            }
-        }
-        Ok(ImageSet::new(shape, pixels, labels, classes))
+        let Listing { files, labels, classes, mut notes } = self.list(split)?;
+        let (shape, pixels, changed) = self.decoded(&files)?;
+        notes.splice(0..0, changed);
+        Ok(ImageSet::new(shape, pixels, labels, classes).with_notes(notes).with_files(files))
     }
 
     /// The files of one split, in the order of the images.
@@ -73,43 +86,203 @@ impl ImageFolder {
         Ok(self.list(split)?.files)
     }
 
-    fn empty(&self) -> DataError {
-        DataError::Empty { path: self.root.clone(), expected: "PNG or JPEG images" }
+    fn has_held_out(&self) -> Result<bool, DataError> {
+        match self.files(Split::Test) {
+            Ok(_) => Ok(true),
+            Err(DataError::NoHeldOut { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The images in `files`, of which there is at least one: their shape, their bytes, and what was changed.
+    fn decoded(&self, files: &[PathBuf]) -> Result<(ImageShape, Vec<u8>, Vec<String>), DataError> {
+        let (first, rest) = files.split_first().expect("a listing has files");
+        let one = self.picture(first, None)?;
+        let mut collected = Collected::new(&self.root, one.shape, files.len());
+        collected.push(first, one)?;
+        let ImageShape { height, width, .. } = collected.shape;
+        // Images of other sides are not decoded, so the memory of a block is known beforehand.
+        for block in rest.chunks((BLOCK_BYTES / (3 * height * width)).clamp(1, BLOCK)) {
+            let first = Some((first.as_path(), collected.shape));
+            let decoded: Vec<_> = block.par_iter().map(|file| self.picture(file, first)).collect();
+            for (file, picture) in block.iter().zip(decoded) {
+                collected.push(file, picture?)?;
+            }
+        }
+        let notes = collected.notes(&self.preparation);
+        Ok((collected.shape, collected.pixels, notes))
+    }
+
+    /// The image in a file, which must have the sides of the first.
+    fn picture(&self, file: &Path, first: Option<(&Path, ImageShape)>) -> Result<Picture, DataError> {
+        let content = fs::File::open(file).map_err(|source| DataError::io(file, source))?;
+        let content = bytes::read_at_most(&mut std::io::BufReader::new(content), MAX_BYTES, file)?;
+        picture(&content, file, &self.preparation, first)
     }
 
     fn list(&self, split: Split) -> Result<Listing, DataError> {
         let root = self.root.canonicalize().map_err(|source| DataError::io(&self.root, source))?;
-        let [train, test] = [Split::Train, Split::Test].map(|split| root.join(split.name()));
-        let folder = match split {
-            _ if !train.is_dir() && !test.is_dir() && split == Split::Train => root.clone(),
-            Split::Train => train,
-            Split::Test => test,
-        };
-        if !folder.is_dir() {
-            return Err(DataError::NotFound { path: self.root.join(split.name()) });
-        }
-        let Entries { files, folders } = entries(&folder, &root)?;
-        let classes: Vec<(String, Vec<PathBuf>)> = folders
-            .into_iter()
-            .map(|class| {
-                let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                Ok((name, entries(&class, &root)?.files))
-            })
-            .collect::<Result<_, DataError>>()?;
-        let classes: Vec<_> = classes.into_iter().filter(|(_, files)| !files.is_empty()).collect();
-        match (files.is_empty(), classes.is_empty()) {
-            (true, true) => Err(self.empty()),
-            (false, true) => Ok(Listing { files, labels: None, classes: Vec::new() }),
-            (true, false) => Ok(Listing::of_classes(classes)),
+        let within = (!self.follow_links).then_some(root.as_path());
+        let layout = Layout::of(&root, within)?;
+        let (folder, found) = layout.part(split, within)?;
+        let mut notes = layout.notes(split);
+        notes.extend(layout.beside());
+        notes.extend(found.left_out.notes(&root));
+        let classes: Vec<String> = found.folders.iter().map(|(class, _)| name(class)).collect();
+        match (found.files.is_empty(), classes.is_empty()) {
+            (true, true) => {
+                let left_out: &LeftOut = &found.left_out;
+                Err(match left_out.notes(&root).join("; ") {
+                    notes if notes.is_empty() => DataError::Empty { path: folder, expected: FORMATS },
+                    notes => DataError::malformed(&folder, format!("no {FORMATS}; {notes}")),
+                })
+            }
+            (false, true) => Ok(Listing { files: found.files, labels: None, classes, notes }),
+            (true, false) => {
+                let known = match split {
+                    Split::Train => Vec::new(),
+                    Split::Test => layout.training_classes(within),
+                };
+                Ok(Listing::of_classes(found.folders, known, notes))
+            }
             (false, false) => {
+                let (file, class) = (name(&found.files[0]), &classes[0]);
                 let problem = format!(
-                    "images beside folders of images ({}, {}/): expected one or the other",
-                    name(&files[0]),
-                    classes[0].0
+                    "images beside folders of images ({file}, {class}/): expected one or the other; a class is a folder"
                 );
                 Err(DataError::malformed(&folder, problem))
             }
         }
+    }
+}
+
+/// The images of a split, in order.
+struct Listing {
+    files: Vec<PathBuf>,
+    labels: Option<Vec<u32>>,
+    classes: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Listing {
+    /// `known` are classes that come first, so that those of a held-out part have the labels of training.
+    fn of_classes(found: Vec<(PathBuf, Vec<PathBuf>)>, known: Vec<String>, notes: Vec<String>) -> Self {
+        let (mut classes, mut files, mut labels) = (known, Vec::new(), Vec::new());
+        for (class, images) in found {
+            let class = name(&class);
+            let label = classes.iter().position(|known| *known == class).unwrap_or_else(|| {
+                classes.push(class);
+                classes.len() - 1
+            });
+            labels.extend(vec![label as u32; images.len()]);
+            files.extend(images);
+        }
+        Self { files, labels: Some(labels), classes, notes }
+    }
+}
+
+/// Images one after the other, in colour from the first that is.
+struct Collected<'a> {
+    root: &'a Path,
+    shape: ImageShape,
+    pixels: Vec<u8>,
+    /// The files of images that had one channel, and how many there are.
+    grey: usize,
+    n: usize,
+    turned: Vec<PathBuf>,
+    deep: Vec<PathBuf>,
+    bits: u16,
+    transparent: Vec<PathBuf>,
+    frames: Vec<PathBuf>,
+    sized: usize,
+    recoloured: usize,
+}
+
+impl<'a> Collected<'a> {
+    fn new(root: &'a Path, shape: ImageShape, n: usize) -> Self {
+        // What is expected, unless it is beyond what one would allocate at once.
+        let pixels = Vec::with_capacity(n.saturating_mul(shape.dim()).min(BLOCK_BYTES));
+        Self {
+            root,
+            shape,
+            pixels,
+            grey: 0,
+            n: 0,
+            turned: Vec::new(),
+            deep: Vec::new(),
+            bits: 0,
+            transparent: Vec::new(),
+            frames: Vec::new(),
+            sized: 0,
+            recoloured: 0,
+        }
+    }
+
+    fn push(&mut self, file: &Path, picture: Picture) -> Result<(), DataError> {
+        let Picture { shape, pixels, changes } = picture;
+        let is_grey = shape.channels == 1;
+        if self.shape.channels == 1 && !is_grey {
+            let dim = self.shape.dim();
+            self.pixels = self.pixels.chunks_exact(dim).flat_map(|plane| plane.repeat(3)).collect();
+            self.shape.channels = shape.channels;
+        }
+        let pixels = if is_grey && self.shape.channels == 3 { pixels.repeat(3) } else { pixels };
+        if MAX_TOTAL - pixels.len() < self.pixels.len() {
+            let found = format!("more than {MAX_TOTAL} bytes of images");
+            return Err(DataError::Unsupported { file: self.root.into(), found, expected: "fewer" });
+        }
+        self.pixels.extend(pixels);
+        self.n += 1;
+        self.grey += usize::from(is_grey);
+        self.sized += usize::from(changes.sized);
+        self.recoloured += usize::from(changes.recoloured);
+        self.bits = self.bits.max(changes.bits.unwrap_or(0));
+        for (is_so, files) in [
+            (changes.turned, &mut self.turned),
+            (changes.bits.is_some(), &mut self.deep),
+            (changes.transparent, &mut self.transparent),
+            (changes.frames, &mut self.frames),
+        ] {
+            if is_so {
+                files.push(file.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A sentence for each kind of change.
+    fn notes(&self, wanted: &Preparation) -> Vec<String> {
+        let Self { shape: ImageShape { channels, height, width }, n, grey, .. } = *self;
+        let of = |k: usize| if k == n { "all".to_string() } else { format!("{k} of them") };
+        let mut notes = Vec::new();
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.into());
+        let mut note = |files: &[PathBuf], text: String| {
+            if !files.is_empty() {
+                let example =
+                    if files.len() == n { String::new() } else { format!(" ({})", examples(files, &root)) };
+                notes.push(format!("{} {text}{example}", of(files.len())));
+            }
+        };
+        note(&self.turned, "turned as their Exif orientation says".into());
+        note(&self.deep, format!("of {} bits a channel, reduced to 8", self.bits));
+        note(&self.transparent, format!("transparent, laid over {}", wanted.background));
+        note(&self.frames, "of several frames or pages, the first read".into());
+        if 0 < self.sized {
+            let how = match wanted.fit {
+                crate::Fit::Crop => "scaled and cropped",
+                crate::Fit::Pad => "scaled and padded",
+                crate::Fit::Stretch => "stretched",
+            };
+            notes.push(format!("{} {how} to {height}×{width}", of(self.sized)));
+        }
+        if 0 < self.recoloured {
+            let to = if channels == 1 { "grey" } else { "colour" };
+            notes.push(format!("{} turned to {to}", of(self.recoloured)));
+        }
+        if 0 < grey && channels == 3 {
+            notes.push(format!("{grey} of them grey, {} in colour: all read in colour", n - grey));
+        }
+        notes
     }
 }
 
@@ -122,82 +295,19 @@ impl NamedDataset for ByName {
     }
 
     fn about(&self) -> &'static str {
-        "a folder of PNG and JPEG images, or one folder for each class"
+        "a folder of images (PNG, JPEG, WebP, BMP, GIF), or one folder for each class"
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(ImageFolder::new(options.path(self.name())?).read(options.spec.split)?.into())
+        options.path(self.name())?;
+        let folder = ImageFolder::of(options.spec)?;
+        let has_held_out = options.spec.holdout.is_some() && folder.has_held_out()?;
+        Ok(part(options, has_held_out, |split| folder.read(split))?.into())
     }
 
     fn is_at(&self, path: &Path) -> bool {
         path.is_dir()
     }
-}
-
-/// The images of a split, in order.
-struct Listing {
-    files: Vec<PathBuf>,
-    labels: Option<Vec<u32>>,
-    classes: Vec<String>,
-}
-
-impl Listing {
-    fn of_classes(classes: Vec<(String, Vec<PathBuf>)>) -> Self {
-        let labels = (0..).zip(&classes).flat_map(|(label, (_, files))| vec![label; files.len()]).collect();
-        let (classes, files): (_, Vec<_>) = classes.into_iter().unzip();
-        Self { files: files.concat(), labels: Some(labels), classes }
-    }
-}
-
-/// The content of a folder, sorted by name.
-struct Entries {
-    files: Vec<PathBuf>,
-    folders: Vec<PathBuf>,
-}
-
-fn entries(folder: &Path, root: &Path) -> Result<Entries, DataError> {
-    let failed = |source| DataError::io(folder, source);
-    let (mut files, mut folders) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let mut kind = entry.file_type().map_err(failed)?;
-        if kind.is_symlink() {
-            let Ok(target) = path.canonicalize() else { continue };
-            if !target.starts_with(root) {
-                continue;
-            }
-            kind = fs::metadata(&target).map_err(failed)?.file_type();
-        }
-        if kind.is_dir() {
-            folders.push(path);
-        } else if kind.is_file() && is_image(&path) {
-            files.push(path);
-        }
-    }
-    files.sort_unstable();
-    folders.sort_unstable();
-    Ok(Entries { files, folders })
-}
-
-fn is_image(file: &Path) -> bool {
-    let known =
-        |extension: &OsStr| ["png", "jpg", "jpeg"].iter().any(|known| extension.eq_ignore_ascii_case(known));
-    file.extension().is_some_and(known)
-}
-
-fn name(file: &Path) -> String {
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The image in a file, which must have the shape of the first.
-fn read(file: &Path, first: Option<(&PathBuf, ImageShape)>) -> Result<(ImageShape, Vec<u8>), DataError> {
-    let content = fs::File::open(file).map_err(|source| DataError::io(file, source))?;
-    let content = bytes::read_at_most(&mut std::io::BufReader::new(content), MAX_BYTES, file)?;
-    picture(&content, file, first.map(|(first, shape)| (first.as_path(), shape)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::image_set::ImageSet;
+use super::preparation::Preparation;
 use crate::data::Data;
 use crate::files::bytes;
 use crate::files::idx::Idx;
@@ -109,7 +110,8 @@ impl NamedDataset for Mnist {
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(self.read(&options.folder(self.name), options.spec.split)?.into())
+        let wanted = Preparation::of(options.spec)?;
+        Ok(self.read(&options.folder(self.name), options.spec.split)?.prepared(&wanted).into())
     }
 
     /// The files of both datasets have the same names: they are fashion's if the path says so.
@@ -182,7 +184,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Mnist::FASHION.read(folder.path(), Split::Train).unwrap_err().to_string();
         assert!(
-            error.contains("train-images-idx3-ubyte") && error.contains("cargo xtask fetch fashion-mnist"),
+            error.contains("train-images-idx3-ubyte") && error.contains("ebm fetch fashion-mnist"),
             "{error}"
         );
     }

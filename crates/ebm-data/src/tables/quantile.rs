@@ -49,6 +49,14 @@ impl Quantile {
         self.curves.len()
     }
 
+    /// The middle and the width of each column's values.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.curves.iter().map(|curve| {
+            let (first, last) = (curve.x[0], curve.x[curve.x.len() - 1]);
+            (curve.x[curve.x.len() / 2], if first < last { last - first } else { 1.0 })
+        })
+    }
+
     /// From the table's units to normal scores; `values` holds rows one after the other.
     ///
     /// # Panics

@@ -18,8 +18,11 @@ use crate::files::{bytes, npy};
 use crate::named::{NamedDataset, OpenOptions};
 use crate::{DataError, DataSpec, DatasetName, Missing, Point, Split, TransformKind};
 
-/// Extensions of the files that are read, in the order in which a folder is searched; text may be compressed, `.csv.gz`.
+/// Extensions of the files that are read; text may be compressed, `.csv.gz`.
 const ENDINGS: [&str; 6] = ["npy", "csv", "tsv", "txt", "dat", "tab"];
+
+/// Those that a folder is searched for, in this order; a `train.txt` may be a list of images.
+const IN_FOLDERS: [&str; 3] = ["npy", "csv", "tsv"];
 
 /// Columns that a note names at most.
 const NAMED: usize = 5;
@@ -93,10 +96,10 @@ impl Table {
                 return Ok(rows(&file, spec, Some(wanted))?.table(transform));
             }
             (Split::Test, None, None) => {
-                let place = path.display();
-                return Err(DataError::Spec(format!(
-                    "{place} has no held-out rows; trained with `--set data.holdout=0.1`, a tenth of them is held out"
-                )));
+                return Err(DataError::NoHeldOut {
+                    path: path.into(),
+                    expected: "files named train and test, or a run with `--set data.holdout=0.1`, which holds out a tenth",
+                });
             }
         };
         let training = match &holdout {
@@ -117,7 +120,7 @@ impl Table {
     /// The file of a split in a folder, if it exists.
     fn file(folder: &Path, split: Split) -> Option<PathBuf> {
         let file = folder.join(split.name());
-        let files = ENDINGS.iter().map(|ending| file.with_extension(ending));
+        let files = IN_FOLDERS.iter().map(|ending| file.with_extension(ending));
         files.flat_map(|file| [file.clone(), file.with_added_extension("gz")]).find(|file| file.is_file())
     }
 
@@ -426,7 +429,7 @@ mod tests {
         let raw = Table::read(&file, Split::Train, false).unwrap();
         assert_eq!(raw.get(1).unwrap().coordinates, [3.0, 20.0]);
 
-        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::Spec(_))));
+        assert!(matches!(Table::read(&file, Split::Test, true), Err(DataError::NoHeldOut { .. })));
         assert!(matches!(
             Table::read(&folder.path().join("x.csv"), Split::Train, true),
             Err(DataError::NotFound { .. })

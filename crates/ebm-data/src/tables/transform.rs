@@ -59,6 +59,24 @@ impl Transform {
         }
     }
 
+    /// Round numbers near the values of columns that are far from 0 and close together, 0 for other columns: what is
+    /// left of a value without them has digits enough in single precision.
+    pub fn origin(&self) -> Vec<f64> {
+        const FAR: f64 = 1e3;
+        let places: Vec<(f64, f64)> = match self {
+            Self::Standardize(standardize) => {
+                standardize.mean().iter().copied().zip(standardize.scale().iter().copied()).collect()
+            }
+            Self::Quantile(quantile) => quantile.places().collect(),
+        };
+        let origin = |(center, spread): (f64, f64)| {
+            let unit = 10f64.powi((10.0 * spread).log10().ceil() as i32);
+            let is_far = FAR * spread < center.abs() && unit.is_normal();
+            if is_far { (center / unit).round() * unit } else { 0.0 }
+        };
+        places.into_iter().map(origin).collect()
+    }
+
     /// log |∂forward/∂x| at a row in the table's units.
     ///
     /// The log density of the row in the table's units is that in the units of training plus this. A constant column
@@ -84,5 +102,20 @@ impl From<Standardize> for Transform {
 impl From<Quantile> for Transform {
     fn from(quantile: Quantile) -> Self {
         Self::Quantile(quantile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_is_near_values_that_are_far_from_0() {
+        let standardize = Standardize::new(vec![5_530_000.012_3, 40.0, 0.0], vec![1e-2, 5.0, 1.0]).unwrap();
+        assert_eq!(Transform::from(standardize).origin(), [5_530_000.0, 0.0, 0.0]);
+        let values: Vec<f64> = (0..100).map(|i| 51.5 + 1e-4 * f64::from(i)).collect();
+        let origin = Transform::from(Quantile::fit(&values, 1)).origin()[0];
+        assert!((origin - 51.5).abs() < 0.1, "{origin}");
+        assert_eq!(Transform::identity(2).origin(), [0.0, 0.0]);
     }
 }

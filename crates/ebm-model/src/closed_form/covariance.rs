@@ -52,6 +52,17 @@ impl Covariance {
         Ok(Self { variances: vec![variance; dim], axes: None })
     }
 
+    /// diag(variances).
+    ///
+    /// # Errors
+    /// The first variance that is not positive and finite, by its index.
+    pub(crate) fn diagonal(variances: Vec<f64>) -> Result<Self, OutOfRange> {
+        for (index, &variance) in variances.iter().enumerate() {
+            OutOfRange::positive(&format!("variance {index}"), variance)?;
+        }
+        Ok(Self { variances, axes: None })
+    }
+
     /// The matrix with these rows.
     ///
     /// # Errors

@@ -43,6 +43,20 @@ impl Gaussian {
         Ok(Self { mean, covariance })
     }
 
+    /// N(mean, diag(variances)); time and memory are linear in the dimension.
+    ///
+    /// # Errors
+    /// [`ModelError::OutOfRange`] unless the mean is finite and not empty and there is a positive, finite variance for
+    /// each of its coordinates.
+    pub fn diagonal(mean: Vec<f64>, variances: Vec<f64>) -> Result<Self, ModelError> {
+        let mean = checked(mean)?;
+        if variances.len() != mean.len() {
+            let expected = format!("{} numbers", mean.len());
+            return Err(OutOfRange::new("variances", variances.len(), expected).into());
+        }
+        Ok(Self { mean, covariance: Covariance::diagonal(variances)? })
+    }
+
     /// N(mean, covariance); the covariance is given by rows.
     ///
     /// # Errors
@@ -284,6 +298,7 @@ mod tests {
         let exactly = [[0.3, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.7]].map(|row| row.to_vec());
         let mean = vec![1.0, -2.0, 0.5];
         let [matrix, row] = [nearly, exactly].map(|rows| Gaussian::new(mean.clone(), &rows).unwrap());
+        let diagonal = Gaussian::diagonal(mean.clone(), vec![0.3, 2.0, 0.7]).unwrap();
         let x = Noise::seeded(72).normal([9, 3], &device);
         let v = Noise::seeded(73).normal([9, 3], &device);
         let all = |model: &Gaussian| {
@@ -295,7 +310,17 @@ mod tests {
             (parts.map(|t| t.into_data()), rows.map(|t| t.into_data()))
         };
         assert_eq!(all(&row), all(&matrix));
+        assert_eq!(all(&diagonal), all(&row));
         assert_eq!(all(&row.smoothed(0.4)), all(&matrix.smoothed(0.4)));
+    }
+
+    #[test]
+    fn variances_are_one_for_each_coordinate_and_positive() {
+        let error =
+            |variances: &[f64]| Gaussian::diagonal(vec![0.0; 2], variances.to_vec()).unwrap_err().to_string();
+        assert_eq!(error(&[1.0]), "variances: expected 2 numbers, found 1");
+        assert_eq!(error(&[1.0, 0.0]), "variance 1: expected a positive, finite number, found 0");
+        assert!(Gaussian::diagonal(vec![], vec![]).is_err());
     }
 
     #[test]

@@ -5,7 +5,9 @@ use burn::tensor::Tensor;
 use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
-use crate::layers::{Activation, Convolution, Dense, GlobalMeanPool, MeanPool, Residual, check_size};
+use crate::layers::{
+    Activation, Convolution, Dense, GlobalMeanPool, MeanPool, Padding, Residual, check_size,
+};
 use crate::{Init, Jet, Layer, ModelError};
 
 /// How a resolution becomes the next, of half the height and width.
@@ -14,7 +16,8 @@ use crate::{Init, Jet, Layer, ModelError};
 pub enum Downsampling {
     /// A 3×3 convolution of stride 2; odd sizes are rounded up.
     Stride,
-    /// The means of 2×2 pixels, then a 3×3 convolution: no pixel is favoured by its place.
+    /// The means of 2×2 pixels, then a 3×3 convolution: no pixel is favoured by its place. Zeros around an image make
+    /// its sides even.
     MeanPool,
 }
 
@@ -43,6 +46,16 @@ impl ConvNetworkConfig {
         self.channels * self.height * self.width
     }
 
+    /// The zeros around an image that make its sides multiples of what means of squares halve; a convolution of stride
+    /// 2 needs none.
+    fn padding(&self) -> Padding {
+        let step = match self.downsampling {
+            Downsampling::Stride => 1,
+            Downsampling::MeanPool => 1 << (self.widths.len() - 1),
+        };
+        Padding::to_multiple_of(step, [self.height, self.width])
+    }
+
     /// # Errors
     /// [`ModelError::OutOfRange`], naming the field that no network can have.
     pub fn validate(&self) -> Result<(), ModelError> {
@@ -59,14 +72,7 @@ impl ConvNetworkConfig {
             let expected = format!("0 to 64 blocks for each of the {} widths", self.widths.len());
             return refuse("blocks", format!("{:?}", self.blocks), expected);
         }
-        let step = 1 << (self.widths.len() - 1);
-        let uneven = sides[1..].iter().find(|(_, side)| side % step != 0);
-        match uneven {
-            Some((field, side)) if self.downsampling == Downsampling::MeanPool => {
-                refuse(field, side.to_string(), format!("a multiple of {step}, which means of squares halve"))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -178,7 +184,7 @@ impl ConvNetwork {
             self.config.dim(),
             "images of {channels}×{height}×{width} were given as {dims:?}"
         );
-        x.reshape([dims[0], channels, height, width])
+        self.config.padding().pad(x.reshape([dims[0], channels, height, width]))
     }
 }
 
@@ -192,7 +198,8 @@ impl Layer<2> for ConvNetwork {
 
     fn pullback(&self, trace: Self::Trace, cotangent: Tensor<2>) -> Tensor<2> {
         let cotangent = self.head.pullback((), cotangent);
-        Layer::<4, 2>::pullback(&self.body(), trace, cotangent).flatten(1, 3)
+        let image = Layer::<4, 2>::pullback(&self.body(), trace, cotangent);
+        self.config.padding().crop(image).flatten(1, 3)
     }
 
     fn push(&self, jet: Jet<2>) -> Jet<2> {

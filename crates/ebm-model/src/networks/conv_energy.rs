@@ -101,6 +101,7 @@ mod tests {
         for (config, seed) in [
             (config([1, 5, 4], Activation::Silu, Downsampling::Stride), 95),
             (config([2, 4, 2], Activation::Softplus, Downsampling::MeanPool), 96),
+            (config([1, 5, 3], Activation::Silu, Downsampling::MeanPool), 98),
         ] {
             let (model, dim) =
                 (testing::in_double(|init| ConvEnergy::new(&config, init).unwrap()), config.network.dim());
@@ -141,7 +142,7 @@ mod tests {
             config
         };
         let wrong = [
-            (with(&|network| network.height = 5), "height: expected a multiple of 2"),
+            (with(&|network| network.height = 0), "height: expected 1 to 65,536, found 0"),
             (with(&|network| network.widths = vec![4, 0]), "widths: expected 1 to 65,536, found 0"),
             (with(&|network| network.widths = vec![]), "widths: expected 1 to 8 resolutions, found []"),
             (with(&|network| network.blocks = vec![1]), "found [1]"),

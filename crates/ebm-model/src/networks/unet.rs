@@ -96,13 +96,15 @@ impl UNet {
 impl NoiseConditional for UNet {
     fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
         let UNetConfig { channels, height, width, patch, .. } = self.config;
+        let padding = self.config.padding();
         let ([batch, dim], expected) = (x.dims(), channels * height * width);
         assert_eq!(dim, expected, "images of {channels}×{height}×{width} were given as {:?}", x.dims());
 
         let e = self.embedding.forward(c);
         let run =
             |blocks: &[Block], h: Tensor<4>| blocks.iter().fold(h, |h, block| block.forward(h, e.clone()));
-        let mut h = self.stem.forward(pixel_unshuffle(x.reshape([batch, channels, height, width]), patch));
+        let x = padding.pad(x.reshape([batch, channels, height, width]));
+        let mut h = self.stem.forward(pixel_unshuffle(x, patch));
         let mut skips = Vec::with_capacity(self.encoder.len());
         for Down { blocks, halve } in &self.encoder {
             let fine = run(blocks, h);
@@ -113,7 +115,7 @@ impl NoiseConditional for UNet {
         for (Up { double, blocks }, fine) in self.decoder.iter().zip(skips.into_iter().rev()) {
             h = run(blocks, Tensor::cat(vec![double.forward(h), fine], 1));
         }
-        pixel_shuffle(self.out.forward(self.norm.silu(h)), patch).reshape([batch, dim])
+        padding.crop(pixel_shuffle(self.out.forward(self.norm.silu(h)), patch)).reshape([batch, dim])
     }
 }
 
@@ -152,6 +154,7 @@ impl ConditionalLayer for UNet {
             decoder: self.decoder.iter().map(|up| (&up.double, conditioned(&up.blocks, &e))).collect(),
             out: (self.norm.rules(None), &self.out),
             image: [channels, height, width],
+            padding: self.config.padding(),
             patch,
         }
     }
@@ -198,16 +201,29 @@ mod tests {
     }
 
     #[test]
+    fn images_of_any_size_come_out_at_their_size() {
+        for (height, width) in [(13, 15), (11, 17), (5, 5), (30, 28), (1, 1), (2, 7)] {
+            let config = UNetConfig { height, width, widths: vec![8, 8], ..UNetConfig::reference() };
+            let config = UNetConfig { blocks: vec![1, 1], ..config };
+            let x = Noise::seeded(2).normal([3, height * width], &Device::flex());
+            let y = build(&config).unwrap().forward(x, Tensor::from_data([0.1, 0.2, -0.4], &Device::flex()));
+            assert_eq!(y.dims(), [3, height * width]);
+            assert!(y.into_data().iter::<f32>().all(f32::is_finite), "{height}×{width}");
+        }
+    }
+
+    #[test]
     fn an_impossible_configuration_is_refused_by_its_field() {
         let reference = UNetConfig::reference();
         let wrong = [
-            (UNetConfig { height: 30, ..reference.clone() }, "height: expected a multiple of 4"),
+            (UNetConfig { height: 0, ..reference.clone() }, "height: expected 1 to 65,536, found 0"),
             (
                 UNetConfig { widths: vec![32, 60], ..reference.clone() },
                 "widths: expected a positive multiple of groups = 8, found 60",
             ),
             (UNetConfig { blocks: vec![1], ..reference.clone() }, "found [1]"),
-            (UNetConfig { patch: 0, ..reference }, "patch: expected 1 to 65,536, found 0"),
+            (UNetConfig { patch: 0, ..reference.clone() }, "patch: expected 1 to 65,536, found 0"),
+            (UNetConfig { patch: 60, ..reference }, "found 120 for images of 28×28"),
         ];
         for (config, expected) in wrong {
             let error = build(&config).unwrap_err().to_string();

@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn tables_have_their_names_and_every_double_comes_back() {
         let values = vec![3e-7, 5_529_999.994_260_434, 0.1 + 0.2, -1e300, 5e-324, 0.0, 1.0, 1e15];
-        let samples = Samples::rows(values.clone(), [4, 2]).unwrap();
+        let samples = Samples::rows(values.clone(), [4, 2], vec![0.0; 2]).unwrap();
         let table = text(&samples.with_columns(vec!["k".into(), "north, m".into()]).unwrap());
         let mut lines = table.lines();
         assert_eq!((lines.next(), lines.next()), (Some("k,\"north, m\""), Some("3e-7,5529999.994260434")));

@@ -8,8 +8,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{ReportError, Samples, Shape, Statistic, StatisticValues, parameter};
 
+/// Whether the folder is a Zarr store, of version 2 or 3.
+pub(crate) fn is_one(folder: &Path) -> bool {
+    [".zgroup", ".zmetadata", ".zarray", "zarr.json"].iter().any(|name| folder.join(name).is_file())
+}
+
 /// Writes two groups into the empty `folder`: `posterior` with a variable for each coordinate, and `sample_stats` with
-/// the statistics of each draw. All arrays are `[chain, draw]` and uncompressed.
+/// the statistics of each draw. All arrays are `[chain, draw]` and uncompressed; the attribute `warnings` of both is a
+/// list of what is to be said against the draws.
 ///
 /// `arviz.from_zarr("draws.zarr")` of ArviZ 1 reads it, as does `xarray.open_datatree("draws.zarr", engine="zarr")`; both
 /// need the package zarr.
@@ -28,13 +34,13 @@ pub(crate) fn write(samples: &Samples, folder: &Path) -> Result<(), ReportError>
     };
     let mut store = Store { folder, metadata: Map::new(), shape: [chains, draws] };
     store.group("", json!({}))?;
-    store.chains_group("posterior")?;
+    store.chains_group("posterior", samples.warnings())?;
     for i in 0..dim {
         let values = samples.values().iter().skip(i).step_by(dim);
         let bytes = values.flat_map(|value| value.to_le_bytes()).collect();
         store.draws(&format!("posterior/{}", parameter(i)), "<f4", bytes)?;
     }
-    store.chains_group("sample_stats")?;
+    store.chains_group("sample_stats", samples.warnings())?;
     for Statistic { name, values } in samples.statistics() {
         let (dtype, bytes) = match values {
             StatisticValues::Numbers(values) => {
@@ -62,11 +68,12 @@ impl Store<'_> {
         self.describe(name, ".zattrs", attributes)
     }
 
-    /// A group with the coordinates `chain` and `draw`.
-    fn chains_group(&mut self, name: &str) -> io::Result<()> {
+    /// A group with the coordinates `chain` and `draw`, and what is to be said against its draws.
+    fn chains_group(&mut self, name: &str, warnings: &[String]) -> io::Result<()> {
+        let version = env!("CARGO_PKG_VERSION");
         self.group(
             name,
-            json!({"inference_library": "ebm", "inference_library_version": env!("CARGO_PKG_VERSION")}),
+            json!({"inference_library": "ebm", "inference_library_version": version, "warnings": warnings}),
         )?;
         for (axis, n) in ["chain", "draw"].into_iter().zip(self.shape) {
             let bytes = (0..n as i64).flat_map(i64::to_le_bytes).collect();

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
-use ebm_files::Draft;
+use anyhow::{Context, Error, Result, bail, ensure};
+use ebm_files::{Draft, FileError};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
@@ -74,8 +74,12 @@ fn members(content: impl Read, download: &Download, folder: &Path) -> Result<Vec
 
 fn checked(mut content: impl Read, file: &Content, folder: &Path) -> Result<Draft> {
     let mut draft = Draft::of(&folder.join(&file.name))?;
-    let (bytes, sha256) = copy(&mut content, &mut draft, file.bytes)
-        .with_context(|| format!("{} is cut short or damaged", file.name))?;
+    let (bytes, sha256) = copy(&mut content, &mut draft, file.bytes).map_err(|error| {
+        // What the draft says is of the disk, and not of the content.
+        let is_ours = error.get_ref().is_some_and(|cause| cause.is::<FileError>());
+        let error = Error::from(error);
+        if is_ours { error } else { error.context(format!("{} is cut short or damaged", file.name)) }
+    })?;
     if bytes > file.bytes {
         bail!("{} is longer than the {} bytes expected", file.name, file.bytes);
     }

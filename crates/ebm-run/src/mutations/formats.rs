@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use ebm_data::{Cifar10, Idx, ImageFolder, Split, Table};
+use ebm_data::{Cifar10, Data, DataSpec, DatasetName, Idx, ImageFolder, Split, Table};
 use ebm_model::{Init, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 use ebm_train::{Checkpoints, TrainState};
 use image::ImageFormat;
 use sha2::{Digest, Sha256};
 
-use super::seeds::{CSV, MEMBERS, cifar, colour, gray, gzip, idx, npy, tar};
+use super::seeds::{CSV, MEMBERS, cifar, colour, gray, gzip, idx, npy, npz, stack, tar};
 use crate::card::{Content, ModelCard};
 use crate::config::{Config, Overrides};
 use crate::fetch::manifest::Manifest;
@@ -54,6 +54,13 @@ pub fn all() -> Vec<Format> {
         }),
         Format { repair: repaired_png, ..plain("png", "class/x.png", png.to_vec(), pictures) },
         plain("jpeg", "class/x.jpg", jpeg.to_vec(), pictures),
+        plain("webp", "class/x.webp", images(ImageFormat::WebP), pictures),
+        plain("bmp", "class/x.bmp", images(ImageFormat::Bmp), pictures),
+        plain("gif", "class/x.gif", images(ImageFormat::Gif), pictures),
+        plain("stack", "x.npy", vec![stack("|u1", 1), stack("<f4", 4), stack(">u2", 2)], |folder| {
+            taken(arrays(&folder.join("x.npy")))
+        }),
+        plain("npz", "x.npz", vec![npz(false), npz(true)], |folder| taken(arrays(&folder.join("x.npz")))),
         plain("safetensors", "model.safetensors", model_files(), |folder| {
             let path = folder.join("model.safetensors");
             let bytes = fs::read(&path).unwrap();
@@ -114,6 +121,15 @@ fn taken<T, E: std::fmt::Display>(result: Result<T, E>) -> bool {
             false
         }
     }
+}
+
+fn images(format: ImageFormat) -> Vec<Vec<u8>> {
+    vec![gray(9, 7, format), colour(8, 8, format)]
+}
+
+/// The images of an array or an archive.
+fn arrays(path: &Path) -> Result<Data, ebm_data::DataError> {
+    Data::open(&DataSpec::new(DatasetName::Stack, Some(path.into())), &Noise::seeded(0))
 }
 
 fn pictures(folder: &Path) -> bool {

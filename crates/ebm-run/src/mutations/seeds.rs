@@ -30,11 +30,53 @@ pub fn cifar(n: u8) -> Vec<u8> {
 }
 
 pub fn npy(kind: &str, size: usize) -> Vec<u8> {
-    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (3, 2), }}          \n");
+    array(kind, "(3, 2)", 6 * size)
+}
+
+/// An array of images.
+pub fn stack(kind: &str, size: usize) -> Vec<u8> {
+    array(kind, "(2, 4, 3)", 24 * size)
+}
+
+/// An archive of images and labels, deflated or stored.
+pub fn npz(deflated: bool) -> Vec<u8> {
+    let members = [("images.npy", stack("|u1", 1)), ("labels.npy", array("|u1", "(2,)", 2))];
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in &members {
+        let at = bytes.len() as u32;
+        let packed = if deflated { deflate(content) } else { content.clone() };
+        let mut crc = flate2::Crc::new();
+        crc.update(content);
+        let mut fields = [20u16, 0, if deflated { 8 } else { 0 }, 0, 0].map(u16::to_le_bytes).concat();
+        for number in [crc.sum(), packed.len() as u32, content.len() as u32] {
+            fields.extend(number.to_le_bytes());
+        }
+        fields.extend([name.len() as u16, 0].map(u16::to_le_bytes).concat());
+        bytes.extend([b"PK\x03\x04".as_slice(), &fields, name.as_bytes(), &packed].concat());
+        directory.extend([b"PK\x01\x02\x14\0".as_slice(), &fields, &[0; 10], &at.to_le_bytes()].concat());
+        directory.extend(name.bytes());
+    }
+    let (start, n) = (bytes.len() as u32, members.len() as u16);
+    bytes.extend(&directory);
+    bytes.extend(b"PK\x05\x06\0\0\0\0");
+    bytes.extend([n, n].map(u16::to_le_bytes).concat());
+    bytes.extend([directory.len() as u32, start].map(u32::to_le_bytes).concat());
+    bytes.extend([0, 0]);
+    bytes
+}
+
+fn deflate(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn array(kind: &str, shape: &str, bytes: usize) -> Vec<u8> {
+    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}          \n");
     let mut file = b"\x93NUMPY\x01\0".to_vec();
     file.extend((header.len() as u16).to_le_bytes());
     file.extend(header.bytes());
-    file.extend(vec![0; 6 * size]);
+    file.extend(vec![0; bytes]);
     file
 }
 

@@ -7,6 +7,9 @@ use ebm_sample::Sampler;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::hint::near;
+use crate::limits::{DESCENT, EVALUATIONS, TEMPERATURES, count, counts, not_negative, scale};
+
 /// How samples are drawn: which sampler, and the numbers of each.
 ///
 /// A sampler takes its numbers from the table of its section, then from the table of its own name; what neither says
@@ -118,7 +121,7 @@ impl SampleConfig {
     /// A name that is not known, or a number of the wrong kind.
     pub fn sampler(&self, name: &str, conditioned: bool) -> Result<Sampler> {
         let name = full_name(name, conditioned);
-        let sampler = Sampler::named(name)?.with_langevin_step(self.chain.step_size);
+        let sampler = named(name)?.with_langevin_step(self.chain.step_size);
         let section = sampler.section();
         let mut table = Table::try_from(&sampler).context("the sampler cannot be written")?;
         let mut numbers = self.section(section)?;
@@ -165,7 +168,8 @@ impl SampleConfig {
             let users: Vec<Sampler> =
                 named.filter(|s| s.section() == section.as_str() || s.name() == section.as_str()).collect();
             let Some(table) = table.filter(|_| !users.is_empty()) else {
-                bail!("there is no key {section}; known here: {}", sections());
+                let known = sections();
+                bail!("there is no key {section}; known here: {known}{}", near(section, known.split(", ")));
             };
             let mut known = std::collections::BTreeSet::new();
             for sampler in users {
@@ -173,22 +177,59 @@ impl SampleConfig {
             }
             known.remove("kind");
             if let Some(key) = table.keys().find(|key| !known.contains(*key)) {
+                let near = near(key, known.iter().map(String::as_str));
                 let known = known.into_iter().collect::<Vec<_>>().join(", ");
-                bail!("there is no key {section}.{key}; known here: {known}");
+                bail!("there is no key {section}.{key}; known here: {known}{near}");
             }
         }
-        let ChainConfig { start, step_size, steps, .. } = self.chain;
-        let numbers = [("start", start), ("step_size", step_size), ("steps", steps as f64)];
-        if let Some((field, found)) = numbers.into_iter().find(|(_, n)| !(n.is_finite() && 0.0 < *n)) {
-            bail!("sample.chain.{field} = {found}, expected a positive number");
-        }
-        let temperature = self.temperature;
-        ensure!(
-            temperature.is_finite() && 0.0 < temperature,
-            "sample.temperature = {temperature}, expected a positive number"
-        );
-        Ok(())
+        self.check_numbers()
     }
+
+    /// # Errors
+    /// A number from which no sampler can be made, or with which one would not end; with its key.
+    fn check_numbers(&self) -> Result<()> {
+        let LangevinConfig { top, bottom, levels, steps_per_level, step_ratio } = self.langevin;
+        ladder("sample.langevin", [top, bottom], levels)?;
+        scale("sample.langevin.step_ratio", step_ratio)?;
+        count("sample.langevin.steps_per_level", steps_per_level, DESCENT)?;
+        counts("sample.langevin.levels × steps_per_level", &[levels, steps_per_level], DESCENT)?;
+        let HeunConfig { top, bottom, levels, churn } = self.heun;
+        ladder("sample.heun", [top, bottom], levels)?;
+        not_negative("sample.heun.churn", churn)?;
+        let ChainConfig { start, step_size, steps, leapfrog, temperatures } = &self.chain;
+        scale("sample.chain.start", *start)?;
+        scale("sample.chain.step_size", *step_size)?;
+        count("sample.chain.steps", *steps, EVALUATIONS)?;
+        count("sample.chain.leapfrog", *leapfrog, EVALUATIONS)?;
+        counts("sample.chain.steps × leapfrog", &[*steps, *leapfrog], EVALUATIONS)?;
+        let n = temperatures.len();
+        ensure!(n <= TEMPERATURES, "sample.chain.temperatures: {n} of them, expected at most {TEMPERATURES}");
+        temperatures.iter().try_for_each(|&found| scale("sample.chain.temperatures", found))?;
+        for (section, table) in &self.others {
+            for (key, value) in table.as_table().into_iter().flatten() {
+                let path = format!("sample.{section}.{key}");
+                let is_count = value.as_integer().is_none_or(|n| (0..=EVALUATIONS as i64).contains(&n));
+                ensure!(is_count, "{path} = {value}, expected a whole number from 0 to {EVALUATIONS}");
+                let is_finite = value.as_float().is_none_or(f64::is_finite);
+                ensure!(is_finite, "{path} = {value}, expected a finite number");
+            }
+        }
+        scale("sample.temperature", self.temperature)
+    }
+}
+
+/// The ends of a noise ladder and its levels.
+fn ladder(path: &str, [top, bottom]: [f64; 2], levels: usize) -> Result<()> {
+    scale(&format!("{path}.top"), top)?;
+    scale(&format!("{path}.bottom"), bottom)?;
+    ensure!(bottom < top, "{path}.bottom = {bottom}, expected less than {path}.top = {top}");
+    count(&format!("{path}.levels"), levels, DESCENT)
+}
+
+/// The sampler of this name, or which name is near.
+fn named(name: &str) -> Result<Sampler> {
+    Sampler::named(name)
+        .map_err(|error| anyhow!("{error}{}", near(name, Sampler::list().map(|(known, _)| known))))
 }
 
 /// The tables that a configuration can have, as a list.

@@ -1,12 +1,16 @@
 //! Samples of a network.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use anyhow::{Result, anyhow, bail};
 use burn::tensor::{Device, Tensor};
 use ebm_model::Capabilities;
 use ebm_ops::Noise;
-use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError, Sampler};
+use ebm_sample::diagnostics::Steps;
+use ebm_sample::{
+    AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError, Sampler, StepReport, StepTotals,
+};
 
 use super::config::{ChainConfig, SampleConfig};
 use super::views::with_density;
@@ -42,6 +46,8 @@ pub struct Drawn {
     pub values: Vec<f32>,
     /// The same at each level on the way, the first one first; empty if not asked for.
     pub film: Vec<Vec<f32>>,
+    /// What the steps of chains with a Metropolis test reported.
+    pub steps: Option<Steps>,
 }
 
 impl SampleConfig {
@@ -113,12 +119,13 @@ impl Drawing {
             Method::Chain { .. } => CHAINS_TOGETHER,
             Method::Descent(_) => DESCENTS_TOGETHER,
         };
-        let mut drawn = Drawn { values: Vec::with_capacity(n * dim), film: Vec::new() };
+        let mut drawn = Drawn { values: Vec::with_capacity(n * dim), film: Vec::new(), steps: None };
         for (chunk, first) in (0..n).step_by(group).enumerate() {
             let together = group.min(n - first);
             let noise = noise.child(chunk as u64);
+            let totals = RefCell::new(StepTotals::default());
             let whole = with_density(network, self.temperature, self.sigma, |density| -> Result<bool> {
-                let levels = self.levels(density, [together, dim], &noise, device)?;
+                let levels = self.levels(density, [together, dim], &noise, &totals, device)?;
                 for (i, level) in levels.enumerate() {
                     if tick(together).is_break() {
                         return Ok(false);
@@ -137,6 +144,13 @@ impl Drawing {
             if !whole {
                 return Ok(None);
             }
+            let steps = totals.into_inner().read();
+            if steps.acceptance.is_some() {
+                drawn.steps = Some(match drawn.steps.take() {
+                    Some(before) => before.beside(steps),
+                    None => steps,
+                });
+            }
         }
         match drawn.values.iter().position(|value| !value.is_finite()) {
             Some(at) => {
@@ -146,12 +160,13 @@ impl Drawing {
         }
     }
 
-    /// The positions each time there is something to see.
+    /// The positions each time there is something to see; chains with a Metropolis test add to `totals`.
     fn levels<'a>(
         &'a self,
         density: Density<'a>,
         [n, dim]: [usize; 2],
         noise: &Noise,
+        totals: &'a RefCell<StepTotals>,
         device: &Device,
     ) -> Result<Box<dyn Iterator<Item = Level> + 'a>> {
         let (mut start, noise) = (noise.derive("start"), noise.derive("chain"));
@@ -165,8 +180,14 @@ impl Drawing {
                 let mut chain = kernel.chain(density, start, noise)?;
                 let (steps, segment) = (config.steps, segment(config));
                 Box::new((0..steps).step_by(segment).map_while(move |done| {
-                    let draw = chain.nth(segment.min(steps - done) - 1)?;
-                    Some(Level { sigma: 0.0, position: draw.position })
+                    let mut position = None;
+                    for draw in chain.by_ref().take(segment.min(steps - done)) {
+                        if draw.info.acceptance().is_some() {
+                            totals.borrow_mut().add(&*draw.info);
+                        }
+                        position = Some(draw.position);
+                    }
+                    Some(Level { sigma: 0.0, position: position? })
                 }))
             }
         })

@@ -48,8 +48,9 @@ pub fn all(n: usize, noise: &Noise) -> Vec<Invariance> {
     vec![
         of_kernel("MALA, η = 0.5", &mala(0.5), n, noise),
         of_kernel("MALA, η = 0.4, mass 1/1.6", &mala(0.4).with_mass(wide()), n, noise),
-        of_kernel("HMC, ε = 0.7, L = 3", &hmc(0.7), n, noise),
-        of_kernel("HMC, ε = 0.6, L = 3, mass 1/1.6", &hmc(0.6).with_mass(wide()), n, noise),
+        of_kernel("HMC, ε = 0.7, L ≤ 3", &hmc(0.7), n, noise),
+        of_kernel("HMC, ε = 0.7, L = 3", &hmc(0.7).with_fixed_length(), n, noise),
+        of_kernel("HMC, ε = 0.6, L ≤ 3, mass 1/1.6", &hmc(0.6).with_mass(wide()), n, noise),
         of_annealed_mala(n, noise),
         of_parallel_tempering(n, noise),
     ]

@@ -186,7 +186,7 @@ fn rotation(n_leapfrog: usize, noise: &Noise) -> [f64; 2] {
     let law = Gaussian::isotropic(vec![0.0], sigma * sigma).expect("a law");
     let x = doubles(noise.derive("rotation").normals_f64(50), 1);
     let momentum = numbers(noise.derive("step").normal_like(&x));
-    let kernel = Hmc::new(epsilon, n_leapfrog).expect("a trajectory");
+    let kernel = Hmc::new(epsilon, n_leapfrog).expect("a trajectory").with_fixed_length();
     let (end, info) = kernel.step(&law, kernel.init(&law, x.clone()), &mut noise.derive("step"));
 
     let square = (epsilon / sigma).powi(2);

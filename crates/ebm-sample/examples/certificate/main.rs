@@ -12,6 +12,7 @@ mod moments;
 #[path = "../posteriors/mod.rs"]
 mod posteriors;
 mod report;
+mod resonance;
 mod trials;
 
 use std::path::PathBuf;
@@ -92,6 +93,7 @@ fn sections(call: &Call) -> Vec<Section> {
     done(langevin::laws(n_chains, &noise.derive("laws")));
     done(langevin::identities(n_draws, &noise.derive("identities")));
     done(divergence::section(&noise.derive("divergence")));
+    done(resonance::section(if call.quick { 2 } else { usize::MAX }, &noise.derive("resonance")));
     match Reference::find() {
         Some(reference) => {
             done(diagnostics::section(&reference));

@@ -121,7 +121,7 @@ impl Trial {
         let cells = vec![
             posterior.name().into(),
             match self.method {
-                Method::Hmc(n_leapfrog) => format!("HMC, L = {n_leapfrog}"),
+                Method::Hmc(n_leapfrog) => format!("HMC, L ≤ {n_leapfrog}"),
                 #[cfg(feature = "nuts")]
                 Method::NutsWithin(bound) => format!("{}, ΔH ≤ {bound}", kind(self.method)),
                 other => kind(other).into(),

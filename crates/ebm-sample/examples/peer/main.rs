@@ -110,7 +110,7 @@ fn mala(case: &Case) -> Mala {
 }
 
 fn hmc(case: &Case) -> Hmc {
-    Hmc::new(case.step_size, case.leapfrog).expect("a step size")
+    Hmc::new(case.step_size, case.leapfrog).expect("a step size").with_fixed_length()
 }
 
 /// The covariance is 0.5 to the distance of the coordinates.

@@ -1,5 +1,6 @@
 //! A kernel whose step size and mass are being adapted.
 
+use super::warm_up::mean;
 use super::windows::windows;
 use crate::{DualAveraging, Mass, RunningVariance, SampleError, Tunable, WarmUpReport};
 
@@ -59,12 +60,16 @@ impl<K: Tunable> Adapting<K> {
             positions.for_each(|row| self.seen.add(row));
         }
         self.step_size.update(acceptance);
-        self.acceptances.push(acceptance);
+        if !acceptance.is_nan() {
+            self.acceptances.push(acceptance);
+        }
         self.n_diverged += n_diverged;
         self.step += 1;
         if self.ends.contains(&self.step) {
-            self.mass = Mass::from_variances(self.seen.shrunk())?;
-            self.seen = RunningVariance::new(self.seen.variances().len());
+            let dim = self.seen.variances().len();
+            let before = self.mass.variances().map_or(vec![1.0; dim], <[f64]>::to_vec);
+            self.mass = Mass::from_variances(self.seen.variances_or(&before))?;
+            self.seen = RunningVariance::new(dim);
             self.step_size = DualAveraging::new(self.step_size.average(), self.target)?;
             self.acceptances.clear();
         }
@@ -81,7 +86,7 @@ impl<K: Tunable> Adapting<K> {
             step_size,
             mass: self.mass,
             target_acceptance: self.target,
-            acceptance: self.acceptances.iter().sum::<f64>() / self.acceptances.len() as f64,
+            acceptance: mean(&self.acceptances),
             n_diverged: self.n_diverged,
         };
         Ok((kernel, report))

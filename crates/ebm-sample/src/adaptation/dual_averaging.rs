@@ -57,8 +57,13 @@ impl DualAveraging {
         self.log_average.exp()
     }
 
-    /// Updates with the `acceptance`, between 0 and 1, of the last step size.
+    /// Updates with the `acceptance`, between 0 and 1, of the last step size; one that is NaN says nothing of the
+    /// step size and is ignored.
     pub fn update(&mut self, acceptance: f64) {
+        if acceptance.is_nan() {
+            return;
+        }
+        let acceptance = acceptance.clamp(0.0, 1.0);
         self.n_updates += 1;
         let t = self.n_updates as f64;
         self.error += ((self.target - acceptance) - self.error) / (t + DAMPING);
@@ -102,6 +107,19 @@ mod tests {
         // H = 0.55/11, log ε = log 1 − 20 · 0.05, and the average is that
         assert!((averaging.step_size() - (-1f64).exp()).abs() < 1e-15);
         assert!((averaging.average() - averaging.step_size()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn an_acceptance_that_is_not_a_number_changes_nothing_and_one_beyond_1_counts_as_1() {
+        let mut averaging = DualAveraging::new(0.1, 0.8).unwrap();
+        averaging.update(0.25);
+        let before = averaging;
+        averaging.update(f64::NAN);
+        assert_eq!(averaging, before);
+        let mut certain = before;
+        averaging.update(f64::INFINITY);
+        certain.update(1.0);
+        assert_eq!(averaging, certain);
     }
 
     #[test]

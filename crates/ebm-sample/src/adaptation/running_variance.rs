@@ -46,13 +46,17 @@ impl RunningVariance {
         self.squares.iter().map(|squares| if 0.0 < over { squares / over } else { f64::NAN }).collect()
     }
 
-    /// The variances, shrunk towards 10⁻³ by the weight of five rows: n/(n + 5) v + 10⁻³ · 5/(n + 5).
+    /// The variances, where a coordinate has moved at all, and `before` where it has not.
     ///
-    /// # Reference
-    /// The Stan reference manual, *Euclidean metric*: its regularised estimate of the mass.
-    pub fn shrunk(&self) -> Vec<f64> {
-        let n = self.n as f64;
-        self.variances().into_iter().map(|v| (n * v + 5e-3) / (n + 5.0)).collect()
+    /// Nothing is added to a variance: Stan's 10⁻³ · 5/(n + 5) is a floor in the units of the coordinate, and a
+    /// coordinate of variance 10⁻¹⁰ would be measured by it alone.
+    ///
+    /// # Panics
+    /// If `before` has another number of coordinates.
+    pub fn variances_or(&self, before: &[f64]) -> Vec<f64> {
+        assert_eq!(before.len(), self.mean.len(), "there is a variance before for each coordinate");
+        let either = |(v, before): (f64, &f64)| if v == 0.0 { *before } else { v };
+        self.variances().into_iter().zip(before).map(either).collect()
     }
 }
 
@@ -70,7 +74,14 @@ mod tests {
         let mean = 0.8125;
         let exact = [0.5, -0.25, 3.0, 0.0].iter().map(|x: &f64| (x - mean).powi(2)).sum::<f64>() / 3.0;
         assert!((running.variances()[1] - exact).abs() < 1e-15);
-        assert!((running.shrunk()[1] - (4.0 * exact + 0.005) / 9.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_coordinate_that_has_not_moved_keeps_its_variance_and_a_small_one_is_as_small_as_it_is() {
+        let mut running = RunningVariance::new(2);
+        [[5.0, 1e-8], [5.0, -1e-8]].iter().for_each(|row| running.add(row));
+        let found = running.variances_or(&[0.25, 1.0]);
+        assert!(found[0] == 0.25 && (found[1] / 2e-16 - 1.0).abs() < 1e-12, "{found:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{Kernel, MetropolisInfo, SampleError, State, Tunable, WarmUpReport};
 /// Steps in which step size and mass are adapted to the target, in Stan's windows; both stay fixed afterwards.
 ///
 /// All chains of the batch share one step size, set by their mean acceptance, and one diagonal mass, set by the
-/// shrunk variances of all their draws in a window.
+/// variances of all their draws in a window; a coordinate that has not moved in it keeps the mass it had.
 /// Each step reads the acceptance back from the device, and in a window the positions too, so that a warm-up
 /// waits for the device where the chain after it does not.
 ///
@@ -119,8 +119,9 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostics::r_hat;
     use crate::testing::Fenced;
-    use crate::{Evaluated, Hmc, Mala};
+    use crate::{Chain, Evaluated, Hmc, Mala};
     use burn::tensor::Device;
     use ebm_model::Gaussian;
 
@@ -175,6 +176,23 @@ mod tests {
         // one leapfrog step: of more the acceptance on a Gaussian rises again where they come full circle
         assert_tuned(&warm(&Hmc::new(0.01, 1).unwrap()));
         assert_tuned(&warm(&Mala::new(1e-3).unwrap()));
+    }
+
+    #[test]
+    fn in_single_precision_coordinates_of_any_scales_mix_after_a_warm_up() {
+        for variance in [1e-10, 1e-8, 1e10] {
+            let target = Gaussian::diagonal(vec![0.0; 2], vec![1.0, variance]).unwrap();
+            let (start, mut noise) = (Noise::seeded(115).normal([4, 2], &Device::flex()), Noise::seeded(116));
+            let warm_up = WarmUp::new(1000).unwrap();
+            let tuned = warm_up.run(&target, &Hmc::new(0.1, 10).unwrap(), start, &mut noise).unwrap();
+            let chain = Chain::resume(&target, tuned.kernel, tuned.state, noise);
+            let draws: Vec<Vec<f64>> = chain.take(1000).map(|draw| numbers(draw.position)).collect();
+            for i in 0..2 {
+                let chain = |c: usize| draws.iter().map(|draw| draw[2 * c + i]).collect::<Vec<f64>>();
+                let found = r_hat(&(0..4).map(chain).collect::<Vec<_>>());
+                assert!(found < 1.01, "{variance:e}: {found}");
+            }
+        }
     }
 
     #[test]

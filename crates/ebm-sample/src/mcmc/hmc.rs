@@ -14,30 +14,42 @@ use crate::{
 /// A momentum p ~ N(0, M), L leapfrog steps of size ε along the energy H(x, p) = E(x) + ½ pᵀM⁻¹p, and a
 /// Metropolis test of the error in H.
 ///
-/// Leaves exp(−E) invariant at any ε; in many dimensions the best acceptance is 0.651.
-/// L scores and one energy per step; it draws normals, then uniforms.
+/// L is uniform on 1, …, `n_leapfrog`, drawn anew for each step and shared by the chains of the batch: trajectories
+/// of one length resonate, on N(0, I) for instance where they come full circle, and then hardly move.
+/// [`with_fixed_length`](Self::with_fixed_length) makes all of them `n_leapfrog` long.
+///
+/// Leaves exp(−E) invariant at any ε, since L does not depend on the position; in many dimensions the best
+/// acceptance is 0.651.
+/// L scores and one energy per step; it draws L, unless there is only one, then normals, then uniforms.
 /// With L = 1 it is [`Mala`](crate::Mala) with η = ε²/2.
 ///
 /// # Reference
 /// Duane, Kennedy, Pendleton and Roweth (1987), *Hybrid Monte Carlo*; Neal (2011), *MCMC using Hamiltonian
-/// dynamics*, §3.
+/// dynamics*, §3, and §3.2 for lengths at random.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct Hmc {
     step_size: f64,
     n_leapfrog: usize,
     mass: Mass,
+    #[serde(skip_serializing_if = "is_false")]
+    fixed_length: bool,
 }
 
 impl Hmc {
-    /// `n_leapfrog` steps of size ε = `step_size` with unit mass.
+    /// Trajectories of up to `n_leapfrog` steps of size ε = `step_size` with unit mass.
     ///
     /// # Errors
     /// [`SampleError::OutOfRange`] unless `0 < step_size < ∞` and there is a leapfrog step.
     pub fn new(step_size: f64, n_leapfrog: usize) -> Result<Self, SampleError> {
         let n_leapfrog = OutOfRange::at_least("leapfrog", 1, n_leapfrog)?;
         let step_size = OutOfRange::positive("step_size", step_size)?;
-        Ok(Self { step_size, n_leapfrog, mass: Mass::unit() })
+        Ok(Self { step_size, n_leapfrog, mass: Mass::unit(), fixed_length: false })
+    }
+
+    /// Trajectories that are all of the full length.
+    pub fn with_fixed_length(self) -> Self {
+        Self { fixed_length: true, ..self }
     }
 
     /// The same trajectories with this mass.
@@ -50,9 +62,22 @@ impl Hmc {
         self.step_size
     }
 
-    /// The number L of leapfrog steps.
+    /// The largest number L of leapfrog steps.
     pub fn n_leapfrog(&self) -> usize {
         self.n_leapfrog
+    }
+
+    /// Whether every trajectory has the full length.
+    pub fn has_fixed_length(&self) -> bool {
+        self.fixed_length
+    }
+
+    /// The number L of leapfrog steps of the next trajectory.
+    pub(crate) fn draw_length(&self, noise: &mut Noise) -> usize {
+        if self.fixed_length || self.n_leapfrog == 1 {
+            return self.n_leapfrog;
+        }
+        1 + noise.indices(1, self.n_leapfrog)[0]
     }
 
     /// The mass M.
@@ -60,9 +85,14 @@ impl Hmc {
         &self.mass
     }
 
-    fn leapfrog(&self) -> Leapfrog<'_> {
-        Leapfrog { step_size: self.step_size, n: self.n_leapfrog, mass: &self.mass }
+    fn leapfrog(&self, n: usize) -> Leapfrog<'_> {
+        Leapfrog { step_size: self.step_size, n, mass: &self.mass }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Deserialize)]
@@ -71,13 +101,16 @@ struct Stored {
     step_size: f64,
     n_leapfrog: usize,
     mass: Mass,
+    #[serde(default)]
+    fixed_length: bool,
 }
 
 impl TryFrom<Stored> for Hmc {
     type Error = SampleError;
 
-    fn try_from(Stored { step_size, n_leapfrog, mass }: Stored) -> Result<Self, SampleError> {
-        Ok(Self::new(step_size, n_leapfrog)?.with_mass(mass))
+    fn try_from(stored: Stored) -> Result<Self, SampleError> {
+        let Stored { step_size, n_leapfrog, mass, fixed_length } = stored;
+        Ok(Self { fixed_length, ..Self::new(step_size, n_leapfrog)?.with_mass(mass) })
     }
 }
 
@@ -95,7 +128,8 @@ impl<M: Potential + ?Sized> Kernel<M> for Hmc {
         state: State<Evaluated>,
         noise: &mut Noise,
     ) -> (State<Evaluated>, MetropolisInfo) {
-        self.leapfrog().tested(model, state, noise)
+        let n = self.draw_length(noise);
+        self.leapfrog(n).tested(model, state, noise)
     }
 }
 
@@ -112,7 +146,7 @@ impl Tunable for Hmc {
     }
 
     fn tuned(&self, step_size: f64, mass: Mass) -> Result<Self, SampleError> {
-        Ok(Self::new(step_size, self.n_leapfrog)?.with_mass(mass))
+        Ok(Self { fixed_length: self.fixed_length, ..Self::new(step_size, self.n_leapfrog)?.with_mass(mass) })
     }
 }
 
@@ -122,13 +156,15 @@ impl Tunable for Hmc {
 pub struct HmcSettings {
     /// The step size ε of the leapfrog steps; 0.05 by default.
     pub step_size: f64,
-    /// The number of leapfrog steps; 10 by default.
+    /// The largest number of leapfrog steps; 10 by default.
     pub leapfrog: usize,
+    /// Whether every trajectory has that many, instead of a number drawn anew for each step; false by default.
+    pub fixed_length: bool,
 }
 
 impl Default for HmcSettings {
     fn default() -> Self {
-        Self { step_size: 0.05, leapfrog: 10 }
+        Self { step_size: 0.05, leapfrog: 10, fixed_length: false }
     }
 }
 
@@ -139,7 +175,8 @@ impl NamedSampler for HmcSettings {
     const NEED: Need = Need::Energy;
 
     fn build(&self) -> Result<AnySampler, SampleError> {
-        Ok(AnyKernel::tunable(Self::NAME, Hmc::new(self.step_size, self.leapfrog)?).into())
+        let kernel = Hmc { fixed_length: self.fixed_length, ..Hmc::new(self.step_size, self.leapfrog)? };
+        Ok(AnyKernel::tunable(Self::NAME, kernel).into())
     }
 
     fn with_step_size(self, step_size: f64) -> Self {
@@ -148,6 +185,14 @@ impl NamedSampler for HmcSettings {
 
     fn with_langevin_step(self, eta: f64) -> Self {
         self.with_step_size((2.0 * eta).sqrt())
+    }
+
+    fn with_leapfrog(self, leapfrog: usize) -> Self {
+        Self { leapfrog, ..self }
+    }
+
+    fn evaluations(&self) -> usize {
+        self.leapfrog
     }
 }
 
@@ -165,10 +210,10 @@ mod tests {
         let (x, noise) = (doubles(&[[0.3], [-2.0], [5.0], [0.0]]), Noise::seeded(8));
         let momentum = numbers(noise.clone().normal_like(&x));
         for n_leapfrog in [1, 2, 7, 40] {
-            let kernel = Hmc::new(epsilon, n_leapfrog).unwrap();
+            let kernel = Hmc::new(epsilon, n_leapfrog).unwrap().with_fixed_length();
             let state = kernel.init(&target, x.clone());
             let (momentum_tensor, scale) = (noise.clone().normal_like(&x), kernel.mass.scale(&x));
-            let (end, r) = kernel.leapfrog().run(&target, &state, momentum_tensor, &scale);
+            let (end, r) = kernel.leapfrog(n_leapfrog).run(&target, &state, momentum_tensor, &scale);
             let (_, info) = kernel.step(&target, state, &mut noise.clone());
 
             let square = (epsilon / sigma).powi(2);
@@ -238,6 +283,27 @@ mod tests {
         assert!(matches!(Hmc::new(f64::NAN, 1), Err(SampleError::OutOfRange(_))));
         let kernel = Hmc::new(0.1, 3).unwrap();
         let text = serde_json::to_string(&kernel).unwrap();
+        assert_eq!(text, r#"{"step_size":0.1,"n_leapfrog":3,"mass":null}"#);
         assert_eq!(serde_json::from_str::<Hmc>(&text).unwrap(), kernel);
+        let fixed = kernel.with_fixed_length();
+        let text = serde_json::to_string(&fixed).unwrap();
+        assert_eq!(serde_json::from_str::<Hmc>(&text).unwrap(), fixed);
+        assert!(fixed.tuned(0.2, Mass::unit()).unwrap().has_fixed_length());
+    }
+
+    #[test]
+    fn lengths_are_uniform_up_to_the_largest() {
+        let (n, most) = (12_000, 6);
+        let (kernel, mut noise) = (Hmc::new(0.1, most).unwrap(), Noise::seeded(10));
+        let mut counts = vec![0; most + 1];
+        (0..n).for_each(|_| counts[kernel.draw_length(&mut noise)] += 1);
+        assert_eq!(counts[0], 0);
+        let expected = n as f64 / most as f64;
+        let error = (expected * (1.0 - 1.0 / most as f64)).sqrt();
+        for count in &counts[1..] {
+            assert!((f64::from(*count) - expected).abs() < 5.0 * error, "{counts:?}");
+        }
+        let fixed = kernel.with_fixed_length();
+        assert!((0..100).all(|_| fixed.draw_length(&mut noise) == most));
     }
 }

@@ -1,11 +1,12 @@
 //! Unadjusted Langevin dynamics.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Tensor};
 use ebm_model::Score;
 use ebm_ops::langevin::langevin_step;
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
+use crate::step_report::NonFinite;
 use crate::{AnyKernel, AnySampler, Kernel, NamedSampler, Need, SampleError, State, StepReport};
 
 /// x + η s(x) + √(2η) z,  z ~ N(0, I).
@@ -24,6 +25,14 @@ pub struct Langevin {
 pub struct LangevinInfo {
     /// The score where the step began, `[chains, dim]`.
     pub score: Tensor<2>,
+    lost: NonFinite,
+}
+
+impl LangevinInfo {
+    /// Of a step that began where the score is `score`, `[chains, dim]`.
+    pub fn new(score: Tensor<2>) -> Self {
+        Self { score, lost: NonFinite::default() }
+    }
 }
 
 impl Langevin {
@@ -61,11 +70,16 @@ impl<M: Score + ?Sized> Kernel<M> for Langevin {
     fn step(&self, model: &M, state: State<()>, noise: &mut Noise) -> (State<()>, LangevinInfo) {
         let score = model.score(state.position.clone());
         let position = langevin_step(state.position, score.clone(), self.step_size, noise);
-        (State { position, memo: () }, LangevinInfo { score })
+        (State { position, memo: () }, LangevinInfo::new(score))
     }
 }
 
 impl StepReport for LangevinInfo {
+    /// Where the score is not finite.
+    fn diverged(&self) -> Option<&Tensor<1, Bool>> {
+        Some(self.lost.of(&self.score))
+    }
+
     fn score(&self) -> Option<&Tensor<2>> {
         Some(&self.score)
     }

@@ -29,6 +29,20 @@ impl Leapfrog<'_> {
         noise: &mut Noise,
     ) -> (State<Evaluated>, MetropolisInfo) {
         let before = noise.normal_like(&state.position);
+        let kinetic = before.clone().square().sum_dim(1).squeeze_dim::<1>(1) * 0.5;
+        let total = state.memo.energy.clone() + kinetic;
+        let (state, info) = self.moved(model, state, before, noise);
+        (state, MetropolisInfo { total_energy: Some(total), ..info })
+    }
+
+    /// The steps with this momentum and their test.
+    fn moved<M: Potential + ?Sized>(
+        &self,
+        model: &M,
+        state: State<Evaluated>,
+        before: Tensor<2>,
+        noise: &mut Noise,
+    ) -> (State<Evaluated>, MetropolisInfo) {
         let scale = self.mass.scale(&state.position);
         if self.n == 1 && scale.is_identity() {
             // One step in one pass: of the momentum after it only the square is needed.

@@ -21,6 +21,8 @@ pub struct MetropolisInfo {
     pub diverged: Tensor<1, Bool>,
     /// Minus the logarithm of the acceptance ratio: the change of the total energy along the trajectory.
     pub energy_error: Tensor<1>,
+    /// Potential and kinetic energy where the trajectory began; of Hamiltonian Monte Carlo only.
+    pub total_energy: Option<Tensor<1>>,
     /// The energy where the chain is now.
     pub energy: Tensor<1>,
     /// The score where the chain is now, `[chains, dim]`.
@@ -38,6 +40,10 @@ impl StepReport for MetropolisInfo {
 
     fn diverged(&self) -> Option<&Tensor<1, Bool>> {
         Some(&self.diverged)
+    }
+
+    fn total_energy(&self) -> Option<&Tensor<1>> {
+        self.total_energy.as_ref()
     }
 
     fn score(&self) -> Option<&Tensor<2>> {
@@ -67,7 +73,10 @@ pub(crate) fn accept_or_reject(
     // On the device: reading the mask would wait for it once a step.
     let state = state.mask_where(accepted.clone(), proposal);
     let (energy, score) = (state.memo.energy.clone(), state.memo.score.clone());
-    (state, MetropolisInfo { acceptance, accepted, diverged, energy_error, energy, score })
+    (
+        state,
+        MetropolisInfo { acceptance, accepted, diverged, energy_error, total_energy: None, energy, score },
+    )
 }
 
 /// Numbers uniform on `[0, 1)`, of the shape, type and device of `x`; to 24 bits in single precision, and
@@ -155,6 +164,6 @@ mod tests {
             target.1.get()
         };
         assert_eq!(steps(&Mala::new(0.1).unwrap()), [8, 8]);
-        assert_eq!(steps(&Hmc::new(0.1, 5).unwrap()), [8, 1 + 7 * 5]);
+        assert_eq!(steps(&Hmc::new(0.1, 5).unwrap().with_fixed_length()), [8, 1 + 7 * 5]);
     }
 }

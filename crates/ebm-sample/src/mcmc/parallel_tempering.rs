@@ -200,6 +200,11 @@ impl NamedSampler for ParallelTemperingSettings {
     fn with_step_size(self, step_size: f64) -> Self {
         Self { step_size, ..self }
     }
+
+    /// One of each replica.
+    fn evaluations(&self) -> usize {
+        self.temperatures.len()
+    }
 }
 
 #[cfg(test)]

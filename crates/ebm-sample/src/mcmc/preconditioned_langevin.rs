@@ -58,7 +58,7 @@ impl<M: Score + ?Sized> Kernel<M> for PreconditionedLangevin {
         let score = model.score(x.clone());
         let z = noise.normal_like(&x);
         let shift = scale.apply(score.clone()) * eta + z * (2.0 * eta).sqrt();
-        (State { position: x + scale.apply(shift), memo: () }, LangevinInfo { score })
+        (State { position: x + scale.apply(shift), memo: () }, LangevinInfo::new(score))
     }
 }
 

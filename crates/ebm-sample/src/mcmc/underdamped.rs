@@ -1,10 +1,11 @@
 //! Langevin dynamics with inertia.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Tensor};
 use ebm_model::Score;
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
+use crate::step_report::NonFinite;
 use crate::{AnyKernel, AnySampler, Kernel, NamedSampler, Need, SampleError, State, StepReport};
 
 /// dx = p dt, dp = s(x) dt − γ p dt + √(2γ) dW, by the splitting BAOAB: a kick of h/2, a drift of h/2, the
@@ -36,6 +37,7 @@ pub struct UnderdampedMemo {
 pub struct UnderdampedInfo {
     /// The momentum at the end of the step, `[chains, dim]`.
     pub momentum: Tensor<2>,
+    lost: NonFinite,
 }
 
 impl Underdamped {
@@ -87,12 +89,17 @@ impl<M: Score + ?Sized> Kernel<M> for Underdamped {
         let p = p + score.clone() * half;
         (
             State { position: x, memo: UnderdampedMemo { momentum: p.clone(), score } },
-            UnderdampedInfo { momentum: p },
+            UnderdampedInfo { momentum: p, lost: NonFinite::default() },
         )
     }
 }
 
-impl StepReport for UnderdampedInfo {}
+impl StepReport for UnderdampedInfo {
+    /// Where the momentum is not finite.
+    fn diverged(&self) -> Option<&Tensor<1, Bool>> {
+        Some(self.lost.of(&self.momentum))
+    }
+}
 
 /// Numbers of [`Underdamped`] by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

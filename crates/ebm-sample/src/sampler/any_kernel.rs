@@ -145,6 +145,11 @@ impl AnyKernel {
         }
     }
 
+    /// Whether it moves chains in a certain number of coordinates only.
+    pub fn has_dimension(&self) -> bool {
+        !matches!(self.dim, Dim::Any)
+    }
+
     /// Whether it can move chains in `dim` coordinates.
     ///
     /// # Errors

@@ -27,6 +27,17 @@ pub trait NamedSampler: Default {
         self
     }
 
+    /// The same numbers with up to so many leapfrog steps; a sampler without a momentum stays as it is.
+    fn with_leapfrog(self, leapfrog: usize) -> Self {
+        let _ = leapfrog;
+        self
+    }
+
+    /// The most evaluations of the score in one step of a chain.
+    fn evaluations(&self) -> usize {
+        1
+    }
+
     /// The same numbers with the step that corresponds to a Langevin step of size η.
     fn with_langevin_step(self, eta: f64) -> Self {
         self.with_step_size(eta)

@@ -89,12 +89,13 @@ where
 
     fn next(&mut self) -> Option<SliceDraw> {
         let (n, dim) = (self.points.len(), self.points.first().map_or(0, |point| point.position.len()));
+        let length = self.kernel.length(&mut self.noise);
         let z = self.noise.normals_f64(n * dim);
         let words = if K::IS_TESTED { self.noise.words(n) } else { vec![0; n] };
         let (kernel, log_density) = (&self.kernel, &self.log_density);
         let step = |(i, (point, room)): (usize, (&mut Point, &mut Room))| {
             let u = f64::from(words[i]) * (-32f64).exp2();
-            kernel.step(log_density, point, room, &z[i * dim..(i + 1) * dim], u)
+            kernel.step(log_density, point, room, length, &z[i * dim..(i + 1) * dim], u)
         };
         // To hand a chain to another thread takes longer than a step of it may.
         let steps = if n == 1 {
@@ -152,6 +153,7 @@ mod tests {
         assert_same_as_on_tensors(Mala::new(0.6).unwrap());
         assert_same_as_on_tensors(Mala::new(0.6).unwrap().with_mass(mass.clone()));
         assert_same_as_on_tensors(Hmc::new(0.7, 3).unwrap());
+        assert_same_as_on_tensors(Hmc::new(0.7, 3).unwrap().with_fixed_length());
         assert_same_as_on_tensors(Hmc::new(0.7, 3).unwrap().with_mass(mass));
 
         let (target, kernel) = (Skewed::new(2).unwrap(), Langevin::new(0.05).unwrap());

@@ -1,5 +1,7 @@
 //! Kernels on plain numbers.
 
+use ebm_ops::Noise;
+
 use super::point::{Point, Room, Step};
 use crate::{Hmc, Langevin, Mala, Mass};
 
@@ -8,7 +10,12 @@ pub trait SliceKernel: Sync {
     /// Whether it has a Metropolis test, for which a uniform is drawn.
     const IS_TESTED: bool;
 
-    /// Moves `point` by the standard normals `z`, `[dim]`, and `u`, uniform on [0, 1).
+    /// The number of leapfrog steps that the next step of all chains takes.
+    fn length(&self, _noise: &mut Noise) -> usize {
+        1
+    }
+
+    /// Moves `point` by the standard normals `z`, `[dim]`, and `u`, uniform on [0, 1), in `length` leapfrog steps.
     ///
     /// `log_density(x, gradient)` gives log p(x) up to a constant and writes its gradient.
     ///
@@ -19,6 +26,7 @@ pub trait SliceKernel: Sync {
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
         point: &mut Point,
         room: &mut Room,
+        length: usize,
         z: &[f64],
         u: f64,
     ) -> Step;
@@ -32,6 +40,7 @@ impl SliceKernel for Langevin {
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
         point: &mut Point,
         _: &mut Room,
+        _: usize,
         z: &[f64],
         _: f64,
     ) -> Step {
@@ -53,6 +62,7 @@ impl SliceKernel for Mala {
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
         point: &mut Point,
         room: &mut Room,
+        _: usize,
         z: &[f64],
         u: f64,
     ) -> Step {
@@ -66,15 +76,20 @@ impl SliceKernel for Mala {
 impl SliceKernel for Hmc {
     const IS_TESTED: bool = true;
 
+    fn length(&self, noise: &mut Noise) -> usize {
+        self.draw_length(noise)
+    }
+
     fn step(
         &self,
         log_density: &impl Fn(&[f64], &mut [f64]) -> f64,
         point: &mut Point,
         room: &mut Room,
+        length: usize,
         z: &[f64],
         u: f64,
     ) -> Step {
-        let kinetic = leapfrog(log_density, point, room, z, self.mass(), self.step_size(), self.n_leapfrog());
+        let kinetic = leapfrog(log_density, point, room, z, self.mass(), self.step_size(), length);
         point.decide(&mut room.proposal, kinetic, u)
     }
 }

@@ -34,10 +34,46 @@ impl WarmUp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Hmc;
+    use crate::diagnostics::r_hat;
+    use crate::{Hmc, Mala};
     use burn::tensor::{Device, Tensor};
     use ebm_model::Gaussian;
     use ebm_ops::Noise;
+
+    /// R̂ of both coordinates of N(0, diag(1, variance)) after a warm-up from N(0, I), and their variances over the
+    /// exact ones.
+    fn after_warm_up<K: Tunable + SliceKernel>(kernel: K, variance: f64, seed: u64) -> [(f64, f64); 2] {
+        let variances = [1.0, variance];
+        let log_density = move |x: &[f64], gradient: &mut [f64]| {
+            (0..2).for_each(|i| gradient[i] = -x[i] / variances[i]);
+            -0.5 * (0..2).map(|i| x[i] * x[i] / variances[i]).sum::<f64>()
+        };
+        let starts = Noise::seeded(seed).normals_f64(8).chunks(2).map(<[f64]>::to_vec).collect();
+        let chains = SliceChains::start(log_density, kernel, starts, Noise::seeded(seed + 1));
+        let (chains, _) = WarmUp::new(1000).unwrap().run_on_slices(chains).unwrap();
+        let draws: Vec<_> = chains.take(2000).collect();
+        [0, 1].map(|i| {
+            let chain = |c: usize| draws.iter().map(|draw| draw.positions[c][i]).collect::<Vec<f64>>();
+            let chains: Vec<_> = (0..4).map(chain).collect();
+            let squares = chains.concat().iter().map(|x| x * x).sum::<f64>() / 8000.0;
+            (r_hat(&chains), squares / variances[i])
+        })
+    }
+
+    #[test]
+    fn coordinates_of_any_scales_mix_after_a_warm_up() {
+        for variance in [1e-12, 1e-10, 1e-8, 1e-4, 1e8, 1e12] {
+            for seed in [151, 161, 171] {
+                let by_hmc = after_warm_up(Hmc::new(0.1, 10).unwrap(), variance, seed);
+                let by_mala = after_warm_up(Mala::new(0.1).unwrap(), variance, seed);
+                for (r_hat, ratio) in by_hmc.into_iter().chain(by_mala) {
+                    // of 8,000 draws some 1,000 are worth an independent one by MALA: an error of √(2/1000)
+                    assert!(r_hat < 1.01, "{variance:e}: {by_hmc:?}, {by_mala:?}");
+                    assert!((ratio - 1.0).abs() < 0.25, "{variance:e}: {by_hmc:?}, {by_mala:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_warm_up_on_slices_adapts_as_one_on_tensors_of_doubles() {

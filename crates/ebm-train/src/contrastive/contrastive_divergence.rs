@@ -2,9 +2,10 @@
 
 use ebm_model::{Capabilities, Detach, Energy, Potential};
 use ebm_ops::{Noise, OutOfRange};
-use ebm_sample::{Kernel, Langevin, Mala, StepReport};
+use ebm_sample::{Kernel, StepReport};
 use serde::{Deserialize, Serialize};
 
+use super::chain_kernel::mala;
 use crate::objectives::bound::OnEnergy;
 use crate::{
     Batch, BuildContext, ChainKernel, ContrastSettings, Memory, NamedObjective, Objective, Outcome,
@@ -23,7 +24,7 @@ use crate::{
 /// of its own.
 ///
 /// The loss is not a likelihood and need not fall. The result is biased by the sampler's own error and by the finite
-/// k; the first bias stays however large k is. With [`Langevin`] of step η, data of variance S in one dimension and a
+/// k; the first bias stays however large k is. With [`Langevin`](ebm_sample::Langevin) of step η, data of variance S in one dimension and a
 /// Gaussian energy, the learned variance is (S + √(S² − 2Sη))/2 for every k; an exact sampler such as MALA gives S.
 ///
 /// # Reference
@@ -62,10 +63,10 @@ where
 /// The settings of [`ContrastiveDivergence`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContrastiveDivergenceSettings {
-    /// The kernel of the chains; Langevin in a file that does not say.
+    /// The kernel of the chains, by name or as a table with its numbers; Langevin in a file that does not say.
     #[serde(default)]
     pub sampler: ChainKernel,
-    /// The step size of the kernel, η.
+    /// The step size of the kernel, η; a leapfrog or underdamped step has ε = √(2η).
     pub step_size: f64,
     /// Steps, regularisation, and bounds.
     pub contrast: ContrastSettings,
@@ -73,7 +74,7 @@ pub struct ContrastiveDivergenceSettings {
 
 impl Default for ContrastiveDivergenceSettings {
     fn default() -> Self {
-        Self { sampler: ChainKernel::Mala, step_size: 0.01, contrast: ContrastSettings::named() }
+        Self { sampler: mala(), step_size: 0.01, contrast: ContrastSettings::named() }
     }
 }
 
@@ -86,20 +87,11 @@ impl NamedObjective for ContrastiveDivergenceSettings {
         network: &N,
         context: &BuildContext<'_>,
     ) -> Result<Box<dyn Objective<N>>, TrainError> {
-        let Self { sampler, step_size, contrast } = *self;
+        let Self { ref sampler, step_size, contrast } = *self;
         OutOfRange::positive("step_size", step_size)?;
         contrast.validate().map_err(|error| error.within("contrast"))?;
-        let step_size = step_size * context.sampler_scale;
-        match sampler {
-            ChainKernel::Langevin => {
-                let objective = ContrastiveDivergence::new(Langevin::new(step_size)?, contrast)?;
-                OnEnergy::build(objective, Self::NAME, network)
-            }
-            ChainKernel::Mala => {
-                let objective = ContrastiveDivergence::new(Mala::new(step_size)?, contrast)?;
-                OnEnergy::build(objective, Self::NAME, network)
-            }
-        }
+        let kernel = sampler.build(step_size * context.sampler_scale, context)?;
+        OnEnergy::build(ContrastiveDivergence::new(kernel, contrast)?, Self::NAME, network)
     }
 
     fn sampler_step_size(&self) -> Option<f64> {

@@ -3,9 +3,10 @@
 use burn::tensor::Tensor;
 use ebm_model::{Capabilities, Detach, Energy, Potential};
 use ebm_ops::{Noise, OutOfRange};
-use ebm_sample::{Kernel, Langevin, Mala, StepReport};
+use ebm_sample::{Kernel, StepReport};
 use serde::{Deserialize, Serialize};
 
+use super::chain_kernel::mala;
 use crate::objectives::bound::OnEnergy;
 use crate::range::share;
 use crate::{
@@ -126,10 +127,10 @@ where
 /// The settings of [`PersistentContrastiveDivergence`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PersistentContrastiveDivergenceSettings {
-    /// The kernel of the chains; Langevin in a file that does not say.
+    /// The kernel of the chains, by name or as a table with its numbers; Langevin in a file that does not say.
     #[serde(default)]
     pub sampler: ChainKernel,
-    /// The step size of the kernel, η.
+    /// The step size of the kernel, η; a leapfrog or underdamped step has ε = √(2η).
     pub step_size: f64,
     /// Steps, regularisation, and bounds.
     pub contrast: ContrastSettings,
@@ -140,7 +141,7 @@ pub struct PersistentContrastiveDivergenceSettings {
 impl Default for PersistentContrastiveDivergenceSettings {
     fn default() -> Self {
         let chains = BufferSettings { capacity: 8192, restart_share: 0.05, restart: Restart::Data };
-        Self { sampler: ChainKernel::Mala, step_size: 0.01, contrast: ContrastSettings::named(), chains }
+        Self { sampler: mala(), step_size: 0.01, contrast: ContrastSettings::named(), chains }
     }
 }
 
@@ -153,23 +154,12 @@ impl NamedObjective for PersistentContrastiveDivergenceSettings {
         network: &N,
         context: &BuildContext<'_>,
     ) -> Result<Box<dyn Objective<N>>, TrainError> {
-        let Self { sampler, step_size, contrast, chains } = *self;
+        let Self { ref sampler, step_size, contrast, chains } = *self;
         OutOfRange::positive("step_size", step_size)?;
         contrast.validate().map_err(|error| error.within("contrast"))?;
         chains.validate().map_err(|error| error.within("chains"))?;
-        let step_size = step_size * context.sampler_scale;
-        match sampler {
-            ChainKernel::Langevin => {
-                let kernel = Langevin::new(step_size)?;
-                let objective = PersistentContrastiveDivergence::new(kernel, contrast, chains)?;
-                OnEnergy::build(objective, Self::NAME, network)
-            }
-            ChainKernel::Mala => {
-                let kernel = Mala::new(step_size)?;
-                let objective = PersistentContrastiveDivergence::new(kernel, contrast, chains)?;
-                OnEnergy::build(objective, Self::NAME, network)
-            }
-        }
+        let kernel = sampler.build(step_size * context.sampler_scale, context)?;
+        OnEnergy::build(PersistentContrastiveDivergence::new(kernel, contrast, chains)?, Self::NAME, network)
     }
 
     fn sampler_step_size(&self) -> Option<f64> {

@@ -115,9 +115,22 @@ impl NamedObjective for NoiseContrastiveSettings {
     }
 }
 
+/// Mean and covariance of rows on the host.
+fn host_moments(rows: &[f64], [n, dim]: [usize; 2]) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let mean_of = |number: &dyn Fn(&[f64]) -> f64| rows.chunks(dim).map(number).sum::<f64>() / n as f64;
+    let mean: Vec<f64> = (0..dim).map(|i| mean_of(&|row| row[i])).collect();
+    let entry = |i: usize, j: usize| mean_of(&|row| (row[i] - mean[i]) * (row[j] - mean[j]));
+    let covariance = (0..dim).map(|i| (0..dim).map(|j| entry(i, j)).collect()).collect();
+    (mean, covariance)
+}
+
 /// Mean and covariance of rows, in double precision.
 fn moments(rows: Tensor<2>) -> (Vec<f64>, Vec<Vec<f64>>) {
     let [n, dim] = rows.dims();
+    // GPUs have no double precision, or not for products.
+    if ebm_ops::reading_waits(&rows.device()) {
+        return host_moments(&rows.into_data().iter::<f64>().collect::<Vec<_>>(), [n, dim]);
+    }
     let rows = rows.cast(DType::F64);
     let mean = rows.clone().mean_dim(0);
     let centred = rows - mean.clone();
@@ -125,4 +138,23 @@ fn moments(rows: Tensor<2>) -> (Vec<f64>, Vec<Vec<f64>>) {
     let numbers = |tensor: Tensor<2>| tensor.into_data().iter::<f64>().collect::<Vec<_>>();
     let covariance = numbers(covariance);
     (numbers(mean), covariance.chunks(dim).map(<[f64]>::to_vec).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn moments_on_the_host_are_those_of_the_device() {
+        let rows = Noise::seeded(2).normal([500, 3], &Device::flex()) * 3.0 + 7.0;
+        let (mean, covariance) = moments(rows.clone());
+        let values: Vec<f64> = rows.into_data().iter::<f64>().collect();
+        let (host_mean, host_covariance) = host_moments(&values, [500, 3]);
+        let pairs = mean.iter().zip(&host_mean);
+        for (a, b) in pairs.chain(covariance.iter().flatten().zip(host_covariance.iter().flatten())) {
+            assert!((a - b).abs() < 1e-10, "{a} against {b}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What an evaluation compares with what.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Tensor;
 use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
@@ -8,7 +10,7 @@ use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
-use ebm_run::rows::Rows;
+use ebm_run::rows::{Rows, none_held_out};
 use ebm_run::usage::usage;
 
 use super::Eval;
@@ -24,11 +26,17 @@ pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows>
     let (content, dim) = (&card.content, card.architecture.dim());
     let most = (2 * request.n).max(request.likelihood);
     if let Some(path) = &request.data {
-        let spec = DataSpec { split: Split::Test, ..DataSpec::detect(path)? };
-        // A single file has no parts.
-        let split = if path.is_file() { Split::Train } else { spec.split };
-        let spec = DataSpec { split, ..request.reading.applied(spec) };
-        return Rows::open(&spec, noise, content, dim, most);
+        let spec = request.reading.applied(DataSpec::detect(path)?);
+        let spec = match config_of(&request.run)? {
+            Some(config) => spec.with_images_as(&config.data),
+            None => spec,
+        };
+        let open = |split| Rows::open(&DataSpec { split, ..spec.clone() }, noise, content, dim, most);
+        // Data without parts are what the samples are compared with, all of them.
+        return match open(Split::Test) {
+            Err(error) if none_held_out(&error) => open(Split::Train),
+            rows => rows,
+        };
     }
     ensure!(
         request.run.is_dir(),
@@ -39,6 +47,11 @@ pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows>
     let noise = Noise::seeded(config.seed).derive("data");
     let spec = DataSpec { split: Split::Test, ..request.reading.applied(config.data) };
     Rows::open(&spec, &noise, content, dim, most).context("no held-out data; --data PATH names others")
+}
+
+/// The configuration of a run, if it is a folder and not a model file.
+fn config_of(run: &Path) -> Result<Option<Config>> {
+    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(run)?)?)) } else { Ok(None) }
 }
 
 /// At most 5,000 rows that a run was trained on; none for a model file, and none of endless data, of which nothing can

@@ -11,11 +11,17 @@ use crate::terminal::backend::Backend;
 #[derive(Debug, Args)]
 pub struct Sample {
     /// A run's folder, a model.safetensors, or the name of a closed-form energy (banana, funnel, …).
-    #[arg(required_unless_present_any = ["target", "list"], conflicts_with = "target")]
+    #[arg(required_unless_present_any = ["target", "list", "keys"], conflicts_with = "target")]
     pub run: Option<PathBuf>,
     /// List the samplers, what each needs of a model, and what it is.
     #[arg(long)]
     pub list: bool,
+    /// List the keys of --set, each with its value and its meaning.
+    #[arg(long)]
+    pub keys: bool,
+    /// The checkpoint of a run, by its step [default: the model, or the last checkpoint].
+    #[arg(long, conflicts_with = "target")]
+    pub step: Option<u64>,
     /// Samples of a network [default: 64].
     #[arg(long, conflicts_with = "target")]
     pub n: Option<usize>,
@@ -40,6 +46,9 @@ pub struct Sample {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// Make any warning about the chains exit code 1.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Chains on a closed-form energy.
@@ -48,10 +57,11 @@ pub struct Chains {
     /// The closed-form energy, as `ebm sample NAME` also names it.
     #[arg(long, value_enum, help_heading = "Chains")]
     pub target: Option<ClosedForm>,
-    /// Step size: η of x + η s + √(2η) z, or ε of a leapfrog or underdamped step [default: 0.05].
+    /// Step size: η of x + η s + √(2η) z, or ε of a leapfrog or underdamped step [default: 0.05; mala and hmc
+    /// adapt it during the burn-in].
     #[arg(long, help_heading = "Chains")]
     pub step_size: Option<f64>,
-    /// Leapfrog steps of one step of hmc [default: 10].
+    /// The most leapfrog steps of one step of hmc, which takes a number of them at random [default: 10].
     #[arg(long, help_heading = "Chains")]
     pub leapfrog: Option<usize>,
     /// Number of chains [default: 4].
@@ -63,7 +73,8 @@ pub struct Chains {
     /// Draws discarded at the start of each chain [default: 500].
     #[arg(long, help_heading = "Chains")]
     pub burn_in: Option<usize>,
-    /// Adapt step size and mass during the burn-in, for mala and hmc; for preconditioned-langevin, its variances.
+    /// Adapt step size and mass during the burn-in, for mala and hmc, from the --step-size given; for
+    /// preconditioned-langevin, its variances.
     #[arg(long, help_heading = "Chains")]
     pub adapt: bool,
     /// Keep one draw of so many [default: 1].

@@ -10,17 +10,21 @@ use ebm_run::bounds;
 use ebm_run::config::assign_to;
 use ebm_run::sampling::{SampleConfig, host};
 use ebm_run::usage::usage;
-use ebm_sample::diagnostics::Summary;
-use ebm_sample::{AnyInfo, AnySampler, Density, Draw, SampleError, Sampler, WarmedUp};
+use ebm_sample::diagnostics::{Summary, Verdict};
+use ebm_sample::{AnyInfo, AnyKernel, AnySampler, Density, Draw, SampleError, Sampler, WarmedUp};
 use indicatif::ProgressBar;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::advice::{self, Advice};
 use super::arguments::{Chains, Sample};
 use super::closed_form::ClosedForm;
 use super::draws::{self, Draws, Record};
 
 /// Draws of a chain that are discarded unless said otherwise.
 const BURN_IN: usize = 500;
+
+/// The most leapfrog steps unless said otherwise.
+const LEAPFROG: usize = 10;
 
 /// Draws that descend together. A constant, so that draw `i` does not depend on how many are asked for.
 const TOGETHER: usize = 4000;
@@ -56,13 +60,22 @@ impl Chains {
         let config: SampleConfig = assign_to(&SampleConfig::default(), &set)?;
         config.check()?;
         let sampler = config.sampler(sample.sampler.as_deref().unwrap_or("langevin"), false)?;
-        let sampler = sampler.with_step_size(self.step_size.unwrap_or(0.05));
-        match (self.leapfrog, sampler) {
-            (Some(leapfrog), Sampler::Hmc(hmc)) => {
-                Ok(Sampler::Hmc(ebm_sample::HmcSettings { leapfrog, ..hmc }))
-            }
-            (_, sampler) => Ok(sampler),
-        }
+        let sampler = match self.step_size {
+            Some(step_size) => sampler.with_step_size(step_size),
+            None if is_set(sample, "chain.step_size") => sampler,
+            None => sampler.with_step_size(0.05),
+        };
+        Ok(match self.leapfrog {
+            Some(leapfrog) => sampler.with_leapfrog(leapfrog),
+            None if is_set(sample, "chain.leapfrog") || is_set(sample, "hmc.leapfrog") => sampler,
+            None => sampler.with_leapfrog(LEAPFROG),
+        })
+    }
+
+    /// Whether the step size is left to the burn-in: of a kernel that can adapt it, where none was given.
+    fn adapts_unasked(&self, sample: &Sample, kernel: &AnyKernel, dim: usize) -> bool {
+        let is_given = self.step_size.is_some() || is_set(sample, "chain.step_size");
+        !is_given && kernel.can_adapt() && kernel.check(dim).is_ok()
     }
 
     /// Refuses what cannot be, before anything is drawn.
@@ -74,11 +87,13 @@ impl Chains {
         }
         let dim = target.dim();
         bounds::samples("--chains × --draws", &[chains, draws, dim])?;
-        let evaluations = match sampler {
-            Sampler::Hmc(hmc) => hmc.leapfrog,
-            _ => 1,
-        };
-        bounds::chain(draws, self.thin.unwrap_or(1), self.burn_in.unwrap_or(0), evaluations)?;
+        ensure!(
+            !(self.adapt && self.burn_in == Some(0)),
+            usage(anyhow!(
+                "--adapt --burn-in 0: there are no steps to adapt in; --burn-in {BURN_IN} is the default"
+            ))
+        );
+        bounds::chain(draws, self.thin.unwrap_or(1), self.burn_in.unwrap_or(0), sampler.evaluations())?;
         let format = Format::of(&sample.out).map_err(usage)?;
         format.check(Samples::chains(vec![0.0; dim], [1, 1, dim])?.shape()).map_err(usage)?;
         if let Some(path) = &self.plots {
@@ -91,10 +106,11 @@ impl Chains {
         Ok(())
     }
 
-    /// Draws from the energy, writes the draws, `[chain, draw, dim]`, and prints their diagnostics.
+    /// Draws from the energy, writes the draws, `[chain, draw, dim]`, and prints their diagnostics and what they
+    /// come to.
     ///
     /// # Errors
-    /// A wrong use of the command line, a chain that diverges, or a file that cannot be written.
+    /// A wrong use of the command line, a file that cannot be written, or, if that is asked for, any warning.
     pub fn run(&self, sample: &Sample, target: ClosedForm, device: &Device) -> Result<()> {
         let sampler = self.sampler(sample).map_err(usage)?;
         self.check(sample, target, &sampler)?;
@@ -112,21 +128,32 @@ impl Chains {
             self.descents(&sampler, density, target.dim(), &noise.derive("chain"), device)?
         } else {
             let start = noise.derive("start").normal([self.n()[0], target.dim()], device);
-            self.chains(&sampler, density, start, noise.derive("chain"))?
+            self.chains(sample, &sampler, density, start, noise.derive("chain"))?
         };
         let title = format!("{}, {}", name(target), sampler.name());
-        ebm_report::write(&sample.out, &draws.samples(&*energy, device)?.titled(title.as_str()))?;
+        let values: Vec<f64> = draws.values.iter().map(|&value| f64::from(value)).collect();
+        let summaries = Summary::of_each(&values, draws.shape);
+        let verdict = match &draws.steps {
+            Some(steps) => Verdict::with_summaries(&values, draws.shape, &summaries, steps),
+            None => Verdict::of_independent(&values, target.dim()),
+        };
+        let advice = Advice::new(&sampler, &draws, self.burn_in.unwrap_or(BURN_IN));
+        let samples = draws.samples(&*energy, device)?.titled(title.as_str());
+        ebm_report::write(&sample.out, &samples.with_warnings(advice.lines(&verdict)))?;
         if let Some(path) = &self.plots {
             Traces { title: &title, draws: &draws.values, shape: draws.shape }.write(path)?;
         }
-        let values: Vec<f64> = draws.values.iter().map(|&value| f64::from(value)).collect();
-        self.report(sample, target, &sampler, &draws, &Summary::of_each(&values, draws.shape));
-        Ok(())
+        self.report(sample, target, &sampler, &draws, &summaries, &advice.entries(&verdict));
+        if !sample.json {
+            advice.say(&verdict);
+        }
+        advice::check(&verdict, sample.strict)
     }
 
     /// Chains from N(0, I), adapted before if that is asked for.
     fn chains(
         &self,
+        sample: &Sample,
         sampler: &Sampler,
         density: Density<'_>,
         start: Tensor<2>,
@@ -142,12 +169,14 @@ impl Chains {
                 "--adapt needs a kernel with a mass: --sampler mala or hmc, or preconditioned-langevin"
             ))
         );
-        if self.adapt && 0 < burn_in {
+        let dim = start.dims()[1];
+        if 0 < burn_in && (self.adapt || self.adapts_unasked(sample, &kernel, dim)) {
             let WarmedUp { kernel, state, .. } = kernel.warm_up(density, burn_in, start, &mut noise)?;
             let step_size = kernel.step_size();
-            return self.record(kernel.resume(density, state, noise)?, step_size, 0);
+            let draws = self.record(kernel.resume(density, state, noise)?, step_size, 0)?;
+            return Ok(Draws { adapted: true, ..draws });
         }
-        kernel.check(start.dims()[1]).map_err(|error| usage(with_hint(error)))?;
+        kernel.check(dim).map_err(|error| usage(with_hint(error, dim)))?;
         let step_size = kernel.step_size();
         self.record(kernel.chain(density, start, noise)?, step_size, burn_in)
     }
@@ -207,7 +236,7 @@ impl Chains {
         }
         bar.finish_and_clear();
         ensure!(values.len() == n * dim, "{} numbers for {n} draws", values.len());
-        Draws::new(values, [chains, draws, dim], None, None, vec![])
+        Ok(Draws::independent(values, [chains, draws, dim]))
     }
 
     fn report(
@@ -217,6 +246,7 @@ impl Chains {
         sampler: &Sampler,
         draws: &Draws,
         summaries: &[Summary],
+        warnings: &[Value],
     ) {
         let files = [Some(&sample.out), self.plots.as_ref()];
         let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
@@ -232,6 +262,7 @@ impl Chains {
             let line = json!({
                 "event": "done", "target": name(target), "kernel": sampler.name(),
                 "shape": draws.shape, "seed": sample.seed, "step_size": draws.step_size,
+                "adapted": draws.adapted, "warnings": warnings,
                 "acceptance": draws.test.as_ref().map(draws::Test::mean_acceptance), "test": test,
                 "swaps": draws.swaps, "coordinates": summaries, "out": sample.out, "plots": self.plots,
             });
@@ -254,7 +285,8 @@ impl Chains {
             );
         }
         if let Some(step_size) = draws.step_size {
-            tell!("step size {step_size:.4}");
+            let how = if draws.adapted { ", adapted during the burn-in" } else { "" };
+            tell!("step size {step_size:.4}{how}");
         }
         if let Some(test) = &draws.test {
             let ([mean, largest], [divergences, steps]) = (test.mean_and_largest_error(), test.n_diverged);
@@ -265,14 +297,26 @@ impl Chains {
             let shares: Vec<String> = draws.swaps.iter().map(|share| format!("{share:.2}")).collect();
             tell!("neighbouring temperatures change places: {}", shares.join(", "));
         }
+        if warnings.is_empty() && draws.steps.is_some() {
+            let worst = |value: fn(&Summary) -> f64| summaries.iter().map(value);
+            let r_hat = worst(|s| s.r_hat).fold(1.0, f64::max);
+            let ess = worst(|s| s.ess_bulk.min(s.ess_tail)).fold(f64::INFINITY, f64::min);
+            tell!("no warnings: R-hat at most {r_hat:.3}, ESS at least {ess:.0}");
+        }
         let [chains, n] = self.n();
         tell!("{chains} chains of {n} draws: {}", files.join(", "));
     }
 }
 
+/// Whether `--set` gives this key.
+fn is_set(sample: &Sample, key: &str) -> bool {
+    sample.set.iter().any(|set| set.split_once('=').is_some_and(|(given, _)| given.trim() == key))
+}
+
 /// How the variances are given, where they are missing.
-fn with_hint(error: SampleError) -> anyhow::Error {
-    anyhow!("{error}; --set preconditioned.variances=[1.0, 2.0] gives them, --adapt finds them")
+fn with_hint(error: SampleError, dim: usize) -> anyhow::Error {
+    let ones = vec!["1.0"; dim].join(",");
+    anyhow!("{error}; `--adapt` finds them, `--set preconditioned.variances=[{ones}]` gives them")
 }
 
 /// Why the closed form is not for the sampler, with what is.

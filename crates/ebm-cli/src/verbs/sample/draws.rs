@@ -1,11 +1,12 @@
 //! Draws of chains, and what is known of each.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use ebm_model::Potential;
 use ebm_report::{Samples, Statistic, StatisticValues};
 use ebm_run::sampling::host;
-use ebm_sample::StepReport;
+use ebm_sample::diagnostics::Steps;
+use ebm_sample::{StepReport, StepTotals};
 
 /// Points whose energy is computed at once.
 const TOGETHER: usize = 100_000;
@@ -18,8 +19,12 @@ pub struct Draws {
     pub shape: [usize; 3],
     /// Of a kernel whose steps have a size.
     pub step_size: Option<f64>,
+    /// Whether the burn-in has set it.
+    pub adapted: bool,
     /// Of a kernel with a Metropolis test.
     pub test: Option<Test>,
+    /// What all steps after the burn-in reported; `None` of independent draws.
+    pub steps: Option<Steps>,
     /// For each pair of neighbouring temperatures, how often they changed places.
     pub swaps: Vec<f64>,
 }
@@ -43,7 +48,8 @@ pub struct Record {
     acceptance: Vec<Tensor<2>>,
     energy_error: Vec<Tensor<2>>,
     diverged: Vec<Tensor<2, Bool>>,
-    n_diverged: Option<Tensor<1>>,
+    total_energy: Vec<Tensor<2>>,
+    totals: StepTotals,
     n_steps: usize,
     /// Of each pair, how often it was tried and the mean chance so far.
     swaps: Vec<Option<(f64, Tensor<1>)>>,
@@ -62,13 +68,7 @@ impl Record {
                 Some((n, mean)) => (n + 1.0, mean.clone() + (chance - mean) / (n + 1.0)),
             });
         }
-        if let Some(diverged) = report.diverged() {
-            let diverged = diverged.clone().float();
-            self.n_diverged = Some(match self.n_diverged.take() {
-                Some(before) => before + diverged,
-                None => diverged,
-            });
-        }
+        self.totals.add(report);
         if !is_draw {
             return;
         }
@@ -79,51 +79,58 @@ impl Record {
             self.energy_error.push(energy_error.clone().unsqueeze_dim(1));
             self.diverged.push(diverged.clone().unsqueeze_dim(1));
         }
+        if let Some(total_energy) = report.total_energy() {
+            self.total_energy.push(total_energy.clone().unsqueeze_dim(1));
+        }
     }
 
     /// The draws, on the host.
     ///
     /// # Errors
-    /// If one is not finite, or they cannot be read back.
+    /// If they cannot be read back.
     pub fn finish(self, step_size: f64) -> Result<Draws> {
         let positions = Tensor::cat(self.positions, 1);
         let shape = positions.dims();
-        let test = match self.n_diverged {
-            None => None,
-            Some(diverged) => Some(Test {
+        let mut steps = self.totals.read();
+        let n_diverged = steps.diverged.iter().flatten().sum();
+        let test = if self.acceptance.is_empty() {
+            None
+        } else {
+            Some(Test {
                 acceptance: host(Tensor::cat(self.acceptance, 1))?,
                 energy_error: host(Tensor::cat(self.energy_error, 1))?,
                 diverged: Tensor::cat(self.diverged, 1).into_data().iter::<bool>().collect(),
-                n_diverged: [
-                    host(diverged)?.iter().map(|count| *count as usize).sum(),
-                    self.n_steps * shape[0],
-                ],
-            }),
+                n_diverged: [n_diverged, self.n_steps * shape[0]],
+            })
         };
+        // Of draws that are not of consecutive steps the energies say nothing of how one follows from another.
+        if !self.total_energy.is_empty() && self.n_steps == shape[1] {
+            let energies = host(Tensor::cat(self.total_energy, 1))?;
+            let chains = energies.chunks_exact(shape[1]);
+            steps.energies =
+                Some(chains.map(|chain| chain.iter().copied().map(f64::from).collect()).collect());
+        }
         // Of a pair that was never tried nothing is known.
         let mean =
             |swaps: Option<(f64, Tensor<1>)>| swaps.map_or(f64::NAN, |(_, mean)| mean.into_scalar::<f64>());
         let swaps = self.swaps.into_iter().map(mean).collect();
-        Draws::new(host(positions)?, shape, Some(step_size), test, swaps)
+        let steps = Some(steps);
+        Ok(Draws {
+            values: host(positions)?,
+            shape,
+            step_size: Some(step_size),
+            adapted: false,
+            test,
+            steps,
+            swaps,
+        })
     }
 }
 
 impl Draws {
-    /// Draws that are finite.
-    ///
-    /// # Errors
-    /// If one is not.
-    pub fn new(
-        values: Vec<f32>,
-        shape: [usize; 3],
-        step_size: Option<f64>,
-        test: Option<Test>,
-        swaps: Vec<f64>,
-    ) -> Result<Self> {
-        let advice =
-            if step_size.is_some() { "a smaller --step-size may help" } else { "its steps are too long" };
-        ensure!(values.iter().all(|value| value.is_finite()), "a chain diverged; {advice}");
-        Ok(Self { values, shape, step_size, test, swaps })
+    /// Draws that are independent of each other.
+    pub fn independent(values: Vec<f32>, shape: [usize; 3]) -> Self {
+        Self { values, shape, step_size: None, adapted: false, test: None, steps: None, swaps: vec![] }
     }
 
     /// The draws with what is known of each, under the names that ArviZ has for it; `lp` is −E.

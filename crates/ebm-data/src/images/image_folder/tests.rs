@@ -3,6 +3,7 @@ use image::{GrayImage, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::images::preparation::planes;
 
 /// A folder of images of 2×3 pixels, each of one grey level: (path, grey level).
 fn folder_of(pictures: &[(&str, u8)]) -> TempDir {
@@ -28,7 +29,9 @@ fn classes_are_folders_in_the_order_of_their_names() {
     assert_eq!(set.shape(), ImageShape { channels: 1, height: 2, width: 3 });
     let found: Vec<_> = (0..set.len()).map(|i| (set.pixels(i)[0], set.get(i).unwrap().label)).collect();
     assert_eq!(found, [(10, Some(0)), (20, Some(0)), (30, Some(1))]);
-    assert!(matches!(read(&folder, Split::Test), Err(DataError::NotFound { .. })));
+    assert!(matches!(read(&folder, Split::Test), Err(DataError::NoHeldOut { .. })));
+    let notes = ["1 file of another kind left out: cat/notes.txt", "1 hidden file left out"];
+    assert_eq!(set.notes(), notes);
 }
 
 #[test]
@@ -49,7 +52,7 @@ fn a_flat_folder_has_no_labels_and_train_and_test_are_splits() {
 fn a_file_that_makes_the_decoder_panic_is_refused() {
     // Found by fuzzing: a JPEG whose second component has its identifier twice and is sampled finer than the first.
     let file = include_bytes!("panicking.jpg");
-    let error = picture(file, Path::new("a.jpg"), None).unwrap_err().to_string();
+    let error = picture(file, Path::new("a.jpg"), &Preparation::default(), None).unwrap_err().to_string();
     assert!(error.contains("a.jpg"), "{error}");
     // The next read works as usual.
     assert_eq!(read(&folder_of(&[("1.png", 1)]), Split::Train).unwrap().len(), 1);
@@ -64,20 +67,227 @@ fn colour_becomes_planes_and_opaque_alpha_is_dropped() {
     let set = read(&folder, Split::Train).unwrap();
     assert_eq!(set.pixels(0), [0, 1, 10, 11, 20, 21]);
     assert_eq!(set.pixels(1), [7, 7, 8, 8, 9, 9]);
+    assert!(set.notes().is_empty(), "{:?}", set.notes());
+}
 
+#[test]
+fn transparent_pixels_are_laid_over_the_background() {
     let folder = tempdir().unwrap();
-    image::GrayAlphaImage::from_pixel(2, 1, LumaA([7, 254])).save(folder.path().join("3.png")).unwrap();
-    let error = read(&folder, Split::Train).unwrap_err().to_string();
-    assert!(error.contains("3.png") && error.contains("transparent"), "{error}");
+    image::GrayAlphaImage::from_fn(3, 1, |x, _| LumaA([100, [0, 128, 255][x as usize]]))
+        .save(folder.path().join("1.png"))
+        .unwrap();
+    let on = |background: &str| {
+        let preparation = Preparation { background: background.parse().unwrap(), ..Preparation::default() };
+        let folder = ImageFolder { preparation, ..ImageFolder::new(folder.path()) };
+        folder.read(Split::Train).unwrap()
+    };
+    assert_eq!(on("white").pixels(0), [255, 177, 100]);
+    assert_eq!(on("white").notes(), ["all transparent, laid over white"]);
+    assert_eq!(on("black").pixels(0), [0, 50, 100]);
+    let orange = on("#ff8000");
+    assert_eq!(orange.shape().channels, 3);
+    assert_eq!(orange.pixels(0), [255, 177, 100, 128, 114, 100, 0, 50, 100]);
 }
 
 #[test]
 fn the_first_image_of_another_shape_is_named() {
     let folder = folder_of(&[("a.png", 1), ("d.png", 1)]);
-    RgbImage::new(3, 2).save(folder.path().join("b.png")).unwrap();
+    GrayImage::new(4, 3).save(folder.path().join("b.png")).unwrap();
     GrayImage::new(3, 3).save(folder.path().join("c.png")).unwrap();
     let error = read(&folder, Split::Train).unwrap_err().to_string();
-    assert!(error.contains("b.png is 3×2×3") && error.contains("a.png is 1×2×3"), "{error}");
+    assert!(error.contains("b.png is 1×3×4") && error.contains("a.png is 1×2×3"), "{error}");
+    assert!(error.contains("--set data.size=2"), "{error}");
+}
+
+#[test]
+fn grey_and_coloured_images_are_all_read_in_colour() {
+    let folder = folder_of(&[("a.png", 1), ("d.png", 4)]);
+    RgbImage::from_pixel(3, 2, Rgb([5, 6, 7])).save(folder.path().join("b.png")).unwrap();
+    let set = read(&folder, Split::Train).unwrap();
+    assert_eq!(set.shape(), ImageShape { channels: 3, height: 2, width: 3 });
+    assert_eq!(set.pixels(0), [1; 18]);
+    assert_eq!(set.pixels(1), [[5; 6], [6; 6], [7; 6]].concat());
+    assert_eq!(set.pixels(2), [4; 18]);
+    assert_eq!(set.notes(), ["2 of them grey, 1 in colour: all read in colour"]);
+
+    let preparation = Preparation { channels: Some(1), ..Preparation::default() };
+    let set = ImageFolder { preparation, ..ImageFolder::new(folder.path()) }.read(Split::Train).unwrap();
+    assert_eq!((set.shape().channels, set.pixels(0)), (1, &[1; 6][..]));
+    assert_eq!(set.notes(), ["1 of them turned to grey"]);
+}
+
+#[test]
+fn images_of_many_sizes_are_brought_to_one() {
+    let folder = tempdir().unwrap();
+    for (name, w, h) in [("a.png", 60, 40), ("b.png", 16, 16), ("c.png", 9, 30)] {
+        GrayImage::from_pixel(w, h, Luma([77])).save(folder.path().join(name)).unwrap();
+    }
+    let preparation = Preparation { size: Some([16, 16]), ..Preparation::default() };
+    let set = ImageFolder { preparation, ..ImageFolder::new(folder.path()) }.read(Split::Train).unwrap();
+    assert_eq!((set.shape(), set.len()), (ImageShape { channels: 1, height: 16, width: 16 }, 3));
+    assert!((0..3).all(|i| set.pixels(i) == [77; 256]));
+    assert_eq!(set.notes(), ["2 of them scaled and cropped to 16×16"]);
+}
+
+#[test]
+fn a_class_is_the_first_folder_and_its_images_lie_at_any_depth() {
+    let folder = folder_of(&[
+        ("fish/1.png", 1),
+        ("fish/deep/er/2.PNG", 2),
+        ("bird/3.png", 3),
+        ("fish/__MACOSX/9.png", 9),
+        ("none/notes.txt.png", 4),
+    ]);
+    fs::rename(folder.path().join("none/notes.txt.png"), folder.path().join("none/notes.txt")).unwrap();
+    let set = read(&folder, Split::Train).unwrap();
+    assert_eq!((set.classes(), set.counts()), (&["bird".to_string(), "fish".to_string()][..], vec![1, 2]));
+    let found: Vec<u8> = (0..3).map(|i| set.pixels(i)[0]).collect();
+    assert_eq!(found, [3, 1, 2]);
+    let notes = [
+        "1 file of another kind left out: none/notes.txt",
+        "1 folder without images left out: none",
+        "1 hidden file left out",
+    ];
+    assert_eq!(set.notes(), notes);
+}
+
+#[test]
+fn the_held_out_part_has_many_names_and_test_is_before_validation() {
+    for name in ["test", "val", "valid", "validation", "dev", "VAL", "Testing"] {
+        let folder = folder_of(&[("train/1.png", 1), (&format!("{name}/2.png"), 2)]);
+        let part = |split| read(&folder, split).unwrap().pixels(0)[0];
+        assert_eq!((part(Split::Train), part(Split::Test)), (1, 2), "{name}");
+        assert_eq!(read(&folder, Split::Train).unwrap().notes(), [format!("{name}/ is held out")]);
+    }
+    let folder = folder_of(&[("training/1.png", 1), ("val/2.png", 2), ("test/3.png", 3), ("more/4.png", 4)]);
+    let test = read(&folder, Split::Test).unwrap();
+    assert_eq!((test.len(), test.pixels(0)[0]), (1, 3));
+    let notes = ["the held-out part, test/", "val/ is not used", "beside the parts and left out: more"];
+    assert_eq!(test.notes(), notes);
+
+    // Without a folder for training, the rest is for training.
+    let folder = folder_of(&[("cat/1.png", 1), ("dog/2.png", 2), ("val/dog/3.png", 3), ("val/ant/4.png", 4)]);
+    let train = read(&folder, Split::Train).unwrap();
+    assert_eq!((train.len(), train.classes()), (2, &["cat".to_string(), "dog".to_string()][..]));
+    // Classes of the held-out part have the labels of training.
+    let test = read(&folder, Split::Test).unwrap();
+    assert_eq!(test.classes(), ["cat", "dog", "ant"]);
+    assert_eq!((test.get(0).unwrap().label, test.get(1).unwrap().label), (Some(2), Some(1)));
+
+    // What an archive leaves: one folder with the parts in it.
+    let folder = folder_of(&[("unpacked/train/1.png", 1), ("unpacked/test/2.png", 2)]);
+    assert_eq!(read(&folder, Split::Test).unwrap().pixels(0)[0], 2);
+    let only = folder_of(&[("test/2.png", 2)]);
+    assert!(matches!(read(&only, Split::Train), Err(DataError::NotFound { .. })));
+    let both = folder_of(&[("train/2.png", 2), ("Train/1.png", 1), ("test/1.png", 1)]);
+    let names = fs::read_dir(both.path()).unwrap().count();
+    if names == 3 {
+        let error = read(&both, Split::Train).unwrap_err().to_string();
+        assert!(error.contains("both Train/ and train/"), "{error}");
+    }
+}
+
+#[test]
+fn an_image_is_turned_as_its_orientation_says_before_its_sides_are_compared() {
+    // Dark at the left of 2 wide × 3 high, stored turned: orientation 8 says a quarter to the left.
+    let folder = tempdir().unwrap();
+    let exif = |orientation: u16| {
+        let mut block = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".to_vec();
+        block.extend(orientation.to_be_bytes());
+        block.extend([0; 6]);
+        block
+    };
+    let upright = GrayImage::from_fn(2, 3, |x, _| Luma([if x == 0 { 10 } else { 200 }]));
+    let stored = [
+        (1, upright.clone()),
+        (8, image::imageops::rotate90(&upright)),
+        (3, image::imageops::rotate180(&upright)),
+    ];
+    for (orientation, image) in stored {
+        let file = fs::File::create(folder.path().join(format!("{orientation}.png"))).unwrap();
+        let mut encoder = image::codecs::png::PngEncoder::new(file);
+        image::ImageEncoder::set_exif_metadata(&mut encoder, exif(orientation)).unwrap();
+        image.write_with_encoder(encoder).unwrap();
+    }
+    let set = read(&folder, Split::Train).unwrap();
+    assert_eq!(set.shape(), ImageShape { channels: 1, height: 3, width: 2 });
+    assert!((0..3).all(|i| set.pixels(i) == [10, 200, 10, 200, 10, 200]));
+    assert_eq!(set.notes(), ["2 of them turned as their Exif orientation says (3.png, 8.png)"]);
+}
+
+#[test]
+fn every_format_is_read() {
+    let colour = RgbImage::from_fn(5, 4, |x, y| Rgb([50 * x as u8, 60 * y as u8, 100]));
+    let formats = [("png", 0), ("bmp", 0), ("webp", 0), ("gif", 0), ("jpg", 90), ("jpeg", 90)];
+    for (ending, tolerance) in formats {
+        let folder = tempdir().unwrap();
+        colour.save(folder.path().join(format!("1.{ending}"))).unwrap();
+        let set = read(&folder, Split::Train).unwrap();
+        assert_eq!(set.shape(), ImageShape { channels: 3, height: 4, width: 5 }, "{ending}");
+        for (i, (&found, expected)) in set.pixels(0).iter().zip(planes(colour.as_raw(), 3)).enumerate() {
+            assert!(found.abs_diff(expected) <= tolerance, "{ending}: {i}: {found} for {expected}");
+        }
+    }
+    // Formats without a kind for grey are grey where all pixels are.
+    for ending in ["bmp", "webp", "gif"] {
+        let folder = tempdir().unwrap();
+        let grey = RgbImage::from_fn(5, 4, |x, _| Rgb([60 * x as u8; 3]));
+        grey.save(folder.path().join(format!("1.{ending}"))).unwrap();
+        let set = read(&folder, Split::Train).unwrap();
+        assert_eq!((set.shape().channels, &set.pixels(0)[..5]), (1, &[0, 60, 120, 180, 240][..]), "{ending}");
+    }
+}
+
+#[test]
+fn sixteen_bits_become_eight_and_only_the_first_frame_is_read() {
+    let folder = tempdir().unwrap();
+    let deep = image::ImageBuffer::<Luma<u16>, _>::from_fn(4, 2, |x, _| Luma([257 * (60 * x as u16)]));
+    deep.save(folder.path().join("1.png")).unwrap();
+    let set = read(&folder, Split::Train).unwrap();
+    assert_eq!(set.pixels(0)[..4], [0, 60, 120, 180]);
+    assert_eq!(set.notes(), ["all of 16 bits a channel, reduced to 8"]);
+
+    let folder = tempdir().unwrap();
+    let file = fs::File::create(folder.path().join("1.gif")).unwrap();
+    let mut encoder = image::codecs::gif::GifEncoder::new(file);
+    for level in [40, 90] {
+        let frame = image::RgbaImage::from_pixel(3, 2, Rgba([level, level, level, 255]));
+        encoder.encode_frame(image::Frame::new(frame)).unwrap();
+    }
+    drop(encoder);
+    let set = read(&folder, Split::Train).unwrap();
+    assert_eq!((set.shape().channels, set.pixels(0)), (1, &[40; 6][..]));
+    assert_eq!(set.notes(), ["all of several frames or pages, the first read"]);
+}
+
+#[test]
+fn a_share_of_a_folder_without_parts_is_held_out() {
+    let folder = tempdir().unwrap();
+    for i in 0..40 {
+        GrayImage::from_pixel(2, 2, Luma([i])).save(folder.path().join(format!("{i}.png"))).unwrap();
+    }
+    let open = |split, holdout| {
+        let spec = DataSpec::new(crate::DatasetName::Folder, Some(folder.path().into()));
+        let data = Data::open(&DataSpec { split, holdout, ..spec }, &ebm_ops::Noise::seeded(3));
+        data.map(|data| (data.files().to_vec(), data.summary().notes))
+    };
+    let [(mut train, said), (test, _)] =
+        [Split::Train, Split::Test].map(|split| open(split, Some(0.25)).unwrap());
+    assert!(!test.is_empty() && test.iter().all(|file| !train.contains(file)), "{test:?}");
+    assert_eq!(said, [format!("{} of 40 are held out (data.holdout = 0.25)", test.len())]);
+    train.extend(test);
+    assert_eq!(train.len(), 40);
+    let error = open(Split::Test, None).unwrap_err().to_string();
+    assert!(error.contains("--set data.holdout=0.1"), "{error}");
+    assert!(open(Split::Train, Some(1e-9)).unwrap_err().to_string().contains("leaves none"));
+}
+
+#[test]
+fn what_is_left_out_is_named_when_nothing_is_left() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a.heic"), "no").unwrap();
+    let error = read(&folder, Split::Train).unwrap_err().to_string();
+    assert!(error.contains("no PNG, JPEG, WebP") && error.contains("a.heic"), "{error}");
 }
 
 #[test]
@@ -136,15 +346,38 @@ fn an_image_that_claims_to_be_huge_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_out_of_the_folder_is_not_followed() {
-    let outside = folder_of(&[("secret/1.png", 99)]);
+fn links_are_followed_within_the_folder_and_out_of_it_only_if_asked_to() {
+    use std::os::unix::fs::symlink;
+
+    let outside = folder_of(&[("fish/deep/1.png", 99)]);
     let folder = folder_of(&[("a/1.png", 1)]);
-    std::os::unix::fs::symlink(outside.path().join("secret"), folder.path().join("b")).unwrap();
-    std::os::unix::fs::symlink(outside.path().join("secret/1.png"), folder.path().join("a/2.png")).unwrap();
-    std::os::unix::fs::symlink(folder.path().join("a/1.png"), folder.path().join("a/3.png")).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    symlink(at("a/1.png"), at("a/3.png")).unwrap();
+    symlink("../a", at("a/again")).unwrap();
+    symlink("a", at("b")).unwrap();
+    symlink(at("nothing.png"), at("a/4.png")).unwrap();
     let set = read(&folder, Split::Train).unwrap();
-    assert_eq!((set.len(), set.classes()), (2, &["a".to_string()][..]));
-    assert!((0..2).all(|i| set.pixels(i)[0] == 1));
+    assert_eq!((set.classes(), set.counts()), (&["a".to_string(), "b".to_string()][..], vec![2, 2]));
+    let notes = [
+        "2 links to nothing left out: a/4.png, b/4.png",
+        "2 links to folders that were read left out: a/again, b/again",
+    ];
+    assert_eq!(set.notes(), notes);
+
+    for (link, target) in [("c", "fish"), ("a/5.png", "fish/deep/1.png")] {
+        symlink(outside.path().join(target), at(link)).unwrap();
+        let error = read(&folder, Split::Train).unwrap_err();
+        assert!(matches!(error, DataError::LinkOut { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.contains(link) && error.contains("--follow-links"), "{error}");
+        let follow = ImageFolder { follow_links: true, ..ImageFolder::new(folder.path()) };
+        let set = follow.read(Split::Train).unwrap();
+        assert!((0..set.len()).any(|i| set.pixels(i)[0] == 99), "{link}");
+        fs::remove_file(at(link)).unwrap();
+    }
+    // A loop is no loop for ever.
+    symlink(folder.path(), at("a/loop")).unwrap();
+    assert_eq!(read(&folder, Split::Train).unwrap().len(), 4);
 }
 
 /// The checksum of a PNG chunk.

@@ -4,9 +4,12 @@ use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::layers::check_size;
+use crate::layers::{Padding, check_size};
 
 /// The description of a [`UNet`](crate::UNet).
+///
+/// Images of any size are taken: inside the network, zeros make their sides multiples of what its squares and its
+/// resolutions divide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UNetConfig {
     /// Number of colour channels; 0 is taken from the data.
@@ -73,13 +76,22 @@ impl UNetConfig {
             let expected = format!("1 to 64 blocks for each of the {} widths", self.widths.len());
             return Err(OutOfRange::new("blocks", format!("{:?}", self.blocks), expected).into());
         }
-        let step = self.patch << (self.widths.len() - 1);
-        for (field, side) in [("height", self.height), ("width", self.width)] {
-            if side % step != 0 {
-                let expected = format!("a multiple of {step} (patch and resolutions)");
-                return Err(OutOfRange::new(field, side, expected).into());
-            }
+        let (step, side) = (self.step(), self.height.max(self.width));
+        if 4 * side < step {
+            let found = format!("{step} for images of {}×{}", self.height, self.width);
+            let expected = "at most four times the longer side, or nearly all of an image would be padding";
+            return Err(OutOfRange::new("patch × 2^(resolutions − 1)", found, expected).into());
         }
         Ok(())
+    }
+
+    /// What the squares and the resolutions divide.
+    fn step(&self) -> usize {
+        self.patch << (self.widths.len() - 1)
+    }
+
+    /// The zeros around an image that make its sides multiples of what the squares and the resolutions divide.
+    pub(crate) fn padding(&self) -> Padding {
+        Padding::to_multiple_of(self.step(), [self.height, self.width])
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::layers::{
-    BlockRules, Convolution, NormRules, TransposedConvolution, pixel_shuffle, pixel_unshuffle,
+    BlockRules, Convolution, NormRules, Padding, TransposedConvolution, pixel_shuffle, pixel_unshuffle,
 };
 use crate::{Jet, Layer};
 
@@ -23,6 +23,7 @@ pub struct ConditionedUNet<'a> {
     pub(crate) out: (NormRules, &'a Convolution),
     /// Channels, height and width of an image.
     pub(crate) image: [usize; 3],
+    pub(crate) padding: Padding,
     pub(crate) patch: usize,
 }
 
@@ -38,7 +39,7 @@ pub struct UNetTrace {
 }
 
 impl ConditionedUNet<'_> {
-    /// Rows as images with squares of pixels for channels.
+    /// Rows as padded images with squares of pixels for channels.
     fn squares(&self, x: Tensor<2>) -> Tensor<4> {
         let [channels, height, width] = self.image;
         let dims = x.dims();
@@ -47,12 +48,12 @@ impl ConditionedUNet<'_> {
             channels * height * width,
             "images of {channels}×{height}×{width} were given as {dims:?}"
         );
-        pixel_unshuffle(x.reshape([dims[0], channels, height, width]), self.patch)
+        pixel_unshuffle(self.padding.pad(x.reshape([dims[0], channels, height, width])), self.patch)
     }
 
-    /// Its inverse, which is its transpose.
+    /// Its transpose, which is its inverse on padded images.
     fn pixels(&self, x: Tensor<4>) -> Tensor<2> {
-        pixel_shuffle(x, self.patch).flatten(1, 3)
+        self.padding.crop(pixel_shuffle(x, self.patch)).flatten(1, 3)
     }
 }
 
@@ -133,11 +134,15 @@ mod tests {
     use burn::tensor::DType;
 
     fn network() -> UNet {
+        sized([8, 4], 1)
+    }
+
+    fn sized([height, width]: [usize; 2], patch: usize) -> UNet {
         let config = UNetConfig {
             channels: 1,
-            height: 8,
-            width: 4,
-            patch: 1,
+            height,
+            width,
+            patch,
             widths: vec![2, 4, 4],
             blocks: vec![1, 1, 1],
             groups: 1,
@@ -177,5 +182,19 @@ mod tests {
         testing::assert_trainable(&model, 32, 29, |model, x, v| {
             testing::losses_and_energy(&model.at(0.4), x, v)
         });
+    }
+
+    #[test]
+    fn with_sides_that_must_be_padded_it_passes_the_tests_of_a_layer_and_of_a_potential() {
+        for (sides, patch) in [([5, 7], 1), ([3, 6], 2), ([1, 1], 1)] {
+            let (network, dim) = (sized(sides, patch), sides[0] * sides[1]);
+            let (x, c) = (testing::points(2, dim, 35), testing::normal([2], 36));
+            let conditioned = network.condition(c.clone());
+            let forward = network.forward(x.clone(), c);
+            testing::assert_close(Layer::<2>::forward(&conditioned, x), forward, 1e-12, "f");
+            testing::assert_layer::<2, 2>(&conditioned, [2, dim], 37);
+            let model = NoisyEnergy::new(network, 0.5).unwrap();
+            testing::assert_potential(&model.at(0.4), dim, 38);
+        }
     }
 }

@@ -1,0 +1,150 @@
+//! What is wrong with chains, and which flags may help.
+
+use anyhow::{Result, bail};
+use ebm_sample::Sampler;
+use ebm_sample::diagnostics::Verdict;
+use serde_json::{Value, json};
+
+use super::draws::Draws;
+use crate::terminal::say;
+
+/// The flags that may help against a warning.
+pub struct Advice {
+    sampler: &'static str,
+    /// Whether it has a Metropolis test, and so an energy to test with.
+    is_tested: bool,
+    step_size: Option<f64>,
+    adapted: bool,
+    /// Whether the flags are those of a closed form, and not keys of `--set`.
+    closed_form: bool,
+    n_draws: usize,
+    burn_in: usize,
+    leapfrog: usize,
+}
+
+impl Advice {
+    /// For draws of a closed form.
+    pub fn new(sampler: &Sampler, draws: &Draws, burn_in: usize) -> Self {
+        Self {
+            sampler: sampler.name(),
+            is_tested: draws.test.is_some(),
+            step_size: draws.step_size,
+            adapted: draws.adapted,
+            closed_form: true,
+            n_draws: draws.shape[1],
+            burn_in,
+            leapfrog: sampler.evaluations(),
+        }
+    }
+
+    /// For samples of a network by chains with a Metropolis test and steps of size η.
+    pub fn of_network(eta: f64) -> Self {
+        Self {
+            sampler: "",
+            is_tested: true,
+            step_size: Some(eta),
+            adapted: false,
+            closed_form: false,
+            n_draws: 1,
+            burn_in: 0,
+            leapfrog: 1,
+        }
+    }
+
+    /// A line for each kind of warning.
+    pub fn lines(&self, verdict: &Verdict) -> Vec<String> {
+        verdict.groups().map(|group| format!("{group}; try {}", self.against(group.kind()))).collect()
+    }
+
+    /// The same to standard error.
+    pub fn say(&self, verdict: &Verdict) {
+        self.lines(verdict).iter().for_each(|line| say(&format!("warning: {line}")));
+    }
+
+    /// The warnings for programs.
+    pub fn entries(&self, verdict: &Verdict) -> Vec<Value> {
+        let entry = |warning: &ebm_sample::diagnostics::Warning| {
+            json!({
+                "kind": warning.kind(), "coordinate": warning.coordinate().map(ebm_report::parameter),
+                "chain": warning.chain(), "value": warning.value(),
+                "text": format!("{warning}; try {}", self.against(warning.kind())),
+            })
+        };
+        verdict.warnings().iter().map(entry).collect()
+    }
+
+    /// The flags that may help against a warning of this kind.
+    fn against(&self, kind: &str) -> String {
+        let parts = match kind {
+            "non-finite" | "non-finite-steps" if self.is_tested => vec![self.step_times(0.1)],
+            "non-finite" | "non-finite-steps" => vec![self.step_times(0.1), self.tested()],
+            "stuck" | "low-acceptance" => self.adapting(0.1),
+            "high-acceptance" => self.adapting(10.0),
+            "divergences" if self.adapted => vec![self.step_times(0.5)],
+            "divergences" => self.adapting(0.5),
+            "r-hat" | "ess-bulk" | "ess-tail" => self.mixing(),
+            "e-bfmi" => vec![format!("--burn-in {}", 4 * self.burn_in.max(250)), self.more_draws()],
+            "one-chain" => vec!["--chains 4".into()],
+            _ => vec![format!("--draws {}", 100.max(2 * self.n_draws))],
+        };
+        parts.join(", or ")
+    }
+
+    /// The step size times `factor`.
+    fn step_times(&self, factor: f64) -> String {
+        let Some(step_size) = self.step_size else { return "shorter steps".into() };
+        let step_size = rounded(step_size * factor);
+        if self.closed_form {
+            format!("--step-size {step_size}")
+        } else {
+            format!("--set chain.step_size={step_size}")
+        }
+    }
+
+    fn tested(&self) -> String {
+        "--sampler mala".into()
+    }
+
+    /// A warm-up where there was none, or the step size times `factor`.
+    fn adapting(&self, factor: f64) -> Vec<String> {
+        let can_adapt = self.closed_form && matches!(self.sampler, "mala" | "hmc");
+        let adapt = match (can_adapt, self.adapted) {
+            (false, _) => None,
+            (true, false) => Some("--adapt".to_owned()),
+            (true, true) => Some(format!("--burn-in {}", 2 * self.burn_in)),
+        };
+        adapt.into_iter().chain([self.step_times(factor)]).collect()
+    }
+
+    fn more_draws(&self) -> String {
+        format!("--draws {}", 4 * self.n_draws)
+    }
+
+    /// Kernels that go farther, and more draws.
+    fn mixing(&self) -> Vec<String> {
+        let farther = match self.sampler {
+            "hmc" => format!("--leapfrog {}", 2 * self.leapfrog),
+            "mala" if !self.adapted => "--adapt".into(),
+            _ => "--sampler hmc".into(),
+        };
+        let mut parts = vec![farther, self.more_draws()];
+        if self.sampler != "parallel-tempering" {
+            parts.push("--sampler parallel-tempering where there are several modes".into());
+        }
+        parts
+    }
+}
+
+/// Two digits of a number, as short as they are written.
+fn rounded(x: f64) -> f64 {
+    format!("{x:.1e}").parse().unwrap_or(x)
+}
+
+/// # Errors
+/// If there is a warning and none is wanted.
+pub fn check(verdict: &Verdict, strict: bool) -> Result<()> {
+    match verdict.warnings().len() {
+        n @ 1.. if strict => bail!("--strict: {n} {}", if n == 1 { "warning" } else { "warnings" }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,120 @@
+//! Chains come with a verdict.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{ebm, stderr, stdout};
+use serde_json::Value;
+
+/// `ebm sample …` in `folder`: exit code, standard output, standard error.
+fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = ebm(&["sample"]).args(arguments).current_dir(folder).output().unwrap();
+    (output.status.code(), stdout(&output), stderr(&output))
+}
+
+/// The kinds of the warnings of `ebm sample … --json`, without repetition.
+fn kinds(folder: &Path, arguments: &[&str]) -> Vec<String> {
+    let (code, said, told) = run(folder, &[arguments, &["--json", "--out", "kinds.npy"]].concat());
+    assert_eq!(code, Some(0), "{arguments:?}: {told}");
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let mut kinds: Vec<String> = vec![];
+    for warning in said["warnings"].as_array().unwrap() {
+        let kind = warning["kind"].as_str().unwrap().to_owned();
+        assert!(warning["value"].is_number() || warning["value"].is_null(), "{warning}");
+        assert!(warning["text"].as_str().unwrap().contains("; try "), "{warning}");
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+#[test]
+fn steps_that_are_never_accepted_are_a_warning_and_with_strict_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let long = ["--target", "gaussian", "--kernel", "mala", "--step-size", "100"];
+    let (code, said, told) = run(at, &[&long[..], &["--out", "a.zarr"]].concat());
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("warning: chains 0, 1, 2 and 3 do not move in 1000 draws; try --adapt"), "{told}");
+    assert!(told.contains("warning: acceptance is 0.000: nearly every proposal is rejected; try"), "{told}");
+    assert!(!said.contains("no warnings"), "{said}");
+    let attributes = fs::read_to_string(at.join("a.zarr/posterior/.zattrs")).unwrap();
+    assert!(attributes.contains("do not move"), "{attributes}");
+
+    assert_eq!(kinds(at, &long), ["stuck", "low-acceptance"]);
+    let (code, _, told) = run(at, &[&long[..], &["--strict", "--out", "b.npy"]].concat());
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("error: --strict: 5 warnings"), "{told}");
+    assert!(at.join("b.npy").exists(), "the draws are written all the same");
+}
+
+#[test]
+fn good_chains_have_no_warning_whatever_the_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    for target in ["gaussian", "correlated", "skewed"] {
+        for seed in ["0", "1", "2", "3", "4"] {
+            let arguments = [target, "--sampler", "hmc", "--seed", seed, "--strict", "--out", "a.npy"];
+            let (code, said, told) = run(folder.path(), &arguments);
+            assert_eq!((code, told.as_str()), (Some(0), ""), "{target}, seed {seed}: {said}");
+            assert!(said.contains("no warnings: R-hat at most 1.00"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_mixes() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["banana", "--sampler", "hmc", "--strict", "--out", "draws.zarr"];
+    let (code, said, told) = run(folder.path(), &arguments);
+    assert_eq!((code, told.as_str()), (Some(0), ""), "{said}");
+    assert!(said.contains("adapted during the burn-in"), "{said}");
+}
+
+#[test]
+fn chains_that_have_not_mixed_say_where_and_what_may_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let short = ["banana", "--sampler", "hmc", "--step-size", "0.05", "--seed", "0", "--out", "a.npy"];
+    let (code, _, told) = run(folder.path(), &short);
+    assert_eq!(code, Some(0), "{told}");
+    for part in ["warning: R-hat of x0 is ", "bulk ESS of x0 is ", "--leapfrog 20", "--draws 4000"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let found = kinds(folder.path(), &["banana", "--sampler", "hmc", "--step-size", "0.05"]);
+    assert!(
+        found.contains(&"r-hat".to_owned()) && found.contains(&"high-acceptance".to_owned()),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_diverges_or_is_not_finite_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let long = ["funnel", "--sampler", "hmc", "--step-size", "1.5", "--leapfrog", "20"];
+    assert!(kinds(at, &long).contains(&"divergences".to_owned()));
+    for kernel in ["langevin", "underdamped"] {
+        let far = ["gaussian", "--sampler", kernel, "--step-size", "5"];
+        assert_eq!(kinds(at, &far), ["non-finite"], "{kernel}");
+        let (code, said, told) = run(at, &[&far[..], &["--out", "a.png", "--strict"]].concat());
+        assert_eq!(code, Some(1), "{kernel}: {said}{told}");
+        assert!(told.contains("draws are not finite: ") && told.contains("--step-size 0.5"), "{told}");
+        assert!(told.contains("--sampler mala"), "{told}");
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let hmc = |more: &[&'static str]| kinds(at, &[&["gaussian", "--sampler", "hmc"], more].concat());
+    assert_eq!(hmc(&["--chains", "1"]), ["one-chain"]);
+    assert_eq!(hmc(&["--draws", "5"]), ["few-draws"]);
+    let (code, _, told) =
+        run(at, &["gaussian", "--sampler", "hmc", "--adapt", "--burn-in", "0", "--out", "a.npy"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("--adapt --burn-in 0") && told.contains("--burn-in 500"), "{told}");
+    assert!(!at.join("a.npy").exists());
+}

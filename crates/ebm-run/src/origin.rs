@@ -1,0 +1,118 @@
+//! The weights that a run begins from, where they are those of another run or of a model file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, ensure};
+use burn::tensor::Device;
+use ebm_model::{Network, NetworkConfig, weights};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::agreement::differences;
+use crate::card::ModelCard;
+use crate::config::{Config, Overrides};
+use crate::model::model;
+use crate::usage::usage;
+
+/// Where the weights are, and which they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// A run's folder or a model file.
+    pub path: PathBuf,
+    /// Steps of training that the weights have.
+    pub step: u64,
+    /// SHA-256 of the averaged weights.
+    pub sha256: String,
+}
+
+/// An origin with its network.
+pub struct Begun {
+    /// The origin.
+    pub origin: Origin,
+    /// What is said about the network.
+    pub card: ModelCard,
+    /// The network with the averaged weights.
+    pub network: Network,
+}
+
+impl Begun {
+    /// The weights of a model file, of a run, or of the run's checkpoint of a step.
+    ///
+    /// # Errors
+    /// As [`model`].
+    pub fn read(path: &Path, step: Option<u64>, device: &Device, notice: &dyn Fn(&str)) -> Result<Self> {
+        let (card, network) = model(path, step, device, notice)?;
+        // Absolute, so that the run's own config.toml finds the weights from any folder.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let origin = Origin { path, step: card.step, sha256: digest(&network)? };
+        Ok(Self { origin, card, network })
+    }
+
+    /// The configuration of a run that begins from these weights: with their network.
+    ///
+    /// `set` is what the command line says about the configuration. If it speaks of the network, it must agree. Where
+    /// the configuration is for a network of another kind, samples are drawn as the model says.
+    ///
+    /// # Errors
+    /// A wrong use of the program, with every key of the network that differs.
+    pub fn adopt(&self, config: Config, set: &Overrides, notice: &dyn Fn(&str)) -> Result<Config> {
+        let held = &self.card.architecture;
+        let asked = config.model.clone().fitted(held.input());
+        let differing = differences(&asked, held)?;
+        let path = self.origin.path.display();
+        let is_asked = |key: &str| set.set.iter().any(|set| set.trim_start().starts_with(key));
+        if !differing.is_empty() && is_asked("model") {
+            let differing = differing.join("; ");
+            return Err(usage(anyhow!("the weights of {path} are of another network: {differing}")));
+        }
+        if !differing.is_empty() {
+            notice(&format!("the network is that of {path}: {}", held_values(&differing)));
+        }
+        let kind = |model| Some(toml::Table::try_from(model).ok()?.get("kind")?.as_str()?.to_owned());
+        let sample = if kind(held) == kind(&config.model) {
+            config.sample
+        } else {
+            let of_samples = set.set.iter().filter_map(|set| set.trim_start().strip_prefix("sample."));
+            let of_samples: Vec<String> = of_samples.map(str::to_owned).collect();
+            crate::config::assign_to(&self.card.sample, &of_samples).map_err(usage)?
+        };
+        Ok(Config { model: held.clone(), origin: Some(self.origin.clone()), sample, ..config })
+    }
+}
+
+impl Origin {
+    /// The weights again.
+    ///
+    /// # Errors
+    /// If they are not there any more, or are others.
+    pub fn load(&self, device: &Device) -> Result<Begun> {
+        let begun = Begun::read(&self.path, Some(self.step), device, &|_| {})?;
+        let (found, expected) = (&begun.origin.sha256, &self.sha256);
+        ensure!(
+            found == expected,
+            "{} holds other weights of step {} than this run began from: expected sha256 {expected}, found {found}",
+            self.path.display(),
+            self.step
+        );
+        Ok(begun)
+    }
+}
+
+/// The differences as what holds: `model.hidden is 8, expected 16` as `model.hidden = 16, not 8`.
+fn held_values(differing: &[String]) -> String {
+    let one = |text: &String| match text.split_once(" is ").and_then(|(key, rest)| {
+        let (asked, held) = rest.split_once(", expected ")?;
+        Some(format!("{key} = {held}, not {asked}"))
+    }) {
+        Some(text) => text,
+        None => text.clone(),
+    };
+    differing.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// SHA-256 of the weights by name.
+fn digest(network: &Network) -> Result<String> {
+    let bytes = weights::to_bytes(&weights::collect(network), "")?;
+    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
