@@ -163,7 +163,10 @@ impl Eval {
         }
         let points = if reference.dims()[0] < request.likelihood { held_out } else { reference };
         let evaluated = likelihood::Evaluated { card: &card, network: &network, sample: drawn, points };
-        likelihood::measure(&mut report, &mut judgement, request, evaluated, &noise)?;
+        // What was measured until here is not lost.
+        if let Err(error) = likelihood::measure(&mut report, &mut judgement, request, evaluated, &noise) {
+            judgement.warn(format!("the likelihood could not be measured: {error:#}"));
+        }
         judgement.print(&report, request.json);
         Ok(())
     }
