@@ -122,7 +122,10 @@ pub fn write_content(folder: &RunFolder, content: &Content) -> Result<()> {
 }
 
 /// A run's folder and a step, where the path may be that of a checkpoint.
-fn run_and_step(path: &Path, step: Option<u64>) -> Result<(PathBuf, Option<u64>)> {
+///
+/// # Errors
+/// If both name a step, and not the same one.
+pub fn run_and_step(path: &Path, step: Option<u64>) -> Result<(PathBuf, Option<u64>)> {
     let of_path = || {
         let found = path.file_name()?.to_str()?.strip_prefix("step-")?.parse::<u64>().ok()?;
         let run = path.parent().filter(|parent| parent.ends_with("checkpoints"))?.parent()?;

@@ -21,13 +21,6 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-impl Usage {
-    /// What went wrong.
-    pub fn inner(&self) -> &anyhow::Error {
-        &self.0
-    }
-}
-
 /// The error as the caller's.
 pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
     let error = error.into();

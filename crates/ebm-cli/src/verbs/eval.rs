@@ -14,7 +14,7 @@ use ebm_ops::Noise;
 
 use ebm_run::bounds;
 use ebm_run::config::assign_to;
-use ebm_run::model::model;
+use ebm_run::model::{model, run_and_step};
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 
@@ -78,7 +78,10 @@ impl Eval {
     /// # Errors
     /// Whatever keeps samples from being drawn or data from being read.
     pub fn run(self) -> Result<()> {
-        let (request, device) = (&self, &self.backend.device()?);
+        let device = &self.backend.device()?;
+        // The folder of a checkpoint stands for its run.
+        let (run, step) = run_and_step(&self.run, self.step)?;
+        let request = &Self { run, step, ..self };
         let Self { n, seed, .. } = request;
         ensure!(2 <= *n, usage(anyhow!("--n {n}: expected at least 2")));
         ensure!(
@@ -145,7 +148,11 @@ impl Eval {
                 report.figures.extend(found?.figures(&data?, &protocol));
             }
         }
-        if let Some(training) = data::training(request, &card)? {
+        let training = data::training(request, &card).unwrap_or_else(|error| {
+            judgement.note(format!("memorisation is not measured, without the training data: {error:#}"));
+            None
+        });
+        if let Some(training) = training {
             let training = training.tensor(device);
             let rows = data::as_many(&held_out, &training);
             let found = memorization(sample.clone(), training, rows)?;
@@ -156,7 +163,10 @@ impl Eval {
         }
         let points = if reference.dims()[0] < request.likelihood { held_out } else { reference };
         let evaluated = likelihood::Evaluated { card: &card, network: &network, sample: drawn, points };
-        likelihood::measure(&mut report, &mut judgement, request, evaluated, &noise)?;
+        // What was measured until here is not lost.
+        if let Err(error) = likelihood::measure(&mut report, &mut judgement, request, evaluated, &noise) {
+            judgement.warn(format!("the likelihood could not be measured: {error:#}"));
+        }
         judgement.print(&report, request.json);
         Ok(())
     }

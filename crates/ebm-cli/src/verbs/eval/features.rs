@@ -72,7 +72,9 @@ impl Features {
 /// The classifier of the run's data, or, for a model file, of the data that were named.
 fn classifier(request: &Eval, device: &Device, judgement: &mut Judgement) -> Result<FeatureNetwork> {
     let (spec, noise) = match &request.data {
-        Some(path) if !request.run.is_dir() => (DataSpec::detect(path)?, Noise::seeded(request.seed)),
+        Some(path) if !request.run.is_dir() => {
+            (request.reading.applied(DataSpec::detect(path)?), Noise::seeded(request.seed))
+        }
         _ => {
             ensure!(
                 request.run.is_dir(),
@@ -81,7 +83,7 @@ fn classifier(request: &Eval, device: &Device, judgement: &mut Judgement) -> Res
                 ))
             );
             let config = Config::of(&RunFolder::open(&request.run)?)?;
-            (config.data, Noise::seeded(config.seed).derive("data"))
+            (request.reading.applied(config.data), Noise::seeded(config.seed).derive("data"))
         }
     };
     let spec = DataSpec { split: Split::Train, ..spec };

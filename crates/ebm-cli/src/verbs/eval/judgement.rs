@@ -42,7 +42,8 @@ impl Judgement {
             return;
         }
         tell!("distances are in {}; a floor is the same of data against data", self.units);
-        let rows: Vec<[String; 4]> = figures.iter().map(row).collect();
+        let rows: Vec<[String; 4]> =
+            figures.iter().filter(|figure| !is_repeated(figure, report)).map(row).collect();
         let heads = ["figure", "value ± error", "floor", ""].map(String::from);
         let width = |column: usize| {
             let widths = rows.iter().chain([&heads]).map(|row| row[column].chars().count());
@@ -57,6 +58,12 @@ impl Judgement {
         self.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
         tell!("{summary}");
     }
+}
+
+/// Whether a figure in the units of the data is that in the model's units, which a person has just read.
+fn is_repeated(figure: &Figure, report: &Report) -> bool {
+    let other = figure.name.replace("_data_units", "");
+    other != figure.name && report.get(&other).is_some_and(|other| other.value == figure.value)
 }
 
 /// Name, value with its error, floor, and verdict or unit.
