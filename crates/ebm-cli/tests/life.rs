@@ -89,6 +89,11 @@ fn sampled(run: &Path, more: &[&str]) -> (Vec<u8>, String) {
     (fs::read(out).unwrap(), said)
 }
 
+/// The CPU for the verbs that ask.
+fn backend(verb: &str) -> &'static [&'static str] {
+    if verb == "inspect" { &[] } else { &["--backend", "flex"] }
+}
+
 #[test]
 fn a_run_stopped_at_a_random_step_is_looked_at_and_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -110,7 +115,7 @@ fn a_run_stopped_at_a_random_step_is_looked_at_and_goes_on_to_the_same_bytes() {
     assert!(stdout(&done(ebm(&["eval"]).arg(&run).args(evaluation))).contains("log_likelihood"));
     done(ebm(&["inspect", "--step", &stopped.to_string()]).arg(&run));
     for verb in ["sample", "eval", "inspect"] {
-        let said = ends(ebm(&[verb, "--step", "7"]).arg(&run), 2);
+        let said = ends(ebm(&[verb, "--step", "7"]).args(backend(verb)).arg(&run), 2);
         assert!(
             said.contains("no checkpoint of step 7; there are") && said.contains(&stopped.to_string()),
             "{said}"
@@ -128,7 +133,10 @@ fn a_run_stopped_at_a_random_step_is_looked_at_and_goes_on_to_the_same_bytes() {
     assert_ne!(sampled(&run, &["--step", "400"]).0, sampled(&run, &[]).0);
     assert_eq!(sampled(&run, &["--step", "400"]).0, sampled(&whole, &["--step", "400"]).0);
     let of_model = run.join("model.safetensors");
-    assert!(ends(ebm(&["sample", "--step", "400"]).arg(&of_model), 2).contains("is of step 1500"));
+    assert!(
+        ends(ebm(&["sample", "--step", "400"]).args(backend("sample")).arg(&of_model), 2)
+            .contains("is of step 1500")
+    );
 }
 
 #[test]
@@ -386,13 +394,13 @@ fn a_pipe_that_closes_ends_nothing() {
         assert!(run.join("model.safetensors").is_file(), "the run did not go on to its end");
         let run = run.to_str().unwrap();
         let lines: [&[&str]; 8] = [
-            &["energy", run, "--data", "rows.csv"],
-            &["sample", run, "--n", "3"],
+            &["energy", run, "--data", "rows.csv", "--backend", "flex"],
+            &["sample", run, "--n", "3", "--backend", "flex"],
             &["sample", "--list"],
             &["train", "--list"],
             &["train", "--keys"],
             &["inspect", run],
-            &["eval", run, "--n", "10", "--likelihood", "2"],
+            &["eval", run, "--n", "10", "--likelihood", "0", "--backend", "flex"],
             &["--help"],
         ];
         for line in lines {

@@ -67,20 +67,24 @@ pub fn of_sample(config: &SampleConfig) -> Result<Vec<Key>> {
     Ok(values.into_iter().map(key).collect())
 }
 
-/// The numbers of every sampler, by the table that they are read from.
+/// The numbers of every sampler that the configuration does not have, by the table that they are read from: that of its
+/// section, or of its name where the section is of more samplers and has not this number.
 fn of_samplers(config: &SampleConfig) -> Result<BTreeMap<String, String>> {
+    let given = leaves("", config)?;
     let mut values = BTreeMap::new();
     for (name, _) in Sampler::list() {
         let section = Sampler::named(name)?.section();
-        // These have a table of their own in every configuration.
-        if ["langevin", "heun", "chain"].contains(&section) {
-            continue;
-        }
-        let sampler =
-            config.sampler(name, false).or_else(|_| Ok::<_, anyhow::Error>(Sampler::named(name)?))?;
+        let sampler = config.sampler(name, false).or_else(|_| Sampler::named(name))?;
         let mut table = Table::try_from(&sampler)?;
         table.remove("kind");
-        values.extend(leaves(section, &table)?);
+        let is_shared = ["langevin", "heun", "chain"].contains(&section);
+        for (key, value) in leaves("", &table)? {
+            match given.contains_key(&format!("{section}.{key}")) {
+                true => {}
+                false if is_shared => drop(values.insert(format!("{name}.{key}"), value)),
+                false => drop(values.insert(format!("{section}.{key}"), value)),
+            }
+        }
     }
     Ok(values)
 }
@@ -207,6 +211,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("sample.*.step_size", "step size η; a leapfrog step has ε = √(2η)"),
     ("sample.*.steps", "steps of a chain"),
     ("sample.*.leapfrog", "leapfrog steps of a step of Hamiltonian Monte Carlo"),
+    (
+        "sample.*.fixed_length",
+        "whether every trajectory has that many leapfrog steps, instead of a number drawn anew",
+    ),
     ("sample.*.temperatures", "temperatures of parallel tempering, from 1 upwards"),
     ("sample.*.friction", "friction γ, per unit of time"),
     ("sample.*.variances", "variance of each coordinate; empty leaves them to a warm-up"),
