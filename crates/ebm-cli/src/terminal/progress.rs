@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_line_says_how_far_how_fast_and_how_long() {
         assert_eq!(
-            line(1200, 3000, 210.4, 0.73125),
+            line(1200, 3000, 210.4, 0.7313),
             "step 1200 of 3000 (40 %), 210 steps/s, loss 0.7313, about 9 s left"
         );
         assert_eq!(
