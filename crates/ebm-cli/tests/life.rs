@@ -268,12 +268,16 @@ fn a_run_begins_from_the_weights_of_another_in_their_units() {
     let tuned = at.join("tuned");
     let said = stderr(&done(&mut fine(&tuned)));
     assert!(said.contains("beginning from the weights of") && said.contains("after 200 steps"), "{said}");
-    assert!(said.contains("standardised as they were for these weights"), "{said}");
+    assert!(said.contains("rows are brought to the units of these weights, not to their own"), "{said}");
     let units = |run: &Path| -> Vec<f64> {
         let content: toml::Table = fs::read_to_string(run.join("content.toml")).unwrap().parse().unwrap();
         let units = &content["standardize"];
         let numbers = ["mean", "scale"].map(|key| units[key].as_array().unwrap().clone());
-        numbers.concat().iter().map(|number| number.as_float().unwrap()).collect()
+        let number = |value: &toml::Value| match value.as_str() {
+            Some(text) => text.parse().unwrap(),
+            None => value.as_float().unwrap(),
+        };
+        numbers.concat().iter().map(number).collect()
     };
     for (found, expected) in units(&tuned).iter().zip(units(&base)) {
         assert!((found - expected).abs() < 1e-12, "the weights expect the units they were trained in");

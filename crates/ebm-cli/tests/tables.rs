@@ -39,7 +39,8 @@ const ENERGY: [&str; 12] = [
 ];
 
 fn run(at: &Path, arguments: &[&str]) -> Output {
-    ebm(arguments).current_dir(at).output().unwrap()
+    let backend: &[&str] = if arguments.contains(&"--backend") { &[] } else { &["--backend", "flex"] };
+    ebm(arguments).args(backend).current_dir(at).output().unwrap()
 }
 
 /// Standard error and standard output of a command that ends well.

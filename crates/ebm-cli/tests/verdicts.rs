@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// `ebm sample …` in `folder`: exit code, standard output, standard error.
 fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = ebm(&["sample"]).args(arguments).current_dir(folder).output().unwrap();
+    let output = ebm(&["sample", "--backend", "flex"]).args(arguments).current_dir(folder).output().unwrap();
     (output.status.code(), stdout(&output), stderr(&output))
 }
 

@@ -157,7 +157,7 @@ impl DataSpec {
             ("delimiter", self.delimiter.is_some()),
             ("decimal", self.decimal.is_some()),
             ("missing", self.missing.is_some()),
-            ("holdout", self.holdout.is_some()),
+            ("holdout", self.holdout.is_some() && !self.is_of_image_files()),
             ("transform", self.transform.is_some()),
         ];
         match keys.into_iter().find(|(_, is_given)| *is_given && self.dataset != DatasetName::Table) {

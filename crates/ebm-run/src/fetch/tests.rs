@@ -357,7 +357,7 @@ fn wrong_answers_are_refused_in_one_line_that_says_why() {
         let (result, left) = download(std::slice::from_ref(&url));
         let message = format!("{:#}", result.unwrap_err());
         assert!(message.contains(why) && message.contains(&url), "{message}");
-        assert!(message.contains("--from DIR") && !message.contains('\n'), "{message}");
+        assert!(message.contains("--from FOLDER") && !message.contains('\n'), "{message}");
         assert!(left.is_empty(), "{left:?}");
     }
 }

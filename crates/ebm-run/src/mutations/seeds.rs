@@ -35,7 +35,7 @@ pub fn npy(kind: &str, size: usize) -> Vec<u8> {
 
 /// An array of images.
 pub fn stack(kind: &str, size: usize) -> Vec<u8> {
-    array(kind, "(2, 4, 3)", 24 * size)
+    array(kind, "(2, 2, 6)", 24 * size)
 }
 
 /// An archive of images and labels, deflated or stored.

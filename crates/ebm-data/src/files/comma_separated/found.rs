@@ -8,6 +8,8 @@ const DELIMITERS: [u8; 5] = [b'\t', b';', b'|', b',', b' '];
 
 /// The delimiter with which most fields are numbers, in rows of equal length; if none cuts, the `usual` one.
 pub(super) fn delimiter(head: &[Record], decimal: Option<u8>, usual: u8) -> u8 {
+    // What separates decimals does not separate fields, not even where there is but one in a row.
+    let usual = if decimal == Some(usual) { b';' } else { usual };
     if head.is_empty() {
         return usual;
     }
