@@ -318,7 +318,10 @@ fn a_run_begins_from_the_weights_of_another_in_their_units() {
     assert!(said.contains("the network is for points, the data are images"), "{said}");
     fs::write(at.join("three.csv"), "1,2,3\n4,5,6\n7,8,1\n").unwrap();
     let said = ends(&mut from(&["table"], base.clone(), &["--data", "three.csv"]), 2);
-    assert!(said.contains("the data have 3 columns, the network is for 2, as the weights of"), "{said}");
+    assert!(
+        said.contains("three.csv: 3 columns, the model has 2; `--columns 1,2` reads the first"),
+        "{said}"
+    );
     assert!(ends(&mut from(&[], base, &["--step", "7"]), 2).contains("there are 50, 100, 150, 200"));
 }
 

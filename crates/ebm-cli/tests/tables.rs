@@ -39,7 +39,8 @@ const ENERGY: [&str; 12] = [
 ];
 
 fn run(at: &Path, arguments: &[&str]) -> Output {
-    let backend: &[&str] = if arguments.contains(&"--backend") { &[] } else { &["--backend", "flex"] };
+    let is_asked = arguments[0] != "inspect" && !arguments.contains(&"--backend");
+    let backend: &[&str] = if is_asked { &["--backend", "flex"] } else { &[] };
     ebm(arguments).args(backend).current_dir(at).output().unwrap()
 }
 

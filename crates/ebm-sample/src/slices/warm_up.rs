@@ -66,11 +66,11 @@ mod tests {
             for seed in [151, 161, 171] {
                 let by_hmc = after_warm_up(Hmc::new(0.1, 10).unwrap(), variance, seed);
                 let by_mala = after_warm_up(Mala::new(0.1).unwrap(), variance, seed);
-                // MALA mixes more slowly; 1.05 is what a chain that has not found the scale is far from.
-                let bounds = [1.01, 1.01, 1.05, 1.05];
-                for ((r_hat, ratio), bound) in by_hmc.into_iter().chain(by_mala).zip(bounds) {
+                // A thousand single steps do not get from 1 to 1e6, however they are scaled on the way.
+                let of_mala = if variance < 1e12 { &by_mala[..] } else { &[] };
+                for &(r_hat, ratio) in by_hmc.iter().chain(of_mala) {
                     // of 8,000 draws some 1,000 are worth an independent one by MALA: an error of √(2/1000)
-                    assert!(r_hat < bound, "{variance:e}: {by_hmc:?}, {by_mala:?}");
+                    assert!(r_hat < 1.01, "{variance:e}: {by_hmc:?}, {by_mala:?}");
                     assert!((ratio - 1.0).abs() < 0.25, "{variance:e}: {by_hmc:?}, {by_mala:?}");
                 }
             }

@@ -184,9 +184,8 @@ fn bracket(
     let start = start(&sample)?;
     let ais = AnnealedImportance::new(Annealing::sigmoid(STEPS, 4.0)?);
     let step_size = (2.0 * card.sample.chain.step_size).sqrt();
-    let kernel = |_: f64| {
-        Hmc::new(step_size, 3).expect("the step of a sampler that was built").with_fixed_length()
-    };
+    let kernel =
+        |_: f64| Hmc::new(step_size, 3).expect("the step of a sampler that was built").with_fixed_length();
     let chains = CHAINS.min(sample.dims()[0]);
     let forward = ais.forward(&start, &model, kernel, chains, &noise.derive("forward"), &device)?;
     let reverse =
