@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use image::ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
+use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
 
 #[path = "../../crates/ebm-run/src/mutations/seeds.rs"]
 mod seeds;
@@ -12,7 +12,7 @@ use seeds::{CSV, cifar, colour, gray, gzip, idx, npy, npz, stack, tar};
 
 fn main() -> std::io::Result<()> {
     let idx = [idx(&[3, 4, 5]), idx(&[7]), idx(&[1, 1, 1, 1])];
-    let formats = [Png, Jpeg, WebP, Bmp, Gif];
+    let formats = [Png, Jpeg, WebP, Bmp, Tiff, Gif];
     let pictures = formats.map(|format| [gray(9, 7, format), colour(16, 8, format)]).concat();
     write("gzip", &idx.each_ref().map(|file| gzip(file)))?;
     write("idx", &idx)?;

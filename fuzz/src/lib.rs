@@ -64,7 +64,7 @@ pub fn npy(bytes: &[u8]) {
     }
 }
 
-/// PNG, JPEG, WebP, BMP and GIF, as they are and brought to a size.
+/// PNG, JPEG, WebP, BMP, TIFF and GIF, as they are and brought to a size.
 pub fn picture(bytes: &[u8]) {
     for size in [None, Some([5, 7])] {
         let wanted = Preparation { size, ..Preparation::default() };

@@ -1,4 +1,4 @@
-//! Images in the files of PNG, JPEG, WebP, BMP and GIF.
+//! Images in the files of PNG, JPEG, WebP, BMP, TIFF and GIF.
 
 mod budget;
 mod pages;
@@ -7,7 +7,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::{
-    bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder,
+    bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, tiff::TiffDecoder,
+    webp::WebPDecoder,
 };
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
@@ -33,10 +34,10 @@ const EXPANSION: u64 = 64;
 static MEMORY: Budget = Budget::new(DECODED);
 
 /// The endings of the files that are read.
-pub const ENDINGS: [&str; 7] = ["png", "jpg", "jpeg", "jfif", "webp", "bmp", "gif"];
+pub const ENDINGS: [&str; 9] = ["png", "jpg", "jpeg", "jfif", "webp", "bmp", "tif", "tiff", "gif"];
 
 /// The formats, for a sentence.
-pub const FORMATS: &str = "PNG, JPEG, WebP, BMP or GIF images";
+pub const FORMATS: &str = "PNG, JPEG, WebP, BMP, TIFF or GIF images";
 
 /// An image as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +118,10 @@ fn decoded(
         Some(ImageFormat::Bmp) => {
             source.read(BmpDecoder::new(bytes).map_err(failed)?, ImageFormat::Bmp, || false)
         }
+        Some(ImageFormat::Tiff) => {
+            let decoder = TiffDecoder::new(bytes).map_err(failed)?;
+            source.read(decoder, ImageFormat::Tiff, || pages::has_two_pages(content))
+        }
         Some(ImageFormat::Gif) => {
             let decoder = GifDecoder::new(bytes).map_err(failed)?;
             source.read(decoder, ImageFormat::Gif, || pages::has_two_frames(content))
@@ -193,8 +198,8 @@ impl Source<'_> {
     ) -> Result<[usize; 2], DataError> {
         let Self { content, file, wanted, first } = *self;
         // A byte of deflate decompresses to at most 1,032 bytes, each of up to eight pixels; in a JPEG, each block of 8×8
-        // pixels takes at least one bit. A GIF may be small within its screen, and a WebP may be a single colour: there,
-        // the limit of memory must do.
+        // pixels takes at least one bit. A GIF may be small within its screen, a code of LZW in a TIFF stands for
+        // thousands of pixels, and a WebP may be a single colour: there, the limit of memory must do.
         let pixels_of_a_byte = match format {
             ImageFormat::Jpeg => 8 * 64,
             ImageFormat::Bmp => 255,
@@ -202,7 +207,7 @@ impl Source<'_> {
         };
         let (width, height) = decoder.dimensions();
         let (pixels, length) = (u64::from(width) * u64::from(height), content.len());
-        let may_be_short = matches!(format, ImageFormat::WebP | ImageFormat::Gif);
+        let may_be_short = matches!(format, ImageFormat::WebP | ImageFormat::Gif | ImageFormat::Tiff);
         if pixels == 0 || !may_be_short && pixels_of_a_byte * (length as u64) < pixels {
             let problem =
                 format!("its header claims {height}×{width} pixels, more than {length} bytes can hold");

@@ -27,7 +27,7 @@ const MAX_TOTAL: usize = 64 << 30;
 const BLOCK: usize = 4096;
 const BLOCK_BYTES: usize = 128 << 20;
 
-/// A folder of PNG, JPEG, WebP, BMP and GIF images.
+/// A folder of PNG, JPEG, WebP, BMP, TIFF and GIF images.
 ///
 /// The images are directly in the folder, without labels, or in one folder for each class, named after it, and in
 /// folders within that at any depth.
@@ -295,7 +295,7 @@ impl NamedDataset for ByName {
     }
 
     fn about(&self) -> &'static str {
-        "a folder of images (PNG, JPEG, WebP, BMP, GIF), or one folder for each class"
+        "a folder of images (PNG, JPEG, WebP, BMP, TIFF, GIF), or one folder for each class"
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {

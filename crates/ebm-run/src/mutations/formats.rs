@@ -56,6 +56,7 @@ pub fn all() -> Vec<Format> {
         plain("jpeg", "class/x.jpg", jpeg.to_vec(), pictures),
         plain("webp", "class/x.webp", images(ImageFormat::WebP), pictures),
         plain("bmp", "class/x.bmp", images(ImageFormat::Bmp), pictures),
+        plain("tiff", "class/x.tiff", images(ImageFormat::Tiff), pictures),
         plain("gif", "class/x.gif", images(ImageFormat::Gif), pictures),
         plain("stack", "x.npy", vec![stack("|u1", 1), stack("<f4", 4), stack(">u2", 2)], |folder| {
             taken(arrays(&folder.join("x.npy")))

@@ -78,12 +78,27 @@ fn a_small_file_of_a_huge_image_is_refused() {
 #[test]
 fn a_truncated_file_of_any_format_is_refused() {
     let noisy = RgbImage::from_fn(40, 40, |x, y| Rgb([(x * y) as u8, (7 * x + y) as u8, (x ^ y) as u8]));
-    use ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
-    for format in [Png, Jpeg, WebP, Bmp, Gif] {
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
+    for format in [Png, Jpeg, WebP, Bmp, Gif, Tiff] {
         let whole = encoded(noisy.clone(), format);
         read(&whole).unwrap();
         for length in [whole.len() / 2, whole.len() / 4, 30, 3, 0] {
             assert!(read(&whole[..length]).is_err(), "{format:?}: {length} of {}", whole.len());
         }
     }
+}
+
+#[test]
+fn a_tiff_of_sixteen_bits_is_reduced_and_a_second_page_is_noticed() {
+    let deep = image::ImageBuffer::<Luma<u16>, _>::from_fn(4, 1, |x, _| Luma([257 * (60 * x as u16)]));
+    let mut tiff = encoded(deep, ImageFormat::Tiff);
+    let picture = read(&tiff).unwrap();
+    assert_eq!((picture.pixels, picture.changes.bits), (vec![0, 60, 120, 180], Some(16)));
+    assert!(!picture.changes.frames);
+    // The offset of the next directory lies behind the entries of the first.
+    let word = |at: usize| u32::from_le_bytes([tiff[at], tiff[at + 1], tiff[at + 2], tiff[at + 3]]) as usize;
+    let first = word(4);
+    let entries = usize::from(tiff[first]) + 256 * usize::from(tiff[first + 1]);
+    tiff[first + 2 + 12 * entries..][..4].copy_from_slice(&8u32.to_le_bytes());
+    assert!(read(&tiff).unwrap().changes.frames);
 }

@@ -218,7 +218,8 @@ fn an_image_is_turned_as_its_orientation_says_before_its_sides_are_compared() {
 #[test]
 fn every_format_is_read() {
     let colour = RgbImage::from_fn(5, 4, |x, y| Rgb([50 * x as u8, 60 * y as u8, 100]));
-    let formats = [("png", 0), ("bmp", 0), ("webp", 0), ("gif", 0), ("jpg", 90), ("jpeg", 90)];
+    let formats =
+        [("png", 0), ("bmp", 0), ("tiff", 0), ("webp", 0), ("gif", 0), ("tif", 0), ("jpg", 90), ("jpeg", 90)];
     for (ending, tolerance) in formats {
         let folder = tempdir().unwrap();
         colour.save(folder.path().join(format!("1.{ending}"))).unwrap();
