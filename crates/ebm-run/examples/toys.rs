@@ -9,7 +9,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_data::{Data, DatasetName, Split, Toy};
 use ebm_eval::FlowLikelihood;
-use ebm_model::{AtNoise, Capabilities, Energy, Gaussian, Network};
+use ebm_model::{Capabilities, Energy, Gaussian, Network};
 use ebm_ops::Noise;
 use ebm_run::config::{Config, Overrides};
 use ebm_run::folder::RunFolder;
@@ -91,20 +91,16 @@ fn log_likelihood(
     let batch = |points: &[f32]| {
         Tensor::<2>::from_data(TensorData::new(points.to_vec(), [points.len() / 2, 2]), device)
     };
-    let energy: Box<dyn Fn(Tensor<2>) -> Tensor<1>> = match (network.as_energy(), network.as_noisy_energy()) {
-        (Some(network), _) => Box::new(|x| network.energy(x)),
-        (None, Some(network)) => Box::new(move |x| AtNoise::new(network, bottom).energy(x)),
-        (None, None) => {
-            let model = network.as_noisy_score().ok_or("the network has neither an energy nor a score")?;
-            let prior = Gaussian::isotropic(vec![0.0; 2], top * top)?;
-            let flow = FlowLikelihood::new(bottom, top, prior)?.with_tolerance(1e-3)?;
-            return Ok(flow.log_density(&model, batch(points))?.mean().value);
-        }
-    };
+    if let Some(model) = network.as_noisy_score() {
+        let prior = Gaussian::isotropic(vec![0.0; 2], top * top)?;
+        let flow = FlowLikelihood::new(bottom, top, prior)?.with_tolerance(1e-3)?;
+        return Ok(flow.log_density(&model, batch(points))?.mean().value);
+    }
+    let energy = network.as_energy().ok_or("the network has neither an energy nor a score")?;
     let energies = |points: &[f32]| -> Vec<f64> {
         points
             .chunks(2 * 8192)
-            .flat_map(|some| energy(batch(some)).into_data().iter::<f64>().collect::<Vec<_>>())
+            .flat_map(|some| energy.energy(batch(some)).into_data().iter::<f64>().collect::<Vec<_>>())
             .collect()
     };
     let side = 2.0 * HALF / NODES as f64;
