@@ -18,14 +18,8 @@ pub struct Dense {
 impl Dense {
     /// Uniform on ±1/√inputs.
     pub fn new(inputs: usize, outputs: usize, init: &Init) -> Self {
-        Self::scaled(inputs, outputs, 1.0, init)
-    }
-
-    /// Uniform on ±`scale`/√inputs.
-    pub fn scaled(inputs: usize, outputs: usize, scale: f64, init: &Init) -> Self {
-        let bound = scale / (inputs as f64).sqrt();
-        let weight = init.uniform_within("weight", [inputs, outputs], bound);
-        Self { weight, bias: init.uniform_within("bias", [outputs], bound) }
+        let weight = init.uniform("weight", [inputs, outputs], inputs);
+        Self { weight, bias: init.uniform("bias", [outputs], inputs) }
     }
 
     /// All zero, for a layer that shall do nothing at first.

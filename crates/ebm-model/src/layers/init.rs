@@ -46,16 +46,7 @@ impl<'a> Init<'a> {
     /// Uniform on ±1/√`fan_in`, the law that PyTorch gives the weights and biases of linear and
     /// convolution layers.
     pub fn uniform<const D: usize>(&self, name: &str, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
-        self.uniform_within(name, shape, 1.0 / (fan_in as f64).sqrt())
-    }
-
-    /// Uniform on ±`bound`.
-    pub fn uniform_within<const D: usize>(
-        &self,
-        name: &str,
-        shape: [usize; D],
-        bound: f64,
-    ) -> Param<Tensor<D>> {
+        let bound = 1.0 / (fan_in as f64).sqrt();
         self.parameter(shape, || {
             let unit = self.noise.derive(name).uniform(shape, self.device);
             unit * (2.0 * bound) - bound

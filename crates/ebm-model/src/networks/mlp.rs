@@ -2,7 +2,6 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use ebm_ops::OutOfRange;
 use ebm_ops::activation::silu;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +10,7 @@ use crate::networks::input::fill;
 use crate::{Capabilities, ConditionalLayer, Init, Input, ModelError, NetworkConfig, NoiseConditional};
 
 /// The description of an [`Mlp`]; by default three hidden layers of 128 units.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MlpConfig {
     /// Number of coordinates; 0 is taken from the data.
     pub dim: usize,
@@ -23,26 +22,11 @@ pub struct MlpConfig {
     pub embedding: usize,
     /// Number of frequencies in the embedding.
     pub frequencies: usize,
-    /// A factor on the first weights of the first layer, 1 by default: a larger one lets the network resolve finer
-    /// structure in few dimensions, and makes it rougher between the data.
-    ///
-    /// Sitzmann et al. (2020), *Implicit neural representations with periodic activation functions*, §3.2, scale the
-    /// first layer for the same reason.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub input_scale: f64,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn is_one(value: &f64) -> bool {
-    *value == 1.0
 }
 
 impl Default for MlpConfig {
     fn default() -> Self {
-        Self { dim: 0, hidden: 128, layers: 3, embedding: 64, frequencies: 16, input_scale: 1.0 }
+        Self { dim: 0, hidden: 128, layers: 3, embedding: 64, frequencies: 16 }
     }
 }
 
@@ -54,9 +38,7 @@ impl MlpConfig {
         check_size("hidden", self.hidden)?;
         check_size("layers", self.layers)?;
         check_size("embedding", self.embedding.max(1))?;
-        check_size("frequencies", self.frequencies)?;
-        OutOfRange::positive("input_scale", self.input_scale)?;
-        Ok(())
+        Ok(check_size("frequencies", self.frequencies)?)
     }
 }
 
@@ -103,14 +85,14 @@ impl Mlp {
     /// Those of [`MlpConfig::validate`].
     pub fn new(config: &MlpConfig, init: &Init) -> Result<Self, ModelError> {
         config.validate()?;
-        let MlpConfig { dim, hidden, layers, embedding, frequencies, input_scale } = *config;
+        let MlpConfig { dim, hidden, layers, embedding, frequencies } = *config;
         let stack = |name: &str, inputs: usize| {
             let init = init.part(name);
             (0..layers).map(|i| Dense::new(inputs, hidden, &init.nth(i))).collect()
         };
         Ok(Self {
             embedding: NoiseEmbedding::new(frequencies, embedding, &init.part("embedding")),
-            input: Dense::scaled(dim, hidden, input_scale, &init.part("input")),
+            input: Dense::new(dim, hidden, &init.part("input")),
             hidden: stack("hidden", hidden),
             levels: stack("levels", NoiseEmbedding::width(frequencies, embedding)),
             output: Dense::zeros(hidden, dim, &init.part("output")),
@@ -167,8 +149,7 @@ mod tests {
     #[test]
     fn conditioned_on_a_level_it_is_the_network_and_passes_the_tests_of_a_layer() {
         for embedding in [4, 0] {
-            let config =
-                MlpConfig { dim: 3, hidden: 5, layers: 2, embedding, frequencies: 2, input_scale: 1.0 };
+            let config = MlpConfig { dim: 3, hidden: 5, layers: 2, embedding, frequencies: 2 };
             let network = testing::in_double(|init| Mlp::new(&config, init).unwrap());
             let (x, c) = (testing::points(4, 3, 60), testing::normal([4], 61));
             let conditioned = network.condition(c.clone());
