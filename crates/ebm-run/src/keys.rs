@@ -133,7 +133,6 @@ const MEANINGS: &[(&str, &str)] = &[
     ("model.*.height", "rows of an image; 0 is taken from the data"),
     ("model.*.width", "columns of an image; 0 is taken from the data"),
     ("model.*.hidden", "units of each hidden layer"),
-    ("model.*.input_scale", "how much larger the weights of the first layer begin"),
     ("model.*.layers", "number of hidden layers"),
     ("model.*.embedding", "size of the embedding of the noise level; 0 for none"),
     ("model.*.frequencies", "frequencies in the embedding of the noise level"),
