@@ -38,6 +38,15 @@ pub fn under(
     Ok(samples.on(landscape))
 }
 
+/// The noise level at which the energy of a network that is conditioned on one is drawn: the lowest, but at least a
+/// tenth of the deviation of standardised data.
+///
+/// At lower levels, score matching fixes the energy near the data only, and not how one part of them compares with
+/// another.
+pub fn level_shown(lowest: f64) -> f64 {
+    lowest.max(0.1)
+}
+
 /// The energy of a batch, `[batch, dim]` → `[batch]`.
 type EnergyOf<'a> = Box<dyn Fn(Tensor<2>) -> Tensor<1> + 'a>;
 

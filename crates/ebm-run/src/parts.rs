@@ -17,6 +17,7 @@ use crate::card::{Content, ModelCard};
 use crate::config::Config;
 use crate::folder::RunFolder;
 use crate::journal::Remarks;
+use crate::landscape::level_shown;
 use crate::objective::{Loss, explained};
 use crate::pictures::{Allowance, Pictures};
 use crate::rows::{about, refused};
@@ -147,7 +148,7 @@ impl Parts {
             content: self.content.clone(),
             shape: [record.picture_samples, self.config.model.dim()],
             noise: self.noise.derive("pictures"),
-            sigma: self.config.sample.heun.bottom,
+            sigma: level_shown(self.config.sample.heun.bottom),
             device: self.device.clone(),
             background: self.background.clone(),
             allowance: Allowance::new(step),

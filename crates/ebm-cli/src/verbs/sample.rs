@@ -118,7 +118,13 @@ impl Sample {
         let samples = card.content.samples(drawn.values, n)?.with_film(card.content.frames(drawn.film))?;
         let samples = if format.is_picture() {
             let titled = samples.titled(format!("{}: {n} samples", card.name));
-            landscape::under(titled, &network, config.heun.bottom, &card.content, device)?
+            landscape::under(
+                titled,
+                &network,
+                landscape::level_shown(config.heun.bottom),
+                &card.content,
+                device,
+            )?
         } else {
             samples
         };
