@@ -21,6 +21,12 @@ impl RunFolder {
     /// # Errors
     /// If it holds a run already, is another trainer's, or cannot be made or written to.
     pub fn create(out: Option<&Path>, name: &str) -> Result<(Self, Lock)> {
+        let is_name = !name.is_empty()
+            && !name.starts_with('.')
+            && !name.chars().any(|c| c.is_control() || std::path::is_separator(c));
+        if out.is_none() && !is_name {
+            bail!(usage(anyhow!("name = {name:?}: expected the name of a folder, without separators")));
+        }
         let run = Self(match out {
             Some(out) => out.to_owned(),
             None => free(Path::new("runs"), name)?,

@@ -60,7 +60,10 @@ pub fn energy_of(network: &Network, sigma: f64) -> Result<EnergyOf<'_>> {
         (None, Some(network)) => Box::new(move |x| AtNoise::new(network, sigma).energy(x)),
         (None, None) => bail!(usage(anyhow!("the network is a score and has no energy"))),
     };
-    ensure!(sigma.is_finite() && 0.0 < sigma, usage(anyhow!("--sigma {sigma}: expected a positive number")));
+    ensure!(
+        (1e-6..=1e6).contains(&sigma),
+        usage(anyhow!("--sigma {sigma}: expected a number from 1e-6 to 1e6"))
+    );
     Ok(energy)
 }
 

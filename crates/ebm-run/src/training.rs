@@ -292,7 +292,7 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
         journal.write(&json!({
             "event": if self.resumed { "resumed" } else { "began" },
             "step": begun_at,
-            "run": self.folder.path(),
+            "run": self.folder.path().to_string_lossy(),
             "seed": self.training.seed,
             "parameters": self.state.model().num_params(),
             "steps": self.training.settings.steps,

@@ -10,7 +10,7 @@ use ebm_data::{DataSpec, Split};
 use ebm_eval::auroc;
 use ebm_model::{Capabilities, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
-use ebm_run::card::ModelCard;
+use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
 use ebm_run::hint::quoted;
@@ -43,7 +43,7 @@ pub struct Energy {
     /// Rows that the energy should find less likely: prints how well it tells them apart (AUROC).
     #[arg(long, value_name = "PATH")]
     against: Option<PathBuf>,
-    /// The noise level, for an energy that is conditioned on one [default: the lowest].
+    /// The noise level, for an energy that is conditioned on one [default: of images the lowest, of rows at least 0.5].
     #[arg(long)]
     sigma: Option<f64>,
     /// Where the table goes [default: standard output].
@@ -76,7 +76,11 @@ impl Energy {
         if network.as_energy().is_none() && network.as_noisy_energy().is_none() {
             bail!(usage(without_energy(&run, &card, &network, &device)));
         }
-        let number = energy_of(&network, sigma.unwrap_or(card.sample.heun.bottom))?;
+        let level = sigma.unwrap_or_else(|| usual_level(&card));
+        if network.as_energy().is_none() && sigma.is_none() {
+            say(&format!("energies at the noise level {level}; --sigma sets another"));
+        }
+        let number = energy_of(&network, level)?;
         let of_run = config_of(&run)?;
         let read = |path: &Path, split: Split| -> Result<Rows> {
             let (spec, noise) = described(path, of_run.as_ref())?;
@@ -107,7 +111,8 @@ impl Energy {
         let mean = energies.iter().sum::<f64>() / energies.len() as f64;
         if json {
             let line = json!({
-                "event": "done", "rows": energies.len(), "mean_energy": mean, "auroc": contrast, "out": out,
+                "event": "done", "rows": energies.len(), "mean_energy": mean, "auroc": contrast,
+                "out": out.as_ref().map(|out| out.to_string_lossy()),
             });
             tell!("{line}");
         } else {
@@ -151,6 +156,18 @@ fn without_energy(run: &Path, card: &ModelCard, network: &Network, device: &Devi
         "the network is a score and has no energy; networks for {of} that have one: {}{command}",
         kinds.join(", ")
     )
+}
+
+/// The noise level of energies by a network that is conditioned on one: of images the lowest.
+///
+/// Of rows it is half the deviation of standardised data: at lower levels the network has seen nothing of what lies
+/// beyond the data, and its energy there is not higher but arbitrary.
+fn usual_level(card: &ModelCard) -> f64 {
+    let lowest = card.sample.heun.bottom;
+    match card.content {
+        Content::Image { .. } => lowest,
+        Content::Row { .. } => lowest.max(0.5),
+    }
 }
 
 /// One line a row, the highest energy first.

@@ -34,7 +34,7 @@ impl Fetch {
         let fetched = fetch::Fetch { name: self.name, from: self.from, to: self.to }.run()?;
         if self.json {
             let line = json!({
-                "event": "done", "folder": fetched.folder, "new": fetched.new, "kept": fetched.kept,
+                "event": "done", "folder": fetched.folder.to_string_lossy(), "new": fetched.new, "kept": fetched.kept,
             });
             tell!("{line}");
         } else {

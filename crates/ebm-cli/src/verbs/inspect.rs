@@ -112,14 +112,14 @@ fn run(folder: &RunFolder) -> Result<Value> {
         .find_map(|line| serde_json::from_str::<Value>(line).ok());
     let samples = folder.path().join("samples");
     Ok(without_nulls(json!({
-        "run": folder.path(),
+        "run": folder.path().to_string_lossy(),
         "name": config.name,
         "config_hash": folder.hash()?,
         "steps": config.train.steps,
         "last": last,
         "checkpoints": checkpoints(folder, &config)?,
         "pictures": names(&samples, "step-"),
-        "model": Some(folder.model()).filter(|path| path.is_file()),
+        "model": Some(folder.model()).filter(|path| path.is_file()).map(|path| path.to_string_lossy().into_owned()),
         "origin": config.origin,
         "history": history::read(folder)?,
     })))

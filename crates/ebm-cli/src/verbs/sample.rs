@@ -137,7 +137,7 @@ impl Sample {
             let sampler = name.unwrap_or(&config.sampler);
             let line = json!({
                 "event": "done", "n": n, "seed": seed, "sampler": sampler, "seconds": seconds, "shape": shape,
-                "out": out, "warnings": advice.entries(&verdict),
+                "out": out.to_string_lossy(), "warnings": advice.entries(&verdict),
             });
             tell!("{line}");
         } else {

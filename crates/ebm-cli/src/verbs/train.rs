@@ -116,7 +116,10 @@ impl Train {
         }
         let units = match (&begun, &resumed, &config.origin) {
             (Some(begun), ..) => Some(begun.card.content.clone()),
-            (None, Some(resumed), Some(_)) => Some(model::content(&resumed.folder, &config)?),
+            // The units that the run began with, whatever the data have become.
+            (None, Some(resumed), origin) if origin.is_some() || resumed.folder.content().exists() => {
+                Some(model::content(&resumed.folder, &config)?)
+            }
             _ => None,
         };
         let mut parts = Parts::with_units(&config, units.as_ref(), || self.backend.device())?;
@@ -160,8 +163,7 @@ impl Train {
         if ended.finish == Finish::Stopped {
             let checkpoint = ended.checkpoint.context("a run that is stopped is kept")?;
             let step = ended.state.step();
-            let line =
-                json!({"event": "stopped", "step": step, "checkpoint": checkpoint, "run": folder.path()});
+            let line = json!({"event": "stopped", "step": step, "checkpoint": checkpoint.to_string_lossy(), "run": folder.path().to_string_lossy()});
             let kept = format!("stopped after {step} steps, all of them kept in {}", checkpoint.display());
             summary(self.json, &line, &format!("{kept}; `ebm train --resume {run}` goes on"));
             return Ok(interrupt.exit_code().unwrap_or(1));
@@ -206,6 +208,15 @@ impl Train {
 
     /// The run in the folder, with the settings that are to change.
     fn go_on(&self, folder: RunFolder) -> Result<Start> {
+        if let Some(preset) = &self.preset {
+            let run = quoted(folder.path());
+            bail!(usage(anyhow!(
+                "--resume goes on with what {run} is, and takes no preset or configuration: {preset}"
+            )));
+        }
+        if let (Some(Some(_)), Some(out)) = (&self.resume, &self.out) {
+            bail!(usage(anyhow!("--resume goes on in the run's folder, and takes no --out {}", quoted(out))));
+        }
         let before = Config::of(&folder)?;
         let config = self.at_data(before.with(&self.overrides())?)?;
         let changes = history::changes(&before, &config)?;
@@ -361,9 +372,9 @@ fn report(
         "skipped": state.skipped(),
         "seconds": seconds,
         "rows_per_second": rows as f64 / seconds,
-        "run": folder.path(),
-        "model": folder.model(),
-        "samples": picture,
+        "run": folder.path().to_string_lossy(),
+        "model": folder.model().to_string_lossy(),
+        "samples": picture.as_ref().map(|picture| picture.to_string_lossy()),
     });
     let model = folder.model();
     let mut text =

@@ -16,7 +16,7 @@ pub(crate) use self::faults::flag_value;
 use self::faults::{Faults, Place};
 use self::found::{Header, Row};
 use self::names::{commented, distinct, shown, unescaped, unnamed};
-use self::numbers::{is_missing, number};
+use self::numbers::{is_comment, is_missing, number};
 use self::records::{MAX_FIELDS, Record, Records, cut};
 use crate::{DataError, Missing};
 
@@ -98,7 +98,7 @@ impl<'a, R: Read> TextTable<'a, R> {
             n_bytes += record.bytes.len();
             match record.bytes.as_slice() {
                 [b's', b'e', b'p', b'=', only] if head.is_empty() => named_delimiter = Some(*only),
-                [b'#', rest @ ..] => {
+                line @ [b'#', rest @ ..] if is_comment(line) => {
                     if head.is_empty() {
                         comment = Some(Record { line: record.line, bytes: rest.to_vec() });
                     }
@@ -208,7 +208,7 @@ impl<'a, R: Read> TextTable<'a, R> {
                 None if self.records.next(&mut record)? => {}
                 None => break,
             }
-            if record.bytes.starts_with(b"#") {
+            if is_comment(&record.bytes) {
                 continue;
             }
             let whole = cut(&record.bytes, self.delimiter, &mut fields);

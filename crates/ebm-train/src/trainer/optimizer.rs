@@ -211,10 +211,9 @@ struct Update<'a> {
 impl ModuleMapper for Update<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.name();
-        let (Some(gradient), Some(moments)) = (self.gradients.remove(&name), self.moments.remove(&name))
-        else {
-            return param;
-        };
+        // A parameter that the loss does not depend on keeps its moments: a checkpoint has those of each.
+        let Some(gradient) = self.gradients.remove(&name) else { return param };
+        let Some(moments) = self.moments.remove(&name) else { return param };
         let (id, value, mapper) = param.consume();
         let (shape, n) = (value.dims(), value.shape().num_elements());
         let (value, moments) =

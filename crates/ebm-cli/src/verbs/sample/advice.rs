@@ -148,7 +148,7 @@ fn rounded(x: f64) -> f64 {
 /// # Errors
 /// If there is a warning and none is wanted.
 pub fn check(verdict: &Verdict, strict: bool) -> Result<()> {
-    match verdict.warnings().len() {
+    match verdict.groups().count() {
         n @ 1.. if strict => bail!("--strict: {n} {}", if n == 1 { "warning" } else { "warnings" }),
         _ => Ok(()),
     }

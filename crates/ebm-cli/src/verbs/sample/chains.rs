@@ -264,7 +264,8 @@ impl Chains {
                 "shape": draws.shape, "seed": sample.seed, "step_size": draws.step_size,
                 "adapted": draws.adapted, "warnings": warnings,
                 "acceptance": draws.test.as_ref().map(draws::Test::mean_acceptance), "test": test,
-                "swaps": draws.swaps, "coordinates": summaries, "out": sample.out, "plots": self.plots,
+                "swaps": draws.swaps, "coordinates": summaries, "out": sample.out.to_string_lossy(),
+                "plots": self.plots.as_ref().map(|plots| plots.to_string_lossy()),
             });
             tell!("{line}");
             return;

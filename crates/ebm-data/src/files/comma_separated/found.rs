@@ -117,7 +117,13 @@ pub(super) fn header(first: &Row<'_>, rows: &[Row<'_>], decimal: u8) -> Header {
     };
     let texts: Vec<usize> = (0..kinds.len()).filter(|&i| kinds[i].is_text()).collect();
     if texts.iter().any(|&i| !is_text(i)) {
-        return Header::Names;
+        // Beside a fraction, a text that is no name is a value that cannot be read.
+        let is_name = |text: &[u8]| {
+            text.first().is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii())
+        };
+        let are_names = first.texts().zip(&kinds).all(|(text, kind)| !kind.is_text() || is_name(text));
+        let has_fraction = kinds.contains(&Kind::Fraction);
+        return if has_fraction && !are_names { Header::No } else { Header::Names };
     }
     if !texts.is_empty() {
         // Text over text: a date over dates is a value, and so is all where a fraction stands beside it.

@@ -51,7 +51,9 @@ pub(super) fn unnamed(names: &mut [String], rows: &[Row<'_>], decimal: u8) -> (V
         let is_empty = texts().all(is_missing);
         let kinds = || texts().map(|text| Kind::of(text, decimal));
         let is_distinct = || texts().collect::<HashSet<_>>().len() == rows.len();
-        let is_index = column == 0 && (kinds().all(|kind| kind != Kind::Fraction) || is_distinct());
+        // Of tables that were joined, it may begin with 0 again.
+        let counts = || kinds().all(|kind| kind != Kind::Fraction) && texts().next() == Some(b"0");
+        let is_index = column == 0 && (is_distinct() || counts());
         if is_empty {
             notes.push(format!("column {} has neither a name nor values and was left out", column + 1));
         } else if is_index {

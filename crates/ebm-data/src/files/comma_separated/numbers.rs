@@ -27,6 +27,12 @@ pub(super) fn is_missing(field: &[u8]) -> bool {
     field.len() <= 7 && MARKS.iter().any(|mark| mark.as_bytes().eq_ignore_ascii_case(field))
 }
 
+/// Whether a line is a comment: it begins with `#`, and not with an error value of a spreadsheet.
+pub(super) fn is_comment(line: &[u8]) -> bool {
+    const ERRORS: [&[u8]; 7] = [b"#N/A", b"#VALUE!", b"#REF!", b"#DIV/0!", b"#NUM!", b"#NAME?", b"#NULL!"];
+    line.starts_with(b"#") && !ERRORS.iter().any(|error| line.starts_with(error))
+}
+
 /// What a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

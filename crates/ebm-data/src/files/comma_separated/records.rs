@@ -1,6 +1,6 @@
 //! The records of a text table, one after the other, within bounds.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::ops::Range;
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub(super) struct Field {
 
 /// Reads records; lines end by `\n`, `\r\n` or `\r`, and those without anything but white space are skipped.
 pub(super) struct Records<'a, R> {
-    content: BufReader<R>,
+    content: BufReader<Chain<Cursor<Vec<u8>>, R>>,
     /// Lines read so far.
     line: u64,
     /// Whether the last byte read was `\r`, after which a `\n` belongs to the same end of a line.
@@ -47,18 +47,21 @@ impl<'a, R: Read> Records<'a, R> {
     /// # Errors
     /// If the content is UTF-16, or cannot be read.
     pub(super) fn new(content: R, file: &'a Path) -> Result<Self, DataError> {
-        let mut content = BufReader::with_capacity(1 << 16, content);
-        let start = content.fill_buf().map_err(|error| bytes::broken(error, 1, 0, file))?;
+        // A reader may give its first bytes one by one, so they are collected before they are looked at.
+        let (mut content, mut start) = (content, vec![0; 6]);
+        let n = bytes::read_start(&mut content, &mut start, file)?;
+        start.truncate(n);
         if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
             let found = "text in UTF-16".into();
             return Err(DataError::Unsupported { file: file.into(), found, expected: "text in UTF-8" });
         }
         if start.starts_with(b"\x93NUMPY") || start.starts_with(b"PK\x03\x04") {
-            return Err(DataError::magic(file, "a table of text", start));
+            return Err(DataError::magic(file, "a table of text", &start));
         }
         if start.starts_with(&[0xef, 0xbb, 0xbf]) {
-            content.consume(3);
+            start.drain(..3);
         }
+        let content = BufReader::with_capacity(1 << 16, Cursor::new(start).chain(content));
         Ok(Self { content, line: 0, after_return: false, file })
     }
 
@@ -184,7 +187,16 @@ pub(super) fn cut(record: &[u8], delimiter: u8, fields: &mut Vec<Field>) -> bool
         let from = at.min(record.len());
         let rest = record[from..].iter().position(|&byte| ends(byte));
         let end = rest.map_or(record.len(), |rest| from + rest);
-        let range = if is_quoted { range } else { range.start..end };
+        // What follows the closing quote belongs to the field, which is then none in quotes.
+        let is_closed =
+            record.get(from + 1..end).is_none_or(|after| after.iter().all(|&byte| is_blank(byte)));
+        let is_quoted = is_quoted && is_closed;
+        let range = match (is_quoted, is_closed) {
+            (true, _) => range,
+            (false, true) => range.start..end,
+            (false, false) if record.get(range.start.wrapping_sub(1)) == Some(&b'"') => range.start - 1..end,
+            (false, false) => range.start..end,
+        };
         fields.push(Field { range: trimmed(record, range), is_quoted });
         if rest.is_none() {
             return true;

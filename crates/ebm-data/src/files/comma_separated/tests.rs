@@ -119,6 +119,27 @@ fn columns_without_names_are_left_out_or_named_and_names_are_made_distinct() {
 }
 
 #[test]
+fn what_a_spreadsheet_writes_is_neither_a_comment_nor_half_read() {
+    // A reader that gives one byte at a time, as one that has looked for a signature does.
+    struct Slow<'a>(&'a [u8]);
+    impl std::io::Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0.read(&mut buffer[..1])
+        }
+    }
+    let marked = Slow(b"\xef\xbb\xbf1.5,2.5\n3,4\n");
+    let rows = read(marked, TextForm::default(), Path::new("file.csv")).unwrap();
+    assert_eq!(rows.values, [1.5, 2.5, 3.0, 4.0]);
+    assert!(refused("rate,pressure\n#N/A,90\n1,80\n").contains("line 2, column 1"));
+    assert_eq!(found("# a comment\nx,y\n1,2\n").rows, [[1.0, 2.0]]);
+    for text in ["a,b\n\"1\" 000,2\n3,4\n", "a,b\n\"5\"%,2\n3,4\n", "a,b\n\"7\"00,2\n3,4\n"] {
+        assert!(refused(text).contains("line 2, column 1"), "{text:?}");
+    }
+    assert!(refused("<0.1,2.3\n0.5,2.2\n0.7,2.1\n").contains("<0.1"));
+    assert_eq!(found("x,2019\n0.5,2.2\n0.7,2.1\n").rows.len(), 2);
+}
+
+#[test]
 fn the_decimal_comma_is_found_where_it_can_be_nothing_else() {
     for text in ["x;y\n1,0344;-0,1970\n1,0063;1,7570\n", "x\ty\n1,0344\t-0,1970\n1,0063\t1,7570\n"] {
         let found = found(text);
