@@ -154,7 +154,7 @@ impl Columns<'_> {
         if let Some(number) = number {
             return Ok(number - 1);
         }
-        let close = closest(name, self.names.iter().map(String::as_str));
+        let close = closest(name, self.names.iter().map(String::as_str).filter(|name| !name.is_empty()));
         let close = close.map_or(String::new(), |close| format!("; did you mean {close}?"));
         Err(DataError::Spec(format!(
             "{key} {name}: {place} has no such column; there are {}{close}",

@@ -43,7 +43,8 @@ impl Levels {
             (Self::Bytes, within(0.0, 0.0) && !is_float),
             (Self::Unit, within(0.0, 1.0)),
             (Self::Signed, within(-1.0, 1.0)),
-            (Self::Bytes, within(0.0, 255.0)),
+            // Fractions a little beyond 1 are of another range, and no images that are nearly black.
+            (Self::Bytes, within(0.0, 255.0) && !(is_float && greatest <= 2.0)),
             (Self::Words, within(0.0, 65_535.0) && !is_float),
         ];
         let found = found.into_iter().find(|(_, fits)| *fits).map(|(levels, _)| levels);
