@@ -9,7 +9,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_data::{Data, DatasetName, Split, Toy};
 use ebm_eval::FlowLikelihood;
-use ebm_model::{Capabilities, Energy, Gaussian, Network};
+use ebm_model::{Capabilities, Gaussian, Network};
 use ebm_ops::Noise;
 use ebm_run::config::{Config, Overrides};
 use ebm_run::folder::RunFolder;
