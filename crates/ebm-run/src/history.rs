@@ -192,7 +192,7 @@ mod tests {
         let expected =
             ["name", "sample.reverse.levels", "sample.sampler", "train.adam.epsilon", "train.steps"];
         assert_eq!(keys, expected);
-        assert_eq!(changes[4].to_string(), "train.steps: 3000 → 7000");
+        assert_eq!(changes[4].to_string(), "train.steps: 8000 → 7000");
         let set = changes.iter().map(Change::assignment).collect();
         let again = Config::parse(&old.to_toml().unwrap(), &Overrides { set }).unwrap();
         assert_eq!(again, new);
