@@ -97,14 +97,7 @@ const PRESETS: &[Preset] = &[
     energy(
         "two-moons-ncsn",
         "an energy of two moons at every noise level, by denoising",
-        &[
-            "model=noisy-energy",
-            "model.layers=1",
-            "model.embedding=0",
-            "model.frequencies=8",
-            "objective=denoising",
-            "sample.sampler=heun",
-        ],
+        &["model=noisy-energy", "objective=denoising", "sample.sampler=heun"],
     ),
 ];
 
