@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-/// The distribution of a random direction v with E[vvᵀ] = I, so that E[vᵀAv] = tr A: Hutchinson's estimator.
+/// The distribution of a random direction v with E\[vvᵀ\] = I, so that E\[vᵀAv\] = tr A: Hutchinson's estimator.
 ///
 /// With B = (A + Aᵀ)/2, d the dimension and |·| Frobenius' norm, its variance is
 ///
-/// | directions | Var[vᵀAv] | Var[(vᵀs)²] |
+/// | directions | Var\[vᵀAv\] | Var\[(vᵀs)²\] |
 /// |---|---|---|
 /// | Gaussian | 2 \|B\|² | 2 \|s\|⁴ |
 /// | Rademacher | 2 (\|B\|² − Σ Bᵢᵢ²) | 2 (\|s\|⁴ − Σ sᵢ⁴) |

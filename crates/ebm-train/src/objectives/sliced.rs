@@ -11,7 +11,7 @@ use crate::{Batch, BuildContext, Directions, Memory, NamedObjective, Objective, 
 
 /// Sliced score matching: implicit score matching along random directions.
 ///
-/// J = mean over rows and projections of ½(vᵀs)² + vᵀ(∇s)v = ½ slope² − curvature,   E[vvᵀ] = I.
+/// J = mean over rows and projections of ½(vᵀs)² + vᵀ(∇s)v = ½ slope² − curvature,   E\[vvᵀ\] = I.
 ///
 /// The rows are `[batch, dim]`; one pass of [`Directional::along`] on `batch · projections` rows.
 ///
@@ -32,7 +32,7 @@ pub struct SlicedScoreMatching {
 
 /// Sliced score matching with the squared length of the score known and only the trace estimated (SSM-VR).
 ///
-/// J = mean over rows of ½|s|² + mean over projections of vᵀ(∇s)v,   E[vvᵀ] = I.
+/// J = mean over rows of ½|s|² + mean over projections of vᵀ(∇s)v,   E\[vvᵀ\] = I.
 ///
 /// Compared with [`SlicedScoreMatching`] it costs one network pass more, for the score, and has the variance of the trace
 /// only.
