@@ -31,10 +31,7 @@ impl SampleDistance for Frechet {
         protocol: Protocol,
         noise: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
-        let features = comparison.features;
-        let map = |x: &Tensor<2>| features.map(x.clone());
-        let (sample, fresh) = (map(&comparison.sample), map(&comparison.fresh));
-        let mapped = Comparison { sample, fresh, reference: map(&comparison.reference), features };
+        let (mapped, features) = (comparison.of_features(), comparison.features);
         let [rows, dim] = mapped.sample.dims();
         if rows.min(mapped.reference.dims()[0]) <= dim {
             return Ok(None);

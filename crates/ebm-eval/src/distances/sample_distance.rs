@@ -68,6 +68,13 @@ pub struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
+    /// The same comparison of the features of the points, in place of the points.
+    pub fn of_features(&self) -> Self {
+        let features = self.features;
+        let map = |x: &Tensor<2>| features.map(x.clone());
+        Self { sample: map(&self.sample), fresh: map(&self.fresh), reference: map(&self.reference), features }
+    }
+
     /// `metric(sample, reference)` with its floor `metric(fresh, reference)`; see [`with_floor`].
     ///
     /// # Errors

@@ -67,14 +67,7 @@ impl SampleDistance for KernelTwoSample {
         protocol: Protocol,
         noise: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
-        let features = comparison.features;
-        let map = |x: &Tensor<2>| features.map(x.clone());
-        let mapped = Comparison {
-            sample: map(&comparison.sample),
-            fresh: map(&comparison.fresh),
-            reference: map(&comparison.reference),
-            features,
-        };
+        let mapped = comparison.of_features();
         let rows = mapped.sample.dims()[0].min(mapped.reference.dims()[0]);
         if rows < LEAST || mapped.is_constant()? {
             return Ok(None);
@@ -82,7 +75,7 @@ impl SampleDistance for KernelTwoSample {
         let found = mapped.with_floor(|x, y| self.test(x, y, &mut noise.derive("two-sample")))?;
         let [n, m] = found.value.rows;
         let protocol = Protocol { n, n_reference: Some(m), ..protocol }
-            .with("features", features.name())
+            .with("features", mapped.features.name())
             .with("permutations", self.permutations)
             .with("multiples", format!("{:?}", self.multiples))
             .with("floor_p_value", format!("{:.4}", found.floor.p_value));
