@@ -21,7 +21,7 @@ pub enum Verb {
     Sample(sample::Sample),
     /// Measure how good a model's samples are, and how likely it finds data that it was not trained on.
     Eval(eval::Eval),
-    /// Write the energy of every row of a table, or of every picture of a folder, as CSV, the highest first.
+    /// Write the energy of every row of a table (counted from 0), or of every picture of a folder, as CSV, the highest first.
     Energy(energy::Energy),
     /// Download a dataset, or take it from a folder, and verify it.
     Fetch(fetch::Fetch),

@@ -85,7 +85,9 @@ fn a_run_stopped_by_a_signal_or_killed_goes_on_to_the_same_bytes() {
     let whole = folder.path().join("whole");
     assert!(train(&whole, 400, &["--checkpoint-every", "7"]).output().unwrap().status.success());
 
-    for (signal, code, step) in [("-TERM", Some(143), 33), ("-INT", Some(130), 5), ("-KILL", None, 51)] {
+    let hangup = cfg!(target_os = "linux").then_some(("-HUP", Some(129), 20));
+    let signals = [("-TERM", Some(143), 33), ("-INT", Some(130), 5), ("-KILL", None, 51)];
+    for (signal, code, step) in signals.into_iter().chain(hangup) {
         let run = folder.path().join(format!("run{signal}"));
         let mut child = train(&run, 400, &["--checkpoint-every", "7"]).stdout(Stdio::null()).spawn().unwrap();
         wait_for(&run, step, &mut child);

@@ -187,7 +187,7 @@ fn one_column_and_a_file_of_few_rows_are_evaluated() {
     assert!(figure(&report, "frechet_distance_coordinates").is_some(), "{report}");
     fs::write(folder.path().join("few.csv"), "x\n0.1\n0.2\n0.3\n").unwrap();
     let message = refused(folder.path(), &["--data", "few.csv"]);
-    assert!(message.contains("3 held-out rows, expected at least 4"), "{message}");
+    assert!(message.contains("3 rows to compare samples with, expected at least 4"), "{message}");
 }
 
 /// Pictures of two classes, bright above or below, with `labels` or without, and a run of a few steps on them.

@@ -149,6 +149,11 @@ impl RunFolder {
         self.0.join("content.toml")
     }
 
+    /// The fingerprint of the data.
+    pub fn data(&self) -> PathBuf {
+        self.0.join("data.json")
+    }
+
     /// What happened, a line of JSON each.
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal.jsonl")

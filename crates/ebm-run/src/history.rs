@@ -133,7 +133,10 @@ fn collect(path: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
 /// # Errors
 /// A wrong use of the program, with the key, the reason, and the command that begins a new run instead.
 pub fn check(folder: &RunFolder, changes: &[Change], given: &str) -> Result<()> {
-    let Some((change, reason)) = changes.iter().find_map(|change| Some((change, fixed(change)?))) else {
+    // Data in another place are compared with those that the run began with.
+    let is_moved = |change: &Change| change.key == "data.path" && folder.data().exists();
+    let mut others = changes.iter().filter(|change| !is_moved(change));
+    let Some((change, reason)) = others.find_map(|change| Some((change, fixed(change)?))) else {
         return Ok(());
     };
     let Change { key, old, new } = change;

@@ -35,6 +35,7 @@ pub mod lock;
 pub mod model;
 mod own_file;
 
+pub mod fingerprint;
 pub mod history;
 pub mod origin;
 

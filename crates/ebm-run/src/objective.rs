@@ -1,7 +1,7 @@
 //! What the command line adds to objectives by name: tables of defaults, and hints.
 
 use anyhow::{Result, anyhow};
-use ebm_model::{Architecture, Input, Network, NetworkConfig};
+use ebm_model::{Architecture, Capabilities, Input, Network, NetworkConfig};
 use ebm_train::{Need, Objective, ObjectiveConfig, TrainError};
 use toml::Table;
 
@@ -26,15 +26,29 @@ pub fn table(name: &str) -> Result<Table> {
 }
 
 /// The error with the path of the setting, or with the `--set` that helps: a network that the objective trains, on data
-/// like those of `model`, and a sampler for that network.
-pub fn explained(error: TrainError, model: &Architecture) -> anyhow::Error {
+/// like those of `model`, with a sampler for it, or an objective for the network that there is.
+pub fn explained(error: TrainError, model: &Architecture, network: &Network) -> anyhow::Error {
     let is_image = matches!(model.input(), Input::Image { .. });
-    let (model, sampler) = match (&error, is_image) {
-        (TrainError::Unfit { need: Need::NoisyScore, .. }, false) => ("mlp", "heun"),
-        (TrainError::Unfit { need: Need::NoisyScore, .. }, true) => ("unet", "heun"),
-        (TrainError::Unfit { need: Need::Score | Need::Energy, .. }, false) => ("mlp-energy", "mala"),
-        (TrainError::Unfit { need: Need::Score | Need::Energy, .. }, true) => ("conv-energy", "mala"),
+    let (model, sampler, objective) = match (&error, is_image) {
+        (TrainError::Unfit { need: Need::NoisyScore, .. }, false) => ("mlp", "heun", "sliced"),
+        (TrainError::Unfit { need: Need::NoisyScore, .. }, true) => ("unet", "heun", "sliced"),
+        (TrainError::Unfit { need: Need::Score | Need::Energy, .. }, false) => {
+            ("mlp-energy", "mala", "denoising")
+        }
+        (TrainError::Unfit { need: Need::Score | Need::Energy, .. }, true) => {
+            ("conv-energy", "mala", "denoising")
+        }
         _ => return error.within("objective").into(),
     };
-    anyhow!("{error}; `--set model={model} --set sample.sampler={sampler}` is one")
+    let other = match (network.as_energy(), network.as_score(), network.as_noisy_score()) {
+        (Some(_), ..) if objective == "sliced" => Some("mala"),
+        (_, Some(_), _) if objective == "sliced" => Some("langevin"),
+        (.., Some(_)) if objective == "denoising" => Some("heun"),
+        _ => None,
+    };
+    let other = other.map(|sampler| {
+        format!("; `--set objective={objective} --set sample.sampler={sampler}` trains the network that was chosen")
+    });
+    let other = other.unwrap_or_default();
+    anyhow!("{error}; `--set model={model} --set sample.sampler={sampler}` is one{other}")
 }

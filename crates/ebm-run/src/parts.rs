@@ -177,7 +177,7 @@ impl Parts {
             usage(match &self.config.origin {
                 // Another network would be of no use to these weights.
                 Some(origin) => anyhow!("{error}, which the weights of {} are not", origin.path.display()),
-                None => explained(error, &self.config.model),
+                None => explained(error, &self.config.model, &self.network),
             })
         })
     }

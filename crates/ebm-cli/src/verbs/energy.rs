@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use burn::tensor::Device;
 use clap::Args;
 use ebm_data::{DataSpec, Split};
 use ebm_eval::auroc;
@@ -58,7 +57,7 @@ pub struct Energy {
 }
 
 impl Energy {
-    /// Writes the energy of every row as CSV, the highest first.
+    /// Writes the energy of every row as CSV, the highest first; rows are counted from 0.
     ///
     /// # Errors
     /// Whatever keeps the rows from being read or written, or a network that is no energy.
@@ -74,7 +73,7 @@ impl Energy {
         let (card, network) = model(&run, step, &device, &say)?;
         let split = if test { Split::Test } else { Split::Train };
         if network.as_energy().is_none() && network.as_noisy_energy().is_none() {
-            bail!(usage(without_energy(&run, &card, &network, &device)));
+            bail!(usage(without_energy(&run, &card, &network, backend)?));
         }
         let level = sigma.unwrap_or_else(|| usual_level(&card));
         if network.as_energy().is_none() && sigma.is_none() {
@@ -119,7 +118,8 @@ impl Energy {
             let auroc = contrast
                 .map(|auroc| format!(", AUROC {:.4} ± {:.4}", auroc.value, auroc.standard_error))
                 .unwrap_or_default();
-            say(&format!("{} rows, mean energy {mean:.4}{auroc}", energies.len()));
+            let (n, s) = (energies.len(), if energies.len() == 1 { "" } else { "s" });
+            say(&format!("{n} row{s}, mean energy {mean:.4}{auroc}"));
         }
         Ok(())
     }
@@ -142,20 +142,26 @@ fn described(path: &Path, run: Option<&Config>) -> Result<(DataSpec, Noise)> {
 }
 
 /// What a network that is a score is told: which kinds have an energy for data like these, and how to train one.
-fn without_energy(run: &Path, card: &ModelCard, network: &Network, device: &Device) -> anyhow::Error {
+fn without_energy(
+    run: &Path,
+    card: &ModelCard,
+    network: &Network,
+    backend: Backend,
+) -> Result<anyhow::Error> {
     let input = card.architecture.input();
-    let kinds = kinds_with_energy(network, input, device);
+    let kinds = kinds_with_energy(network, input, &backend.device()?);
     let of = if matches!(input, Input::Image { .. }) { "pictures" } else { "points" };
     let command = match (kinds.first(), run.join("config.toml")) {
         (Some(kind), config) if config.is_file() => {
-            format!("; `ebm train {} --set model={kind}` trains one on the same data", quoted(config))
+            let flag = backend.flag();
+            format!("; `ebm train {} --set model={kind}{flag}` trains one on the same data", quoted(config))
         }
         _ => String::new(),
     };
-    anyhow!(
+    Ok(anyhow!(
         "the network is a score and has no energy; networks for {of} that have one: {}{command}",
         kinds.join(", ")
-    )
+    ))
 }
 
 /// The noise level of energies by a network that is conditioned on one: of images the lowest.

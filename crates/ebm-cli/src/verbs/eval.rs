@@ -100,19 +100,24 @@ impl Eval {
         let noise = Noise::seeded(*seed);
         let mut judgement = Judgement::default();
         let features = Features::of(request, &card, device, &mut judgement)?;
-        let held_out = data::held_out(request, &card, &noise)?;
-        crate::terminal::say(held_out.about());
-        let held_out = held_out.tensor(device);
+        let data::Compared { rows, is_training } = data::compared(request, &card, &noise)?;
+        crate::terminal::say(rows.about());
+        let held_out = rows.tensor(device);
         let rows = held_out.dims()[0];
         ensure!(
             FEWEST <= rows,
-            usage(anyhow!("{rows} held-out rows, expected at least {FEWEST}; --data PATH names other data"))
+            usage(anyhow!(
+                "{rows} rows to compare samples with, expected at least {FEWEST}; --data PATH names other data"
+            ))
         );
         let compared = held_out.clone().narrow(0, 0, rows.min(2 * n));
         let [fresh, reference] = halves(compared, &mut noise.derive("halves"));
         let n = (*n).min(fresh.dims()[0]);
         if n < request.n {
-            judgement.note(format!("{n} samples and not {}: the data have {rows} held-out rows", request.n));
+            judgement.note(format!(
+                "{n} samples and not {}: there are {rows} rows to compare them with",
+                request.n
+            ));
         }
         let fresh = fresh.narrow(0, 0, n);
         crate::terminal::say(&format!("drawing {n} samples"));
@@ -148,10 +153,19 @@ impl Eval {
                 report.figures.extend(found?.figures(&data?, &protocol));
             }
         }
-        let training = data::training(request, &card).unwrap_or_else(|error| {
-            judgement.note(format!("memorisation is not measured, without the training data: {error:#}"));
+        let training = if is_training {
+            judgement.note(
+                "samples are compared with the rows that the model was trained on: memorisation is not measured, and \
+                 the likelihood is that of training data"
+                    .into(),
+            );
             None
-        });
+        } else {
+            data::training(request, &card).unwrap_or_else(|error| {
+                judgement.note(format!("memorisation is not measured, without the training data: {error:#}"));
+                None
+            })
+        };
         if let Some(training) = training {
             let training = training.tensor(device);
             let rows = data::as_many(&held_out, &training);

@@ -131,7 +131,7 @@ impl Sample {
         ebm_report::write(out, &samples)?;
 
         let verdict = drawn.steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
-        let advice = Advice::of_network(config.chain.step_size);
+        let advice = Advice::of_network(config.chain.step_size).at_level(drawing.only_level(&network));
         let shape = Shape::dims(samples.shape());
         if self.json {
             let sampler = name.unwrap_or(&config.sampler);
@@ -144,6 +144,6 @@ impl Sample {
             tell!("{n} samples in {seconds:.1} s: {}", out.display());
             advice.say(&verdict);
         }
-        advice::check(&verdict, self.strict)
+        advice.check(&verdict, self.strict)
     }
 }

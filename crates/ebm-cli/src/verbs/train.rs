@@ -10,6 +10,7 @@ use ebm_data::{DataError, DataSpec, DatasetName, Transform};
 use ebm_model::Network;
 use ebm_run::card::Content;
 use ebm_run::config::{Config, Overrides};
+use ebm_run::fingerprint::{self, Fingerprint};
 use ebm_run::folder::RunFolder;
 use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::history::{self, Change};
@@ -124,6 +125,10 @@ impl Train {
         };
         let mut parts = Parts::with_units(&config, units.as_ref(), || self.backend.device())?;
         say(&parts.about_data());
+        let fingerprint = Fingerprint::of(parts.batches.data())?;
+        if let Some(resumed) = &resumed {
+            fingerprint::check(&resumed.folder, fingerprint.as_ref())?;
+        }
         if let Some(begun) = begun {
             say(&described(&begun));
             parts.network = begun.network;
@@ -142,6 +147,7 @@ impl Train {
         let session = if self.json { session.with_echo(tell::echo) } else { session };
         let folder = session.folder().clone();
         model::write_content(&folder, &parts.content)?;
+        fingerprint.iter().try_for_each(|found| found.write(&folder))?;
         let (parameters, steps) = (parts.network.num_params(), parts.config.train.steps);
         say(&format!("run {}: {parameters} parameters, {steps} steps", folder.path().display()));
         if let Some(resumed) = &resumed {

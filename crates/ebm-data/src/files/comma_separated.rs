@@ -110,6 +110,9 @@ impl<'a, R: Read> TextTable<'a, R> {
         let usual = ascii(form.usual).unwrap_or(b',');
         let decimal = ascii(form.decimal);
         let delimiter = ascii(form.delimiter).or(named_delimiter);
+        let is_one_column =
+            usual == b',' && delimiter.is_none() && decimal.is_none() && found::is_one_column(&head);
+        let delimiter = delimiter.or(is_one_column.then_some(b';'));
         let delimiter = delimiter.unwrap_or_else(|| found::delimiter(&head, decimal, usual));
         let too_wide = |line: u64| {
             DataError::malformed(
@@ -129,7 +132,7 @@ impl<'a, R: Read> TextTable<'a, R> {
             None => found::header(first, rest, decimal),
         };
         let form_notes = [
-            (form.delimiter.is_none() && delimiter != usual)
+            (form.delimiter.is_none() && delimiter != usual && !is_one_column)
                 .then(|| format!("the delimiter is {}", named(delimiter))),
             (form.decimal.is_none() && decimal == b',')
                 .then(|| "the decimal separator is a comma".to_owned()),

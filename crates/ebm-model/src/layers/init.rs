@@ -75,6 +75,17 @@ impl<'a> Init<'a> {
         Param::uninitialized(ParamId::new(), none, self.device.clone(), true, shape.into())
     }
 
+    /// Normal numbers of this standard deviation, which are part of the network and are never trained.
+    pub fn fixed_normal<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        deviation: f64,
+    ) -> Param<Tensor<D>> {
+        let normal = || self.noise.derive(name).normal(shape, self.device) * deviation;
+        self.parameter(shape, normal).set_require_grad(false)
+    }
+
     /// Numbers that are part of the network and are never trained.
     pub fn fixed(&self, values: &[f32]) -> Param<Tensor<1>> {
         Param::from_tensor(Tensor::from_data(values, self.device)).set_require_grad(false)

@@ -5,9 +5,11 @@ use burn::tensor::Tensor;
 use ebm_ops::activation::silu;
 use serde::{Deserialize, Serialize};
 
-use crate::layers::{Activation, Dense, NoiseEmbedding, Offset, Residual, check_size};
+use crate::layers::{Activation, Dense, FourierFeatures, NoiseEmbedding, Offset, Residual, check_size};
 use crate::networks::input::fill;
-use crate::{Capabilities, ConditionalLayer, Init, Input, ModelError, NetworkConfig, NoiseConditional};
+use crate::{
+    Capabilities, ConditionalLayer, Init, Input, Layer, ModelError, NetworkConfig, NoiseConditional,
+};
 
 /// The description of an [`Mlp`]; by default three hidden layers of 128 units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,11 +24,18 @@ pub struct MlpConfig {
     pub embedding: usize,
     /// Number of frequencies in the embedding.
     pub frequencies: usize,
+    /// Number of Fourier features of the position, for what changes over short distances; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub features: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 impl Default for MlpConfig {
     fn default() -> Self {
-        Self { dim: 0, hidden: 128, layers: 3, embedding: 64, frequencies: 16 }
+        Self { dim: 0, hidden: 128, layers: 3, embedding: 64, frequencies: 16, features: 0 }
     }
 }
 
@@ -38,6 +47,7 @@ impl MlpConfig {
         check_size("hidden", self.hidden)?;
         check_size("layers", self.layers)?;
         check_size("embedding", self.embedding.max(1))?;
+        check_size("features", self.features.max(1))?;
         Ok(check_size("frequencies", self.frequencies)?)
     }
 }
@@ -66,10 +76,11 @@ impl Capabilities for Mlp {}
 
 /// Residual hidden layers of SiLU units, each conditioned on the noise level.
 ///
-/// h₀ = W x,  hᵢ₊₁ = hᵢ + SiLU(Aᵢ hᵢ + Bᵢ e),  f = V SiLU(h);   V starts at zero.
+/// h₀ = W x, or W [x, sin Bx, cos Bx] with Fourier features,  hᵢ₊₁ = hᵢ + SiLU(Aᵢ hᵢ + Bᵢ e),  f = V SiLU(h);   V starts at zero.
 #[derive(Module, Debug)]
 pub struct Mlp {
     embedding: NoiseEmbedding,
+    features: Option<FourierFeatures>,
     input: Dense,
     hidden: Vec<Dense>,
     levels: Vec<Dense>,
@@ -85,14 +96,15 @@ impl Mlp {
     /// Those of [`MlpConfig::validate`].
     pub fn new(config: &MlpConfig, init: &Init) -> Result<Self, ModelError> {
         config.validate()?;
-        let MlpConfig { dim, hidden, layers, embedding, frequencies } = *config;
+        let MlpConfig { dim, hidden, layers, embedding, frequencies, features } = *config;
         let stack = |name: &str, inputs: usize| {
             let init = init.part(name);
             (0..layers).map(|i| Dense::new(inputs, hidden, &init.nth(i))).collect()
         };
         Ok(Self {
             embedding: NoiseEmbedding::new(frequencies, embedding, &init.part("embedding")),
-            input: Dense::new(dim, hidden, &init.part("input")),
+            features: (0 < features).then(|| FourierFeatures::new(dim, features, &init.part("features"))),
+            input: Dense::new(FourierFeatures::width(dim, features), hidden, &init.part("input")),
             hidden: stack("hidden", hidden),
             levels: stack("levels", NoiseEmbedding::width(frequencies, embedding)),
             output: Dense::zeros(hidden, dim, &init.part("output")),
@@ -117,7 +129,7 @@ impl NoiseConditional for Mlp {
         );
         let e = self.embedding.forward(c);
         let layers = self.hidden.iter().zip(&self.levels);
-        let h = layers.fold(self.input.forward(x), |h, (hidden, level)| {
+        let h = layers.fold(self.input.forward(self.features.forward(x)), |h, (hidden, level)| {
             h.clone() + silu(hidden.forward(h) + level.forward(e.clone()))
         });
         self.output.forward(silu(h))
@@ -129,7 +141,8 @@ type ConditionedHidden<'a> = Residual<(Offset<&'a Dense, 2>, Activation)>;
 
 impl ConditionalLayer for Mlp {
     /// The same layers as in `forward`, in the same order.
-    type Conditioned<'a> = (&'a Dense, (Box<[ConditionedHidden<'a>]>, (Activation, &'a Dense)));
+    type Conditioned<'a> =
+        (Option<&'a FourierFeatures>, (&'a Dense, (Box<[ConditionedHidden<'a>]>, (Activation, &'a Dense))));
 
     fn condition(&self, c: Tensor<1>) -> Self::Conditioned<'_> {
         let e = self.embedding.forward(c);
@@ -137,19 +150,19 @@ impl ConditionalLayer for Mlp {
         let hidden = layers.map(|(hidden, level)| {
             Residual::new((Offset::new(hidden, level.forward(e.clone())), Activation::Silu))
         });
-        (&self.input, (hidden.collect(), (Activation::Silu, &self.output)))
+        (self.features.as_ref(), (&self.input, (hidden.collect(), (Activation::Silu, &self.output))))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Layer, testing};
+    use crate::testing;
 
     #[test]
     fn conditioned_on_a_level_it_is_the_network_and_passes_the_tests_of_a_layer() {
-        for embedding in [4, 0] {
-            let config = MlpConfig { dim: 3, hidden: 5, layers: 2, embedding, frequencies: 2 };
+        for (embedding, features) in [(4, 0), (0, 0), (4, 3)] {
+            let config = MlpConfig { dim: 3, hidden: 5, layers: 2, embedding, frequencies: 2, features };
             let network = testing::in_double(|init| Mlp::new(&config, init).unwrap());
             let (x, c) = (testing::points(4, 3, 60), testing::normal([4], 61));
             let conditioned = network.condition(c.clone());

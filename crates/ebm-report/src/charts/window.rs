@@ -1,10 +1,14 @@
 //! The part of the plane that a picture shows.
 
-/// The square part of the plane that a picture shows.
+/// Ranges that differ by more than this have scales of their own.
+const ALIKE: f32 = 4.0;
+
+/// The part of the plane that a picture shows: a square, or, where the ranges of the coordinates differ by more than a
+/// factor of four, a rectangle that is drawn as one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
     centre: [f32; 2],
-    half: f32,
+    half: [f32; 2],
 }
 
 impl Window {
@@ -13,23 +17,28 @@ impl Window {
     /// Points that are not finite do not count; without any, the window is [-1, 1]².
     pub fn around(points: &[f32]) -> Self {
         let [x, y] = [0, 1].map(|c| range(points.iter().copied().skip(c).step_by(2)));
-        let (Some(x), Some(y)) = (x, y) else { return Self { centre: [0.0; 2], half: 1.0 } };
+        let (Some(x), Some(y)) = (x, y) else { return Self { centre: [0.0; 2], half: [1.0; 2] } };
         let centre = [x, y].map(|[low, high]| low / 2.0 + high / 2.0);
-        let half = 0.55 * (x[1] - x[0]).max(y[1] - y[0]);
-        let half = if half.is_finite() && half > 0.0 { half } else { 1.0 };
+        let halves = [x, y].map(|[low, high]| 0.55 * (high - low));
+        let largest = halves[0].max(halves[1]);
+        let largest = if largest.is_finite() && largest > 0.0 { largest } else { 1.0 };
+        let half = halves.map(|half| match half {
+            half if half.is_finite() && 0.0 < half && half * ALIKE < largest => half,
+            _ => largest,
+        });
         // Wide enough for single precision to tell its ends apart.
-        let half = half.max(1e-5 * centre[0].abs().max(centre[1].abs()));
+        let half = [0, 1].map(|c| half[c].max(1e-5 * centre[c].abs()));
         Self { centre, half }
     }
 
     /// The point at a place in the unit square, the second coordinate upwards.
     pub fn point(&self, unit: [f32; 2]) -> [f32; 2] {
-        [0, 1].map(|c| self.centre[c] + (2.0 * unit[c] - 1.0) * self.half)
+        [0, 1].map(|c| self.centre[c] + (2.0 * unit[c] - 1.0) * self.half[c])
     }
 
     /// Lower and upper end of coordinate `c`.
     pub(super) fn range(&self, c: usize) -> [f64; 2] {
-        let (centre, half) = (f64::from(self.centre[c]), f64::from(self.half));
+        let (centre, half) = (f64::from(self.centre[c]), f64::from(self.half[c]));
         [centre - half, centre + half]
     }
 
@@ -59,7 +68,8 @@ mod tests {
         let mut points: Vec<f32> = (0..2_000).flat_map(|i| [i as f32 / 1_000.0, 0.25]).collect();
         points.extend([1e9, 0.0, f32::NAN, f32::INFINITY]);
         let window = Window::around(&points);
-        assert!((window.half - 1.1).abs() < 0.01, "{window:?}");
+        // The second coordinate is constant, and has the scale of the first.
+        assert!(window.half.iter().all(|half| (half - 1.1).abs() < 0.01), "{window:?}");
         assert!((window.centre[0] - 1.0).abs() < 0.01 && window.centre[1] == 0.25, "{window:?}");
     }
 
@@ -69,8 +79,19 @@ mod tests {
             [vec![], vec![f32::NAN; 4], vec![3e8; 4], vec![f32::MAX, f32::MIN], vec![-1e30, 1e-30, 2.0, 2.0]]
         {
             let window = Window::around(&points);
-            assert!(window.half > 0.0 && window.half.is_finite());
-            assert!(window.range(0)[0] < window.range(0)[1]);
+            for c in 0..2 {
+                assert!(window.half[c] > 0.0 && window.half[c].is_finite());
+                assert!(window.range(c)[0] < window.range(c)[1]);
+            }
         }
+    }
+
+    #[test]
+    fn coordinates_of_very_different_ranges_have_scales_of_their_own() {
+        let half = |height: f32| Window::around(&[0.0, 0.0, 2.0, height, 1.0, height / 2.0]).half;
+        assert_eq!(half(1.0), [1.1, 1.1]);
+        let [x, y] = half(8000.0);
+        assert!((x - 1.1).abs() < 1e-6 && (y - 4400.0).abs() < 1e-2, "{x} {y}");
+        assert_eq!(half(1e-4), [1.1, 0.55e-4]);
     }
 }

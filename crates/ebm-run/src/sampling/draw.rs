@@ -79,6 +79,13 @@ impl Drawing {
         }
     }
 
+    /// The only noise level that chains see of a network that is conditioned on one, the lowest; `None` for a network
+    /// that is not, and for a sampler that goes down the levels.
+    pub fn only_level(&self, network: &dyn Capabilities) -> Option<f64> {
+        let is_chain = matches!(self.method, Method::Chain { .. });
+        (is_chain && network.as_noisy_score().is_some()).then_some(self.sigma)
+    }
+
     /// `n` samples in `dim` dimensions; `tick` is told after each level how many samples took part in it.
     ///
     /// The first samples of a larger number are those of a smaller one.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Tensor;
 use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
 use ebm_model::NetworkConfig;
@@ -15,38 +15,56 @@ use ebm_run::usage::usage;
 
 use super::Eval;
 use super::judgement::Judgement;
+use crate::verbs::reading::is_same;
 
 /// Most training rows, and most held-out rows, among which the nearest of a sample is looked for, and the most numbers
 /// in them.
 const NEAREST: (usize, usize) = (5000, 6_000_000);
 
+/// The rows that samples are compared with.
+pub struct Compared {
+    /// The rows.
+    pub rows: Rows,
+    /// Whether they are those that the model was trained on.
+    pub is_training: bool,
+}
+
 /// The run's data that were held out, or those that were named: 2n rows or the points of the likelihood, or all there
 /// are.
-pub fn held_out(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Rows> {
+pub fn compared(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Compared> {
     let (content, dim) = (&card.content, card.architecture.dim());
     let most = (2 * request.n).max(request.likelihood);
-    if let Some(path) = &request.data {
-        let spec = request.reading.applied(DataSpec::detect(path)?);
-        let spec = match config_of(&request.run)? {
-            Some(config) => spec.with_images_as(&config.data),
-            None => spec,
+    let config = config_of(&request.run)?;
+    let own = |config: &Config| request.reading.applied(config.data.clone());
+    let own_noise = |config: &Config| Noise::seeded(config.seed).derive("data");
+    let Some(path) = &request.data else {
+        let Some(config) = config else {
+            bail!(usage(anyhow!("a model file does not say what it was trained on; --data PATH names data")))
         };
-        let open = |split| Rows::open(&DataSpec { split, ..spec.clone() }, noise, content, dim, most);
-        // Data without parts are what the samples are compared with, all of them.
-        return match open(Split::Test) {
-            Err(error) if none_held_out(&error) => open(Split::Train),
-            rows => rows,
-        };
+        let spec = DataSpec { split: Split::Test, ..own(&config) };
+        let rows = Rows::open(&spec, &own_noise(&config), content, dim, most);
+        return Ok(Compared {
+            rows: rows.context("no held-out data; --data PATH names others")?,
+            is_training: false,
+        });
+    };
+    let is_own = |config: &Config| config.data.path.as_ref().is_some_and(|own| is_same(own, path));
+    let (spec, noise, is_own) = match &config {
+        Some(config) if is_own(config) => (own(config), own_noise(config), true),
+        Some(config) => {
+            let found = request.reading.applied(DataSpec::detect(path)?);
+            (found.with_images_as(&config.data), noise.clone(), false)
+        }
+        None => (request.reading.applied(DataSpec::detect(path)?), noise.clone(), false),
+    };
+    let open = |split| Rows::open(&DataSpec { split, ..spec.clone() }, &noise, content, dim, most);
+    // Data without parts are what the samples are compared with, all of them.
+    match open(Split::Test) {
+        Err(error) if none_held_out(&error) => {
+            Ok(Compared { rows: open(Split::Train)?, is_training: is_own })
+        }
+        rows => Ok(Compared { rows: rows?, is_training: false }),
     }
-    ensure!(
-        request.run.is_dir(),
-        usage(anyhow!("a model file does not say what it was trained on; --data PATH names data"))
-    );
-    let folder = RunFolder::open(&request.run)?;
-    let config = Config::of(&folder)?;
-    let noise = Noise::seeded(config.seed).derive("data");
-    let spec = DataSpec { split: Split::Test, ..request.reading.applied(config.data) };
-    Rows::open(&spec, &noise, content, dim, most).context("no held-out data; --data PATH names others")
 }
 
 /// The configuration of a run, if it is a folder and not a model file.

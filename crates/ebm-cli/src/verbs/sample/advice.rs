@@ -20,6 +20,8 @@ pub struct Advice {
     n_draws: usize,
     burn_in: usize,
     leapfrog: usize,
+    /// The only noise level of chains on a network that is conditioned on one.
+    level: Option<f64>,
 }
 
 impl Advice {
@@ -34,6 +36,7 @@ impl Advice {
             n_draws: draws.shape[1],
             burn_in,
             leapfrog: sampler.evaluations(),
+            level: None,
         }
     }
 
@@ -48,12 +51,28 @@ impl Advice {
             n_draws: 1,
             burn_in: 0,
             leapfrog: 1,
+            level: None,
         }
+    }
+
+    /// The same for chains that see this noise level only, of a network that has others.
+    pub fn at_level(self, level: Option<f64>) -> Self {
+        Self { level, ..self }
+    }
+
+    /// What is wrong whatever the chains did.
+    fn of_level(&self) -> Option<String> {
+        let level = self.level?;
+        Some(format!(
+            "chains at the noise level {level} alone, from a start far from the data, seldom find all of them; try \
+             --sampler heun, or --sampler annealed-langevin"
+        ))
     }
 
     /// A line for each kind of warning.
     pub fn lines(&self, verdict: &Verdict) -> Vec<String> {
-        verdict.groups().map(|group| format!("{group}; try {}", self.against(group.kind()))).collect()
+        let groups = verdict.groups().map(|group| format!("{group}; try {}", self.against(group.kind())));
+        self.of_level().into_iter().chain(groups).collect()
     }
 
     /// The same to standard error.
@@ -70,7 +89,19 @@ impl Advice {
                 "text": format!("{warning}; try {}", self.against(warning.kind())),
             })
         };
-        verdict.warnings().iter().map(entry).collect()
+        let of_level = self.of_level().map(|text| {
+            json!({"kind": "one-level", "coordinate": null, "chain": null, "value": self.level, "text": text})
+        });
+        of_level.into_iter().chain(verdict.warnings().iter().map(entry)).collect()
+    }
+
+    /// # Errors
+    /// If there is a warning and none is wanted.
+    pub fn check(&self, verdict: &Verdict, strict: bool) -> Result<()> {
+        match self.lines(verdict).len() {
+            n @ 1.. if strict => bail!("--strict: {n} {}", if n == 1 { "warning" } else { "warnings" }),
+            _ => Ok(()),
+        }
     }
 
     /// The flags that may help against a warning of this kind.
@@ -143,13 +174,4 @@ impl Advice {
 /// Two digits of a number, as short as they are written.
 fn rounded(x: f64) -> f64 {
     format!("{x:.1e}").parse().unwrap_or(x)
-}
-
-/// # Errors
-/// If there is a warning and none is wanted.
-pub fn check(verdict: &Verdict, strict: bool) -> Result<()> {
-    match verdict.groups().count() {
-        n @ 1.. if strict => bail!("--strict: {n} {}", if n == 1 { "warning" } else { "warnings" }),
-        _ => Ok(()),
-    }
 }

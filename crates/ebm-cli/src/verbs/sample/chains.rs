@@ -15,7 +15,7 @@ use ebm_sample::{AnyInfo, AnyKernel, AnySampler, Density, Draw, SampleError, Sam
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::advice::{self, Advice};
+use super::advice::Advice;
 use super::arguments::{Chains, Sample};
 use super::closed_form::ClosedForm;
 use super::draws::{self, Draws, Record};
@@ -147,7 +147,7 @@ impl Chains {
         if !sample.json {
             advice.say(&verdict);
         }
-        advice::check(&verdict, sample.strict)
+        advice.check(&verdict, sample.strict)
     }
 
     /// Chains from N(0, I), adapted before if that is asked for.

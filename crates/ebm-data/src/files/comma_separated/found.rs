@@ -1,6 +1,6 @@
 //! What the first records of a text table say about its form.
 
-use super::numbers::{Kind, has_decimal_comma};
+use super::numbers::{Kind, has_decimal_comma, is_comma_number};
 use super::records::{Field, Record, cut};
 
 /// The delimiters that are tried, the more telling ones first.
@@ -27,7 +27,12 @@ fn score(head: &[Record], delimiter: u8, decimal: Option<u8>) -> f64 {
     let mut fields = Vec::new();
     let mut lengths = Vec::new();
     let (mut n_fields, mut n_numbers) = (0, 0);
-    let is_comma = |field: &[u8]| delimiter != b',' && decimal.is_none() && has_decimal_comma(field);
+    // What may be groups of thousands is a number too, if only to be refused with a reason.
+    let is_comma = |field: &[u8]| match delimiter {
+        b',' => false,
+        b';' => decimal.is_none() && is_comma_number(field),
+        _ => decimal.is_none() && has_decimal_comma(field),
+    };
     for (i, record) in head.iter().enumerate() {
         if !cut(&record.bytes, delimiter, &mut fields) {
             return 0.0;
@@ -64,6 +69,32 @@ pub(super) fn decimal(rows: &[Row<'_>], delimiter: u8) -> u8 {
     let has_point = |text: &[u8]| text.contains(&b'.') && Kind::of(text, b'.').is_number();
     let is_comma = delimiter != b',' && fields().any(has_decimal_comma) && !fields().any(has_point);
     if is_comma { b',' } else { b'.' }
+}
+
+/// Whether the commas are inside the numbers of one column: its header has none, or zeros follow them, as in `1,05`.
+pub(super) fn is_one_column(head: &[Record]) -> bool {
+    let [first, rest @ ..] = head else { return false };
+    let has_header = !is_comma_number(&first.bytes);
+    let rows = if has_header { rest } else { head };
+    if rows.is_empty() || (has_header && (first.bytes.contains(&b',') || first.bytes.contains(&b';'))) {
+        return false;
+    }
+    let is_whole = |record: &Record| Kind::of(&record.bytes, b',') == Kind::Whole;
+    if !rows.iter().all(|record| is_comma_number(&record.bytes) || is_whole(record)) {
+        return false;
+    }
+    let parts = || {
+        rows.iter().filter_map(|record| {
+            let comma = record.bytes.iter().position(|&byte| byte == b',')?;
+            Some((&record.bytes[..comma], &record.bytes[comma + 1..]))
+        })
+    };
+    let is_padded = |digits: &[u8]| 1 < digits.len() && digits[0] == b'0';
+    let is_fraction =
+        parts().any(|(_, decimals)| is_padded(decimals)) && !parts().any(|(whole, _)| is_padded(whole));
+    // Names of rows, as R writes them, count from one.
+    let counts = || parts().zip(1usize..).all(|((whole, _), n)| whole == n.to_string().as_bytes());
+    is_fraction || (has_header && parts().next().is_some() && !counts())
 }
 
 /// A record that is cut into fields.

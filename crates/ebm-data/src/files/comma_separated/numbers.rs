@@ -75,6 +75,11 @@ fn is_date(field: &[u8]) -> bool {
     field.first().is_some_and(u8::is_ascii_digit) && 3 <= n_digits && has_separator && n_letters <= 5
 }
 
+/// Whether a field is a number if its comma is a decimal separator.
+pub(super) fn is_comma_number(field: &[u8]) -> bool {
+    field.contains(&b',') && number(field, b',').is_some()
+}
+
 /// Whether a field is a number whose comma can only be a decimal separator, as in `12,5` but not in `1,234`.
 pub(super) fn has_decimal_comma(field: &[u8]) -> bool {
     let mut parts = field.split(|&byte| byte == b',');

@@ -159,6 +159,24 @@ fn the_decimal_comma_is_found_where_it_can_be_nothing_else() {
 }
 
 #[test]
+fn commas_inside_the_numbers_of_one_column_separate_no_fields() {
+    let with_header = found("weight\n1,5\n22,75\n3\n");
+    assert_eq!(
+        (with_header.rows, with_header.names),
+        (vec![vec![1.5], vec![22.75], vec![3.0]], vec!["weight".into()])
+    );
+    assert!(with_header.notes.contains("the decimal separator is a comma"), "{}", with_header.notes);
+    assert_eq!(found("1,5\n2,05\n").rows, [[1.5], [2.05]]);
+    // Rows that R has numbered, months that are padded, and two columns without names.
+    assert_eq!(found("x\n1,5\n2,25\n").rows, [[5.0], [25.0]]);
+    assert_eq!(found("01,05\n02,07\n").rows, [[1.0, 5.0], [2.0, 7.0]]);
+    assert_eq!(found("1,5\n2,25\n").rows, [[1.0, 5.0], [2.0, 25.0]]);
+    for groups in ["x\n1,234\n5,678\n", "x;y\n1,234;5,678\n2,345;6,789\n"] {
+        assert!(refused(groups).contains("--decimal ,"), "{groups:?}: {}", refused(groups));
+    }
+}
+
+#[test]
 fn a_bad_row_is_named_by_line_and_column() {
     let ragged =
         |text: &str, part: &str| assert!(refused(text).contains(part), "{text:?}: {}", refused(text));
