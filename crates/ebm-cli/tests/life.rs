@@ -464,3 +464,63 @@ fn keys_are_listed_with_value_and_meaning_and_near_misses_are_named() {
         assert!(said.contains(expected), "{line:?}: {said}");
     }
 }
+
+/// A table of two columns, and a run of a few steps on it.
+fn run_on_a_table(folder: &Path) -> (PathBuf, PathBuf) {
+    let (table, run) = (folder.join("t.csv"), folder.join("run"));
+    let row = |i: u32| format!("{},{}\n", (1.3 * f64::from(i)).sin(), (0.7 * f64::from(i)).cos());
+    fs::write(&table, format!("x,y\n{}", (0..60).map(row).collect::<String>())).unwrap();
+    let mut command = ebm(&["train", "table", "--steps", "8", "--quiet", "--data"]);
+    done(command.arg(&table).args(SMALL).arg("--out").arg(&run));
+    (table, run)
+}
+
+#[test]
+fn a_run_does_not_go_on_with_other_data_but_with_the_same_in_another_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, run) = run_on_a_table(folder.path());
+    let text = fs::read_to_string(&table).unwrap();
+    done(&mut resume(&run, &["--steps", "10"]));
+
+    fs::write(&table, text.replacen("\n0,", "\n0.5,", 1)).unwrap();
+    let message = ends(&mut resume(&run, &["--steps", "12"]), 2);
+    assert!(message.contains("the data have changed since") && message.contains("other values"), "{message}");
+    fs::write(&table, format!("{text}0.1,0.2\n")).unwrap();
+    let message = ends(&mut resume(&run, &["--steps", "12"]), 2);
+    assert!(message.contains("61 rows, not 60 rows"), "{message}");
+    // The command that is named, on the data as they are now.
+    done(
+        ebm(&["train", "--from"])
+            .arg(&run)
+            .args(["--steps", "4", "--backend", "flex", "--out"])
+            .arg(folder.path().join("new")),
+    );
+
+    fs::remove_file(&table).unwrap();
+    let moved = folder.path().join("moved.csv");
+    fs::write(&moved, &text).unwrap();
+    done(resume(&run, &["--steps", "12", "--data"]).arg(&moved));
+    assert!(journal(&run).iter().any(|line| line["event"] == "changed"), "the move is no change of the run");
+}
+
+#[test]
+fn chains_at_one_noise_level_of_several_are_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    done(&mut train(&run, 3, &["--set", "model=noisy-energy"]));
+    let sample = |more: &[&str]| {
+        let mut command =
+            ebm(&["sample", "--n", "4", "--set", "chain.steps=3", "--backend", "flex", "--out"]);
+        command.arg(folder.path().join("s.csv")).arg(&run).args(more);
+        command
+    };
+    let chains = ["--sampler", "mala", "--set", "chain.step_size=1e-5"];
+    let output = done(&mut sample(&chains));
+    assert!(stderr(&output).contains("warning: chains at the noise level 0.01 alone"), "{}", stderr(&output));
+    let json = done(sample(&chains).arg("--json"));
+    let line: Value = serde_json::from_str(stdout(&json).lines().last().unwrap()).unwrap();
+    assert_eq!(line["warnings"][0]["kind"], "one-level", "{line}");
+    ends(sample(&chains).arg("--strict"), 1);
+    let descent = done(&mut sample(&["--sampler", "annealed-mala"]));
+    assert!(!stderr(&descent).contains("alone"), "{}", stderr(&descent));
+}
