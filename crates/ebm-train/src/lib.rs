@@ -82,7 +82,7 @@ pub use objectives::{
     Batch, BuildContext, DenoisingAt, DenoisingAtSettings, DenoisingScoreMatching, DenoisingSettings,
     Directions, FiniteDifferenceScoreMatching, FiniteDifferenceSettings, ImplicitScoreMatching,
     ImplicitSettings, Memory, NamedObjective, Need, NoiseContrastiveEstimation, NoiseContrastiveSettings,
-    NoiseLaw, Objective, ObjectiveConfig, Outcome, SelfNormalized, SlicedScoreMatching, SlicedSettings,
+    NoiseLaw, NoiseSettings, Objective, ObjectiveConfig, Outcome, SelfNormalized, SlicedScoreMatching, SlicedSettings,
     VarianceReduced, Weighting,
 };
 pub use observers::{Event, Every, Observer, Observers};
