@@ -188,7 +188,10 @@ impl DataSpec {
         let metadata = fs::metadata(path).map_err(|source| DataError::io(path, source))?;
         let unknown = || {
             let (found, expected) = match metadata.is_file() {
-                true => ("a file with this extension", ".npy, .npz, .csv, .tsv, or a folder"),
+                true => (
+                    "a file with this extension",
+                    ".npy, .npz, .csv, .tsv, .tar, .tar.gz, .tar.xz, or a folder",
+                ),
                 false => ("a device or pipe", "a file or a folder"),
             };
             DataError::Unsupported { file: path.into(), found: found.into(), expected }
