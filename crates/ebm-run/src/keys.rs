@@ -64,11 +64,13 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
 /// # Errors
 /// If the settings cannot be written.
 pub fn of_sample(config: &SampleConfig) -> Result<Vec<Key>> {
-    let mut values = leaves("", config)?;
+    let mut values: BTreeMap<String, Option<String>> =
+        leaves("", config)?.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    values.entry("langevin.sigma".into()).or_insert(None);
     for (key, value) in of_samplers(config)? {
-        values.entry(key).or_insert(value);
+        values.entry(key).or_insert(Some(value));
     }
-    let key = |(key, value)| Key { meaning: meaning(&format!("sample.{key}")), key, value: Some(value) };
+    let key = |(key, value)| Key { meaning: meaning(&format!("sample.{key}")), key, value };
     Ok(values.into_iter().map(key).collect())
 }
 
