@@ -88,7 +88,11 @@ fn a_run_without_a_rule_is_sampled_by_its_data_and_a_lone_model_says_what_to_do(
     let out = folder.path().join("samples.npy");
     let sample = |of: &Path, more: &[&str]| {
         let mut sample = ebm(&["sample", "--n", "1", "--sampler", "langevin", "--backend", "flex", "--out"]);
-        sample.arg(&out).args(["--set", "langevin.sigma=auto", "--set", "langevin.bottom=5.0"]).args(more).arg(of);
+        sample
+            .arg(&out)
+            .args(["--set", "langevin.sigma=auto", "--set", "langevin.bottom=5.0"])
+            .args(more)
+            .arg(of);
         sample
     };
     let said = stderr(&done(&mut sample(&run, &[])));
@@ -142,6 +146,9 @@ fn flips_and_shifts_are_refused_where_they_mean_nothing() {
     let said = refused(points.arg(&run));
     assert!(said.contains("data.flip is for images; the dataset is \"two-moons\""), "{said}");
     let said = refused(&mut train(&run, 1, &["--set", "data.shift=28"]));
-    assert!(said.contains("data.shift: expected less than the sides of the images, 28×28, found 28"), "{said}");
+    assert!(
+        said.contains("data.shift: expected less than the sides of the images, 28×28, found 28"),
+        "{said}"
+    );
     assert!(!run.exists());
 }

@@ -163,7 +163,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("objective.sigma_data", "the standard deviation of the data that the weights are for"),
     ("objective.power", "the weight of a noise level is σ to this power"),
     ("objective.noise.law", "the distribution of the noise level: geometric, log-uniform or log-normal"),
-    ("objective.noise.sigma", "auto: levels between the ends that sample.langevin.sigma finds, in place of these"),
+    (
+        "objective.noise.sigma",
+        "auto: levels between the ends that sample.langevin.sigma finds, in place of these",
+    ),
     ("objective.noise.top", "the highest noise level"),
     ("objective.noise.bottom", "the lowest noise level"),
     ("objective.noise.n", "number of noise levels"),
@@ -212,7 +215,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("sample.distances.largest", "the largest distance between points of the data, the top level by rule"),
     ("sample.distances.median", "the median of these distances"),
     ("sample.distances.rows", "rows of data between which distances were taken"),
-    ("sample.langevin.sigma", "auto: top, levels and step_ratio by rule from the data, bottom and steps_per_level"),
+    (
+        "sample.langevin.sigma",
+        "auto: top, levels and step_ratio by rule from the data, bottom and steps_per_level",
+    ),
     ("sample.*.top", "the highest noise level"),
     ("sample.*.bottom", "the lowest noise level above 0"),
     ("sample.*.levels", "number of noise levels"),

@@ -121,10 +121,8 @@ mod tests {
         let error = auto.sample.sampler("langevin", true).unwrap_err().to_string();
         assert!(error.contains("sample.langevin.sigma"), "{error}");
         assert!(auto.sample.sampler("heun", true).is_ok());
-        let wrong = Config::resolve(
-            "glyphs",
-            &Overrides { set: vec!["sample.langevin.sigma=automatic".into()] },
-        );
+        let wrong =
+            Config::resolve("glyphs", &Overrides { set: vec!["sample.langevin.sigma=automatic".into()] });
         let error = format!("{:#}", wrong.unwrap_err());
         assert!(error.contains("automatic") && error.contains("auto"), "{error}");
     }

@@ -90,7 +90,18 @@ impl Parts {
         let drawing = config.sample.drawing(None, &network).map_err(usage)?;
         let batches = Batches::new(data, batch_size, &noise);
         let augmentation = Augmentation::of(&config.data, batches.data().image_shape())?;
-        let parts = Self { config, found, noise, batches, augmentation, content, background, drawing, device, network };
+        let parts = Self {
+            config,
+            found,
+            noise,
+            batches,
+            augmentation,
+            content,
+            background,
+            drawing,
+            device,
+            network,
+        };
         parts.loss(Retreats::default())?;
         Ok(parts)
     }

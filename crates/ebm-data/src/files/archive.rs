@@ -217,9 +217,14 @@ pub(crate) mod tests {
     fn paths_that_lead_out_links_and_devices_are_refused_by_name() {
         for name in ["../x", "in/../../x", "/etc/passwd", "\\x", "C:/x"] {
             let error = read(&tar(&[("fine", b"1"), (name, b"2")])).unwrap_err();
-            assert!(error.contains("leads out of the archive") && error.contains(&format!("{name:?}")), "{error}");
+            assert!(
+                error.contains("leads out of the archive") && error.contains(&format!("{name:?}")),
+                "{error}"
+            );
         }
-        for (kind, said) in [(EntryType::Symlink, "a link"), (EntryType::Link, "a link"), (EntryType::Char, "a device")] {
+        for (kind, said) in
+            [(EntryType::Symlink, "a link"), (EntryType::Link, "a link"), (EntryType::Char, "a device")]
+        {
             let mut builder = tar::Builder::new(Vec::new());
             builder.append(&header("in/odd", 0, kind), &b""[..]).unwrap();
             let error = read(&builder.into_inner().unwrap()).unwrap_err();

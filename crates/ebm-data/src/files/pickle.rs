@@ -313,7 +313,9 @@ impl<'a> Machine<'a> {
         let Some((.., function)) = known else {
             let [module, name] = [module, name].map(String::from_utf8_lossy);
             let called: String = format!("{module}.{name}").chars().take(80).collect();
-            return Err(self.wrong(&format!("it names {called:?}, expected plain values and arrays of numpy")));
+            return Err(
+                self.wrong(&format!("it names {called:?}, expected plain values and arrays of numpy"))
+            );
         };
         self.push(Value::Function(*function));
         Ok(())
@@ -365,7 +367,9 @@ pub(crate) mod tests {
 
     /// A batch as Python 2 wrote it in protocol 2: `{'data': array, 'labels': [...], 'batch_label': '...'}`.
     pub(crate) fn batch(pixels: &[u8], labels: &[u8]) -> Vec<u8> {
-        let mut file = b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x15training batch 1 of 5q\x03U\x06labelsq\x04]q\x05(".to_vec();
+        let mut file =
+            b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x15training batch 1 of 5q\x03U\x06labelsq\x04]q\x05("
+                .to_vec();
         labels.iter().for_each(|&label| file.extend([b'K', label]));
         file.extend(b"eU\x04dataq\x06cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08K\x00\x85q\x09U\x01bq\x0a\x87q\x0bRq\x0c");
         file.extend(b"(K\x01J");
@@ -414,7 +418,9 @@ pub(crate) mod tests {
         assert!(value(&deep).unwrap_err().contains("within each other"));
         let claims = b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.";
         assert!(value(claims).unwrap_err().contains("truncated"));
-        for wrong in [&b"."[..], b"e.", b"]a.", b"}s.", b"h\x07.", b"]q\x01h\x01.", b"(.", b"R.", b"b.", b"\x86."] {
+        for wrong in
+            [&b"."[..], b"e.", b"]a.", b"}s.", b"h\x07.", b"]q\x01h\x01.", b"(.", b"R.", b"b.", b"\x86."]
+        {
             assert!(value(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -33,7 +33,9 @@ pub fn cifar(n: u8) -> Vec<u8> {
 pub fn pickle(n: u8) -> Vec<u8> {
     let mut file = b"\x80\x02}q\x01(U\x06labelsq\x04]q\x05(".to_vec();
     (0..n).for_each(|label| file.extend([b'K', label]));
-    file.extend(b"eU\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K");
+    file.extend(
+        b"eU\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K",
+    );
     file.extend([n]);
     file.extend(b"M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNK\x00K\x00K\x00tb\x89T");
     file.extend((3072 * u32::from(n)).to_le_bytes());

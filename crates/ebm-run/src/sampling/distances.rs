@@ -77,7 +77,10 @@ impl Distances {
         let middle = distances.len() / 2;
         let (_, &mut median, above) = distances.select_nth_unstable_by(middle, f32::total_cmp);
         let largest = above.iter().copied().fold(median, f32::max);
-        ensure!(0.0 < largest, "the {n} rows of data are all the same: no noise level can be found from them");
+        ensure!(
+            0.0 < largest,
+            "the {n} rows of data are all the same: no noise level can be found from them"
+        );
         let four_digits = |x: f32| format!("{x:.3e}").parse::<f64>().unwrap_or(x.into());
         Ok(Self { largest: four_digits(largest), median: Some(four_digits(median)), rows: Some(n) })
     }
@@ -107,8 +110,7 @@ mod tests {
         let mut all = Vec::new();
         for i in 0..n {
             for j in i + 1..n {
-                let square: f32 =
-                    (0..dim).map(|k| (rows[i * dim + k] - rows[j * dim + k]).powi(2)).sum();
+                let square: f32 = (0..dim).map(|k| (rows[i * dim + k] - rows[j * dim + k]).powi(2)).sum();
                 all.push(f64::from(square).sqrt());
             }
         }

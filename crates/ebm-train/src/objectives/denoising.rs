@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::objectives::bound::OnNoisyScore;
 use crate::range::finite;
-use crate::{Batch, BuildContext, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective, Outcome, TrainError};
+use crate::{
+    Batch, BuildContext, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective, Outcome, TrainError,
+};
 
 /// The weight of each noise level: the factor λ(σ) of |s + z/σ|².
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -42,7 +42,11 @@ impl NoiseSettings {
     /// [`OutOfRange`] with the field, of a number or of a rule that was not applied.
     pub fn law(&self) -> Result<NoiseLaw, OutOfRange> {
         if self.sigma.is_some() {
-            return Err(OutOfRange::new("sigma", "auto", "levels, which are found from data before training"));
+            return Err(OutOfRange::new(
+                "sigma",
+                "auto",
+                "levels, which are found from data before training",
+            ));
         }
         self.law.validate()?;
         Ok(self.law.clone())

@@ -87,7 +87,8 @@ impl Layout {
                 }
             }
         };
-        let [training, testing, validation] = [named(Part::Training)?, named(Part::Testing)?, named(Part::Validation)?];
+        let [training, testing, validation] =
+            [named(Part::Training)?, named(Part::Testing)?, named(Part::Validation)?];
         let is_part =
             |path: &&PathBuf| [&training, &testing, &validation].into_iter().flatten().any(|p| p == *path);
         let others = folders.iter().filter(|path| !is_part(path)).chain(images).cloned().collect();
@@ -112,10 +113,9 @@ impl Layout {
     pub(super) fn part(&self, split: Split, within: Option<&Path>) -> Result<(PathBuf, Found), DataError> {
         let walk = Walk { within, left_out: LeftOut::default() };
         let folder = match (split, &self.training) {
-            (Split::Test, _) => self.held_out().ok_or_else(|| DataError::NoHeldOut {
-                path: self.root.clone(),
-                expected: NO_HELD_OUT,
-            })?,
+            (Split::Test, _) => self
+                .held_out()
+                .ok_or_else(|| DataError::NoHeldOut { path: self.root.clone(), expected: NO_HELD_OUT })?,
             (Split::Train, Some(training)) => training,
             (Split::Train, None) if self.others.is_empty() && self.held_out().is_some() => {
                 return Err(DataError::NotFound { path: self.root.join("train") });

@@ -54,7 +54,10 @@ pub(super) fn listing(archive: &Path, split: Split) -> Result<Listing, DataError
         Ok(ControlFlow::Continue(()))
     })?;
     if names.is_empty() {
-        return Err(DataError::malformed(archive, format!("no {FORMATS} in it; {others} files of other kinds")));
+        return Err(DataError::malformed(
+            archive,
+            format!("no {FORMATS} in it; {others} files of other kinds"),
+        ));
     }
     let folders = common(&names);
     let root = folders.iter().fold(archive.to_path_buf(), |path, folder| path.join(folder));
@@ -64,9 +67,7 @@ pub(super) fn listing(archive: &Path, split: Split) -> Result<Listing, DataError
     let found = Found::of(&names, parts.folder(split, archive)?, &parts, &root);
     match (found.loose.is_empty(), found.classes.is_empty()) {
         (true, true) => Err(DataError::Empty { path: root, expected: FORMATS }),
-        (false, true) => {
-            Ok(Listing { files: found.loose, labels: None, classes: Vec::new(), notes })
-        }
+        (false, true) => Ok(Listing { files: found.loose, labels: None, classes: Vec::new(), notes }),
         (true, false) => {
             let known = match split {
                 Split::Train => Vec::new(),
@@ -170,7 +171,8 @@ impl Parts {
             Split::Train => format!("{folder}/ is held out"),
             Split::Test => format!("the held-out part, {folder}/"),
         });
-        let unused = self.folders.get(&Part::Validation).filter(|_| self.folders.contains_key(&Part::Testing));
+        let unused =
+            self.folders.get(&Part::Validation).filter(|_| self.folders.contains_key(&Part::Testing));
         let unused = unused.map(|folder| format!("{folder}/ is not used"));
         let others = (0 < others).then(|| format!("{others} files of other kinds left out"));
         held_out.into_iter().chain(unused).chain(others).collect()
@@ -262,7 +264,8 @@ mod tests {
                 let [folder, archive] = both(names, split);
                 match (folder, archive) {
                     (Ok(folder), Ok(archive)) => {
-                        let all = |set: &ImageSet| (0..set.len()).map(|i| set.get(i).unwrap()).collect::<Vec<_>>();
+                        let all =
+                            |set: &ImageSet| (0..set.len()).map(|i| set.get(i).unwrap()).collect::<Vec<_>>();
                         assert_eq!(all(&folder), all(&archive), "{names:?} {split:?}");
                         assert_eq!(folder.classes(), archive.classes(), "{names:?} {split:?}");
                     }
@@ -270,7 +273,9 @@ mod tests {
                         let kind = std::mem::discriminant(&folder);
                         assert_eq!(kind, std::mem::discriminant(&archive), "{folder} and {archive}");
                     }
-                    (folder, archive) => panic!("{names:?} {split:?}: {:?} {:?}", folder.err(), archive.err()),
+                    (folder, archive) => {
+                        panic!("{names:?} {split:?}: {:?} {:?}", folder.err(), archive.err())
+                    }
                 }
             }
         }
