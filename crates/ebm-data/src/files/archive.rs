@@ -48,11 +48,11 @@ impl Member<'_> {
     /// # Errors
     /// If it is longer than `most`, shorter than it should be, or cannot be read.
     pub fn bytes(self, most: u64) -> Result<Vec<u8>, DataError> {
-        let Self { name, size, content, file } = self;
+        let Self { name, size, mut content, file } = self;
         if most < size {
             return Err(DataError::malformed(file, format!("{name}: {size} bytes, expected at most {most}")));
         }
-        let bytes = read_at_most(content, size, file)?;
+        let bytes = read_at_most(&mut content, size, file)?;
         if bytes.len() as u64 != size {
             let found = bytes.len();
             let problem = format!("{name} is truncated: expected {size} bytes, found {found}");

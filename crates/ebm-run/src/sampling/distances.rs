@@ -37,8 +37,9 @@ impl Distances {
     /// The distances between 4,000 rows, or all there are, drawn by `noise`.
     ///
     /// The bytes of images are at the middle of their bins.
-    /// Of endless data it takes the first rows. The largest distance of a sample is at most that of all data; among
-    /// 4,000 images of MNIST it is within 2 % of it.
+    /// Of endless data it takes the first rows.
+    /// A sample's largest distance is at most that of all data, and depends less on a single row: of MNIST it is 31 to 32,
+    /// by the seed, where the largest of all 60,000 images is 33.5.
     ///
     /// # Errors
     /// If a row cannot be read, or all rows are the same.
