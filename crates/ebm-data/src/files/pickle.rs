@@ -414,7 +414,7 @@ pub(crate) mod tests {
         for length in 0..whole.len() {
             assert!(value(&whole[..length]).is_err(), "{length}");
         }
-        let deep = [b")".repeat(1), b"\x85".repeat(1_000_000), b".".to_vec()].concat();
+        let deep = [b")".to_vec(), b"\x85".repeat(1_000_000), b".".to_vec()].concat();
         assert!(value(&deep).unwrap_err().contains("within each other"));
         let claims = b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.";
         assert!(value(claims).unwrap_err().contains("truncated"));

@@ -19,12 +19,15 @@ const MAX_RECORDS: usize = 1_000_000;
 /// Most members of an archive that are looked at before it is none of CIFAR-10.
 const MEMBERS: usize = 16;
 
+/// Appends the images of a file's content to the pixels, and their classes to the labels.
+type Parser = fn(&[u8], &Path, &mut Vec<u8>, &mut Vec<u32>) -> Result<(), DataError>;
+
 /// How a version of the dataset names and writes its files.
 struct Version {
     folders: [&'static str; 3],
     ending: &'static str,
     archives: [&'static str; 2],
-    parse: fn(&[u8], &Path, &mut Vec<u8>, &mut Vec<u32>) -> Result<(), DataError>,
+    parse: Parser,
 }
 
 const VERSIONS: [Version; 2] = [
