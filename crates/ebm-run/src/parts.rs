@@ -21,7 +21,7 @@ use crate::landscape::level_shown;
 use crate::noise_levels;
 use crate::objective::{Loss, explained};
 use crate::pictures::{Allowance, Pictures};
-use crate::rows::{about, data_of};
+use crate::rows::{about, data_of, refused};
 use crate::sampling::Drawing;
 use crate::training::Training;
 use crate::usage::usage;
@@ -89,7 +89,7 @@ impl Parts {
         })?;
         let drawing = config.sample.drawing(None, &network).map_err(usage)?;
         let batches = Batches::new(data, batch_size, &noise);
-        let augmentation = Augmentation::of(&config.data, batches.data().image_shape())?;
+        let augmentation = Augmentation::of(&config.data, batches.data().image_shape()).map_err(refused)?;
         let parts = Self {
             config,
             found,

@@ -25,7 +25,7 @@ impl SampleConfig {
         let step_ratio = format!("{step_ratio:.3e}").parse().unwrap_or(step_ratio);
         let langevin = LangevinConfig { sigma: None, top, bottom, levels, steps_per_level, step_ratio };
         let line = format!(
-            "noise levels by rule: {}; {levels} levels from {top} to {bottom}, each {:.4} of the next, {steps_per_level} \
+            "noise levels by rule: {}; {levels} levels from {top} to {bottom}, each {:.4} times the next, {steps_per_level} \
              steps each of {step_ratio} σ², predicted variance ratio {:.3}",
             distances.about(),
             design.ratio,

@@ -57,9 +57,10 @@ impl Distances {
     /// ‖x − y‖² = ‖x‖² + ‖y‖² − 2 x·y of centred rows, whose products are those of matrices.
     ///
     /// # Errors
-    /// If all rows are the same, or one is not finite.
+    /// If there is only one row, all are the same, or one is not finite.
     pub fn between(rows: Tensor<2>) -> Result<Self> {
         let [n, _] = rows.dims();
+        ensure!(2 <= n, "distances need two rows, found {n}");
         let rows = rows.clone() - rows.mean_dim(0);
         let squares = rows.clone().square().sum_dim(1);
         let mut distances = Vec::with_capacity(n * (n - 1) / 2);
