@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{ebm, stderr};
+use common::{ebm, stderr, stdout};
 
 const SMALL: [&str; 14] = [
     "--set",
@@ -103,6 +103,8 @@ fn a_run_without_a_rule_is_sampled_by_its_data_and_a_lone_model_says_what_to_do(
     assert!(said.contains("set distances.largest=NUMBER") && said.contains("alone.safetensors"), "{said}");
     let said = stderr(&done(&mut sample(&alone, &["--set", "distances.largest=40"])));
     assert!(said.contains("the largest distance is 40"), "{said}");
+    let keys = stdout(&done(&mut ebm(&["sample", "--backend", "flex", "--keys"])));
+    assert!(keys.lines().any(|key| key.starts_with("langevin.sigma ") && key.contains("not set")), "{keys}");
     let said = refused(&mut sample(&alone, &["--set", "distances.largest=4"]));
     assert!(said.contains("bottom = 5, expected less than 4"), "{said}");
 }
