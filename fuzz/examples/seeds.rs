@@ -8,7 +8,9 @@ use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
 #[path = "../../crates/ebm-run/src/mutations/seeds.rs"]
 mod seeds;
 
-use seeds::{CSV, cifar, colour, gray, gzip, idx, npy, npz, stack, tar};
+use seeds::{
+    CSV, IMAGES_XZ, batches, cifar, colour, gray, gzip, idx, image_tar, npy, npz, pickle, stack, tar,
+};
 
 fn main() -> std::io::Result<()> {
     let idx = [idx(&[3, 4, 5]), idx(&[7]), idx(&[1, 1, 1, 1])];
@@ -17,6 +19,8 @@ fn main() -> std::io::Result<()> {
     write("gzip", &idx.each_ref().map(|file| gzip(file)))?;
     write("idx", &idx)?;
     write("cifar", &[cifar(3)])?;
+    write("cifar_pickle", &[pickle(1), pickle(2)])?;
+    write("members", &[batches(), gzip(&batches()), image_tar(), IMAGES_XZ.to_vec()])?;
     write("csv", &CSV.map(|text| text.as_bytes().to_vec()))?;
     write("npy", &[npy("<f8", 8), npy("<f4", 4), npy(">i2", 2), stack("|u1", 1)])?;
     write("npz", &[npz(false), npz(true)])?;

@@ -12,7 +12,7 @@ use std::io::{Seek, Write};
 use std::path::Path;
 
 use ebm_data::files::comma_separated::{self, TextForm};
-use ebm_data::files::{bytes, cifar10, npy, picture};
+use ebm_data::files::{archive as packed, bytes, cifar10, npy, pickle, picture};
 use ebm_data::{Data, DataSpec, DatasetName, Idx, Preparation};
 use ebm_model::weights;
 use ebm_ops::Noise;
@@ -48,6 +48,27 @@ pub fn cifar(bytes: &[u8]) {
     if cifar10::records(bytes, file(), &mut pixels, &mut labels).is_ok() {
         assert_eq!(pixels.len(), (cifar10::RECORD - 1) * labels.len());
     }
+}
+
+/// Batches of CIFAR-10's Python version, and pickles of any values.
+pub fn cifar_pickle(bytes: &[u8]) {
+    let _ = pickle::value(bytes);
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    if cifar10::batch(bytes, file(), &mut pixels, &mut labels).is_ok() {
+        assert_eq!(pixels.len(), (cifar10::RECORD - 1) * labels.len());
+    }
+}
+
+/// Members of archives, plain or packed by gzip or xz.
+pub fn members(bytes: &[u8]) {
+    let each = |member: packed::Member| {
+        let parts: Vec<&str> = member.name.split('/').collect();
+        assert!(!parts.contains(&"..") && !member.name.starts_with('/'));
+        let size = member.size;
+        assert_eq!(member.bytes(1 << 20)?.len() as u64, size);
+        Ok(std::ops::ControlFlow::Continue(()))
+    };
+    let _ = packed::members(bytes, bytes.len() as u64, file(), each);
 }
 
 /// Tables of text, of a form that is found out.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 use ebm_ops::Noise;
 
-use crate::{Batch, Data, DataError};
+use crate::{Augmentation, Batch, Data, DataError};
 
 /// Batches of a dataset: batch `step` is a pure function of the stream of noise and `step`.
 ///
@@ -23,6 +23,8 @@ pub struct Batches {
     size: NonZeroUsize,
     order: Noise,
     bins: Noise,
+    moves: Noise,
+    augmentation: Augmentation,
     /// The epoch read last, and its order.
     epoch: Option<(u64, Vec<usize>)>,
 }
@@ -35,6 +37,8 @@ impl Batches {
             size,
             order: noise.derive("order"),
             bins: noise.derive("bins"),
+            moves: noise.derive("augmentation"),
+            augmentation: Augmentation::default(),
             epoch: None,
         }
     }
@@ -42,6 +46,12 @@ impl Batches {
     /// The same data in the same order, in batches of another size.
     pub fn with_size(self, size: NonZeroUsize) -> Self {
         Self { size, ..self }
+    }
+
+    /// The same batches with their images flipped and shifted: row `i` of batch `step` is a function of the stream of
+    /// noise, `step` and `i`, and of nothing that came before. Points stay as they are.
+    pub fn augmented(self, augmentation: Augmentation) -> Self {
+        Self { augmentation, ..self }
     }
 
     /// The dataset.
@@ -73,7 +83,11 @@ impl Batches {
     /// If an item cannot be read.
     pub fn read(&mut self, step: u64) -> Result<Batch, DataError> {
         let indices = self.indices(step);
-        self.data.read(&indices, Some(&mut self.bins.child(step)))
+        let bins = Some(&mut self.bins.child(step));
+        if self.augmentation.is_none() {
+            return self.data.read(&indices, bins);
+        }
+        self.data.read_augmented(&indices, bins, self.augmentation, &mut self.moves.child(step))
     }
 
     /// The indices of the items of batch `step`.
@@ -172,6 +186,32 @@ mod tests {
         let variance = spread.iter().map(|u| (u - 0.5).powi(2)).sum::<f64>() / n;
         assert!((mean - 0.5).abs() < 5.0 * (1.0 / 12.0 / n).sqrt(), "{mean}");
         assert!((variance - 1.0 / 12.0).abs() < 5.0 * (1.0 / 180.0 / n).sqrt(), "{variance}");
+    }
+
+    #[test]
+    fn augmented_batches_depend_on_seed_step_and_row_and_none_at_all_is_no_change() {
+        let noise = Noise::seeded(3);
+        let plain = Batches::new(numbered(40), size(8), &noise);
+        // Both bytes of an image are the same: only the noise on them would tell that they are mirrored.
+        let two: Arc<Data> = {
+            let pixels = (0..40u8).flat_map(|i| [i, 200 - i]).collect();
+            let shape = ImageShape { channels: 1, height: 1, width: 2 };
+            Arc::new(ImageSet::new(shape, pixels, None, Vec::new()).into())
+        };
+        let flip = Augmentation::new(true, 0, two.image_shape().unwrap()).unwrap();
+        let mut forwards = Batches::new(two.clone(), size(8), &noise).augmented(flip);
+        let batches: Vec<Batch> = (0..12).map(|step| forwards.read(step).unwrap()).collect();
+        let mut resumed = Batches::new(two.clone(), size(8), &noise).augmented(flip);
+        for step in (0..12).rev() {
+            assert_eq!(resumed.read(step).unwrap(), batches[step as usize], "step {step}");
+        }
+        let is_mirrored = |row: &[f32]| row[1] < row[0];
+        let mirrored = batches.iter().flat_map(|batch| batch.values.chunks(2)).filter(|row| is_mirrored(row));
+        assert!((20..76).contains(&mirrored.count()), "96 rows, half of them mirrored");
+        // An image is met in one epoch mirrored, and in another not.
+        assert_ne!(batches[0], Batches::new(two, size(8), &noise).read(0).unwrap());
+        let (mut plain, mut none) = (plain.clone(), plain.augmented(Augmentation::default()));
+        assert_eq!(plain.read(5).unwrap(), none.read(5).unwrap());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use burn_dataset::Dataset;
 use ebm_ops::{Noise, OutOfRange};
 
 use crate::DataError;
+use crate::images::augmentation::Augmentation;
 use crate::images::pixels::dequantize;
 use crate::item::{Image, ImageShape, Point};
 use crate::summary::Summary;
@@ -243,19 +244,42 @@ impl Data {
     /// Unless every index is below the number of items.
     pub fn read(&self, indices: &[usize], noise: Option<&mut Noise>) -> Result<Batch, DataError> {
         match self {
-            Self::Images(images) => images.read(indices, noise),
+            Self::Images(images) => images.read(indices, noise, |_| {}),
+            Self::Points(points) => points.read(indices),
+        }
+    }
+
+    /// As [`read`](Self::read), with images changed by `augmentation`, whose draws are of `moves`.
+    pub(crate) fn read_augmented(
+        &self,
+        indices: &[usize],
+        noise: Option<&mut Noise>,
+        augmentation: Augmentation,
+        moves: &mut Noise,
+    ) -> Result<Batch, DataError> {
+        match self {
+            Self::Images(images) => images.read(indices, noise, |items| {
+                let pixels = items.iter_mut().map(|image| &mut image.pixels);
+                augmentation.apply(pixels, images.shape, moves);
+            }),
             Self::Points(points) => points.read(indices),
         }
     }
 }
 
 impl Images {
-    fn read(&self, indices: &[usize], noise: Option<&mut Noise>) -> Result<Batch, DataError> {
+    fn read(
+        &self,
+        indices: &[usize],
+        noise: Option<&mut Noise>,
+        change: impl FnOnce(&mut [Image]),
+    ) -> Result<Batch, DataError> {
         let dim = self.shape.dim();
-        let items = self.items.get_many(indices.to_vec())?;
+        let mut items = self.items.get_many(indices.to_vec())?;
         for image in &items {
             check("bytes of an image", image.pixels.len(), dim)?;
         }
+        change(&mut items);
         let labels = items.iter().map(|image| image.label).collect();
         let mut values = Vec::with_capacity(items.len() * dim);
         match noise.map(|noise| noise.uniforms(items.len() * dim)) {

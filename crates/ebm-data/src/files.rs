@@ -3,6 +3,7 @@
 //! Files are untrusted: memory grows with the bytes that are read, never with what a header claims, and every size is
 //! checked against the length of the content. `file` is the name that errors give.
 
+pub mod archive;
 pub mod bytes;
 pub mod cifar10;
 pub mod comma_separated;
@@ -11,5 +12,6 @@ mod gzip;
 pub mod idx;
 pub mod npy;
 pub mod npz;
+pub mod pickle;
 pub mod picture;
 pub mod rows;

@@ -1,5 +1,6 @@
 //! Images: in memory, in folders, in the files of published datasets.
 
+pub(crate) mod augmentation;
 pub(crate) mod background;
 pub(crate) mod held_out;
 pub(crate) mod image_set;

@@ -64,6 +64,7 @@ pub use data::{Batch, Data, ENDLESS, Images, Points};
 pub use error::DataError;
 pub use files::idx::Idx;
 pub use glyphs::Glyphs;
+pub use images::augmentation::Augmentation;
 pub use images::background::Background;
 pub use images::cifar10::Cifar10;
 pub use images::image_folder::ImageFolder;

@@ -71,6 +71,12 @@ pub struct DataSpec {
     /// Whether links that lead out of an image folder are followed; `false` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_links: Option<bool>,
+    /// Whether training sees images mirrored left to right, every second time; `false` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flip: Option<bool>,
+    /// By how many pixels at most training sees images shifted, their edges filled by reflection; 0 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<usize>,
 }
 
 /// What to do with a row of a table that has a missing value.
@@ -144,6 +150,8 @@ impl DataSpec {
             background: None,
             channels: None,
             follow_links: None,
+            flip: None,
+            shift: None,
         }
     }
 
@@ -180,7 +188,10 @@ impl DataSpec {
         let metadata = fs::metadata(path).map_err(|source| DataError::io(path, source))?;
         let unknown = || {
             let (found, expected) = match metadata.is_file() {
-                true => ("a file with this extension", ".npy, .npz, .csv, .tsv, or a folder"),
+                true => (
+                    "a file with this extension",
+                    ".npy, .npz, .csv, .tsv, .tar, .tar.gz, .tar.xz, or a folder",
+                ),
                 false => ("a device or pipe", "a file or a folder"),
             };
             DataError::Unsupported { file: path.into(), found: found.into(), expected }
@@ -224,17 +235,23 @@ impl DataSpec {
 
     /// Refuses the keys of image files for data of another kind, where they would do nothing.
     fn check_keys_of_images(&self) -> Result<(), DataError> {
-        let is_of_images = self.is_of_image_files();
+        let (is_of_images, is_drawn) = (self.is_of_image_files(), self.dataset == DatasetName::Glyphs);
         let keys = [
             ("size", self.size.is_some() && !is_of_images),
             ("fit", self.fit.is_some() && !is_of_images),
             ("background", self.background.is_some() && !is_of_images),
             ("channels", self.channels.is_some() && !is_of_images),
             ("follow_links", self.follow_links == Some(true) && self.dataset != DatasetName::Folder),
+            ("flip", self.flip.is_some() && !is_of_images && !is_drawn),
+            ("shift", self.shift.is_some() && !is_of_images && !is_drawn),
         ];
         match keys.into_iter().find(|(_, is_idle)| *is_idle) {
             Some((key, _)) => {
-                let kind = if key == "follow_links" { "folders of images" } else { "files of images" };
+                let kind = match key {
+                    "follow_links" => "folders of images",
+                    "flip" | "shift" => "images",
+                    _ => "files of images",
+                };
                 Err(DataError::Spec(format!(
                     "data.{key} is for {kind}; the dataset is {:?}",
                     self.dataset.name()
@@ -367,6 +384,10 @@ mod tests {
         let spec = |dataset| DataSpec::new(dataset, Some("x".into()));
         let sized = DataSpec { size: Some(ImageSize::Square(8)), ..spec(DatasetName::Table) };
         assert!(error(sized).contains("data.size is for files of images"));
+        let flipped = DataSpec { flip: Some(true), ..spec(DatasetName::Table) };
+        assert_eq!(error(flipped), "data.flip is for images; the dataset is \"table\"");
+        let shifted = DataSpec { shift: Some(2), ..spec(DatasetName::Toy(Toy::Rings)) };
+        assert_eq!(error(shifted), "data.shift is for images; the dataset is \"rings\"");
         let linked = DataSpec { follow_links: Some(true), ..spec(DatasetName::Mnist) };
         assert!(error(linked).contains("data.follow_links"));
     }

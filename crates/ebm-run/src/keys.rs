@@ -48,6 +48,11 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
     for field in data_fields() {
         values.entry(format!("data.{field}")).or_insert(None);
     }
+    for table in ["objective.noise", "sample.langevin"] {
+        if values.contains_key(&format!("{table}.bottom")) || values.contains_key(&format!("{table}.law")) {
+            values.entry(format!("{table}.sigma")).or_insert(None);
+        }
+    }
     for (key, value) in of_samplers(&config.sample)? {
         values.entry(format!("sample.{key}")).or_insert(Some(value));
     }
@@ -59,11 +64,13 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
 /// # Errors
 /// If the settings cannot be written.
 pub fn of_sample(config: &SampleConfig) -> Result<Vec<Key>> {
-    let mut values = leaves("", config)?;
+    let mut values: BTreeMap<String, Option<String>> =
+        leaves("", config)?.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    values.entry("langevin.sigma".into()).or_insert(None);
     for (key, value) in of_samplers(config)? {
-        values.entry(key).or_insert(value);
+        values.entry(key).or_insert(Some(value));
     }
-    let key = |(key, value)| Key { meaning: meaning(&format!("sample.{key}")), key, value: Some(value) };
+    let key = |(key, value)| Key { meaning: meaning(&format!("sample.{key}")), key, value };
     Ok(values.into_iter().map(key).collect())
 }
 
@@ -127,6 +134,8 @@ const MEANINGS: &[(&str, &str)] = &[
     ("data.background", "the colour beneath transparent pixels, [red, green, blue]"),
     ("data.channels", "channels to which images are brought: 1 for grey, 3 for colours"),
     ("data.follow_links", "whether links that lead out of an image folder are followed"),
+    ("data.flip", "whether training sees images mirrored left to right, every second time"),
+    ("data.shift", "by how many pixels at most training sees images shifted, edges filled by reflection"),
     ("model.kind", "the network: mlp, mlp-score, mlp-energy, unet, …; sets the defaults of its kind"),
     ("model.*.dim", "coordinates of a point; 0 is taken from the data"),
     ("model.*.channels", "colours of an image; 0 is taken from the data"),
@@ -154,6 +163,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("objective.sigma_data", "the standard deviation of the data that the weights are for"),
     ("objective.power", "the weight of a noise level is σ to this power"),
     ("objective.noise.law", "the distribution of the noise level: geometric, log-uniform or log-normal"),
+    (
+        "objective.noise.sigma",
+        "auto: levels between the ends that sample.langevin.sigma finds, in place of these",
+    ),
     ("objective.noise.top", "the highest noise level"),
     ("objective.noise.bottom", "the lowest noise level"),
     ("objective.noise.n", "number of noise levels"),
@@ -199,6 +212,13 @@ const MEANINGS: &[(&str, &str)] = &[
     ("record.retreats", "how often a diverging run of contrastive divergence goes back before it gives up"),
     ("sample.sampler", "the sampler: see the list that `sample --list` prints"),
     ("sample.temperature", "scores and energies are divided by it"),
+    ("sample.distances.largest", "the largest distance between points of the data, the top level by rule"),
+    ("sample.distances.median", "the median of these distances"),
+    ("sample.distances.rows", "rows of data between which distances were taken"),
+    (
+        "sample.langevin.sigma",
+        "auto: top, levels and step_ratio by rule from the data, bottom and steps_per_level",
+    ),
     ("sample.*.top", "the highest noise level"),
     ("sample.*.bottom", "the lowest noise level above 0"),
     ("sample.*.levels", "number of noise levels"),

@@ -43,6 +43,8 @@ pub mod agreement;
 pub mod bounds;
 pub mod hint;
 pub mod landscape;
+pub mod levels_of_run;
+pub mod noise_levels;
 pub mod recognition;
 pub mod rows;
 pub mod usage;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
-use ebm_data::{Batches, Data, ImageShape};
+use ebm_data::{Augmentation, Batches, Data, ImageShape};
 use ebm_model::{Init, Input, ModelError, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_report::Format;
@@ -18,9 +18,10 @@ use crate::config::Config;
 use crate::folder::RunFolder;
 use crate::journal::Remarks;
 use crate::landscape::level_shown;
+use crate::noise_levels;
 use crate::objective::{Loss, explained};
 use crate::pictures::{Allowance, Pictures};
-use crate::rows::{about, refused};
+use crate::rows::{about, data_of, refused};
 use crate::sampling::Drawing;
 use crate::training::Training;
 use crate::usage::usage;
@@ -29,10 +30,14 @@ use crate::usage::usage;
 pub struct Parts {
     /// The configuration, complete.
     pub config: Config,
+    /// What of the configuration was found from the data, a line each.
+    pub found: Vec<String>,
     /// The root of all randomness.
     pub noise: Noise,
     /// What is learned from.
     pub batches: Batches,
+    /// What is done to its images as they are learned from.
+    pub augmentation: Augmentation,
     /// What a sample will be.
     pub content: Content,
     /// Points of the data to be seen under samples, if they are in the plane.
@@ -70,12 +75,13 @@ impl Parts {
         let batch_size = batch_size.ok_or_else(|| usage(anyhow!("batch_size = 0, expected at least 1")))?;
         config.train.validate().map_err(|error| usage(error.within("train")))?;
 
-        let data = Arc::new(open(config, held)?);
+        let data = Arc::new(data_of(config, held)?);
         let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
         let content = content(&config, &data).map_err(usage)?;
         bounds::run(&config)?;
         let background = background(&data, &content, &noise)?;
         let device = device()?;
+        let (config, found) = noise_levels::found(&config, &data, &device)?;
         let network = config.model.build(&Init::new(noise.derive("init"), &device));
         let network = network.map_err(|error| match error {
             ModelError::OutOfRange(error) => usage(error.within("model")),
@@ -83,7 +89,19 @@ impl Parts {
         })?;
         let drawing = config.sample.drawing(None, &network).map_err(usage)?;
         let batches = Batches::new(data, batch_size, &noise);
-        let parts = Self { config, noise, batches, content, background, drawing, device, network };
+        let augmentation = Augmentation::of(&config.data, batches.data().image_shape()).map_err(refused)?;
+        let parts = Self {
+            config,
+            found,
+            noise,
+            batches,
+            augmentation,
+            content,
+            background,
+            drawing,
+            device,
+            network,
+        };
         parts.loss(Retreats::default())?;
         Ok(parts)
     }
@@ -95,7 +113,8 @@ impl Parts {
 
     /// The run of these parts; `config` is the text of its `config.toml`.
     pub fn training(&self, config: String) -> Training<'_, Network, Loss> {
-        let mut batches = self.batches.clone();
+        // Only what is learned from: no statistic of the data and no evaluation sees images that are moved.
+        let mut batches = self.batches.clone().augmented(self.augmentation);
         Training {
             config,
             seed: self.config.seed,
@@ -183,24 +202,12 @@ impl Parts {
     }
 }
 
-/// The data of a configuration, in the units of `held` if they are points.
-fn open(config: &Config, held: Option<&Content>) -> Result<Data> {
-    let noise = Noise::seeded(config.seed).derive("data");
-    let data = match held {
-        Some(held @ Content::Row { transform: Some(units), .. }) => {
-            Data::open_as(&config.data, &noise, &held.layout(units.dim()))
-        }
-        _ => Data::open(&config.data, &noise),
-    };
-    data.map_err(refused)
-}
-
 /// What a sample of a run on these data will be.
 ///
 /// # Errors
 /// If the data cannot be read, or do not fit the network.
 pub fn content_of(config: &Config) -> Result<Content> {
-    content(config, &open(config, None)?).map_err(usage)
+    content(config, &data_of(config, None)?).map_err(usage)
 }
 
 /// What a row of the data is.

@@ -8,6 +8,7 @@ use ebm_data::{Data, DataError, DataSpec, Split, Summary};
 use ebm_ops::Noise;
 
 use crate::card::Content;
+use crate::config::Config;
 use crate::usage::{Usage, usage};
 
 /// Rows that are on the device at once.
@@ -114,6 +115,21 @@ impl Rows {
         }
         Ok(numbers)
     }
+}
+
+/// The data of a configuration, in the units of `held` if they are points.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn data_of(config: &Config, held: Option<&Content>) -> Result<Data> {
+    let noise = Noise::seeded(config.seed).derive("data");
+    let data = match held {
+        Some(held @ Content::Row { transform: Some(units), .. }) => {
+            Data::open_as(&config.data, &noise, &held.layout(units.dim()))
+        }
+        _ => Data::open(&config.data, &noise),
+    };
+    data.map_err(refused)
 }
 
 /// What was read of the data that `spec` names, in a line.

@@ -5,6 +5,7 @@ pub(crate) mod descend;
 pub(crate) mod ladder;
 pub(crate) mod level;
 pub(crate) mod level_steps;
+pub mod noise_design;
 
 pub(crate) mod annealed_langevin;
 pub(crate) mod annealed_mala;

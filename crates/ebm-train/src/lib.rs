@@ -82,8 +82,8 @@ pub use objectives::{
     Batch, BuildContext, DenoisingAt, DenoisingAtSettings, DenoisingScoreMatching, DenoisingSettings,
     Directions, FiniteDifferenceScoreMatching, FiniteDifferenceSettings, ImplicitScoreMatching,
     ImplicitSettings, Memory, NamedObjective, Need, NoiseContrastiveEstimation, NoiseContrastiveSettings,
-    NoiseLaw, Objective, ObjectiveConfig, Outcome, SelfNormalized, SlicedScoreMatching, SlicedSettings,
-    VarianceReduced, Weighting,
+    NoiseLaw, NoiseSettings, Objective, ObjectiveConfig, Outcome, SelfNormalized, SlicedScoreMatching,
+    SlicedSettings, VarianceReduced, Weighting,
 };
 pub use observers::{Event, Every, Observer, Observers};
 pub use trainer::{

@@ -9,6 +9,7 @@ mod finite_difference;
 mod implicit;
 mod noise_contrastive;
 mod noise_law;
+mod noise_settings;
 mod self_normalized;
 mod sliced;
 
@@ -26,6 +27,7 @@ pub use named::{BuildContext, NamedObjective};
 pub use need::Need;
 pub use noise_contrastive::{NoiseContrastiveEstimation, NoiseContrastiveSettings};
 pub use noise_law::NoiseLaw;
+pub use noise_settings::NoiseSettings;
 pub use objective::{Batch, Memory, Objective, Outcome};
 pub use registry::ObjectiveConfig;
 pub use self_normalized::SelfNormalized;

@@ -115,7 +115,7 @@ impl Subject {
     }
 
     fn objective(&self) -> Result<Loss> {
-        let noise = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
+        let noise = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 }.into();
         let settings = DenoisingSettings { noise, weighting: Weighting::Edm { sigma_data: 0.5 } };
         let context = BuildContext { sampler_scale: 1.0, rows: &|_| Ok(self.images.clone()) };
         Ok(settings.build(&self.network, &context)?)

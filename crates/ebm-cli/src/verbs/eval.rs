@@ -14,6 +14,7 @@ use ebm_ops::Noise;
 
 use ebm_run::bounds;
 use ebm_run::config::assign_to;
+use ebm_run::levels_of_run;
 use ebm_run::model::{model, run_and_step};
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
@@ -92,6 +93,8 @@ impl Eval {
         );
         let (card, network) = model(&request.run, request.step, device, &crate::terminal::say)?;
         let config: SampleConfig = assign_to(&card.sample, &request.set).map_err(usage)?;
+        let (config, found) = levels_of_run::of_network(config, &request.run, &card, device)?;
+        found.iter().for_each(|line| crate::terminal::say(line));
         let sampler = config.drawing(request.sampler.as_deref(), &network).map_err(usage)?;
         let dim = card.architecture.dim();
         bounds::samples("--n", &[2, *n, dim])?;

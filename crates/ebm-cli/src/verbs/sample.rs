@@ -20,7 +20,7 @@ use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::model::model;
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
-use ebm_run::{bounds, keys, landscape};
+use ebm_run::{bounds, keys, landscape, levels_of_run};
 use ebm_sample::Sampler;
 use ebm_sample::diagnostics::Verdict;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -102,6 +102,8 @@ impl Sample {
         let format = Format::of(out).map_err(usage)?;
         let (card, network) = model(run, self.step, device, &say)?;
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
+        let (config, found) = levels_of_run::of_network(config, run, &card, device)?;
+        found.iter().for_each(|line| say(line));
         let name = self.sampler.as_deref();
         let drawing = config.drawing(name, &network).map_err(usage)?;
         let dim = card.architecture.dim();

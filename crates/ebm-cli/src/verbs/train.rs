@@ -19,7 +19,7 @@ use ebm_run::origin::Begun;
 use ebm_run::parts::Parts;
 use ebm_run::training::Training;
 use ebm_run::usage::usage;
-use ebm_run::{agreement, keys, model, presets};
+use ebm_run::{agreement, keys, model, noise_levels, presets};
 use ebm_train::{Finish, Observer, TrainState};
 use serde_json::json;
 
@@ -125,6 +125,7 @@ impl Train {
         };
         let mut parts = Parts::with_units(&config, units.as_ref(), || self.backend.device())?;
         say(&parts.about_data());
+        parts.found.iter().for_each(|line| say(line));
         let fingerprint = Fingerprint::of(parts.batches.data())?;
         if let Some(resumed) = &resumed {
             fingerprint::check(&resumed.folder, fingerprint.as_ref())?;
@@ -225,6 +226,9 @@ impl Train {
         }
         let before = Config::of(&folder)?;
         let config = self.at_data(before.with(&self.overrides())?)?;
+        // What is found is what changes, and not that it was to be found.
+        let (config, found) = noise_levels::of_data(config, &self.backend.device()?)?;
+        found.iter().for_each(|line| say(line));
         let changes = history::changes(&before, &config)?;
         history::check(&folder, &changes, &self.given(&changes))?;
         let device = self.backend.device()?;
@@ -249,10 +253,16 @@ impl Train {
 
     /// The configuration with the data that are named, if any are.
     fn at_data(&self, mut config: Config) -> Result<Config> {
+        let before = config.data.clone();
         if let Some(path) = &self.data {
             config.data = at(&config.data, path.clone()).map_err(usage)?;
         }
-        config.data = self.reading.applied(config.data);
+        let applied = self.reading.applied(config.data.clone());
+        if applied != before {
+            // Those of other data.
+            config.sample.distances = None;
+        }
+        config.data = applied;
         Ok(config)
     }
 

@@ -1,7 +1,8 @@
-//! The records of CIFAR-10's binary version.
+//! The records of CIFAR-10's binary version, and the batches of its Python version.
 
 use std::path::Path;
 
+use super::pickle::{self, Value};
 use crate::DataError;
 
 /// Bytes of a record: the label, then the red, the green and the blue plane of 32×32 pixels.
@@ -42,5 +43,42 @@ pub fn records(
         labels.push(u32::from(record[0]));
         pixels.extend(&record[1..]);
     }
+    Ok(())
+}
+
+/// As [`records`], of a pickle with the bytes of all images under `data` and their classes under `labels`.
+///
+/// # Errors
+/// If it is no such pickle, calls anything, or has a label beyond 9.
+pub fn batch(
+    content: &[u8],
+    file: &Path,
+    pixels: &mut Vec<u8>,
+    labels: &mut Vec<u32>,
+) -> Result<(), DataError> {
+    let wrong = |problem: String| DataError::malformed(file, problem);
+    let batch = pickle::value(content).map_err(wrong)?;
+    let Some(Value::Array(images)) = batch.get("data") else {
+        return Err(wrong("no array under \"data\", as a batch of CIFAR-10 has it".into()));
+    };
+    let Some(Value::List(classes)) = batch.get("labels") else {
+        return Err(wrong("no list under \"labels\", as a batch of CIFAR-10 has it".into()));
+    };
+    let (n, kind) = (classes.len(), String::from_utf8_lossy(images.kind));
+    let is_of_bytes = ["u1", "|u1", "uint8", "B"].contains(&&*kind);
+    if !is_of_bytes || images.by_columns || images.shape != [n, RECORD - 1] {
+        let found = format!("\"data\" is an array of {kind} of shape {:?}", images.shape);
+        return Err(wrong(format!("{found}, expected u1 of shape {:?}, for {n} labels", [n, RECORD - 1])));
+    }
+    if images.bytes.len() != n * (RECORD - 1) || n == 0 {
+        return Err(wrong(format!("{n} images in {} bytes of \"data\"", images.bytes.len())));
+    }
+    for (i, class) in classes.iter().enumerate() {
+        match class {
+            Value::Int(label) if (0..CLASSES.len() as i64).contains(label) => labels.push(*label as u32),
+            other => return Err(wrong(format!("label {i} is {other:?}, expected 0 to 9"))),
+        }
+    }
+    pixels.extend(images.bytes);
     Ok(())
 }

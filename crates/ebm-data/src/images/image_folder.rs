@@ -2,7 +2,9 @@
 
 mod layout;
 mod listing;
+mod packed;
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,7 @@ use super::held_out::part;
 use super::image_set::ImageSet;
 use super::preparation::Preparation;
 use crate::data::Data;
+use crate::files::archive::is_archive;
 use crate::files::bytes;
 use crate::files::picture::{FORMATS, MAX_BYTES, Picture, picture};
 use crate::named::{NamedDataset, OpenOptions};
@@ -39,6 +42,9 @@ const BLOCK_BYTES: usize = 128 << 20;
 /// Images must agree in their sides, unless the [`Preparation`] brings them to one size.
 /// They are turned as their Exif orientation says, reduced to eight bits a channel, and laid over the background.
 /// If some are grey and some in colour, all are read in colour.
+///
+/// The folder may be packed in a `.tar`, `.tar.gz` or `.tar.xz`, whose path then stands for it, or that of a folder with
+/// nothing but the archive; archives with links are refused.
 ///
 /// Links are followed within the folder; one that leads out of it is refused by name, unless such links are to be
 /// followed. Hidden files and files of other kinds are left out, and counted in a note.
@@ -73,7 +79,11 @@ impl ImageFolder {
     /// the first that fails is named.
     pub fn read(&self, split: Split) -> Result<ImageSet, DataError> {
         let Listing { files, labels, classes, mut notes } = self.list(split)?;
-        let (shape, pixels, changed) = self.decoded(&files)?;
+        let contents = match packed::archive_at(&self.root) {
+            Some(archive) => Some(packed::contents(&archive, &files)?),
+            None => None,
+        };
+        let (shape, pixels, changed) = self.decoded(&files, contents.as_ref())?;
         notes.splice(0..0, changed);
         Ok(ImageSet::new(shape, pixels, labels, classes).with_notes(notes).with_files(files))
     }
@@ -95,16 +105,22 @@ impl ImageFolder {
     }
 
     /// The images in `files`, of which there is at least one: their shape, their bytes, and what was changed.
-    fn decoded(&self, files: &[PathBuf]) -> Result<(ImageShape, Vec<u8>, Vec<String>), DataError> {
+    ///
+    /// `contents` are their bytes, if they are in an archive.
+    fn decoded(
+        &self,
+        files: &[PathBuf],
+        contents: Option<&HashMap<PathBuf, Vec<u8>>>,
+    ) -> Result<(ImageShape, Vec<u8>, Vec<String>), DataError> {
         let (first, rest) = files.split_first().expect("a listing has files");
-        let one = self.picture(first, None)?;
+        let one = self.picture(first, contents, None)?;
         let mut collected = Collected::new(&self.root, one.shape, files.len());
         collected.push(first, one)?;
         let ImageShape { height, width, .. } = collected.shape;
         // Images of other sides are not decoded, so the memory of a block is known beforehand.
         for block in rest.chunks((BLOCK_BYTES / (3 * height * width)).clamp(1, BLOCK)) {
             let first = Some((first.as_path(), collected.shape));
-            let decoded: Vec<_> = block.par_iter().map(|file| self.picture(file, first)).collect();
+            let decoded: Vec<_> = block.par_iter().map(|file| self.picture(file, contents, first)).collect();
             for (file, picture) in block.iter().zip(decoded) {
                 collected.push(file, picture?)?;
             }
@@ -114,13 +130,27 @@ impl ImageFolder {
     }
 
     /// The image in a file, which must have the sides of the first.
-    fn picture(&self, file: &Path, first: Option<(&Path, ImageShape)>) -> Result<Picture, DataError> {
+    fn picture(
+        &self,
+        file: &Path,
+        contents: Option<&HashMap<PathBuf, Vec<u8>>>,
+        first: Option<(&Path, ImageShape)>,
+    ) -> Result<Picture, DataError> {
+        if let Some(content) = contents.and_then(|contents| contents.get(file)) {
+            return picture(content, file, &self.preparation, first);
+        }
         let content = fs::File::open(file).map_err(|source| DataError::io(file, source))?;
         let content = bytes::read_at_most(&mut std::io::BufReader::new(content), MAX_BYTES, file)?;
         picture(&content, file, &self.preparation, first)
     }
 
     fn list(&self, split: Split) -> Result<Listing, DataError> {
+        if let Some(archive) = packed::archive_at(&self.root) {
+            return packed::listing(&archive, split);
+        }
+        if self.root.is_file() {
+            return Err(packed::refused(&self.root));
+        }
         let root = self.root.canonicalize().map_err(|source| DataError::io(&self.root, source))?;
         let within = (!self.follow_links).then_some(root.as_path());
         let layout = Layout::of(&root, within)?;
@@ -295,7 +325,7 @@ impl NamedDataset for ByName {
     }
 
     fn about(&self) -> &'static str {
-        "a folder of images (PNG, JPEG, WebP, BMP, TIFF, GIF), or one folder for each class"
+        "a folder or .tar, .tar.gz, .tar.xz of images (PNG, JPEG, WebP, BMP, TIFF, GIF), or one folder for each class"
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
@@ -306,7 +336,7 @@ impl NamedDataset for ByName {
     }
 
     fn is_at(&self, path: &Path) -> bool {
-        path.is_dir()
+        path.is_dir() || is_archive(path)
     }
 }
 

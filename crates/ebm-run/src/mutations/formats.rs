@@ -12,7 +12,9 @@ use ebm_train::{Checkpoints, TrainState};
 use image::ImageFormat;
 use sha2::{Digest, Sha256};
 
-use super::seeds::{CSV, MEMBERS, cifar, colour, gray, gzip, idx, npy, npz, stack, tar};
+use super::seeds::{
+    CSV, IMAGES_XZ, MEMBERS, batches, cifar, colour, gray, gzip, idx, image_tar, npy, npz, pickle, stack, tar,
+};
 use crate::card::{Content, ModelCard};
 use crate::config::{Config, Overrides};
 use crate::fetch::manifest::Manifest;
@@ -45,6 +47,18 @@ pub fn all() -> Vec<Format> {
         }),
         plain("cifar", "test_batch.bin", vec![cifar(1), cifar(3)], |folder| {
             taken(Cifar10.read(folder, Split::Test))
+        }),
+        plain("cifar-pickle", "test_batch", vec![pickle(1), pickle(2)], |folder| {
+            taken(Cifar10.read(folder, Split::Test))
+        }),
+        plain("cifar-tar", "batches.tar.gz", vec![gzip(&batches()), batches()], |folder| {
+            taken(Cifar10.read(&folder.join("batches.tar.gz"), Split::Test))
+        }),
+        plain("image-tar", "images.tar", vec![image_tar(), gzip(&image_tar())], |folder| {
+            taken(ImageFolder::new(folder.join("images.tar")).read(Split::Train))
+        }),
+        plain("image-tar-xz", "images.tar.xz", vec![IMAGES_XZ.to_vec()], |folder| {
+            taken(ImageFolder::new(folder.join("images.tar.xz")).read(Split::Train))
         }),
         plain("csv", "table.csv", CSV.map(|text| text.as_bytes().to_vec()).to_vec(), |folder| {
             taken(Table::read(&folder.join("table.csv"), Split::Train, true))

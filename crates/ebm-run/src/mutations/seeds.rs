@@ -29,6 +29,35 @@ pub fn cifar(n: u8) -> Vec<u8> {
     (0..n).flat_map(|label| std::iter::once(label).chain([7 * label; 3072])).collect()
 }
 
+/// A batch of CIFAR-10 as Python 2 pickled it.
+pub fn pickle(n: u8) -> Vec<u8> {
+    let mut file = b"\x80\x02}q\x01(U\x06labelsq\x04]q\x05(".to_vec();
+    (0..n).for_each(|label| file.extend([b'K', label]));
+    file.extend(
+        b"eU\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K",
+    );
+    file.extend([n]);
+    file.extend(b"M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNK\x00K\x00K\x00tb\x89T");
+    file.extend((3072 * u32::from(n)).to_le_bytes());
+    file.extend(vec![7; 3072 * usize::from(n)]);
+    file.extend(b"tbu.");
+    file
+}
+
+/// An archive of the version in records.
+pub fn batches() -> Vec<u8> {
+    archive(&[("cifar-10-batches-bin/test_batch.bin", &cifar(2))])
+}
+
+/// An archive of images in folders of classes.
+pub fn image_tar() -> Vec<u8> {
+    let images = [gray(5, 4, ImageFormat::Png), gray(5, 4, ImageFormat::Bmp)];
+    archive(&[("train/a/1.png", &images[0]), ("train/b/2.bmp", &images[1]), ("test/a/3.png", &images[0])])
+}
+
+/// The same, packed by `xz -9`, whose encoder is none of ours.
+pub const IMAGES_XZ: &[u8] = include_bytes!("images.tar.xz");
+
 pub fn npy(kind: &str, size: usize) -> Vec<u8> {
     array(kind, "(3, 2)", 6 * size)
 }
@@ -101,11 +130,16 @@ fn encoded(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
 }
 
 pub fn tar() -> Vec<u8> {
+    let names = MEMBERS.map(|(name, content)| (format!("in/{name}"), content));
+    archive(&names.each_ref().map(|(name, content)| (&**name, *content)))
+}
+
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
-    for (name, content) in MEMBERS {
+    for (name, content) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
-        builder.append_data(&mut header, format!("in/{name}"), content).unwrap();
+        builder.append_data(&mut header, name, *content).unwrap();
     }
     builder.into_inner().unwrap()
 }

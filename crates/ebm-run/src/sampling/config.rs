@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use ebm_sample::Sampler;
+use ebm_sample::{Sampler, SigmaRule};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::hint::near;
 use crate::limits::{DESCENT, EVALUATIONS, TEMPERATURES, count, counts, not_negative, scale};
+use crate::sampling::distances::Distances;
 
 /// How samples are drawn: which sampler, and the numbers of each.
 ///
@@ -20,6 +21,9 @@ pub struct SampleConfig {
     pub sampler: String,
     /// The temperature: scores and energies are divided by it; 1 is the model as it is.
     pub temperature: f64,
+    /// Distances between points of the data, from which noise levels are found by rule; known where they were wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distances: Option<Distances>,
     /// Numbers of annealed Langevin dynamics.
     pub langevin: LangevinConfig,
     /// Numbers of the probability flow.
@@ -35,6 +39,9 @@ pub struct SampleConfig {
 /// The numbers of annealed Langevin dynamics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LangevinConfig {
+    /// The rule by which `top`, `levels` and `step_ratio` are still to be found, from `bottom` and `steps_per_level`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sigma: Option<SigmaRule>,
     /// The highest noise level.
     pub top: f64,
     /// The lowest noise level.
@@ -88,7 +95,9 @@ impl Default for SampleConfig {
         Self {
             sampler: "langevin".into(),
             temperature: 1.0,
+            distances: None,
             langevin: LangevinConfig {
+                sigma: None,
                 top: 10.0,
                 bottom: 0.02,
                 levels: 50,
@@ -123,6 +132,10 @@ impl SampleConfig {
         let name = full_name(name, conditioned);
         let sampler = named(name)?.with_langevin_step(self.chain.step_size);
         let section = sampler.section();
+        ensure!(
+            self.langevin.sigma.is_none() || !["langevin", "reverse"].contains(&section),
+            "sample.langevin.sigma = \"auto\", expected levels, which are found from data"
+        );
         let mut table = Table::try_from(&sampler).context("the sampler cannot be written")?;
         let mut numbers = self.section(section)?;
         // Its step size is already that of the kernel.
@@ -188,7 +201,10 @@ impl SampleConfig {
     /// # Errors
     /// A number from which no sampler can be made, or with which one would not end; with its key.
     fn check_numbers(&self) -> Result<()> {
-        let LangevinConfig { top, bottom, levels, steps_per_level, step_ratio } = self.langevin;
+        if let Some(distances) = &self.distances {
+            distances.check()?;
+        }
+        let LangevinConfig { top, bottom, levels, steps_per_level, step_ratio, .. } = self.langevin;
         ladder("sample.langevin", [top, bottom], levels)?;
         scale("sample.langevin.step_ratio", step_ratio)?;
         count("sample.langevin.steps_per_level", steps_per_level, DESCENT)?;

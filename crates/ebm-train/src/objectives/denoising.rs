@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::objectives::bound::OnNoisyScore;
 use crate::range::finite;
-use crate::{Batch, BuildContext, Memory, NamedObjective, NoiseLaw, Objective, Outcome, TrainError};
+use crate::{
+    Batch, BuildContext, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective, Outcome, TrainError,
+};
 
 /// The weight of each noise level: the factor λ(σ) of |s + z/σ|².
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,7 +84,7 @@ impl<M: NoisyScore + ?Sized> Objective<M> for DenoisingScoreMatching {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DenoisingSettings {
     /// The distribution of the noise level.
-    pub noise: NoiseLaw,
+    pub noise: NoiseSettings,
     /// The weight of each level.
     #[serde(flatten)]
     pub weighting: Weighting,
@@ -91,7 +93,7 @@ pub struct DenoisingSettings {
 impl Default for DenoisingSettings {
     fn default() -> Self {
         let noise = NoiseLaw::LogUniform { top: 10.0, bottom: 0.01 };
-        Self { noise, weighting: Weighting::Edm { sigma_data: 1.0 } }
+        Self { noise: noise.into(), weighting: Weighting::Edm { sigma_data: 1.0 } }
     }
 }
 
@@ -104,8 +106,8 @@ impl NamedObjective for DenoisingSettings {
         network: &N,
         _: &BuildContext<'_>,
     ) -> Result<Box<dyn Objective<N>>, TrainError> {
-        self.noise.validate().map_err(|error| error.within("noise"))?;
-        let objective = DenoisingScoreMatching::new(self.noise.clone(), self.weighting)?;
+        let law = self.noise.law().map_err(|error| error.within("noise"))?;
+        let objective = DenoisingScoreMatching::new(law, self.weighting)?;
         OnNoisyScore::build(objective, Self::NAME, network)
     }
 }

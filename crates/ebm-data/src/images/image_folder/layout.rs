@@ -12,6 +12,32 @@ const TRAINING: [&str; 2] = ["train", "training"];
 const TESTING: [&str; 2] = ["test", "testing"];
 const VALIDATION: [&str; 4] = ["val", "valid", "validation", "dev"];
 
+/// What is expected where nothing is held out.
+pub(super) const NO_HELD_OUT: &str = "a folder test, val, valid, validation or dev beside those for training; trained with \
+                                      `--set data.holdout=0.1`, a tenth of the images is held out";
+
+/// What a folder's name says of its images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Training,
+    Testing,
+    Validation,
+}
+
+impl Part {
+    /// The part that a folder of this name has, if it is the name of one.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
+        let is_in = |names: &[&str]| names.contains(&&*name);
+        match () {
+            () if is_in(&TRAINING) => Some(Self::Training),
+            () if is_in(&TESTING) => Some(Self::Testing),
+            () if is_in(&VALIDATION) => Some(Self::Validation),
+            () => None,
+        }
+    }
+}
+
 /// The parts of a data folder.
 pub(super) struct Layout {
     /// The folder that has the parts: the data folder, or the only folder in it.
@@ -50,8 +76,8 @@ impl Layout {
     }
 
     fn among(root: &Path, images: &[PathBuf], folders: &[PathBuf]) -> Result<Self, DataError> {
-        let named = |names: &[&str]| {
-            let matching = folders.iter().filter(|folder| names.contains(&&*name(folder).to_lowercase()));
+        let named = |part: Part| {
+            let matching = folders.iter().filter(|folder| Part::named(&name(folder)) == Some(part));
             match matching.collect::<Vec<_>>()[..] {
                 [] => Ok(None),
                 [one] => Ok(Some(one.clone())),
@@ -61,7 +87,8 @@ impl Layout {
                 }
             }
         };
-        let (training, testing, validation) = (named(&TRAINING)?, named(&TESTING)?, named(&VALIDATION)?);
+        let [training, testing, validation] =
+            [named(Part::Training)?, named(Part::Testing)?, named(Part::Validation)?];
         let is_part =
             |path: &&PathBuf| [&training, &testing, &validation].into_iter().flatten().any(|p| p == *path);
         let others = folders.iter().filter(|path| !is_part(path)).chain(images).cloned().collect();
@@ -86,11 +113,9 @@ impl Layout {
     pub(super) fn part(&self, split: Split, within: Option<&Path>) -> Result<(PathBuf, Found), DataError> {
         let walk = Walk { within, left_out: LeftOut::default() };
         let folder = match (split, &self.training) {
-            (Split::Test, _) => self.held_out().ok_or_else(|| DataError::NoHeldOut {
-                path: self.root.clone(),
-                expected: "a folder test, val, valid, validation or dev beside those for training; trained with \
-                           `--set data.holdout=0.1`, a tenth of the images is held out",
-            })?,
+            (Split::Test, _) => self
+                .held_out()
+                .ok_or_else(|| DataError::NoHeldOut { path: self.root.clone(), expected: NO_HELD_OUT })?,
             (Split::Train, Some(training)) => training,
             (Split::Train, None) if self.others.is_empty() && self.held_out().is_some() => {
                 return Err(DataError::NotFound { path: self.root.join("train") });

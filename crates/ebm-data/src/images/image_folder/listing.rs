@@ -167,12 +167,12 @@ pub(super) fn examples(paths: &[PathBuf], root: &Path) -> String {
 }
 
 /// Whether a file or folder is one that systems leave behind, for themselves.
-fn is_hidden(name: &str) -> bool {
+pub(super) fn is_hidden(name: &str) -> bool {
     const SYSTEMS: [&str; 5] = ["__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "lost+found"];
     name.starts_with('.') || SYSTEMS.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-fn is_image(file: &Path) -> bool {
+pub(super) fn is_image(file: &Path) -> bool {
     let known = |ending| ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending));
     file.extension().and_then(|ending| ending.to_str()).is_some_and(known)
 }

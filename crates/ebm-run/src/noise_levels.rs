@@ -1,0 +1,129 @@
+//! Noise levels that a configuration leaves to a rule, found from the data.
+//!
+//! `sample.langevin.sigma = "auto"` stands for the ladder and the step of annealed Langevin dynamics, and
+//! `objective.noise.sigma = "auto"` for the levels of training. What is found takes their place before a run is written
+//! down, so that its configuration and its card have numbers only.
+//!
+//! # Reference
+//! Song and Ermon (2020), *Improved techniques for training score-based generative models*, techniques 1, 2 and 4.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use ebm_data::Data;
+use ebm_ops::Noise;
+use ebm_train::ObjectiveConfig;
+
+use crate::config::Config;
+use crate::rows::data_of;
+use crate::sampling::{Distances, design};
+use crate::usage::usage;
+
+/// Whether something is left to a rule.
+pub fn is_by_rule(config: &Config) -> bool {
+    let of_training = match &config.objective {
+        ObjectiveConfig::Denoising(settings) => settings.noise.sigma.is_some(),
+        _ => false,
+    };
+    of_training || config.sample.langevin.sigma.is_some()
+}
+
+/// The configuration with what is found from `data` in place of what is left to a rule, and a line about each.
+///
+/// # Errors
+/// If the data cannot be read, or no ladder can be made from them.
+pub fn found(config: &Config, data: &Arc<Data>, device: &Device) -> Result<(Config, Vec<String>)> {
+    let (mut config, mut lines) = (config.clone(), Vec::new());
+    if !is_by_rule(&config) {
+        return Ok((config, lines));
+    }
+    let distances = Distances::of(data, &Noise::seeded(config.seed), device)?;
+    let dim = data.dim();
+    if let Some((sample, line)) = config.sample.by_rule(dim, &distances).map_err(usage)? {
+        config.sample = sample;
+        lines.push(line);
+    }
+    let langevin = &config.sample.langevin;
+    if let ObjectiveConfig::Denoising(settings) = &mut config.objective
+        && settings.noise.sigma.is_some()
+    {
+        let bottom = settings.noise.bottom().unwrap_or(langevin.bottom);
+        let design = design(dim, &distances, bottom, langevin.steps_per_level).map_err(usage)?;
+        settings.noise = settings.noise.designed(&design);
+        lines.push(format!(
+            "training levels by rule: {}; from {} to {bottom}, {} of them",
+            distances.about(),
+            design.top,
+            design.levels
+        ));
+    }
+    config.sample.distances = Some(distances);
+    Ok((config, lines))
+}
+
+/// [`found`] with the data that the configuration names.
+///
+/// # Errors
+/// As [`found`], or if the data cannot be opened.
+pub fn of_data(config: Config, device: &Device) -> Result<(Config, Vec<String>)> {
+    if !is_by_rule(&config) {
+        return Ok((config, Vec::new()));
+    }
+    let data = Arc::new(data_of(&config, None)?);
+    found(&config, &data, device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    fn config(set: &[&str]) -> Config {
+        let set = set.iter().map(|&text| text.to_owned()).collect();
+        Config::resolve("glyphs", &Overrides { set }).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_to_a_rule_becomes_numbers_that_are_written_and_read_again() {
+        let auto = config(&["sample.langevin.sigma=auto", "objective.noise.sigma=auto"]);
+        assert!(auto.to_toml().unwrap().contains("sigma = \"auto\""));
+        let (found, lines) = of_data(auto.clone(), &Device::flex()).unwrap();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains("predicted variance ratio 1.0"), "{}", lines[0]);
+        assert!(!is_by_rule(&found));
+
+        let (langevin, distances) = (&found.sample.langevin, found.sample.distances.clone().unwrap());
+        assert_eq!((langevin.top, langevin.bottom), (distances.largest, auto.sample.langevin.bottom));
+        assert!(distances.median.unwrap() < distances.largest);
+        // ln(top/bottom)/ln γ with γ of 784 dimensions.
+        assert!((80..130).contains(&langevin.levels), "{langevin:?}");
+        let text = found.to_toml().unwrap();
+        assert!(!text.contains("auto"), "{text}");
+        assert!(text.contains("law = \"geometric\"") && text.contains("[sample.distances]"), "{text}");
+        assert_eq!(Config::parse(&text, &Overrides::default()).unwrap(), found);
+        // The same run again has nothing to find.
+        assert_eq!(of_data(found.clone(), &Device::flex()).unwrap(), (found, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_not_left_to_a_rule_stays_as_it_was_to_the_byte() {
+        let before = config(&[]);
+        let (after, lines) = of_data(before.clone(), &Device::flex()).unwrap();
+        assert_eq!((before.to_toml().unwrap(), lines.len()), (after.to_toml().unwrap(), 0));
+        assert!(!before.to_toml().unwrap().contains("sigma ="));
+        assert!(!before.to_toml().unwrap().contains("distances"));
+    }
+
+    #[test]
+    fn a_sampler_is_not_made_of_levels_that_were_not_found() {
+        let auto = config(&["sample.langevin.sigma=auto"]);
+        let error = auto.sample.sampler("langevin", true).unwrap_err().to_string();
+        assert!(error.contains("sample.langevin.sigma"), "{error}");
+        assert!(auto.sample.sampler("heun", true).is_ok());
+        let wrong =
+            Config::resolve("glyphs", &Overrides { set: vec!["sample.langevin.sigma=automatic".into()] });
+        let error = format!("{:#}", wrong.unwrap_err());
+        assert!(error.contains("automatic") && error.contains("auto"), "{error}");
+    }
+}
