@@ -53,5 +53,8 @@ pub mod training;
 
 pub mod fetch;
 
+pub mod export;
+pub mod foreign;
+
 #[cfg(test)]
 mod mutations;
