@@ -3,6 +3,7 @@
 mod archive;
 mod checkpoint;
 mod import;
+mod machine;
 mod pickle;
 
 pub use checkpoint::{Checkpoint, Weights};

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::TensorData;
 use rawzip::{CompressionMethod, FileReader, RECOMMENDED_BUFFER_SIZE, ZipArchive, ZipArchiveEntryWayfinder};
 
+use super::machine;
 use super::pickle::{Pickle, Tensor, Value};
 
 /// Most bytes of a pickle.
@@ -22,15 +23,6 @@ const MAX_FILES: usize = 1 << 16;
 
 /// The number that the older form begins with, as a pickle has it.
 const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-
-/// A row of numbers in a file.
-#[derive(Clone, Debug)]
-pub(super) struct Storage {
-    /// The type of its numbers as PyTorch calls it, `FloatStorage` for instance.
-    pub(super) class: String,
-    pub(super) key: String,
-    pub(super) elements: usize,
-}
 
 /// A file with a pickle and the storages that it speaks of.
 #[derive(Debug)]
@@ -99,7 +91,7 @@ impl Archive {
         let (place, length) = pickle.context("the archive has no data.pkl")?;
         let bytes = content(&archive, place, length.min(MAX_PICKLE))?;
         ensure!(bytes.len() as u64 <= MAX_PICKLE, "its pickle has more than {MAX_PICKLE} bytes");
-        let pickle = Pickle::read(&bytes)?;
+        let pickle = machine::read(&bytes)?;
         Ok(Self { pickle, storages: Storages::Packed { archive, files } })
     }
 
@@ -110,7 +102,7 @@ impl Archive {
         (&mut file).take(MAX_PICKLE).read_to_end(&mut bytes)?;
         let mut rest = bytes.as_slice();
         let mut next = || -> Result<Pickle> {
-            let pickle = Pickle::read(rest)?;
+            let pickle = machine::read(rest)?;
             rest = &rest[pickle.length..];
             Ok(pickle)
         };
