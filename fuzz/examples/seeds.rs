@@ -12,6 +12,11 @@ use seeds::{
     CSV, IMAGES_XZ, batches, cifar, colour, gray, gzip, idx, image_tar, npy, npz, pickle, stack, tar,
 };
 
+const PTH: [&[u8]; 2] = [
+    include_bytes!("../../crates/ebm-run/tests/foreign/ncsn.pth"),
+    include_bytes!("../../crates/ebm-run/tests/foreign/ncsnv2.pth"),
+];
+
 fn main() -> std::io::Result<()> {
     let idx = [idx(&[3, 4, 5]), idx(&[7]), idx(&[1, 1, 1, 1])];
     let formats = [Png, Jpeg, WebP, Bmp, Tiff, Gif];
@@ -26,6 +31,7 @@ fn main() -> std::io::Result<()> {
     write("npz", &[npz(false), npz(true)])?;
     write("picture", &pictures)?;
     write("safetensors", &[safetensors()])?;
+    write("pth", &PTH.map(<[u8]>::to_vec))?;
     write("archive", &[tar(), gzip(&tar())])?;
     write("datasets", &[ebm_fuzz::MANIFEST.as_bytes().to_vec()])
 }

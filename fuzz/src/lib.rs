@@ -19,6 +19,7 @@ use ebm_ops::Noise;
 
 use ebm_run::fetch::manifest::Manifest;
 use ebm_run::fetch::unpack::accept;
+use ebm_run::foreign::{Checkpoint, Weights};
 
 fn file() -> &'static Path {
     Path::new("file")
@@ -112,6 +113,15 @@ pub fn safetensors(bytes: &[u8]) {
             let n = tensor.shape().as_slice().iter().product::<usize>();
             assert_eq!(tensor.as_slice::<f32>().expect("weights are 32-bit floats").len(), n);
         }
+    }
+}
+
+/// Checkpoints of PyTorch.
+pub fn pth(bytes: &[u8]) {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(bytes).expect("the bytes are written");
+    if let Ok(tensors) = Checkpoint::open(file.path()).and_then(|checkpoint| checkpoint.weights(Weights::Raw)) {
+        assert!(!tensors.is_empty());
     }
 }
 

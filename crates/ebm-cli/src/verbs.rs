@@ -3,7 +3,9 @@
 mod bench;
 mod energy;
 mod eval;
+mod export;
 mod fetch;
+mod import;
 mod inspect;
 mod reading;
 mod sample;
@@ -27,6 +29,10 @@ pub enum Verb {
     Fetch(fetch::Fetch),
     /// Say what is in a run's folder or a model file.
     Inspect(inspect::Inspect),
+    /// Make a model of another program's checkpoint of PyTorch.
+    Import(import::Import),
+    /// Write a network as a module for PyTorch, with its weights.
+    Export(export::Export),
     /// Measure how fast the reference network trains and scores.
     Bench(bench::Bench),
 }
@@ -44,6 +50,8 @@ impl Verb {
             Self::Energy(energy) => energy.run(),
             Self::Fetch(fetch) => fetch.run(),
             Self::Inspect(inspect) => inspect.run(),
+            Self::Import(import) => import.run(),
+            Self::Export(export) => export.run(),
             Self::Bench(bench) => bench.run(),
         }?;
         Ok(0)

@@ -59,9 +59,10 @@ pub use closed_form::*;
 pub use error::ModelError;
 pub use layers::{Init, Jet, Layer};
 pub use networks::{
-    Architecture, ConditionalLayer, ConditionedUNet, ConvEnergy, ConvEnergyConfig, GaussianBernoulliRbm,
-    GaussianBernoulliRbmConfig, Input, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig, MlpScore, MlpScoreConfig,
-    Network, NetworkConfig, NoiseConditional, NoisyEnergy, NoisyEnergyConfig, Preconditioned,
-    PreconditionedConfig, UNet, UNetConfig, UNetTrace,
+    Architecture, ConditionalLayer, ConditionedRefineNet, ConditionedUNet, ConvEnergy, ConvEnergyConfig,
+    GaussianBernoulliRbm, GaussianBernoulliRbmConfig, Input, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig,
+    MlpScore, MlpScoreConfig, Ncsn, NcsnConfig, NcsnV2, NcsnV2Config, Network, NetworkConfig,
+    NoiseConditional, NoisyEnergy, NoisyEnergyConfig, Pixels, Preconditioned, PreconditionedConfig,
+    RefineNet, RefineNetShape, RefineNetTrace, UNet, UNetConfig, UNetTrace,
 };
 pub use vocabulary::*;

@@ -8,8 +8,11 @@ mod config;
 mod input;
 
 pub mod mlp;
+pub mod refinenet;
 pub mod unet;
 
+pub mod ncsn;
+pub mod ncsnv2;
 pub mod noisy_energy;
 pub mod preconditioned;
 
@@ -29,6 +32,9 @@ pub use input::Input;
 pub use mlp::{Mlp, MlpConfig};
 pub use mlp_energy::{MlpEnergy, MlpEnergyConfig};
 pub use mlp_score::{MlpScore, MlpScoreConfig};
+pub use ncsn::{Ncsn, NcsnConfig, Pixels};
+pub use ncsnv2::{NcsnV2, NcsnV2Config};
 pub use noisy_energy::{NoisyEnergy, NoisyEnergyConfig};
 pub use preconditioned::{Preconditioned, PreconditionedConfig};
+pub use refinenet::{ConditionedRefineNet, RefineNet, RefineNetShape, RefineNetTrace};
 pub use unet::{ConditionedUNet, UNet, UNetConfig, UNetTrace};

@@ -4,6 +4,7 @@
 //! A file is loaded whole or not at all, and what does not fit is listed.
 
 mod file;
+pub mod foreign;
 mod format;
 
 use std::collections::BTreeMap;

@@ -41,6 +41,17 @@ pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     derivative(x, Activation::Tanh, 0)
 }
 
+/// The exponential linear unit: x where x is positive, else exp(x) - 1, elementwise; differentiable.
+///
+/// The value is -1 at -∞, +∞ at +∞ and NaN at NaN.
+///
+/// # Reference
+/// Clevert, Unterthiner and Hochreiter (2016), *Fast and accurate deep network learning by exponential linear units*,
+/// eq. 15 with α = 1.
+pub fn elu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    derivative(x, Activation::Elu, 0)
+}
+
 /// σ(x), σ′(x) or σ″(x), elementwise, for `order` 0, 1 or 2; differentiable once.
 ///
 /// The value at ±∞ is the limit, and NaN at NaN.

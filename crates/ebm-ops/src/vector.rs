@@ -188,6 +188,37 @@ pub(crate) fn tanh_third<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     lanes.mul(slope, lanes.mul_add(slope, lanes.all(-6.0), lanes.all(4.0)))
 }
 
+/// x where x is positive, else exp(x) - 1; -1 at -∞.
+///
+/// Above -½ by the exponential's series without its first term, since the difference would lose digits.
+#[inline(always)]
+pub(crate) fn elu<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
+    // 1/n!, n from 1: the first term left out is below 2e-8 of the sum.
+    const SERIES: [f32; 8] =
+        [1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0, 1.0 / 40320.0];
+
+    let [y, e] = decay(lanes, x);
+    let near = lanes.mul(y, polynomial(lanes, y, SERIES));
+    let far = lanes.sub(e, lanes.all(1.0));
+    let below = lanes.select(lanes.less_than(lanes.all(-0.5), y), near, far);
+    lanes.select(lanes.less_than(x, lanes.all(0.0)), below, x)
+}
+
+/// The derivative of [`elu`]: 1 where x is positive, else exp(x).
+#[inline(always)]
+pub(crate) fn elu_slope<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
+    let [_, e] = decay(lanes, x);
+    lanes.select(lanes.less_than(lanes.all(0.0), x), lanes.all(1.0), e)
+}
+
+/// The second and every further derivative of [`elu`]: exp(x) where x is negative, else 0.
+#[inline(always)]
+pub(crate) fn elu_second<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
+    let [_, e] = decay(lanes, x);
+    // The difference is 0, and NaN at NaN.
+    lanes.select(lanes.less_than(x, lanes.all(0.0)), e, lanes.sub(e, e))
+}
+
 /// sin and cos of an angle below 8192, with error at most 2⁻²³; NaN at NaN.
 ///
 /// The angle is n + x quarter turns, |x| ≤ ½; an odd n swaps sine and cosine.

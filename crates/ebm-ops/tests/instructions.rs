@@ -80,7 +80,7 @@ fn elementwise_kernels_are_the_same_bit_for_bit() {
         let leaf = leaf("leaf", [7, 601]);
         let gradients = (silu(leaf.clone()) * softplus(leaf.clone())).sum().backward();
         let mut slopes = numbers(leaf.grad(&gradients).unwrap());
-        for function in [Activation::Silu, Activation::Softplus, Activation::Tanh] {
+        for function in [Activation::Silu, Activation::Softplus, Activation::Tanh, Activation::Elu] {
             let bent = pullback(leaf.clone(), function, derivative(leaf.clone(), function, 2));
             slopes.extend(numbers(bent.clone().inner()));
             slopes.extend(numbers(leaf.grad(&bent.sum().backward()).unwrap()));

@@ -183,8 +183,10 @@ impl ModelCard {
     /// Whether a network can be built from its numbers, and a sampler made.
     fn check_numbers(&self) -> Result<()> {
         let fields = serde_json::to_value(&self.architecture)?;
-        if let Some(sigma_data) = fields["sigma_data"].as_f64() {
-            limits::scale("architecture.sigma_data", sigma_data)?;
+        for field in ["sigma_data", "top", "bottom"] {
+            if let Some(found) = fields[field].as_f64() {
+                limits::scale(&format!("architecture.{field}"), found)?;
+            }
         }
         self.sample.check_sampler()?;
         self.sample.check()

@@ -154,6 +154,11 @@ const MEANINGS: &[(&str, &str)] = &[
     ("model.*.residual", "whether a hidden layer adds to its input"),
     ("model.*.confinement", "λ of ½λ‖x‖², which is added to the energy"),
     ("model.*.sigma_data", "the standard deviation of the data that the network is scaled for"),
+    ("model.*.features", "channels at the finest resolution of a RefineNet; twice as many below it"),
+    ("model.*.levels", "number of noise levels that are classes of the network"),
+    ("model.*.top", "the highest noise level of the network"),
+    ("model.*.bottom", "the lowest noise level of the network"),
+    ("model.*.pixels", "the pixels of whose score the network is: unit, 0 to 1, or symmetric, −1 to 1"),
     ("model.*.scale", "standard deviation of a visible unit given the hidden ones"),
     (
         "objective.kind",

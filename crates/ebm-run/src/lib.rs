@@ -56,5 +56,8 @@ pub mod training;
 
 pub mod fetch;
 
+pub mod export;
+pub mod foreign;
+
 #[cfg(test)]
 mod mutations;

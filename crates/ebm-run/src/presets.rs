@@ -52,6 +52,21 @@ const PRESETS: &[Preset] = &[
         "CIFAR-10, 32x32 in colour; a first try, not yet a good one",
         include_str!("../presets/cifar10.toml"),
     ),
+    whole(
+        "mnist-ncsn",
+        "MNIST by the network and the settings of Song and Ermon (2019); for a GPU",
+        include_str!("../presets/mnist-ncsn.toml"),
+    ),
+    whole(
+        "cifar10-ncsn",
+        "CIFAR-10 by the network and the settings of Song and Ermon (2019); for a GPU",
+        include_str!("../presets/cifar10-ncsn.toml"),
+    ),
+    whole(
+        "cifar10-ncsnv2",
+        "CIFAR-10 by the network and the settings of Song and Ermon (2020); for a GPU",
+        include_str!("../presets/cifar10-ncsnv2.toml"),
+    ),
     pictures(
         "glyphs-energy",
         "the drawn digits by an energy, whose score draws them",

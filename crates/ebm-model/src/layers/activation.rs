@@ -10,8 +10,8 @@ use crate::{Jet, Layer};
 
 /// A smooth function σ applied to every element of a tensor of any rank.
 ///
-/// All three have a second derivative that is not zero; with ReLU, whose σ″ is zero almost everywhere, a
-/// network's energy would have no curvature to learn from.
+/// The first three have a second derivative that is not zero; with ReLU, whose σ″ is zero almost everywhere, a
+/// network's energy would have no curvature to learn from. That of ELU is zero on one side: it is for scores.
 /// Nothing overflows for large arguments, in either precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -22,6 +22,8 @@ pub enum Activation {
     Silu,
     /// tanh z.
     Tanh,
+    /// z where z is positive, else exp(z) − 1; σ″ jumps at 0, where it is 0.
+    Elu,
 }
 
 impl Activation {
@@ -45,6 +47,7 @@ impl Activation {
             Self::Softplus => Function::Softplus,
             Self::Silu => Function::Silu,
             Self::Tanh => Function::Tanh,
+            Self::Elu => Function::Elu,
         }
     }
 }
@@ -81,6 +84,7 @@ impl fmt::Display for Activation {
             Self::Softplus => "softplus",
             Self::Silu => "silu",
             Self::Tanh => "tanh",
+            Self::Elu => "elu",
         })
     }
 }
@@ -99,7 +103,7 @@ mod tests {
     use crate::testing;
     use burn::tensor::{DType, Device, TensorData};
 
-    const ALL: [Activation; 3] = [Activation::Softplus, Activation::Silu, Activation::Tanh];
+    const ALL: [Activation; 4] = [Activation::Softplus, Activation::Silu, Activation::Tanh, Activation::Elu];
 
     #[test]
     fn every_activation_keeps_the_laws_of_a_layer() {
@@ -116,6 +120,7 @@ mod tests {
             [[Some(0.0), None], [Some(0.0), Some(1.0)], [Some(0.0); 2]],
             [[Some(0.0), None], [Some(0.0), Some(1.0)], [Some(0.0); 2]],
             [[Some(-1.0), Some(1.0)], [Some(0.0); 2], [Some(0.0); 2]],
+            [[Some(-1.0), None], [Some(0.0), Some(1.0)], [Some(0.0); 2]],
         ];
         for (activation, limits) in ALL.into_iter().zip(limits) {
             for (dtype, far) in

@@ -53,6 +53,17 @@ impl<'a> Init<'a> {
         })
     }
 
+    /// Normal with this mean and standard deviation.
+    pub fn normal<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        mean: f64,
+        deviation: f64,
+    ) -> Param<Tensor<D>> {
+        self.parameter(shape, || self.noise.derive(name).normal(shape, self.device) * deviation + mean)
+    }
+
     /// Zeros.
     pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
         self.parameter(shape, || Tensor::zeros(shape, self.device))

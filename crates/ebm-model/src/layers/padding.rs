@@ -27,6 +27,11 @@ impl Padding {
         Self { inner: sides, outer: sides.map(|side| side.next_multiple_of(step)) }
     }
 
+    /// The sides of what it makes, height and width.
+    pub fn sides(&self) -> [usize; 2] {
+        self.outer
+    }
+
     /// The image with zeros around it.
     ///
     /// # Panics

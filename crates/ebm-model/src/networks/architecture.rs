@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Capabilities, ConvEnergyConfig, DirectionalPotential, DirectionalScore, Init, Input, MlpConfig,
-    MlpEnergyConfig, MlpScoreConfig, ModelError, NetworkConfig, NoisyDirectionalScore, NoisyEnergyConfig,
-    NoisyPotential, PreconditionedConfig, UNetConfig,
+    MlpEnergyConfig, MlpScoreConfig, ModelError, NcsnConfig, NcsnV2Config, NetworkConfig,
+    NoisyDirectionalScore, NoisyEnergyConfig, NoisyPotential, PreconditionedConfig, UNetConfig,
 };
 
 /// From a list of names and configurations, everything that is done by name.
@@ -106,6 +106,8 @@ networks! {
     "mlp-score" => MlpScore(MlpScoreConfig),
     "mlp-energy" => MlpEnergy(MlpEnergyConfig),
     "conv-energy" => ConvEnergy(ConvEnergyConfig),
+    "ncsn" => Ncsn(NcsnConfig),
+    "ncsnv2" => NcsnV2(NcsnV2Config),
 }
 
 impl Default for Architecture {
@@ -166,6 +168,10 @@ mod tests {
         let score = r#""dim":2,"hidden":[128,128],"activation":"silu","residual":false"#;
         let conv = r#""channels":1,"height":28,"width":28,"widths":[32,64],"blocks":[1,1],"activation":"silu","downsampling":"mean-pool","confinement":0.01"#;
         let energy = format!(r#"{score},"confinement":0.01"#);
+        let sides = r#""channels":1,"height":28,"width":28,"features":128"#;
+        let ncsn =
+            format!(r#"{sides},"levels":10,"top":2.0,"bottom":0.02,"pixels":"unit","activation":"elu""#);
+        let ncsnv2 = format!(r#"{sides},"activation":"elu""#);
         let texts = [
             ("unet", unet),
             ("mlp", mlp),
@@ -174,6 +180,8 @@ mod tests {
             ("mlp-score", score),
             ("mlp-energy", &energy),
             ("conv-energy", conv),
+            ("ncsn", &ncsn),
+            ("ncsnv2", &ncsnv2),
         ];
         assert_eq!(texts.map(|(kind, _)| kind), Architecture::kinds());
         for (kind, fields) in texts {

@@ -149,6 +149,10 @@ macro_rules! with_function {
                 type $F = Tanh;
                 $work
             }
+            Activation::Elu => {
+                type $F = Elu;
+                $work
+            }
         }
     };
 }
@@ -249,6 +253,7 @@ where
     Derivatives<Silu>: Elementwise<M, N>,
     Derivatives<Softplus>: Elementwise<M, N>,
     Derivatives<Tanh>: Elementwise<M, N>,
+    Derivatives<Elu>: Elementwise<M, N>,
 {
     type Output = [&'a mut [f32]; M];
 
@@ -281,6 +286,7 @@ smooth! {
     Silu: silu, silu_slope, silu_second, silu_third;
     Softplus: softplus, logistic, bell, bell_slope;
     Tanh: tanh, tanh_slope, tanh_second, tanh_third;
+    Elu: elu, elu_slope, elu_second, elu_second;
 }
 
 /// The rules, distinguished by their numbers of arguments.

@@ -9,4 +9,6 @@ pub enum Activation {
     Softplus,
     /// tanh(x)
     Tanh,
+    /// x where x is positive, else exp(x) - 1; σ″ jumps at 0, where it is 0.
+    Elu,
 }

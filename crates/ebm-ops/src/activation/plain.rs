@@ -13,6 +13,7 @@ const SATURATED: f64 = 750.0;
 /// With s = 1/(1 + exp(-|x|)), b = s(1 - s) and u = 2s - 1 they are
 /// SiLU: s(x) + x b, b(2 - |x| u), ∓b(3u - |x|(1 - 6b));  softplus: s(x), b, ∓b u;
 /// tanh, with b and u at 2x: 4b, -2 tanh(x) 4b, 4b(4 - 24b).
+/// ELU, with m = min(x, 0): max(x, 0) + tanh(m/2) (exp(m) + 1), exp(m), and exp(m) where x is negative, twice.
 pub(super) fn derivative<B: Backend>(
     x: FloatTensor<B>,
     function: Activation,
@@ -56,6 +57,17 @@ pub(super) fn derivative<B: Backend>(
         (Activation::Tanh, _) => {
             let slope = times::<B>(Bell::of::<B>(times::<B>(x, 2.0)).bell, 4.0);
             B::float_mul(slope.clone(), affine::<B>(slope, -6.0, 4.0))
+        }
+        (Activation::Elu, 0) => {
+            let below = B::float_clamp_max(x.clone(), 0.0.into());
+            let half = B::float_tanh(times::<B>(below.clone(), 0.5));
+            let below = B::float_mul(half, affine::<B>(B::float_exp(below), 1.0, 1.0));
+            B::float_add(B::float_clamp_min(x, 0.0.into()), below)
+        }
+        (Activation::Elu, 1) => B::float_exp(B::float_clamp_max(x, 0.0.into())),
+        (Activation::Elu, _) => {
+            let negative = B::float_clamp_min(B::float_neg(B::float_sign(x.clone())), 0.0.into());
+            B::float_mul(negative, B::float_exp(B::float_clamp_max(x, 0.0.into())))
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::Noise;
 type Function = fn(Tensor<1>) -> Tensor<1>;
 type Formula = fn(f64) -> f64;
 
-const FUNCTIONS: [(Function, Formula, Formula); 3] = [
+const FUNCTIONS: [(Function, Formula, Formula); 4] = [
     (
         silu,
         |x| x / (1.0 + (-x).exp()),
@@ -20,9 +20,10 @@ const FUNCTIONS: [(Function, Formula, Formula); 3] = [
         let e = (-2.0 * x.abs()).exp();
         4.0 * e / (1.0 + e).powi(2)
     }),
+    (elu, |x| x.max(0.0) + x.min(0.0).exp_m1(), |x| x.min(0.0).exp()),
 ];
 
-const ALL: [Activation; 3] = [Activation::Silu, Activation::Softplus, Activation::Tanh];
+const ALL: [Activation; 4] = [Activation::Silu, Activation::Softplus, Activation::Tanh, Activation::Elu];
 
 /// The derivative of order `order`, and the scale of its error: the sum of the absolute values of its terms.
 fn formula(function: Activation, order: usize, x: f64) -> [f64; 2] {
@@ -34,7 +35,7 @@ fn formula(function: Activation, order: usize, x: f64) -> [f64; 2] {
         (Activation::Silu, 0) => [x * s, (x * s).abs()],
         (Activation::Silu, 1) => [s + x * bell, s + size * bell],
         (Activation::Silu, 2) => [bell * (2.0 - size * bend), bell * (2.0 + size * bend)],
-        (Activation::Silu, 3) => {
+        (Activation::Silu, _) => {
             let (one, two) = (3.0 * bend, size * (1.0 - 6.0 * bell));
             // 1 - e is rounded before the product; 1 - 6 b may cancel.
             [-sign * bell * (one - two), bell * (3.0 + size * (1.0 + 6.0 * bell))]
@@ -42,11 +43,14 @@ fn formula(function: Activation, order: usize, x: f64) -> [f64; 2] {
         (Activation::Softplus, 0) => [x.max(0.0) + e.ln_1p(), x.max(0.0) + e.ln_1p()],
         (Activation::Softplus, 1) => [s, s],
         (Activation::Softplus, 2) => [bell, bell],
-        (Activation::Softplus, 3) => [-sign * bell * bend, bell],
+        (Activation::Softplus, _) => [-sign * bell * bend, bell],
         (Activation::Tanh, 0) => [x.tanh(), x.tanh().abs()],
         (Activation::Tanh, 1) => [4.0 * bell, 4.0 * bell],
         (Activation::Tanh, 2) => [-8.0 * x.tanh() * bell, 8.0 * x.tanh().abs() * bell],
-        _ => [4.0 * bell * (4.0 - 24.0 * bell), 4.0 * bell * (4.0 + 24.0 * bell)],
+        (Activation::Tanh, _) => [4.0 * bell * (4.0 - 24.0 * bell), 4.0 * bell * (4.0 + 24.0 * bell)],
+        (Activation::Elu, 0) => [x.max(0.0) + x.min(0.0).exp_m1(), x.max(0.0) - x.min(0.0).exp_m1()],
+        (Activation::Elu, 1) => [x.min(0.0).exp(); 2],
+        (Activation::Elu, _) => [if x < 0.0 { x.exp() } else { 0.0 }; 2],
     }
 }
 
@@ -111,9 +115,14 @@ fn infinities_give_the_limits_and_nan_propagates() {
         [zero, zero, zero, zero, 300.0, infinity],
         [zero, zero, zero, 2f64.ln(), 300.0, infinity],
         [-1.0, -1.0, -1.0, zero, 1.0, 1.0],
+        [-1.0, -1.0, -1.0, zero, 300.0, infinity],
     ];
-    let slopes =
-        [[0.0, 0.0, 0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]];
+    let slopes = [
+        [0.0, 0.0, 0.0, 0.5, 1.0, 1.0],
+        [0.0, 0.0, 0.0, 0.5, 1.0, 1.0],
+        [0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0, 1.0, 1.0, 1.0],
+    ];
     for dtype in [DType::F32, DType::F64] {
         for (((function, ..), expected), slopes) in FUNCTIONS.into_iter().zip(values).zip(slopes) {
             let [found, slope] = run(function, &ends, dtype);

@@ -19,6 +19,7 @@ use crate::card::{Content, ModelCard};
 use crate::config::{Config, Overrides};
 use crate::fetch::manifest::Manifest;
 use crate::fetch::unpack::accept;
+use crate::foreign::{Checkpoint, Weights};
 
 /// A format.
 pub struct Format {
@@ -33,6 +34,11 @@ pub struct Format {
     pub repair: fn(&mut [u8], usize),
     /// Reads the file in the folder; whether it was taken.
     pub read: Box<dyn Fn(&Path) -> bool>,
+}
+
+/// Both forms of PyTorch's files.
+fn pytorch() -> [&'static [u8]; 2] {
+    [include_bytes!("../../tests/foreign/ncsn.pth"), include_bytes!("../../tests/foreign/ncsnv2.pth")]
 }
 
 /// All of them.
@@ -80,6 +86,10 @@ pub fn all() -> Vec<Format> {
             let path = folder.join("model.safetensors");
             let bytes = fs::read(&path).unwrap();
             taken(weights::from_bytes(&bytes)) & taken(ModelCard::load(&path, &Device::flex()))
+        }),
+        plain("pth", "x.pth", pytorch().map(<[u8]>::to_vec).to_vec(), |folder| {
+            let read = Checkpoint::open(&folder.join("x.pth"));
+            taken(read.and_then(|checkpoint| checkpoint.weights(Weights::Raw)))
         }),
         checkpoint("checkpoint", "manifest.json"),
         checkpoint("weights", "weights.safetensors"),
