@@ -6,6 +6,7 @@ mod eval;
 mod fetch;
 mod inspect;
 mod reading;
+mod restore;
 mod sample;
 mod train;
 
@@ -23,6 +24,8 @@ pub enum Verb {
     Eval(eval::Eval),
     /// Write the energy of every row of a table, or of every picture of a folder, as CSV, the highest first.
     Energy(energy::Energy),
+    /// Restore pictures by a trained network: fill in what is missing, take noise or blur off, enlarge, colour.
+    Restore(restore::Restore),
     /// Download a dataset, or take it from a folder, and verify it.
     Fetch(fetch::Fetch),
     /// Say what is in a run's folder or a model file.
@@ -42,6 +45,7 @@ impl Verb {
             Self::Sample(sample) => sample.run(),
             Self::Eval(eval) => eval.run(),
             Self::Energy(energy) => energy.run(),
+            Self::Restore(restore) => restore.run(),
             Self::Fetch(fetch) => fetch.run(),
             Self::Inspect(inspect) => inspect.run(),
             Self::Bench(bench) => bench.run(),

@@ -43,6 +43,7 @@ pub mod bounds;
 pub mod hint;
 pub mod landscape;
 pub mod recognition;
+pub mod restoring;
 pub mod rows;
 pub mod usage;
 
