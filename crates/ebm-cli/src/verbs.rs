@@ -5,6 +5,7 @@ mod energy;
 mod eval;
 mod fetch;
 mod inspect;
+mod interpolate;
 mod reading;
 mod restore;
 mod sample;
@@ -26,6 +27,8 @@ pub enum Verb {
     Energy(energy::Energy),
     /// Restore pictures by a trained network: fill in what is missing, take noise or blur off, enlarge, colour.
     Restore(restore::Restore),
+    /// Go from one picture or row to another through the noise that a trained network makes them of.
+    Interpolate(interpolate::Interpolate),
     /// Download a dataset, or take it from a folder, and verify it.
     Fetch(fetch::Fetch),
     /// Say what is in a run's folder or a model file.
@@ -46,6 +49,7 @@ impl Verb {
             Self::Eval(eval) => eval.run(),
             Self::Energy(energy) => energy.run(),
             Self::Restore(restore) => restore.run(),
+            Self::Interpolate(interpolate) => interpolate.run(),
             Self::Fetch(fetch) => fetch.run(),
             Self::Inspect(inspect) => inspect.run(),
             Self::Bench(bench) => bench.run(),

@@ -41,6 +41,7 @@ pub mod origin;
 pub mod agreement;
 pub mod bounds;
 pub mod hint;
+pub mod interpolation;
 pub mod landscape;
 pub mod recognition;
 pub mod restoring;
