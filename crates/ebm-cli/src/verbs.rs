@@ -7,7 +7,9 @@ mod export;
 mod fetch;
 mod import;
 mod inspect;
+mod interpolate;
 mod reading;
+mod restore;
 mod sample;
 mod train;
 
@@ -25,6 +27,10 @@ pub enum Verb {
     Eval(eval::Eval),
     /// Write the energy of every row of a table (counted from 0), or of every picture of a folder, as CSV, the highest first.
     Energy(energy::Energy),
+    /// Restore pictures by a trained network: fill in what is missing, take noise or blur off, enlarge, colour.
+    Restore(restore::Restore),
+    /// Go from one picture or row to another through the noise that a trained network makes them of.
+    Interpolate(interpolate::Interpolate),
     /// Download a dataset, or take it from a folder, and verify it.
     Fetch(fetch::Fetch),
     /// Say what is in a run's folder or a model file.
@@ -48,6 +54,8 @@ impl Verb {
             Self::Sample(sample) => sample.run(),
             Self::Eval(eval) => eval.run(),
             Self::Energy(energy) => energy.run(),
+            Self::Restore(restore) => restore.run(),
+            Self::Interpolate(interpolate) => interpolate.run(),
             Self::Fetch(fetch) => fetch.run(),
             Self::Inspect(inspect) => inspect.run(),
             Self::Import(import) => import.run(),

@@ -43,6 +43,7 @@
 //! ```
 
 mod numbers;
+mod reverse_rule;
 
 mod closed_form;
 mod draws;
@@ -58,4 +59,5 @@ pub use draws::{assert_distribution, assert_moments};
 pub use layers::assert_layer;
 pub use models::{assert_directional, assert_potential, assert_precision, assert_saved};
 pub use numbers::{assert_close, differences, doubles, in_double, normal, points, rows};
+pub use reverse_rule::assert_reverse_rule;
 pub use training::{assert_trainable, losses, losses_and_energy};

@@ -12,6 +12,6 @@ pub use capabilities::{Capabilities, Detach, DirectionalPotential, DirectionalSc
 pub use directional::{Along, Directional, NoisyDirectional};
 pub use energy::Energy;
 pub use noisy_potential::NoisyPotential;
-pub use noisy_score::{AtNoise, NoisyScore};
+pub use noisy_score::{AtNoise, NoisyScore, ScorePullback};
 pub use potential::Potential;
 pub use score::Score;

@@ -26,13 +26,25 @@ impl Grid {
     /// # Errors
     /// If there is nothing to draw, or a side of the grid would exceed 16,384 pixels.
     pub fn of(n: usize, channels: usize, height: usize, width: usize) -> Result<Self, ReportError> {
-        if n == 0 || height == 0 || width == 0 || !matches!(channels, 1 | 3) {
+        let root = n.isqrt();
+        let columns = if root * root == n { root } else { root + 1 };
+        Self::in_columns(n, columns, [channels, height, width])
+    }
+
+    /// The same with so many images in a row.
+    ///
+    /// # Errors
+    /// As [`Grid::of`], or if there are no columns.
+    pub fn in_columns(
+        n: usize,
+        columns: usize,
+        [channels, height, width]: [usize; 3],
+    ) -> Result<Self, ReportError> {
+        if columns == 0 || n == 0 || height == 0 || width == 0 || !matches!(channels, 1 | 3) {
             return Err(ReportError::Layout(format!(
                 "no grid of {n} images of {channels} x {height} x {width}; channels must be 1 or 3"
             )));
         }
-        let root = n.isqrt();
-        let columns = if root * root == n { root } else { root + 1 };
         let mut grid = Self { n, channels, height, width, columns, scale: 2 };
         if height.max(width) > 64 || grid.sides().into_iter().max() > Some(4_096) {
             grid.scale = 1;

@@ -33,6 +33,20 @@ impl Picture {
         Self { width, height, rgb }
     }
 
+    /// An image of `[channels, height, width]` with 1 or 3 channels: values in [0, 1], channel by channel; what lies
+    /// outside is clamped.
+    ///
+    /// # Panics
+    /// If `values` has another length, or there are other channels.
+    pub fn of_image(values: &[f32], [channels, height, width]: [usize; 3]) -> Self {
+        assert!(matches!(channels, 1 | 3), "{channels} channels");
+        assert_eq!(values.len(), channels * height * width, "{channels} x {height} x {width} values");
+        let plane = height * width;
+        let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+        let colour = |pixel: usize| [0, 1, 2].map(|c| byte(values[(c % channels) * plane + pixel]));
+        Self::new(width, height, (0..plane).flat_map(colour).collect())
+    }
+
     /// In pixels.
     pub fn width(&self) -> usize {
         self.width

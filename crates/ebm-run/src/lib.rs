@@ -42,10 +42,12 @@ pub mod origin;
 pub mod agreement;
 pub mod bounds;
 pub mod hint;
+pub mod interpolation;
 pub mod landscape;
 pub mod levels_of_run;
 pub mod noise_levels;
 pub mod recognition;
+pub mod restoring;
 pub mod rows;
 pub mod usage;
 

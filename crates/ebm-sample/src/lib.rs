@@ -5,6 +5,7 @@
 //! A [`WarmUp`] adapts the step size and mass of a kernel with a Metropolis test.
 //! A [`Descent`] takes samples down a [`NoiseLadder`], and is an iterator of levels.
 //! Every kernel and descent is also a [`Sampler`], by name.
+//! [`restoring`] makes a posterior of a model and a measurement, to be drawn from like any model.
 //! What a step reports is read through [`StepReport`]; [`diagnostics`] say whether draws can be trusted.
 //! For densities that are functions of plain numbers instead of tensor models there is [`slices`].
 //!
@@ -34,6 +35,7 @@ mod wrappers;
 
 mod adaptation;
 pub mod diagnostics;
+pub mod restoring;
 mod sampler;
 pub mod slices;
 

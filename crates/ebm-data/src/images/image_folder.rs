@@ -16,7 +16,7 @@ use super::preparation::Preparation;
 use crate::data::Data;
 use crate::files::archive::is_archive;
 use crate::files::bytes;
-use crate::files::picture::{FORMATS, MAX_BYTES, Picture, picture};
+use crate::files::picture::{ENDINGS, FORMATS, MAX_BYTES, Picture, picture};
 use crate::named::{NamedDataset, OpenOptions};
 use crate::{DataError, DataSpec, ImageShape, Split};
 
@@ -86,6 +86,23 @@ impl ImageFolder {
         let (shape, pixels, changed) = self.decoded(&files, contents.as_ref())?;
         notes.splice(0..0, changed);
         Ok(ImageSet::new(shape, pixels, labels, classes).with_notes(notes).with_files(files))
+    }
+
+    /// The image in one file, read as [`read`](Self::read) reads those of a folder.
+    ///
+    /// # Errors
+    /// If it cannot be decoded.
+    pub fn read_file(file: &Path, preparation: Preparation) -> Result<ImageSet, DataError> {
+        let root = file.parent().unwrap_or(Path::new("")).to_owned();
+        let (shape, pixels, notes) =
+            Self { root, preparation, follow_links: true }.decoded(&[file.to_owned()])?;
+        Ok(ImageSet::new(shape, pixels, None, Vec::new()).with_notes(notes).with_files(vec![file.to_owned()]))
+    }
+
+    /// Whether the ending of a file's name is that of an image that is read.
+    pub fn is_image(file: &Path) -> bool {
+        let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
     }
 
     /// The files of one split, in the order of the images.

@@ -2,7 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Along, Directional, Energy, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score};
+use crate::{
+    Along, Directional, Energy, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score, ScorePullback,
+};
 
 /// E(x)/T, s(x)/T and s(x, σ)/T: at a temperature T below one, samples concentrate on likely points and vary less.
 ///
@@ -37,6 +39,11 @@ impl<M> Tempered<M> {
 impl<M: NoisyScore> NoisyScore for Tempered<M> {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         self.model.score_at(x, sigma) / self.temperature
+    }
+
+    fn score_and_pullback_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, ScorePullback<'_>) {
+        let (score, pullback) = self.model.score_and_pullback_at(x, sigma);
+        (score / self.temperature, Box::new(move |v| pullback(v) / self.temperature))
     }
 }
 

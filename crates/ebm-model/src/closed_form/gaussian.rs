@@ -9,6 +9,7 @@ use crate::closed_form::covariance::Covariance;
 use crate::rows::{constants, row_sum, square_length};
 use crate::{
     Along, Directional, Energy, ModelError, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score,
+    ScorePullback,
 };
 
 /// N(μ, Σ) in any dimension, with E(x) = ½ (x − μ)ᵀ Σ⁻¹ (x − μ).
@@ -174,6 +175,16 @@ impl Potential for Gaussian {
 impl NoisyScore for Gaussian {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         self.covariance.from_axes((self.along_axes(x) / self.noisy_variances(sigma)).neg())
+    }
+
+    /// v ↦ −(Σ + σ²I)⁻¹ v, whatever the position.
+    fn score_and_pullback_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, ScorePullback<'_>) {
+        let score = self.score_at(x, sigma.clone());
+        let pullback = move |v: Tensor<2>| {
+            let variances = self.noisy_variances(sigma);
+            self.covariance.from_axes((self.covariance.to_axes(v) / variances).neg())
+        };
+        (score, Box::new(pullback))
     }
 }
 

@@ -4,6 +4,9 @@ use burn::tensor::Tensor;
 
 use crate::Score;
 
+/// The reverse rule of a score at a batch of positions: v ↦ vᵀ ∂s/∂x, row by row, both `[batch, dim]`.
+pub type ScorePullback<'a> = Box<dyn FnOnce(Tensor<2>) -> Tensor<2> + 'a>;
+
 /// The score of p_σ = p ∗ N(0, σ²I) at every noise level σ.
 pub trait NoisyScore {
     /// s(x, σ), row by row: `x` is `[batch, dim]`, `sigma` `[batch]` and positive; the result `[batch, dim]`.
@@ -16,6 +19,25 @@ pub trait NoisyScore {
     fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         let variance = sigma.clone().square().unsqueeze_dim::<2>(1);
         x.clone() + self.score_at(x, sigma) * variance
+    }
+
+    /// The score and its reverse rule v ↦ vᵀ ∂s/∂x, at the cost of about one more score when it is called.
+    ///
+    /// By autodiff of the position unless a model overrides it, so it is for sampling and not for training: neither
+    /// result depends on the parameters any more.
+    ///
+    /// # Panics
+    /// If the score is not a differentiable function of `x`.
+    fn score_and_pullback_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, ScorePullback<'_>) {
+        let x = x.inner().autodiff().require_grad();
+        let score = self.score_at(x.clone(), sigma);
+        assert!(score.is_tracked(), "the score was not computed from the positions it was given");
+        let value = score.clone().inner();
+        let pullback = move |v: Tensor<2>| {
+            let mut gradients = (score * v.inner()).sum().backward();
+            x.grad_remove(&mut gradients).expect("a tracked score has a gradient")
+        };
+        (value, Box::new(pullback))
     }
 
     /// The score at one noise level, for samplers of a plain [`Score`]; for a trait object use [`AtNoise::new`].
@@ -37,6 +59,10 @@ impl<S: NoisyScore + ?Sized> NoisyScore for &S {
 
     fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         (**self).denoise_at(x, sigma)
+    }
+
+    fn score_and_pullback_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, ScorePullback<'_>) {
+        (**self).score_and_pullback_at(x, sigma)
     }
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::descent::level_steps::LevelSteps;
 use crate::{
-    Annealed, AnnealedLangevinSettings, AnyDescent, AnySampler, Descent, Mala, NamedSampler, Need,
-    NoiseLadder, Rung, SampleError,
+    Annealed, AnnealedLangevinSettings, AnyDescent, AnySampler, Descent, Mala, MetropolisInfo, NamedSampler,
+    Need, NoiseLadder, Rung, SampleError, StepTotals,
 };
 
 /// [`AnnealedLangevin`](crate::AnnealedLangevin) with the Metropolis test of [`Mala`]: at each level σ of the
@@ -36,6 +36,10 @@ impl AnnealedMala {
         let steps = LevelSteps::new("steps_per_level", steps_per_level, step_ratio, &ladder)?;
         Ok(Self { ladder, steps })
     }
+
+    fn kernel(&self, at: Rung) -> Mala {
+        Mala::new(self.steps.step_size(at.sigma)).expect("levels and ratio are positive")
+    }
 }
 
 impl Annealed for AnnealedMala {
@@ -51,8 +55,19 @@ impl Annealed for AnnealedMala {
 
 impl<M: NoisyPotential + ?Sized> Descent<M> for AnnealedMala {
     fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
-        let kernel = Mala::new(self.steps.step_size(at.sigma)).expect("levels and ratio are positive");
-        self.steps.run(&kernel, model, at.sigma, position, noise)
+        self.steps.run(&self.kernel(at), model, at.sigma, position, noise)
+    }
+
+    fn level_with_totals(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        totals: &mut StepTotals,
+    ) -> Tensor<2> {
+        let tell = |info: &MetropolisInfo| totals.add(info);
+        self.steps.run_telling(&self.kernel(at), model, at.sigma, position, noise, tell)
     }
 }
 

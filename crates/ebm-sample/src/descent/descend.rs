@@ -1,12 +1,13 @@
 //! From high noise to none, level by level.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use ebm_model::{AtNoise, NoisyScore};
 use ebm_ops::Noise;
 
-use crate::{Annealed, Level, Rung};
+use crate::{Annealed, Level, Rung, StepTotals};
 
 /// An annealed sampler: to noise levels what a [`Kernel`](crate::Kernel) is to steps.
 ///
@@ -46,6 +47,19 @@ pub trait Descent<M: NoisyScore + ?Sized>: Annealed {
     /// The work at one level: from where the samples are, `[samples, dim]`, to where they are when it is done.
     fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2>;
 
+    /// [`level`](Self::level), which also adds to `totals` what its steps report; a sampler without a Metropolis test
+    /// reports nothing.
+    fn level_with_totals(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        _totals: &mut StepTotals,
+    ) -> Tensor<2> {
+        self.level(model, at, position, noise)
+    }
+
     /// The descent from `start`, `[samples, dim]`: an item per level, then, if the last one leaves noise of level
     /// σ on the samples, one at 0 for the mean of the clean points, x + σ² s(x, σ).
     fn descend<'a>(&'a self, model: &'a M, start: Tensor<2>, noise: Noise) -> Levels<'a, M, &'a Self>
@@ -66,11 +80,33 @@ impl<M: NoisyScore + ?Sized, D: Descent<M> + ?Sized> Descent<M> for &D {
     fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
         (**self).level(model, at, position, noise)
     }
+
+    fn level_with_totals(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        totals: &mut StepTotals,
+    ) -> Tensor<2> {
+        (**self).level_with_totals(model, at, position, noise, totals)
+    }
 }
 
 impl<M: NoisyScore + ?Sized, D: Descent<M> + ?Sized> Descent<M> for Arc<D> {
     fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
         (**self).level(model, at, position, noise)
+    }
+
+    fn level_with_totals(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        totals: &mut StepTotals,
+    ) -> Tensor<2> {
+        (**self).level_with_totals(model, at, position, noise, totals)
     }
 }
 
@@ -85,13 +121,19 @@ pub struct Levels<'a, M: ?Sized, D> {
     /// The noise that is left on them.
     sigma: f64,
     n_done: usize,
+    totals: Option<&'a RefCell<StepTotals>>,
 }
 
 impl<'a, M: NoisyScore + ?Sized, D: Descent<M>> Levels<'a, M, D> {
     /// The levels of `descent` from `start`, `[samples, dim]`.
     pub fn new(descent: D, model: &'a M, start: Tensor<2>, noise: Noise) -> Self {
         let sigma = descent.ladder().top();
-        Self { descent, model, noise, position: Some(start), sigma, n_done: 0 }
+        Self { descent, model, noise, position: Some(start), sigma, n_done: 0, totals: None }
+    }
+
+    /// The same levels, with what their steps report added to `totals`.
+    pub fn with_totals(self, totals: &'a RefCell<StepTotals>) -> Self {
+        Self { totals: Some(totals), ..self }
     }
 }
 
@@ -106,7 +148,13 @@ impl<M: NoisyScore + ?Sized, D: Descent<M>> Iterator for Levels<'_, M, D> {
         let position = self.position.take()?;
         let (sigma, position) = if self.n_done < n {
             let at = self.descent.ladder().rung(self.n_done);
-            let position = self.descent.level(self.model, at, position, &mut self.noise);
+            let (descent, model, noise) = (&self.descent, self.model, &mut self.noise);
+            let position = match self.totals {
+                Some(totals) => {
+                    descent.level_with_totals(model, at, position, noise, &mut totals.borrow_mut())
+                }
+                None => descent.level(model, at, position, noise),
+            };
             (self.descent.reached(at), position)
         } else {
             (0.0, AtNoise::new(self.model, self.sigma).denoise(position))

@@ -51,8 +51,30 @@ impl LevelSteps {
         M: NoisyScore + ?Sized,
         K: Kernel<AtNoise<'a, M>>,
     {
+        self.run_telling(kernel, model, sigma, position, noise, |_| {})
+    }
+
+    /// [`run`](Self::run), where `tell` is told what each step reports.
+    pub(crate) fn run_telling<'a, M, K>(
+        self,
+        kernel: &K,
+        model: &'a M,
+        sigma: f64,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        mut tell: impl FnMut(&K::Info),
+    ) -> Tensor<2>
+    where
+        M: NoisyScore + ?Sized,
+        K: Kernel<AtNoise<'a, M>>,
+    {
         let model = AtNoise::new(model, sigma);
         let start = kernel.init(&model, position);
-        (0..self.count).fold(start, |state, _| kernel.step(&model, state, noise).0).position
+        let step = |state, _| {
+            let (state, info) = kernel.step(&model, state, noise);
+            tell(&info);
+            state
+        };
+        (0..self.count).fold(start, step).position
     }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError};
 
+/// Rounds in which a step is undone after a first guess; each divides the error by about σ/(σ − σ′) of the step.
+const ROUNDS: usize = 2;
+
 /// dx/dσ = −σ s(x, σ), solved by Heun's method down a ladder and by one Euler step from the last level to 0.
 ///
 /// Deterministic after the start: it draws no noise. 2L − 1 network passes for L levels, second order in the steps.
@@ -32,6 +35,22 @@ impl ProbabilityFlow {
     /// Those of [`NoiseLadder::karras`].
     pub fn edm(top: f64, bottom: f64, n: usize) -> Result<Self, SampleError> {
         Ok(Self::new(NoiseLadder::karras(top, bottom, 7.0, n)?))
+    }
+
+    /// The noise at the top of the ladder from which the flow comes down to `x`, both `[samples, dim]`.
+    ///
+    /// Heun's steps are undone one by one by fixed-point iteration, 6L − 6 network passes for L levels; `x` is taken to
+    /// be at the lowest level, so that [`run`](Descent::run) gives it back without what the model takes for noise of
+    /// that level.
+    ///
+    /// # Reference
+    /// Song et al. (2021), *Score-based generative modeling through stochastic differential equations*, §4.3.
+    pub fn encode<M: NoisyScore + ?Sized>(&self, model: &M, x: Tensor<2>) -> Tensor<2> {
+        let n_steps = self.ladder.levels().len() - 1;
+        (0..n_steps).rev().map(|index| self.ladder.rung(index)).fold(x, |x, at| {
+            let guess = heun(model, x.clone(), at.below, at.sigma);
+            (0..ROUNDS).fold(guess, |z, _| z.clone() + x.clone() - heun(model, z, at.sigma, at.below))
+        })
     }
 }
 
@@ -115,6 +134,24 @@ mod tests {
         let (medium, finer) = (error_with(10), error_with(20));
         assert!(3.0 * finer < medium, "halving the steps divides the error by four: {medium}, {finer}");
         assert!(fine <= coarse, "{fine}, {coarse}");
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_and_the_code_of_a_gaussian_is_the_known_expansion() {
+        let target = Gaussian::isotropic(vec![0.5], 0.25).unwrap();
+        let x = [-0.6, 0.5, 1.7];
+        let start = Tensor::<2>::from_data(x.map(|x| [x]), (&Device::flex(), DType::F64));
+        let flow = ProbabilityFlow::edm(20.0, 0.01, 40).unwrap();
+        let code = flow.encode(&target, start);
+        let grow = ((0.25f64 + 400.0) / 0.2501).sqrt();
+        for (found, x) in column(code.clone(), 0).into_iter().zip(x) {
+            assert!((found - 0.5 - (x - 0.5) * grow).abs() < 0.02 * grow, "{found} of {x}");
+        }
+        // the last step takes the noise of the lowest level off
+        let shrink = 0.25 / 0.2501;
+        for (found, x) in column(flow.run(&target, code, Noise::seeded(1)), 0).into_iter().zip(x) {
+            assert!((found - 0.5 - (x - 0.5) * shrink).abs() < 1e-4, "{found} of {x}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! An annealed sampler of any type, chosen at run time.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::{NoisyPotential, NoisyScore};
 use ebm_ops::Noise;
 
-use crate::{Annealed, Density, Descent, Level, Levels, Need, NoiseLadder, SampleError};
+use crate::restoring::Replacement;
+use crate::{Annealed, Density, Descent, Level, Levels, Need, NoiseLadder, SampleError, StepTotals};
 
 /// A [`Descent`] without its type: its levels are the same, bit for bit.
 #[derive(Clone)]
@@ -78,16 +80,64 @@ impl AnyDescent {
         start: Tensor<2>,
         noise: Noise,
     ) -> Result<Box<dyn Iterator<Item = Level> + 'a>, SampleError> {
+        self.levels(model, start, noise, None)
+    }
+
+    /// [`descend`](Self::descend), which also adds to `totals` what steps with a Metropolis test report.
+    ///
+    /// # Errors
+    /// As [`descend`](Self::descend).
+    pub fn descend_with_totals<'a>(
+        &self,
+        model: Density<'a>,
+        start: Tensor<2>,
+        noise: Noise,
+        totals: &'a RefCell<StepTotals>,
+    ) -> Result<Box<dyn Iterator<Item = Level> + 'a>, SampleError> {
+        self.levels(model, start, noise, Some(totals))
+    }
+
+    fn levels<'a>(
+        &self,
+        model: Density<'a>,
+        start: Tensor<2>,
+        noise: Noise,
+        totals: Option<&'a RefCell<StepTotals>>,
+    ) -> Result<Box<dyn Iterator<Item = Level> + 'a>, SampleError> {
         Ok(match &self.descent {
             Erased::Score(descent) => {
                 let model = model.noisy_score_for(self.name)?;
-                Box::new(Levels::new(descent.clone(), model, start, noise))
+                let levels = Levels::new(descent.clone(), model, start, noise);
+                Box::new(match totals {
+                    Some(totals) => levels.with_totals(totals),
+                    None => levels,
+                })
             }
             Erased::Energy(descent) => {
                 let model = model.noisy_energy_for(self.name)?;
-                Box::new(Levels::new(descent.clone(), model, start, noise))
+                let levels = Levels::new(descent.clone(), model, start, noise);
+                Box::new(match totals {
+                    Some(totals) => levels.with_totals(totals),
+                    None => levels,
+                })
             }
         })
+    }
+
+    /// The same descent with the coordinates held that have a value in `known`; see [`Replacement`].
+    ///
+    /// # Errors
+    /// As [`Replacement::new`].
+    pub fn replacing(&self, known: &[Option<f64>], resampling: usize) -> Result<Self, SampleError> {
+        let descent = match &self.descent {
+            Erased::Score(descent) => {
+                Erased::Score(Arc::new(Replacement::new(descent.clone(), known, resampling)?))
+            }
+            Erased::Energy(descent) => {
+                Erased::Energy(Arc::new(Replacement::new(descent.clone(), known, resampling)?))
+            }
+        };
+        Ok(Self { name: self.name, descent })
     }
 
     fn annealed(&self) -> &dyn Annealed {

@@ -1,0 +1,215 @@
+//! `ebm restore`: pictures filled in, freed of noise or blur, enlarged or coloured by a trained network.
+
+mod arguments;
+mod output;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use burn::tensor::Device;
+use ebm_data::Split;
+use ebm_data::to_pixel;
+use ebm_ops::Noise;
+use ebm_run::bounds;
+use ebm_run::card::Content;
+use ebm_run::config::{Config, assign_to};
+use ebm_run::folder::RunFolder;
+use ebm_run::model::{model, run_and_step};
+use ebm_run::restoring::{Degradation, Method, Pictures, Restorer, Task, deviation, known};
+use ebm_run::sampling::SampleConfig;
+use ebm_run::usage::usage;
+use ebm_sample::diagnostics::Steps;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::terminal::say;
+
+pub use self::arguments::Restore;
+use self::arguments::{By, Do};
+use self::output::{Restored, is_ours, write};
+
+/// The standard deviation of pictures in [−1, 1], as networks of pictures take it to be.
+const DATA: f64 = 0.5;
+
+impl Restore {
+    /// Draws answers and writes them.
+    ///
+    /// # Errors
+    /// Whatever keeps them from being drawn or written; nothing half-written is left.
+    pub fn run(self) -> Result<()> {
+        self.check()?;
+        let device = self.backend.device()?;
+        let (card, network) = model(&self.run, self.step, &device, &say)?;
+        let Content::Image { channels, height, width } = card.content else {
+            bail!(usage(anyhow!(
+                "{} is of a table; restoring is for networks of pictures",
+                self.run.display()
+            )));
+        };
+        let shape = [channels, height, width];
+        let noise = Noise::seeded(self.seed).derive("restore");
+        let degradation = self.degradation(shape, &noise)?;
+        let tau = self.tau()?;
+        let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
+        let name = self.sampler.as_deref();
+        let restorer = Restorer::new(&network, &degradation, tau, self.how(), name, &config)?;
+
+        let wanted = if self.degrade { shape } else { degradation.measured_shape() };
+        let split = if self.test { Split::Test } else { Split::Train };
+        let like = config_of(&self.run)?.map(|config| config.data);
+        let pictures = Pictures::read(&self.image, split, wanted, like.as_ref(), self.images)?;
+        say(pictures.about());
+        let n_pictures = pictures.names().len();
+        bounds::samples("--images × --n", &[n_pictures, self.n, shape.iter().product()])?;
+
+        let began = Instant::now();
+        let bar = ProgressBar::new((n_pictures * self.n * restorer.n_levels()) as u64);
+        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
+        let mut restored = Vec::with_capacity(n_pictures);
+        let mut steps: Option<Steps> = None;
+        for (i, picture) in pictures.iter().enumerate() {
+            let noise = noise.child(i as u64);
+            let measured = match self.degrade {
+                true => degradation.applied(picture, tau, &mut noise.derive("degradation"), &device)?,
+                false => degradation.measured(picture),
+            };
+            let tick = |answers: usize| bar.inc(answers as u64);
+            let answers = restorer.answers(&measured, self.n, &noise.derive("answers"), &device, tick)?;
+            steps = match (steps, answers.steps) {
+                (Some(before), Some(new)) => Some(before.beside(new)),
+                (before, new) => before.or(new),
+            };
+            let pixels = |values: &[f32]| values.iter().map(|&y| to_pixel(y)).collect::<Vec<_>>();
+            let given = pixels(&degradation.shown(&measured));
+            let whole = self.degrade.then(|| pixels(picture));
+            restored.push(Restored::new(pictures.names()[i].clone(), given, whole, answers.pixels));
+        }
+        bar.finish_and_clear();
+        let seconds = began.elapsed().as_secs_f64();
+
+        let error = |of: &dyn Fn(&Restored) -> Option<f64>| {
+            let found: Option<Vec<f64>> = restored.iter().map(of).collect();
+            found.map(|found| (found.iter().sum::<f64>() / found.len() as f64).sqrt())
+        };
+        let (of_mean, of_answers) = (error(&|r| r.error_of_mean()), error(&|r| r.error_of_answers()));
+        let acceptance =
+            steps.and_then(|steps| steps.acceptance).map(|a| a.iter().sum::<f64>() / a.len() as f64);
+        let report = json!({
+            "event": "done", "images": n_pictures, "n": self.n, "task": degradation.task().name(),
+            "method": self.method_name(), "sampler": restorer.sampler(), "noise": tau / deviation(1.0),
+            "seed": self.seed, "seconds": seconds, "acceptance": acceptance, "error_of_mean": of_mean,
+            "error_of_answers": of_answers, "out": self.out.to_string_lossy(),
+        });
+        write(&self.out, &restored, shape, &report)?;
+        if self.json {
+            tell!("{report}");
+        } else {
+            let s = if n_pictures == 1 { "" } else { "s" };
+            let n = self.n;
+            tell!("{n_pictures} picture{s}, {n} answers each, in {seconds:.1} s: {}", self.out.display());
+            if let Some(acceptance) = acceptance {
+                tell!("acceptance {acceptance:.3}");
+            }
+            if let (Some(of_mean), Some(of_answers)) = (of_mean, of_answers) {
+                tell!(
+                    "root mean square error of a pixel: {of_mean:.4} of the means, {of_answers:.4} of the answers"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// Flags that are of another task or method, or numbers that ask for nothing.
+    fn check(&self) -> Result<()> {
+        let is = |task: Do| self.task == task;
+        let of_task = [
+            ("--mask", self.mask.is_some(), is(Do::Inpaint), "--task inpaint"),
+            ("--factor", self.factor.is_some(), is(Do::Enlarge), "--task enlarge"),
+            ("--blur", self.blur.is_some(), is(Do::Deblur), "--task deblur"),
+            (
+                "--strength",
+                self.strength.is_some(),
+                self.method == By::PosteriorSampling,
+                "--method posterior-sampling",
+            ),
+            (
+                "--resampling",
+                self.resampling.is_some(),
+                self.method == By::Replacement,
+                "--method replacement",
+            ),
+        ];
+        for (flag, is_given, fits, other) in of_task {
+            ensure!(!is_given || fits, usage(anyhow!("{flag} is for {other}")));
+        }
+        ensure!(0 < self.n, usage(anyhow!("--n 0: expected at least 1")));
+        ensure!(0 < self.images, usage(anyhow!("--images 0: expected at least 1")));
+        ensure!(self.resampling != Some(0), usage(anyhow!("--resampling 0: expected at least 1")));
+        if self.out.is_dir() && !is_ours(&self.out) {
+            let is_empty = std::fs::read_dir(&self.out).is_ok_and(|mut entries| entries.next().is_none());
+            let out = self.out.display();
+            ensure!(
+                is_empty,
+                usage(anyhow!("--out {out}: a folder with other files in it; name another place"))
+            );
+        }
+        ensure!(
+            !self.out.is_file(),
+            usage(anyhow!("--out {}: a file, expected a folder", self.out.display()))
+        );
+        Ok(())
+    }
+
+    fn degradation(&self, shape: [usize; 3], noise: &Noise) -> Result<Degradation> {
+        let [_, height, width] = shape;
+        match Task::from(self.task) {
+            Task::Inpaint => {
+                let mask = self.mask.as_deref().unwrap_or("right");
+                Degradation::inpaint(shape, &known(mask, [height, width], noise)?)
+            }
+            Task::Denoise => Degradation::denoise(shape),
+            Task::Deblur => Degradation::deblur(shape, self.blur.unwrap_or(1.5)),
+            Task::Enlarge => Degradation::enlarge(shape, self.factor.unwrap_or(2)),
+            Task::Colour => Degradation::colour(shape),
+        }
+    }
+
+    /// The noise in the model's units.
+    fn tau(&self) -> Result<f64> {
+        let task = Task::from(self.task);
+        let Some(found) = self.noise.or(task.usual_noise()) else {
+            bail!(usage(anyhow!(
+                "--task denoise needs the deviation of the noise, for instance --noise 0.2"
+            )));
+        };
+        let is_one = found.is_finite() && 0.0 <= found;
+        ensure!(is_one, usage(anyhow!("--noise {found}: expected a finite number, 0 or more")));
+        ensure!(
+            0.0 < found || task == Task::Inpaint || task == Task::Enlarge || task == Task::Colour,
+            usage(anyhow!("--noise 0: --task {} needs some", task.name()))
+        );
+        Ok(deviation(found))
+    }
+
+    fn how(&self) -> Method {
+        match self.method {
+            By::Pseudoinverse => Method::Pseudoinverse { deviation: DATA },
+            By::PosteriorSampling => Method::PosteriorSampling { strength: self.strength.unwrap_or(1.0) },
+            By::Replacement => Method::Replacement { resampling: self.resampling.unwrap_or(10) },
+            By::Metropolis => Method::Metropolis,
+        }
+    }
+
+    fn method_name(&self) -> String {
+        use clap::ValueEnum;
+        self.method.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// The configuration of the run, if it is a run's folder or a checkpoint in it.
+fn config_of(run: &Path) -> Result<Option<Config>> {
+    let (run, _) = run_and_step(run, None)?;
+    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(&run)?)?)) } else { Ok(None) }
+}
