@@ -59,9 +59,10 @@ pub use closed_form::*;
 pub use error::ModelError;
 pub use layers::{Init, Jet, Layer};
 pub use networks::{
-    Architecture, ConditionalLayer, ConditionedUNet, ConvEnergy, ConvEnergyConfig, GaussianBernoulliRbm,
-    GaussianBernoulliRbmConfig, Input, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig, MlpScore, MlpScoreConfig,
-    Network, NetworkConfig, NoiseConditional, NoisyEnergy, NoisyEnergyConfig, Preconditioned,
-    PreconditionedConfig, UNet, UNetConfig, UNetTrace,
+    Architecture, ConditionalLayer, ConditionedSongUNet, ConditionedUNet, ConvEnergy, ConvEnergyConfig,
+    EncoderInput, GaussianBernoulliRbm, GaussianBernoulliRbmConfig, Input, Mlp, MlpConfig, MlpEnergy,
+    MlpEnergyConfig, MlpScore, MlpScoreConfig, Network, NetworkConfig, NoiseConditional, NoiseFeatures,
+    NoisyEnergy, NoisyEnergyConfig, Preconditioned, PreconditionedConfig, SongBlock, SongBlockRules,
+    SongUNet, SongUNetConfig, SongUNetTrace, UNet, UNetConfig, UNetTrace,
 };
 pub use vocabulary::*;

@@ -8,6 +8,7 @@ mod config;
 mod input;
 
 pub mod mlp;
+pub mod song_unet;
 pub mod unet;
 
 pub mod noisy_energy;
@@ -31,4 +32,8 @@ pub use mlp_energy::{MlpEnergy, MlpEnergyConfig};
 pub use mlp_score::{MlpScore, MlpScoreConfig};
 pub use noisy_energy::{NoisyEnergy, NoisyEnergyConfig};
 pub use preconditioned::{Preconditioned, PreconditionedConfig};
+pub use song_unet::{
+    ConditionedSongUNet, EncoderInput, NoiseFeatures, SongBlock, SongBlockRules, SongUNet, SongUNetConfig,
+    SongUNetTrace,
+};
 pub use unet::{ConditionedUNet, UNet, UNetConfig, UNetTrace};

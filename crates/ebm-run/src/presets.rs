@@ -52,6 +52,11 @@ const PRESETS: &[Preset] = &[
         "CIFAR-10, 32x32 in colour; a first try, not yet a good one",
         include_str!("../presets/cifar10.toml"),
     ),
+    whole(
+        "cifar10-edm",
+        "CIFAR-10 by a network with attention, for a GPU",
+        include_str!("../presets/cifar10-edm.toml"),
+    ),
     pictures(
         "glyphs-energy",
         "the drawn digits by an energy, whose score draws them",
