@@ -38,7 +38,11 @@ impl<B: AttentionOps> Backward<B, 3> for Attention {
 }
 
 impl<B: AttentionOps, C: CheckpointStrategy> AttentionOps for Autodiff<B, C> {
-    fn dot_product_attention(q: FloatTensor<Self>, k: FloatTensor<Self>, v: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn dot_product_attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
         let nodes = [q.node(), k.node(), v.node()];
         match Attention.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(mut step) => {
@@ -47,9 +51,11 @@ impl<B: AttentionOps, C: CheckpointStrategy> AttentionOps for Autodiff<B, C> {
                     B::attention_and_weights(q.into_primitive(), k.into_primitive(), v.into_primitive());
                 step.finish(Saved { nodes, weights }, y)
             }
-            OpsKind::UnTracked(step) => {
-                step.finish(B::dot_product_attention(q.into_primitive(), k.into_primitive(), v.into_primitive()))
-            }
+            OpsKind::UnTracked(step) => step.finish(B::dot_product_attention(
+                q.into_primitive(),
+                k.into_primitive(),
+                v.into_primitive(),
+            )),
         }
     }
 }

@@ -22,7 +22,11 @@ const PANEL: usize = 32;
 const LANES: usize = 16;
 
 impl AttentionOps for Flex {
-    fn dot_product_attention(q: FloatTensor<Self>, k: FloatTensor<Self>, v: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn dot_product_attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
         if ours([&q, &k, &v]) { forward(q, k, v, false).0 } else { plain::forward::<Self>(q, k, v).0 }
     }
 
@@ -274,8 +278,8 @@ unsafe fn softmax<S: Simd, const N: usize>(simd: S, [rows, stride]: [usize; 2], 
             write::<S, N>(at, power);
         }
         let mut inverse = total;
-        for i in 0..N {
-            inverse[i] = simd.div_f32s(simd.splat_f32s(1.0), total[i]);
+        for sum in &mut inverse {
+            *sum = simd.div_f32s(simd.splat_f32s(1.0), *sum);
         }
         for row in 0..rows {
             let at = data.add(row * stride);
@@ -325,11 +329,13 @@ unsafe fn of_logits<S: Simd>(
             let (weights, grads) = (weights.add(column), grads.add(column));
             let mut sum = simd.splat_f32s(0.0);
             for row in 0..rows {
-                let ([weight], [grad]) = (read::<S, 1>(weights.add(row * width)), read::<S, 1>(grads.add(row * width)));
+                let ([weight], [grad]) =
+                    (read::<S, 1>(weights.add(row * width)), read::<S, 1>(grads.add(row * width)));
                 sum = simd.mul_add_f32s(grad, weight, sum);
             }
             for row in 0..rows {
-                let ([weight], [grad]) = (read::<S, 1>(weights.add(row * width)), read::<S, 1>(grads.add(row * width)));
+                let ([weight], [grad]) =
+                    (read::<S, 1>(weights.add(row * width)), read::<S, 1>(grads.add(row * width)));
                 let centered = simd.mul_f32s(simd.sub_f32s(grad, sum), scale);
                 write::<S, 1>(grads.add(row * width), [simd.mul_f32s(centered, weight)]);
             }
