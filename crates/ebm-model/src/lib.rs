@@ -59,10 +59,11 @@ pub use closed_form::*;
 pub use error::ModelError;
 pub use layers::{Init, Jet, Layer};
 pub use networks::{
-    Architecture, ConditionalLayer, ConditionedRefineNet, ConditionedUNet, ConvEnergy, ConvEnergyConfig,
-    GaussianBernoulliRbm, GaussianBernoulliRbmConfig, Input, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig,
-    MlpScore, MlpScoreConfig, Ncsn, NcsnConfig, NcsnV2, NcsnV2Config, Network, NetworkConfig,
-    NoiseConditional, NoisyEnergy, NoisyEnergyConfig, Pixels, Preconditioned, PreconditionedConfig,
-    RefineNet, RefineNetShape, RefineNetTrace, UNet, UNetConfig, UNetTrace,
+    Architecture, ConditionalLayer, ConditionedRefineNet, ConditionedSongUNet, ConditionedUNet, ConvEnergy,
+    ConvEnergyConfig, EncoderInput, GaussianBernoulliRbm, GaussianBernoulliRbmConfig, Input, Mlp, MlpConfig,
+    MlpEnergy, MlpEnergyConfig, MlpScore, MlpScoreConfig, Ncsn, NcsnConfig, NcsnV2, NcsnV2Config, Network,
+    NetworkConfig, NoiseConditional, NoiseFeatures, NoisyEnergy, NoisyEnergyConfig, Pixels, Preconditioned,
+    PreconditionedConfig, RefineNet, RefineNetShape, RefineNetTrace, SongBlock, SongBlockRules, SongUNet,
+    SongUNetConfig, SongUNetTrace, UNet, UNetConfig, UNetTrace,
 };
 pub use vocabulary::*;

@@ -9,6 +9,7 @@ mod input;
 
 pub mod mlp;
 pub mod refinenet;
+pub mod song_unet;
 pub mod unet;
 
 pub mod ncsn;
@@ -37,4 +38,8 @@ pub use ncsnv2::{NcsnV2, NcsnV2Config};
 pub use noisy_energy::{NoisyEnergy, NoisyEnergyConfig};
 pub use preconditioned::{Preconditioned, PreconditionedConfig};
 pub use refinenet::{ConditionedRefineNet, RefineNet, RefineNetShape, RefineNetTrace};
+pub use song_unet::{
+    ConditionedSongUNet, EncoderInput, NoiseFeatures, SongBlock, SongBlockRules, SongUNet, SongUNetConfig,
+    SongUNetTrace,
+};
 pub use unet::{ConditionedUNet, UNet, UNetConfig, UNetTrace};

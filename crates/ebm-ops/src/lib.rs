@@ -39,6 +39,7 @@ mod stream;
 // Operations.
 pub mod activation;
 pub mod adam;
+pub mod attention;
 pub mod conv;
 pub mod dense;
 pub mod group_norm;

@@ -67,6 +67,11 @@ const PRESETS: &[Preset] = &[
         "CIFAR-10 by the network and the settings of Song and Ermon (2020); for a GPU",
         include_str!("../presets/cifar10-ncsnv2.toml"),
     ),
+    whole(
+        "cifar10-edm",
+        "CIFAR-10 by a network with attention, for a GPU",
+        include_str!("../presets/cifar10-edm.toml"),
+    ),
     pictures(
         "glyphs-energy",
         "the drawn digits by an energy, whose score draws them",

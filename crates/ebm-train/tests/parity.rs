@@ -6,7 +6,7 @@ mod common;
 use std::panic::catch_unwind;
 
 use burn::tensor::{Device, Tensor};
-use common::{objective, settings, unet};
+use common::{objective, settings, song_unet, unet};
 use ebm_model::weights::{self, NamedTensors};
 use ebm_model::{AtNoise, Capabilities, Network};
 use ebm_ops::Noise;
@@ -23,8 +23,8 @@ struct Answers {
     position: Vec<f32>,
 }
 
-fn network(device: &Device) -> Network {
-    let network = unet(device);
+fn network(build: fn(&Device) -> Network, device: &Device) -> Network {
+    let network = build(device);
     // Weights that start at zero would leave most of the network out of the comparison.
     let mut noise = Noise::seeded(6);
     let shaken = weights::collect(&network).into_iter().map(|(name, data)| {
@@ -37,16 +37,16 @@ fn network(device: &Device) -> Network {
     weights::apply(network, shaken.collect::<NamedTensors>()).unwrap()
 }
 
-fn ask(device: &Device) -> Answers {
+fn ask(build: fn(&Device) -> Network, device: &Device) -> Answers {
     let data = Noise::seeded(3).normal([16, 64], device) * 0.5;
     // Adam's first step is the sign of the gradient where that is large compared with ε, so an entry that is all but
     // rounding decides between two steps. With ε of the gradient's own size the step shows the gradient itself.
     let adam = AdamSettings { epsilon: 1e-2, ..AdamSettings::default() };
     let settings = TrainSettings { adam, ..settings(10) };
-    let state = TrainState::new(network(device), Noise::seeded(2));
+    let state = TrainState::new(network(build, device), Noise::seeded(2));
     let mut trainer = Trainer::new(state, objective(), settings).unwrap();
     trainer.step(data).unwrap();
-    let network = network(device);
+    let network = network(build, device);
     let start = Noise::seeded(4).normal([16, 64], device);
     let network = network.as_noisy_score().unwrap();
     let at_noise = AtNoise::new(network, 0.5);
@@ -66,12 +66,14 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
 }
 
 fn compare(device: &Device) {
-    let (expected, found) = (ask(&Device::flex()), ask(device));
-    assert_close("loss", &[found.loss as f32], &[expected.loss as f32]);
-    assert_close("ten Langevin steps", &found.position, &expected.position);
-    for (name, expected) in &expected.weights {
-        let values = |data: &burn::tensor::TensorData| data.try_to_vec::<f32>().unwrap();
-        assert_close(name, &values(&found.weights[name]), &values(expected));
+    for build in [unet, song_unet] {
+        let (expected, found) = (ask(build, &Device::flex()), ask(build, device));
+        assert_close("loss", &[found.loss as f32], &[expected.loss as f32]);
+        assert_close("ten Langevin steps", &found.position, &expected.position);
+        for (name, expected) in &expected.weights {
+            let values = |data: &burn::tensor::TensorData| data.try_to_vec::<f32>().unwrap();
+            assert_close(name, &values(&found.weights[name]), &values(expected));
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use bowl::Bowl;
-use common::{batches, begin, bits, device, mlp, objective, settings, unet};
+use common::{batches, begin, bits, device, mlp, objective, settings, song_unet, unet};
 use ebm_model::Network;
 use ebm_ops::Noise;
 use ebm_sample::Langevin;
@@ -75,8 +75,16 @@ fn ten_successive_resumes_from_any_step_end_in_the_same_bytes() {
 
 #[test]
 fn a_run_resumed_with_another_number_of_threads_each_time_ends_in_the_same_bytes() {
+    resume_on_threads(|| unet(&device()));
+}
+
+#[test]
+fn a_run_with_attention_and_dropout_resumed_with_another_number_of_threads_ends_in_the_same_bytes() {
+    resume_on_threads(|| song_unet(&device()));
+}
+
+fn resume_on_threads(network: impl Fn() -> Network + Send + Sync) {
     const MOST: usize = 8;
-    let network = || unet(&device());
     let whole = in_threads(1, || {
         let mut run = begin(network(), MOST as u64);
         run.run(batches(64), &mut ()).unwrap();

@@ -14,6 +14,8 @@ pub struct Convolution {
     /// `[outputs]`.
     bias: Param<Tensor<1>>,
     stride: usize,
+    /// Zeros around the image.
+    padding: usize,
 }
 
 impl Convolution {
@@ -21,7 +23,19 @@ impl Convolution {
     pub fn new(inputs: usize, outputs: usize, size: usize, stride: usize, init: &Init) -> Self {
         let fan_in = inputs * size * size;
         let weight = init.uniform("weight", [outputs, inputs, size, size], fan_in);
-        Self { weight, bias: init.uniform("bias", [outputs], fan_in), stride }
+        Self { weight, bias: init.uniform("bias", [outputs], fan_in), stride, padding: size / 2 }
+    }
+
+    /// Of stride 1, with a weight by the law of Glorot and Bengio times `gain`, and a bias of zero.
+    pub fn glorot(inputs: usize, outputs: usize, size: usize, gain: f64, init: &Init) -> Self {
+        let fans = (inputs + outputs) * size * size;
+        let weight = init.glorot("weight", [outputs, inputs, size, size], fans, gain);
+        Self { weight, bias: init.zeros([outputs]), stride: 1, padding: size / 2 }
+    }
+
+    /// The same with `padding` zeros on each side of the image instead of half the size.
+    pub fn with_padding(self, padding: usize) -> Self {
+        Self { padding, ..self }
     }
 
     /// The same with a weight of zero.
@@ -42,7 +56,7 @@ impl Convolution {
     }
 
     fn geometry(&self) -> Geometry {
-        Geometry { stride: self.stride, padding: self.weight.lazy_shape()[2] / 2 }
+        Geometry { stride: self.stride, padding: self.padding }
     }
 }
 
@@ -119,6 +133,13 @@ mod tests {
             let layer = testing::in_double(|init| Convolution::new(2, 3, size, stride, init));
             testing::assert_layer::<4, 4>(&layer, [2, 2, height, width], 4);
         }
+    }
+
+    #[test]
+    fn a_convolution_with_more_padding_keeps_the_laws_of_a_layer() {
+        let layer = testing::in_double(|init| Convolution::glorot(2, 3, 3, 1.0, init).with_padding(2));
+        assert_eq!(layer.forward(testing::normal([2, 2, 4, 5], 30)).dims(), [2, 3, 6, 7]);
+        testing::assert_layer::<4, 4>(&layer, [2, 2, 4, 5], 31);
     }
 
     #[test]

@@ -22,9 +22,20 @@ impl Dense {
         Self { weight, bias: init.uniform("bias", [outputs], inputs) }
     }
 
+    /// A weight by the law of Glorot and Bengio and a bias of zero.
+    pub fn glorot(inputs: usize, outputs: usize, init: &Init) -> Self {
+        let weight = init.glorot("weight", [inputs, outputs], inputs + outputs, 1.0);
+        Self { weight, bias: init.zeros([outputs]) }
+    }
+
     /// All zero, for a layer that shall do nothing at first.
     pub fn zeros(inputs: usize, outputs: usize, init: &Init) -> Self {
         Self { weight: init.zeros([inputs, outputs]), bias: init.zeros([outputs]) }
+    }
+
+    /// Number of outputs.
+    pub(crate) fn outputs(&self) -> usize {
+        self.bias.lazy_shape()[0]
     }
 
     /// xW + b.

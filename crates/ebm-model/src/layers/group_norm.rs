@@ -7,7 +7,7 @@ use ebm_ops::group_norm::group_norm_silu;
 use crate::Init;
 use crate::layers::{Activation, Modulate, NormRules, Normalize};
 
-/// Keeps the division sound where a group is constant.
+/// What is added to the variance, which keeps the division sound where a group is constant.
 const EPSILON: f64 = 1e-5;
 
 /// Group normalisation followed by SiLU, with an optional scale and shift between the two.
@@ -23,6 +23,7 @@ pub struct GroupNorm {
     /// `[channels]`.
     bias: Param<Tensor<1>>,
     groups: usize,
+    epsilon: f64,
 }
 
 impl GroupNorm {
@@ -32,17 +33,29 @@ impl GroupNorm {
     /// Unless `groups` divides `channels`.
     pub fn new(channels: usize, groups: usize, init: &Init) -> Self {
         assert!(channels.is_multiple_of(groups), "{channels} channels cannot form {groups} equal groups");
-        Self { weight: init.ones([channels]), bias: init.zeros([channels]), groups }
+        Self { weight: init.ones([channels]), bias: init.zeros([channels]), groups, epsilon: EPSILON }
+    }
+
+    /// The same with `epsilon` added to the variance, instead of 1e-5.
+    pub fn with_epsilon(self, epsilon: f64) -> Self {
+        Self { epsilon, ..self }
     }
 
     /// SiLU(norm(x)), `[batch, channels, h, w]`.
     pub fn silu(&self, x: Tensor<4>) -> Tensor<4> {
-        group_norm_silu(x, self.weight.val(), self.bias.val(), None, self.groups, EPSILON)
+        group_norm_silu(x, self.weight.val(), self.bias.val(), None, self.groups, self.epsilon)
     }
 
     /// SiLU(norm(x)·(1 + scale) + shift); `scale` and `shift` are `[batch, channels]`.
     pub fn modulated_silu(&self, x: Tensor<4>, scale: Tensor<2>, shift: Tensor<2>) -> Tensor<4> {
-        group_norm_silu(x, self.weight.val(), self.bias.val(), Some((scale, shift)), self.groups, EPSILON)
+        group_norm_silu(
+            x,
+            self.weight.val(),
+            self.bias.val(),
+            Some((scale, shift)),
+            self.groups,
+            self.epsilon,
+        )
     }
 
     /// The same as a composition of layers with rules, which is slower than the fused operation; `film` is scale and
@@ -56,6 +69,16 @@ impl GroupNorm {
                 (gain * scale.clone(), bias * scale + shift)
             }
         };
-        (Normalize::new(self.groups, EPSILON), (Modulate::new(gain, bias), Activation::Silu))
+        (self.normalize(), (Modulate::new(gain, bias), Activation::Silu))
+    }
+
+    /// The normalisation without SiLU, as a composition of layers with rules.
+    pub fn affine_rules(&self) -> (Normalize, Modulate) {
+        let (gain, bias) = (self.weight.val().unsqueeze::<2>(), self.bias.val().unsqueeze::<2>());
+        (self.normalize(), Modulate::new(gain, bias))
+    }
+
+    fn normalize(&self) -> Normalize {
+        Normalize::new(self.groups, self.epsilon)
     }
 }

@@ -46,7 +46,24 @@ impl<'a> Init<'a> {
     /// Uniform on ±1/√`fan_in`, the law that PyTorch gives the weights and biases of linear and
     /// convolution layers.
     pub fn uniform<const D: usize>(&self, name: &str, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
-        let bound = 1.0 / (fan_in as f64).sqrt();
+        self.uniform_within(name, shape, 1.0 / (fan_in as f64).sqrt())
+    }
+
+    /// Uniform on ±√(6/`fans`)·`gain`, where `fans` is the sum of the numbers of inputs and outputs of a unit.
+    ///
+    /// # Reference
+    /// Glorot and Bengio (2010), *Understanding the difficulty of training deep feedforward neural networks*, eq. 16.
+    pub fn glorot<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        fans: usize,
+        gain: f64,
+    ) -> Param<Tensor<D>> {
+        self.uniform_within(name, shape, (6.0 / fans as f64).sqrt() * gain)
+    }
+
+    fn uniform_within<const D: usize>(&self, name: &str, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
         self.parameter(shape, || {
             let unit = self.noise.derive(name).uniform(shape, self.device);
             unit * (2.0 * bound) - bound
@@ -95,6 +112,11 @@ impl<'a> Init<'a> {
     ) -> Param<Tensor<D>> {
         let normal = || self.noise.derive(name).normal(shape, self.device) * deviation;
         self.parameter(shape, normal).set_require_grad(false)
+    }
+
+    /// `n` standard normals, for numbers that are drawn once and never trained.
+    pub(crate) fn normals(&self, name: &str, n: usize) -> Vec<f32> {
+        self.noise.derive(name).normals(n)
     }
 
     /// Numbers that are part of the network and are never trained.

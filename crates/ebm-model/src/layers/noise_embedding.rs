@@ -30,9 +30,14 @@ impl NoiseEmbedding {
     pub fn new(n_frequencies: usize, width: usize, init: &Init) -> Self {
         let step = TOP_FREQUENCY.ln() / (n_frequencies.max(2) - 1) as f64;
         let frequencies: Vec<f32> = (0..n_frequencies).map(|i| (i as f64 * step).exp() as f32).collect();
+        Self::with_frequencies(&frequencies, width, init)
+    }
+
+    /// The same with frequencies other than a geometric series from 1 to 100.
+    pub fn with_frequencies(frequencies: &[f32], width: usize, init: &Init) -> Self {
         Self {
-            frequencies: init.fixed(&frequencies),
-            hidden: (0 < width).then(|| Dense::new(2 * n_frequencies, width, &init.part("hidden"))),
+            frequencies: init.fixed(frequencies),
+            hidden: (0 < width).then(|| Dense::new(2 * frequencies.len(), width, &init.part("hidden"))),
             out: (0 < width).then(|| Dense::new(width, width, &init.part("out"))),
         }
     }

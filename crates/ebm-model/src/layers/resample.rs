@@ -1,190 +1,190 @@
-//! Maps of the rows and the columns of an image: enlargement, and means over a moving square.
+//! Images of half or twice the height and width, by a fixed filter.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
+use ebm_ops::dense::{dense, dense_pullback};
+use serde::{Deserialize, Serialize};
 
+use crate::rows::constants;
 use crate::{Jet, Layer};
 
-/// Bilinear interpolation to other sides, the corners on the corners: `[b, c, h, w]` → `[b, c, h′, w′]`.
+/// A low-pass filter along each axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Filter {
+    /// \[1, 1\]/2: means of 2×2 pixels, and pixels repeated.
+    Box,
+    /// \[1, 3, 3, 1\]/8, with less aliasing.
+    Binomial,
+}
+
+impl Filter {
+    fn taps(self) -> &'static [f64] {
+        match self {
+            Self::Box => &[0.5, 0.5],
+            Self::Binomial => &[0.125, 0.375, 0.375, 0.125],
+        }
+    }
+
+    /// Pixels that a window reaches beyond the two that it replaces, on either side.
+    pub fn reach(self) -> usize {
+        (self.taps().len() - 1) / 2
+    }
+}
+
+/// Every channel at half or twice its height and width: `[b, c, 2h, 2w]` → `[b, c, h, w]`, or back.
 ///
-/// Row i of the result is at row i (h − 1)/(h′ − 1) of the image, and likewise for columns.
+/// Along each axis, with the filter f of reach r: halving is yᵥ = Σₜ fₜ x₂ᵥ₊ₜ₋ᵣ, and doubling twice its transpose,
+/// so that a constant stays one. Outside of the image are zeros.
+/// Both are products with a small fixed matrix along one axis and then along the other.
+///
+/// # Reference
+/// Zhang (2019), *Making convolutional networks shift-invariant again*, §3; Karras, Aittala, Aila and Laine (2022),
+/// *Elucidating the design space of diffusion-based generative models*, §C, for both filters in one network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bilinear {
-    /// h′ and w′.
-    to: [usize; 2],
+pub struct Resample {
+    filter: Filter,
+    doubles: bool,
+    /// Pixels around the image that are given instead of zeros.
+    margin: usize,
 }
 
-/// The mean over a square of pixels around each pixel, zeros around the image counted: the shape stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlidingMean {
-    /// The side of the square, which is odd.
-    size: usize,
-}
-
-impl Bilinear {
-    /// To images of these sides, height and width.
-    pub fn new(to: [usize; 2]) -> Self {
-        Self { to }
+impl Resample {
+    /// Half the height and width.
+    pub fn halve(filter: Filter) -> Self {
+        Self { filter, doubles: false, margin: 0 }
     }
 
-    fn map(&self, from: [usize; 2]) -> Option<Separable> {
-        let map = |axis: usize| interpolation(from[axis], self.to[axis]);
-        (from != self.to).then(|| Separable { rows: map(0), columns: map(1) })
+    /// Half the height and width of an image that is given with as many pixels around it as the filter reaches.
+    pub fn halve_within(filter: Filter) -> Self {
+        Self { filter, doubles: false, margin: filter.reach() }
     }
-}
 
-impl SlidingMean {
-    /// Over squares of `size` × `size` pixels.
+    /// Twice the height and width.
+    pub fn double(filter: Filter) -> Self {
+        Self { filter, doubles: true, margin: 0 }
+    }
+
+    /// The matrix of halving along one axis, `[2 · coarse + 2 · margin, coarse]`, or for doubling twice that.
+    fn matrix(&self, coarse: usize, like: &Tensor<2>) -> Tensor<2> {
+        let (taps, fine) = (self.filter.taps(), 2 * (coarse + self.margin));
+        let gain = if self.doubles { 2.0 } else { 1.0 };
+        let mut values = vec![0.0; fine * coarse];
+        for v in 0..coarse {
+            for (t, tap) in taps.iter().enumerate() {
+                let at = (2 * v + t + self.margin).checked_sub(self.filter.reach());
+                if let Some(at) = at.filter(|&at| at < fine) {
+                    values[at * coarse + v] = gain * tap;
+                }
+            }
+        }
+        constants(&values, [fine, coarse], like)
+    }
+
+    /// From fine to coarse along the last axis.
+    fn coarser(&self, x: Tensor<2>) -> Tensor<2> {
+        let fine = x.dims()[1];
+        assert!(
+            fine.is_multiple_of(2) && 2 * self.margin < fine,
+            "an image of {fine} pixels along an axis cannot be halved with a margin of {}",
+            self.margin
+        );
+        let matrix = self.matrix(fine / 2 - self.margin, &x);
+        dense(x, matrix, None)
+    }
+
+    /// Its transpose.
+    fn finer(&self, x: Tensor<2>) -> Tensor<2> {
+        let matrix = self.matrix(x.dims()[1], &x);
+        dense_pullback(x, matrix)
+    }
+
+    /// The resampled image.
     ///
     /// # Panics
-    /// If `size` is even.
-    pub fn new(size: usize) -> Self {
-        assert!(!size.is_multiple_of(2), "a square of side {size} has no middle");
-        Self { size }
-    }
-
-    fn means(&self, x: Tensor<4>) -> Tensor<4> {
-        let ([.., height, width], reach) = (x.dims(), self.size / 2);
-        let map = |n: usize| {
-            Matrix::of([n, n], |i, k| if i.abs_diff(k) <= reach { 1.0 / self.size as f64 } else { 0.0 })
-        };
-        Separable { rows: map(height), columns: map(width) }.apply(x)
+    /// If an odd height or width is to be halved.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match self.doubles {
+            true => along_both_axes(x, |x| self.finer(x)),
+            false => along_both_axes(x, |x| self.coarser(x)),
+        }
     }
 }
 
-/// Row i has the weights of its place between two of `n` points.
-fn interpolation(n: usize, to: usize) -> Matrix {
-    let step = if 1 < to { (n - 1) as f64 / (to - 1) as f64 } else { 0.0 };
-    Matrix::of([to, n], |i, k| {
-        let place = i as f64 * step;
-        (1.0 - (place - k as f64).abs()).max(0.0)
-    })
+/// `map` of every row of pixels, then of every column.
+fn along_both_axes(x: Tensor<4>, map: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<4> {
+    let along_rows = |x: Tensor<4>| {
+        let [b, c, h, w] = x.dims();
+        let y = map(x.reshape([b * c * h, w]));
+        let width = y.dims()[1];
+        y.reshape([b, c, h, width]).swap_dims(2, 3)
+    };
+    along_rows(along_rows(x))
 }
 
-/// A matrix as the numbers of its rows.
-#[derive(Clone, Debug)]
-struct Matrix {
-    values: Vec<f64>,
-    shape: [usize; 2],
-}
+impl Layer<4> for Resample {
+    type Trace = ();
 
-impl Matrix {
-    fn of(shape: [usize; 2], value: impl Fn(usize, usize) -> f64) -> Self {
-        let [rows, columns] = shape;
-        Self { values: (0..rows * columns).map(|at| value(at / columns, at % columns)).collect(), shape }
+    fn trace(&self, x: Tensor<4>) -> (Tensor<4>, ()) {
+        (self.forward(x), ())
     }
 
-    fn transposed(&self) -> Self {
-        let [rows, columns] = self.shape;
-        Self::of([columns, rows], |i, k| self.values[k * columns + i])
-    }
-
-    /// On the device and of the type of `x`.
-    fn beside(&self, x: &Tensor<4>) -> Tensor<4> {
-        let data = TensorData::new(self.values.clone(), [1, 1, self.shape[0], self.shape[1]]);
-        Tensor::from_data(data, (&x.device(), x.dtype()))
-    }
-}
-
-/// R x Cᵀ for every channel x.
-#[derive(Clone, Debug)]
-struct Separable {
-    rows: Matrix,
-    columns: Matrix,
-}
-
-impl Separable {
-    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let (rows, columns) = (self.rows.beside(&x), self.columns.transposed().beside(&x));
-        rows.matmul(x.matmul(columns))
-    }
-
-    fn transposed(&self) -> Self {
-        Self { rows: self.rows.transposed(), columns: self.columns.transposed() }
-    }
-}
-
-impl Layer<4> for Bilinear {
-    /// Height and width of x.
-    type Trace = [usize; 2];
-
-    fn trace(&self, x: Tensor<4>) -> (Tensor<4>, [usize; 2]) {
-        let [.., height, width] = x.dims();
-        (self.forward(x), [height, width])
-    }
-
-    fn pullback(&self, from: [usize; 2], cotangent: Tensor<4>) -> Tensor<4> {
-        match self.map(from) {
-            Some(map) => map.transposed().apply(cotangent),
-            None => cotangent,
+    fn pullback(&self, (): (), cotangent: Tensor<4>) -> Tensor<4> {
+        match self.doubles {
+            true => along_both_axes(cotangent, |g| self.coarser(g)),
+            false => along_both_axes(cotangent, |g| self.finer(g)),
         }
     }
 
     fn push(&self, jet: Jet<4>) -> Jet<4> {
         jet.linear(|x| self.forward(x))
     }
-
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [.., height, width] = x.dims();
-        match self.map([height, width]) {
-            Some(map) => map.apply(x),
-            None => x,
-        }
-    }
-}
-
-impl Layer<4> for SlidingMean {
-    type Trace = ();
-
-    fn trace(&self, x: Tensor<4>) -> (Tensor<4>, ()) {
-        (self.means(x), ())
-    }
-
-    /// The map is its own transpose.
-    fn pullback(&self, (): (), cotangent: Tensor<4>) -> Tensor<4> {
-        self.means(cotangent)
-    }
-
-    fn push(&self, jet: Jet<4>) -> Jet<4> {
-        jet.linear(|x| self.means(x))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::MeanPool;
     use crate::testing;
-    use burn::tensor::Device;
+
+    const FILTERS: [Filter; 2] = [Filter::Box, Filter::Binomial];
 
     #[test]
-    fn interpolation_and_means_keep_the_laws_of_a_layer() {
-        for (from, to) in
-            [([3, 4], [6, 8]), ([2, 3], [2, 3]), ([5, 4], [2, 7]), ([1, 1], [3, 2]), ([3, 2], [1, 1])]
-        {
-            testing::assert_layer::<4, 4>(&Bilinear::new(to), [2, 2, from[0], from[1]], 74);
+    fn resampling_keeps_the_laws_of_a_layer() {
+        for filter in FILTERS {
+            testing::assert_layer::<4, 4>(&Resample::halve(filter), [2, 2, 4, 6], 38);
+            testing::assert_layer::<4, 4>(&Resample::double(filter), [2, 2, 3, 1], 39);
+            testing::assert_layer::<4, 4>(&Resample::halve_within(filter), [1, 2, 6, 4], 40);
         }
-        testing::assert_layer::<4, 4>(&SlidingMean::new(5), [2, 2, 4, 6], 75);
-        testing::assert_layer::<4, 4>(&SlidingMean::new(3), [1, 1, 2, 2], 76);
-    }
-
-    fn image(rows: [[f32; 2]; 2]) -> Tensor<4> {
-        Tensor::<2>::from_data(rows, &Device::flex()).reshape([1, 1, 2, 2])
     }
 
     #[test]
-    fn corners_stay_and_pixels_between_are_weighted_by_their_distance() {
-        let found = Bilinear::new([3, 4]).forward(image([[0.0, 3.0], [6.0, 9.0]]));
-        let found = found.into_data().try_to_vec::<f32>().unwrap();
-        let expected = [0.0, 1.0, 2.0, 3.0, 3.0, 4.0, 5.0, 6.0, 6.0, 7.0, 8.0, 9.0];
-        assert!(
-            found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6),
-            "{found:?}"
-        );
+    fn a_box_takes_means_and_repeats_pixels() {
+        let x = testing::normal([2, 3, 4, 6], 41);
+        let halved = Resample::halve(Filter::Box).forward(x.clone());
+        testing::assert_close(halved.clone(), MeanPool::new(2).forward(x), 1e-15, "means of squares");
+        let doubled = Resample::double(Filter::Box).forward(halved.clone());
+        assert_eq!(doubled.dims(), [2, 3, 4, 6]);
+        testing::assert_close(MeanPool::new(2).forward(doubled), halved, 1e-15, "repeated pixels");
     }
 
     #[test]
-    fn zeros_around_the_image_count_in_a_mean() {
-        let found = SlidingMean::new(5).forward(image([[1.0, 2.0], [3.0, 4.0]]));
-        let found = found.into_data().try_to_vec::<f32>().unwrap();
-        assert!(found.iter().all(|found| (found - 0.4).abs() < 1e-6), "{found:?}");
+    fn the_binomial_filter_has_the_numbers_of_its_formula() {
+        let x = testing::doubles(&[[1.0, 10.0, 100.0, 1000.0]]).reshape([1, 1, 1, 4]);
+        let x = x.expand([1, 1, 4, 4]);
+        let halved = testing::rows(Resample::halve(Filter::Binomial).forward(x.clone()).reshape([2, 2]));
+        // along a row (0·1 + 3·1 + 3·10 + 100)/8 and (10 + 3·100 + 3·1000)/8; down a column 7/8 of it
+        let expected = [133.0 / 8.0, 3310.0 / 8.0].map(|y| y * 7.0 / 8.0);
+        assert_eq!(halved, [expected, expected]);
+        let doubled = Resample::double(Filter::Binomial).forward(x).reshape([8, 8]);
+        let middle = testing::rows(doubled.narrow(0, 3, 1));
+        assert_eq!(middle[0], [0.75, 3.25, 7.75, 32.5, 77.5, 325.0, 775.0, 750.0]);
+    }
+
+    #[test]
+    fn with_a_margin_no_zeros_are_seen() {
+        let ones = testing::normal([1, 1, 10, 8], 42) * 0.0 + 1.0;
+        let halved = Resample::halve_within(Filter::Binomial).forward(ones);
+        assert_eq!(halved.dims(), [1, 1, 4, 3]);
+        assert!(halved.into_data().iter::<f64>().all(|x| (x - 1.0).abs() < 1e-15));
     }
 }

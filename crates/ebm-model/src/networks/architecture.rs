@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Capabilities, ConvEnergyConfig, DirectionalPotential, DirectionalScore, Init, Input, MlpConfig,
     MlpEnergyConfig, MlpScoreConfig, ModelError, NcsnConfig, NcsnV2Config, NetworkConfig,
-    NoisyDirectionalScore, NoisyEnergyConfig, NoisyPotential, PreconditionedConfig, UNetConfig,
+    NoisyDirectionalScore, NoisyEnergyConfig, NoisyPotential, PreconditionedConfig, SongUNetConfig,
+    UNetConfig,
 };
 
 /// From a list of names and configurations, everything that is done by name.
@@ -103,6 +104,8 @@ networks! {
     "mlp" => Mlp(PreconditionedConfig<MlpConfig>),
     "noisy-energy" => NoisyEnergy(NoisyEnergyConfig<MlpConfig>),
     "unet-energy" => UnetEnergy(NoisyEnergyConfig<UNetConfig>),
+    "song-unet" => SongUnet(PreconditionedConfig<SongUNetConfig>),
+    "song-unet-energy" => SongUnetEnergy(NoisyEnergyConfig<SongUNetConfig>),
     "mlp-score" => MlpScore(MlpScoreConfig),
     "mlp-energy" => MlpEnergy(MlpEnergyConfig),
     "conv-energy" => ConvEnergy(ConvEnergyConfig),
@@ -164,6 +167,7 @@ mod tests {
     #[test]
     fn every_kind_has_the_text_that_files_hold() {
         let unet = r#""sigma_data":0.5,"channels":1,"height":28,"width":28,"patch":2,"widths":[32,64],"blocks":[1,3],"groups":8,"embedding":128,"frequencies":32"#;
+        let song = r#""sigma_data":0.5,"channels":1,"height":28,"width":28,"stem":64,"widths":[64,128,128],"blocks":[2,2,2],"groups":32,"embedding":256,"frequencies":32,"noise_features":"positional","encoder":"standard","filter":"box","attention":[1],"attention_heads":1,"dropout":0.0,"residual_scale":0.7071067811865476"#;
         let mlp = r#""sigma_data":1.0,"dim":2,"hidden":128,"layers":3,"embedding":64,"frequencies":16"#;
         let score = r#""dim":2,"hidden":[128,128],"activation":"silu","residual":false"#;
         let conv = r#""channels":1,"height":28,"width":28,"widths":[32,64],"blocks":[1,1],"activation":"silu","downsampling":"mean-pool","confinement":0.01"#;
@@ -177,6 +181,8 @@ mod tests {
             ("mlp", mlp),
             ("noisy-energy", mlp),
             ("unet-energy", unet),
+            ("song-unet", song),
+            ("song-unet-energy", song),
             ("mlp-score", score),
             ("mlp-energy", &energy),
             ("conv-energy", conv),

@@ -1,6 +1,7 @@
 //! Networks conditioned on the noise level.
 
 use burn::tensor::Tensor;
+use ebm_ops::Noise;
 
 use crate::Layer;
 
@@ -8,6 +9,11 @@ use crate::Layer;
 pub trait NoiseConditional {
     /// `x`: `[batch, dim]` of unit variance, `c`: `[batch]`; the result `[batch, dim]`.
     fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2>;
+
+    /// The same in a step of training, where a network with dropout draws its masks from `noise`.
+    fn forward_in_training(&self, x: Tensor<2>, c: Tensor<1>, _noise: &mut Noise) -> Tensor<2> {
+        self.forward(x, c)
+    }
 }
 
 /// A [`NoiseConditional`] network f(x, c) that is a [`Layer`] in x for any fixed c.
@@ -22,4 +28,9 @@ pub trait ConditionalLayer: NoiseConditional {
 
     /// The network at `c`, `[batch]`, for a batch of as many rows.
     fn condition(&self, c: Tensor<1>) -> Self::Conditioned<'_>;
+
+    /// The same in a step of training, where a network with dropout draws its masks from `noise`.
+    fn condition_in_training(&self, c: Tensor<1>, _noise: &mut Noise) -> Self::Conditioned<'_> {
+        self.condition(c)
+    }
 }

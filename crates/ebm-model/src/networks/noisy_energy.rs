@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use ebm_ops::OutOfRange;
 use ebm_ops::row_dot::row_dot;
+use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{row_sum, square_length};
@@ -117,9 +117,14 @@ struct Parts {
 
 impl<F: ConditionalLayer> NoisyEnergy<F> {
     fn parts(&self, x: Tensor<2>, sigma: Tensor<1>) -> Parts {
+        let layer = self.network.condition(level(sigma.clone()));
+        self.parts_by(&layer, x, sigma)
+    }
+
+    /// The terms with `layer`, the network at this noise level, as f.
+    fn parts_by(&self, layer: &F::Conditioned<'_>, x: Tensor<2>, sigma: Tensor<1>) -> Parts {
         let (rho, weight) = self.scales(&sigma);
         let u = x / rho.clone();
-        let layer = self.network.condition(level(sigma));
         let (f, trace) = layer.trace(u.clone());
         let g = f.clone() + layer.pullback(trace, u.clone());
         Parts { rho, weight, u, f, g }
@@ -149,6 +154,12 @@ impl<F: ConditionalLayer> NoisyPotential for NoisyEnergy<F> {
 impl<F: ConditionalLayer> NoisyScore for NoisyEnergy<F> {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         let Parts { rho, weight, u, g, .. } = self.parts(x, sigma);
+        score(g, weight, u, rho)
+    }
+
+    fn score_in_training(&self, x: Tensor<2>, sigma: Tensor<1>, noise: &mut Noise) -> Tensor<2> {
+        let layer = self.network.condition_in_training(level(sigma.clone()), noise);
+        let Parts { rho, weight, u, g, .. } = self.parts_by(&layer, x, sigma);
         score(g, weight, u, rho)
     }
 
@@ -187,7 +198,6 @@ mod tests {
     use super::*;
     use crate::{Gaussian, Init, Mlp, MlpConfig, Score, testing, weights};
     use burn::tensor::{DType, Device};
-    use ebm_ops::Noise;
 
     const CONFIG: MlpConfig =
         MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3, features: 0 };

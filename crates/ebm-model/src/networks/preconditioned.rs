@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use ebm_ops::OutOfRange;
 use ebm_ops::row_dot::row_dot;
+use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::row_sum;
@@ -70,24 +70,43 @@ impl<F: Module> Preconditioned<F> {
 }
 
 impl<F: NoiseConditional + Module> Preconditioned<F> {
-    /// (σ² + σ_d², σ, f), the first two `[batch, 1]`.
-    fn parts(&self, y: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
+    /// (σ² + σ_d², σ, f), the first two `[batch, 1]`; f is `network`.
+    fn parts(
+        &self,
+        y: Tensor<2>,
+        sigma: Tensor<1>,
+        network: impl FnOnce(Tensor<2>, Tensor<1>) -> Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
         let column = sigma.clone().unsqueeze_dim::<2>(1);
         let variance = column.clone().square() + self.sigma_data * self.sigma_data;
-        let f = self.network.forward(y / variance.clone().sqrt(), sigma.log() / 4.0);
+        let f = network(y / variance.clone().sqrt(), sigma.log() / 4.0);
         (variance, column, f)
+    }
+
+    /// The score with `network` as f.
+    fn score_by(
+        &self,
+        x: Tensor<2>,
+        sigma: Tensor<1>,
+        network: impl FnOnce(Tensor<2>, Tensor<1>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let (variance, sigma, f) = self.parts(x.clone(), sigma, network);
+        let weight = (sigma * variance.clone().sqrt()).recip() * self.sigma_data;
+        f * weight - x / variance
     }
 }
 
 impl<F: NoiseConditional + Module> NoisyScore for Preconditioned<F> {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
-        let (variance, sigma, f) = self.parts(x.clone(), sigma);
-        let weight = (sigma * variance.clone().sqrt()).recip() * self.sigma_data;
-        f * weight - x / variance
+        self.score_by(x, sigma, |u, c| self.network.forward(u, c))
+    }
+
+    fn score_in_training(&self, x: Tensor<2>, sigma: Tensor<1>, noise: &mut Noise) -> Tensor<2> {
+        self.score_by(x, sigma, |u, c| self.network.forward_in_training(u, c, noise))
     }
 
     fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
-        let (variance, sigma, f) = self.parts(x.clone(), sigma);
+        let (variance, sigma, f) = self.parts(x.clone(), sigma, |u, c| self.network.forward(u, c));
         let weight = sigma / variance.clone().sqrt() * self.sigma_data;
         f * weight + x * (variance.recip() * (self.sigma_data * self.sigma_data))
     }

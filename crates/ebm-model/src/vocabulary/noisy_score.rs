@@ -1,6 +1,7 @@
 //! Scores at every noise level.
 
 use burn::tensor::Tensor;
+use ebm_ops::Noise;
 
 use crate::Score;
 
@@ -40,6 +41,13 @@ pub trait NoisyScore {
         (value, Box::new(pullback))
     }
 
+    /// The score in a step of training, where a network with dropout draws its masks from `noise`; shapes as above.
+    ///
+    /// Every other method is without dropout.
+    fn score_in_training(&self, x: Tensor<2>, sigma: Tensor<1>, _noise: &mut Noise) -> Tensor<2> {
+        self.score_at(x, sigma)
+    }
+
     /// The score at one noise level, for samplers of a plain [`Score`]; for a trait object use [`AtNoise::new`].
     ///
     /// # Panics
@@ -63,6 +71,10 @@ impl<S: NoisyScore + ?Sized> NoisyScore for &S {
 
     fn score_and_pullback_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, ScorePullback<'_>) {
         (**self).score_and_pullback_at(x, sigma)
+    }
+
+    fn score_in_training(&self, x: Tensor<2>, sigma: Tensor<1>, noise: &mut Noise) -> Tensor<2> {
+        (**self).score_in_training(x, sigma, noise)
     }
 }
 

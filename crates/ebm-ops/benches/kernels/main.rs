@@ -4,6 +4,7 @@
 //! result by Burn's operations on the same device. Throughputs are floating-point operations (of direct summation)
 //! or elements per second; `floor` measures a large matrix product and a large copy on this machine.
 
+mod attention;
 mod convolution;
 mod dense;
 mod elementwise;
@@ -37,6 +38,7 @@ fn main() {
     normalisation::bench(&mut criterion);
     elementwise::bench(&mut criterion);
     dense::bench(&mut criterion);
+    attention::bench(&mut criterion);
     criterion.final_summary();
 }
 

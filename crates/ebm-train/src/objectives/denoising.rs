@@ -73,7 +73,7 @@ impl<M: NoisyScore + ?Sized> Objective<M> for DenoisingScoreMatching {
         let sigma = self.law.sample(data.dims()[0], noise, &data.device()).cast(data.dtype());
         let z = noise.normal_like(&data);
         let column = sigma.clone().unsqueeze_dim::<2>(1);
-        let s = model.score_at(data + z.clone() * column.clone(), sigma);
+        let s = model.score_in_training(data + z.clone() * column.clone(), sigma, noise);
         // √λ (s + z/σ), arranged so that autodiff records few operations.
         let root = self.weight(column.clone()).sqrt();
         Outcome::from((s * (column * root.clone()) + z * root).square().mean())

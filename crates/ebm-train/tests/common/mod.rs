@@ -4,7 +4,7 @@
 use burn::tensor::{Device, Tensor};
 use ebm_model::{
     Architecture, Capabilities, Gaussian, Init, MlpConfig, Network, NetworkConfig, PreconditionedConfig,
-    UNetConfig, weights,
+    SongUNetConfig, UNetConfig, weights,
 };
 use ebm_ops::Noise;
 use ebm_train::{
@@ -42,6 +42,27 @@ pub fn unet(device: &Device) -> Network {
     let reference = UNetConfig { groups: 4, ..UNetConfig::reference() };
     let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..reference };
     Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, network })
+        .build(&Init::new(Noise::seeded(1), device))
+        .unwrap()
+}
+
+/// A network with attention, a residual encoder and dropout.
+pub fn song_unet(device: &Device) -> Network {
+    let network = SongUNetConfig {
+        channels: 1,
+        height: 8,
+        width: 8,
+        stem: 8,
+        widths: vec![8, 16],
+        blocks: vec![1, 1],
+        embedding: 16,
+        frequencies: 8,
+        noise_features: SongUNetConfig::ddpmpp().noise_features,
+        attention_heads: 2,
+        dropout: 0.2,
+        ..SongUNetConfig::ncsnpp()
+    };
+    Architecture::SongUnet(PreconditionedConfig { sigma_data: 0.5, network })
         .build(&Init::new(Noise::seeded(1), device))
         .unwrap()
 }
