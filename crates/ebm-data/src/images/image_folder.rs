@@ -95,7 +95,7 @@ impl ImageFolder {
     pub fn read_file(file: &Path, preparation: Preparation) -> Result<ImageSet, DataError> {
         let root = file.parent().unwrap_or(Path::new("")).to_owned();
         let (shape, pixels, notes) =
-            Self { root, preparation, follow_links: true }.decoded(&[file.to_owned()])?;
+            Self { root, preparation, follow_links: true }.decoded(&[file.to_owned()], None)?;
         Ok(ImageSet::new(shape, pixels, None, Vec::new()).with_notes(notes).with_files(vec![file.to_owned()]))
     }
 
