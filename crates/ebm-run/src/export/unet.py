@@ -84,7 +84,8 @@ class UNet(nn.Module):
         for block in self.middle:
             h = block(h, e)
         for up in self.decoder:
-            h = torch.cat([up.double(h), skips.pop()], 1)
+            # By its name in the weights, since an attribute of this name is a method of every module.
+            h = torch.cat([up._modules['double'](h), skips.pop()], 1)
             for block in up.blocks:
                 h = block(h, e)
         h = F.pixel_shuffle(self.out(F.silu(self.norm(h))), self.patch)

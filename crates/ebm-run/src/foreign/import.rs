@@ -134,7 +134,8 @@ impl Foreign {
         features: usize,
     ) -> Result<(Architecture, SampleConfig)> {
         shape(tensors, "normalizer.alpha")?;
-        let ladder: Vec<f64> = tensors.get("sigmas").map_or(vec![], |sigmas| sigmas.iter::<f64>().collect());
+        let ladder: Vec<f64> =
+            tensors.get("sigmas").map_or(vec![], |sigmas| sigmas.iter::<f64>().map(to_six_digits).collect());
         let found = ladder.first().copied().zip(ladder.last().copied()).map(|(top, bottom)| [top, bottom]);
         let [top, bottom] = self.levels.or(found).unwrap_or([50.0, 0.01]).map(|level| 2.0 * level);
         let levels = if ladder.len() < 2 { 232 } else { ladder.len() };
@@ -142,6 +143,11 @@ impl Foreign {
         let langevin = LangevinConfig { top, bottom, levels, steps_per_level: 5, step_ratio: 0.062 };
         Ok((Architecture::NcsnV2(config), sampled(langevin)))
     }
+}
+
+/// A level of a checkpoint, which single precision has made of a number of few digits.
+fn to_six_digits(level: f64) -> f64 {
+    format!("{level:.5e}").parse().unwrap_or(level)
 }
 
 /// Annealed Langevin dynamics, as the papers sample.
