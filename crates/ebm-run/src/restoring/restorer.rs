@@ -8,7 +8,7 @@ use ebm_data::to_pixel;
 use ebm_model::{Capabilities, Network, Tempered};
 use ebm_ops::Noise;
 use ebm_sample::diagnostics::Steps;
-use ebm_sample::restoring::{Guidance, LinearGaussian, LinearOperator, Posterior, PosteriorEnergy};
+use ebm_sample::restoring::{Guidance, LinearGaussian, Posterior, PosteriorEnergy};
 use ebm_sample::{AnyDescent, AnySampler, Density, Need, Sampler, StepTotals};
 
 use super::degradation::Degradation;
