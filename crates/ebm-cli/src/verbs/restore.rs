@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use burn::tensor::Device;
 use ebm_data::Split;
 use ebm_data::to_pixel;
 use ebm_ops::Noise;
