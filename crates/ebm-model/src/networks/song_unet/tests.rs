@@ -175,8 +175,6 @@ fn every_part_of_both_kinds_is_named() {
     }
     assert!(!shapes.contains_key("decoder.0.blocks.0.attention.norm.weight"));
     let network = network(&kinds()[0]);
-    assert_eq!(
-        network.num_params(),
-        weights::shapes(&network).values().map(|s| s.iter().product::<usize>()).sum()
-    );
+    let n: usize = weights::shapes(&network).values().map(|shape| shape.iter().product::<usize>()).sum();
+    assert_eq!(network.num_params(), n);
 }
