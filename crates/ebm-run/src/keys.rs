@@ -53,6 +53,9 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
             values.entry(format!("{table}.sigma")).or_insert(None);
         }
     }
+    if values.contains_key("model.layers") {
+        values.entry("model.fourier_features".to_owned()).or_insert(Some("0".to_owned()));
+    }
     for (key, value) in of_samplers(&config.sample)? {
         values.entry(format!("sample.{key}")).or_insert(Some(value));
     }
@@ -145,6 +148,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("model.*.layers", "number of hidden layers"),
     ("model.*.embedding", "size of the embedding of the noise level; 0 for none"),
     ("model.*.frequencies", "frequencies in the embedding of the noise level"),
+    (
+        "model.*.fourier_features",
+        "Fourier features of the position, for what changes over short distances; 0 for none",
+    ),
     ("model.*.widths", "channels at each resolution, the finest first"),
     ("model.*.blocks", "residual blocks at each resolution"),
     ("model.*.patch", "side of the squares of pixels that the first layer sees as one"),

@@ -18,7 +18,8 @@ fn build(architecture: &Architecture) -> Network {
 
 /// A score at every noise level.
 fn noisy() -> Network {
-    let network = MlpConfig { dim: 2, hidden: 8, layers: 1, embedding: 4, frequencies: 2, features: 0 };
+    let network =
+        MlpConfig { dim: 2, hidden: 8, layers: 1, embedding: 4, frequencies: 2, fourier_features: 0 };
     build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, network }))
 }
 

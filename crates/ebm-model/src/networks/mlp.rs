@@ -26,7 +26,7 @@ pub struct MlpConfig {
     pub frequencies: usize,
     /// Number of Fourier features of the position, for what changes over short distances; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub features: usize,
+    pub fourier_features: usize,
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -35,7 +35,7 @@ fn is_zero(n: &usize) -> bool {
 
 impl Default for MlpConfig {
     fn default() -> Self {
-        Self { dim: 0, hidden: 128, layers: 3, embedding: 64, frequencies: 16, features: 0 }
+        Self { dim: 0, hidden: 128, layers: 3, embedding: 64, frequencies: 16, fourier_features: 0 }
     }
 }
 
@@ -47,7 +47,7 @@ impl MlpConfig {
         check_size("hidden", self.hidden)?;
         check_size("layers", self.layers)?;
         check_size("embedding", self.embedding.max(1))?;
-        check_size("features", self.features.max(1))?;
+        check_size("fourier_features", self.fourier_features.max(1))?;
         Ok(check_size("frequencies", self.frequencies)?)
     }
 }
@@ -96,15 +96,16 @@ impl Mlp {
     /// Those of [`MlpConfig::validate`].
     pub fn new(config: &MlpConfig, init: &Init) -> Result<Self, ModelError> {
         config.validate()?;
-        let MlpConfig { dim, hidden, layers, embedding, frequencies, features } = *config;
+        let MlpConfig { dim, hidden, layers, embedding, frequencies, fourier_features } = *config;
         let stack = |name: &str, inputs: usize| {
             let init = init.part(name);
             (0..layers).map(|i| Dense::new(inputs, hidden, &init.nth(i))).collect()
         };
         Ok(Self {
             embedding: NoiseEmbedding::new(frequencies, embedding, &init.part("embedding")),
-            features: (0 < features).then(|| FourierFeatures::new(dim, features, &init.part("features"))),
-            input: Dense::new(FourierFeatures::width(dim, features), hidden, &init.part("input")),
+            features: (0 < fourier_features)
+                .then(|| FourierFeatures::new(dim, fourier_features, &init.part("features"))),
+            input: Dense::new(FourierFeatures::width(dim, fourier_features), hidden, &init.part("input")),
             hidden: stack("hidden", hidden),
             levels: stack("levels", NoiseEmbedding::width(frequencies, embedding)),
             output: Dense::zeros(hidden, dim, &init.part("output")),
@@ -161,8 +162,9 @@ mod tests {
 
     #[test]
     fn conditioned_on_a_level_it_is_the_network_and_passes_the_tests_of_a_layer() {
-        for (embedding, features) in [(4, 0), (0, 0), (4, 3)] {
-            let config = MlpConfig { dim: 3, hidden: 5, layers: 2, embedding, frequencies: 2, features };
+        for (embedding, fourier_features) in [(4, 0), (0, 0), (4, 3)] {
+            let config =
+                MlpConfig { dim: 3, hidden: 5, layers: 2, embedding, frequencies: 2, fourier_features };
             let network = testing::in_double(|init| Mlp::new(&config, init).unwrap());
             let (x, c) = (testing::points(4, 3, 60), testing::normal([4], 61));
             let conditioned = network.condition(c.clone());

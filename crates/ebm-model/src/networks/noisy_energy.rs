@@ -200,7 +200,7 @@ mod tests {
     use burn::tensor::{DType, Device};
 
     const CONFIG: MlpConfig =
-        MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3, features: 0 };
+        MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3, fourier_features: 0 };
 
     fn model() -> NoisyEnergy<Mlp> {
         testing::in_double(|init| NoisyEnergy::new(Mlp::new(&CONFIG, init).unwrap(), 0.5).unwrap())

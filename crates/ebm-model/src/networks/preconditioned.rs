@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_noisy_score_network_knows_its_slope_and_curvature_and_is_trained_exactly() {
-        let config = MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3, features: 0 };
+        let config =
+            MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3, fourier_features: 0 };
         let model = testing::in_double(|init| Preconditioned::new(Mlp::new(&config, init).unwrap(), 0.5));
         let single = weights::cast(model.clone(), DType::F32);
         for (sigma, seed) in [(0.1, 63), (0.7, 64), (8.0, 65)] {

@@ -123,7 +123,8 @@ impl Foreign {
         let [top, bottom] = self.levels.unwrap_or([1.0, 0.01]).map(|level| 2.0 * level);
         let config =
             NcsnConfig { channels, height, width, features, levels, top, bottom, ..NcsnConfig::default() };
-        let langevin = LangevinConfig { top, bottom, levels, steps_per_level: 100, step_ratio: 0.2, sigma: None };
+        let langevin =
+            LangevinConfig { top, bottom, levels, steps_per_level: 100, step_ratio: 0.2, sigma: None };
         Ok((Architecture::Ncsn(config), sampled(langevin)))
     }
 
@@ -140,7 +141,8 @@ impl Foreign {
         let [top, bottom] = self.levels.or(found).unwrap_or([50.0, 0.01]).map(|level| 2.0 * level);
         let levels = if ladder.len() < 2 { 232 } else { ladder.len() };
         let config = NcsnV2Config { channels, height, width, features, ..NcsnV2Config::default() };
-        let langevin = LangevinConfig { top, bottom, levels, steps_per_level: 5, step_ratio: 0.062, sigma: None };
+        let langevin =
+            LangevinConfig { top, bottom, levels, steps_per_level: 5, step_ratio: 0.062, sigma: None };
         Ok((Architecture::NcsnV2(config), sampled(langevin)))
     }
 }

@@ -7,7 +7,8 @@ use ebm_ops::Noise;
 use super::*;
 
 fn network() -> Network {
-    let network = MlpConfig { dim: 2, hidden: 3, layers: 1, embedding: 2, frequencies: 2, features: 0 };
+    let network =
+        MlpConfig { dim: 2, hidden: 3, layers: 1, embedding: 2, frequencies: 2, fourier_features: 0 };
     let init = Noise::seeded(1);
     Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
         .build(&Init::new(init, &Device::flex()))

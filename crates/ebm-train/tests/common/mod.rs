@@ -30,7 +30,8 @@ pub fn device() -> Device {
 }
 
 pub fn mlp() -> Network {
-    let network = MlpConfig { dim: 2, hidden: 16, layers: 2, embedding: 8, frequencies: 4, features: 0 };
+    let network =
+        MlpConfig { dim: 2, hidden: 16, layers: 2, embedding: 8, frequencies: 4, fourier_features: 0 };
     Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
         .build(&Init::new(Noise::seeded(1), &device()))
         .unwrap()
