@@ -147,7 +147,7 @@ fn what_does_not_fit_together_is_refused_and_nothing_is_written() {
     refused(&["--mask", "random=0"], "some pixels known and some missing");
     refused(&["--task", "denoise"], "--noise 0.2");
     refused(&["--task", "deblur", "--noise", "0"], "needs some");
-    refused(&["--noise", "-1"], "0 or more");
+    refused(&["--noise=-1"], "0 or more");
     refused(&["--factor", "2"], "--factor is for --task enlarge");
     refused(&["--task", "enlarge", "--factor", "3"], "a multiple of the factor 3");
     refused(&["--task", "deblur", "--blur", "0"], "deviation of the blur");

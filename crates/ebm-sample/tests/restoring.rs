@@ -287,20 +287,20 @@ fn of_second_mode(draws: &Tensor<2>) -> [f64; 3] {
     [n / rows.len() as f64, mean, variance.sqrt()]
 }
 
-/// The table of `docs/restoring.md`: its methods are not exact for a mixture, and these are their errors.
+/// The table of `docs/restoring.md`, measured: no method has the weights of modes that it parts too early.
 #[test]
 fn the_bias_on_mixtures_is_the_documented_one() {
     let table = [
-        (2, "pseudoinverse", [0.0, 0.0, 0.0]),
-        (2, "posterior sampling", [0.0, 0.0, 0.0]),
-        (2, "replacement, once", [0.0, 0.0, 0.0]),
-        (2, "replacement, 10 rounds", [0.0, 0.0, 0.0]),
-        (2, "annealed MALA", [0.462, 1.0, 0.316]),
-        (16, "pseudoinverse", [0.0, 0.0, 0.0]),
-        (16, "posterior sampling", [0.0, 0.0, 0.0]),
-        (16, "replacement, once", [0.0, 0.0, 0.0]),
-        (16, "replacement, 10 rounds", [0.0, 0.0, 0.0]),
-        (16, "annealed MALA", [0.462, 0.5, 0.316]),
+        (2, "pseudoinverse", [0.614, 0.991, 0.321]),
+        (2, "posterior sampling", [0.637, 1.001, 0.317]),
+        (2, "replacement, once", [0.626, 0.978, 0.326]),
+        (2, "replacement, 10 rounds", [0.577, 0.992, 0.307]),
+        (2, "annealed MALA", [0.608, 0.996, 0.312]),
+        (16, "pseudoinverse", [0.638, 0.501, 0.314]),
+        (16, "posterior sampling", [0.613, 0.504, 0.314]),
+        (16, "replacement, once", [0.642, 0.489, 0.317]),
+        (16, "replacement, 10 rounds", [0.601, 0.486, 0.317]),
+        (16, "annealed MALA", [0.667, 0.490, 0.314]),
     ];
     let mut wrong = Vec::new();
     for (dim, method, documented) in table {

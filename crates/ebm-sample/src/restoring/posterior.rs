@@ -59,7 +59,7 @@ impl Guidance {
 /// where g is what [`Guidance`] says. One evaluation costs one of the prior's score and its reverse rule.
 ///
 /// It is a score like any other, so every descent draws from it. Its errors are those of the guidance; where the
-/// prior is an energy, [`PosteriorEnergy`](super::PosteriorEnergy) has none.
+/// prior is an energy, [`PosteriorEnergy`](super::PosteriorEnergy) has none of these.
 ///
 /// # Reference
 /// That of [`Guidance`].

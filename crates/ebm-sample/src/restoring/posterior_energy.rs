@@ -8,10 +8,12 @@ use super::likelihood::Likelihood;
 /// E(x, σ) − log p_σ(y | x) for a prior that is an energy, where p_σ is the likelihood of a clean point that is
 /// N(x, σ²I).
 ///
-/// Its level σ is not p(x | y) with noise added, but it is a density, and its limit at σ → 0 is p(x | y): so
-/// [`AnnealedMala`](crate::AnnealedMala) down to a low level draws from the posterior exactly, up to that level and to
-/// the steps that it takes. The likelihood widens with the noise, so that steps of size r σ² suit every level and the
-/// measurements may be without noise.
+/// Its level σ is not p(x | y) with noise added, but it is a density, and its limit at σ → 0 is p(x | y). The likelihood
+/// widens with the noise, so that steps of size r σ² suit every level and the measurements may be without noise.
+///
+/// [`AnnealedMala`](crate::AnnealedMala) leaves each level invariant, so its draws are exact as far as its chains forget
+/// the level before. Modes that they no longer cross keep the weights of the level at which they parted, which are not
+/// those of the posterior: `docs/restoring.md` has an example.
 ///
 /// # Reference
 /// Du et al. (2023), *Reduce, reuse, recycle: compositional generation with energy-based diffusion models and MCMC*,

@@ -114,6 +114,6 @@ pub enum By {
     PosteriorSampling,
     /// Known pixels replaced at every level, of any network (RePaint, Lugmayr et al. 2022).
     Replacement,
-    /// Annealed MALA towards network times likelihood, for energies; exact in the limit.
+    /// Annealed MALA towards network times likelihood, for energies; exact where its chains cross between modes.
     Metropolis,
 }
