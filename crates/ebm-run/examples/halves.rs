@@ -1,6 +1,6 @@
 //! How well the right half of a digit is filled in, by what a classifier reads.
 //!
-//! `cargo run --release --example restoring RUN MNIST [DIGITS [ANSWERS [METHOD]]]` takes the right half of held-out
+//! `cargo run --release --example halves RUN MNIST [DIGITS [ANSWERS [METHOD]]]` takes the right half of held-out
 //! digits away and draws answers by a network of digits. Printed are the share of answers that are read as the digit,
 //! the same of the whole digits and of the left halves alone, and whether every known pixel is what it was.
 #![allow(clippy::print_stdout, reason = "a program")]
