@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 pub const BACKENDS: [&str; 4] = ["flex", "ndarray", "wgpu", "cuda"];
 
 /// Commands of `ebm` that accept `--backend`.
-const COMPUTING: [&str; 5] = ["train", "sample", "eval", "energy", "bench"];
+const COMPUTING: [&str; 7] = ["train", "sample", "restore", "interpolate", "eval", "energy", "bench"];
 
 /// The features to compile, and the arguments to pass on.
 #[derive(Clone, Debug, PartialEq, Eq)]
