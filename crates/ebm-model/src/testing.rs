@@ -57,6 +57,8 @@ mod controls;
 pub use closed_form::{assert_noisy_score_is_the_gradient_of, assert_score_is_minus_gradient};
 pub use draws::{assert_distribution, assert_moments};
 pub use layers::assert_layer;
+#[cfg(test)]
+pub(crate) use layers::assert_layer_near;
 pub use models::{assert_directional, assert_potential, assert_precision, assert_saved};
 pub use numbers::{assert_close, differences, doubles, in_double, normal, points, rows};
 pub use reverse_rule::assert_reverse_rule;

@@ -202,6 +202,10 @@ fn table(text: &str) -> Result<Table> {
 /// A table of another kind than the one in `base` starts from the defaults of its kind, and a distribution of another
 /// form from nothing.
 fn over(mut base: Table, given: Table, path: &str) -> Result<Table> {
+    if path == "objective" && differs("weighting", &base, &given).is_some() {
+        // Numbers of the other weighting.
+        ["sigma_data", "power"].into_iter().for_each(|key| drop(base.remove(key)));
+    }
     for (key, value) in given {
         let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         let value = match (base.remove(&key), value) {
@@ -226,11 +230,13 @@ fn over(mut base: Table, given: Table, path: &str) -> Result<Table> {
 
 /// The key that names what a table is and its value in `given`, if that differs from `base`.
 fn tags<'a>(base: &Table, given: &'a Table) -> Option<(&'static str, &'a str)> {
-    let differs = |key: &'static str| {
-        let found = given.get(key)?.as_str()?;
-        (base.get(key)?.as_str()? != found).then_some((key, found))
-    };
-    ["kind", "law", "from"].into_iter().find_map(differs)
+    ["kind", "law", "from"].into_iter().find_map(|key| Some((key, differs(key, base, given)?)))
+}
+
+/// The value of a key in `given`, if both have texts there, which differ.
+fn differs<'a>(key: &str, base: &Table, given: &'a Table) -> Option<&'a str> {
+    let found = given.get(key)?.as_str()?;
+    (base.get(key)?.as_str()? != found).then_some(found)
 }
 
 /// The whole table that the name of a kind stands for, under the keys that have kinds.
@@ -387,6 +393,11 @@ mod tests {
         let error =
             format!("{:#}", parse("[objective.noise]\nlaw = \"log-normal\"\nmean = 0.0").unwrap_err());
         assert!(error.contains("deviation"), "{error}");
+        let weights = parse("[objective]\nweighting = \"power\"\npower = 2.0").unwrap();
+        assert!(
+            weights.to_toml().unwrap().contains("power = 2.0"),
+            "the numbers of the other weighting are gone"
+        );
         assert!(parse("[model]\nkind = \"transformer\"").unwrap_err().to_string().contains("mlp-energy"));
     }
 

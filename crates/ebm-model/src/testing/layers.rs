@@ -32,3 +32,49 @@ pub fn assert_layer<const I: usize, const O: usize>(layer: &impl Layer<I, O>, sh
     });
     assert_close(pulled.reshape([n]), Tensor::cat(expected.collect(), 0), TOLERANCE, "a pullback");
 }
+
+/// As [`assert_layer`], near a random position: for functions that bend much, x ↦ f(a + x/100), whose differences are
+/// exact where those of f are not.
+///
+/// # Panics
+/// As [`assert_layer`].
+#[cfg(test)]
+pub(crate) fn assert_layer_near<const I: usize, const O: usize>(
+    layer: &impl Layer<I, O>,
+    shape: [usize; I],
+    seed: u64,
+) {
+    assert_layer(&Near { layer, at: normal(shape, 100 * seed + 4) }, shape, seed);
+}
+
+/// How far a position moves.
+#[cfg(test)]
+const SHARE: f64 = 0.01;
+
+#[cfg(test)]
+struct Near<'a, L, const I: usize> {
+    layer: &'a L,
+    at: Tensor<I>,
+}
+
+#[cfg(test)]
+impl<const I: usize, const O: usize, L: Layer<I, O>> Layer<I, O> for Near<'_, L, I> {
+    type Trace = L::Trace;
+
+    fn trace(&self, x: Tensor<I>) -> (Tensor<O>, L::Trace) {
+        self.layer.trace(self.at.clone() + x * SHARE)
+    }
+
+    fn pullback(&self, trace: L::Trace, cotangent: Tensor<O>) -> Tensor<I> {
+        self.layer.pullback(trace, cotangent) * SHARE
+    }
+
+    fn push(&self, jet: Jet<I>) -> Jet<O> {
+        let jet = jet.linear(|x| x * SHARE);
+        self.layer.push(Jet { value: self.at.clone() + jet.value, ..jet })
+    }
+
+    fn forward(&self, x: Tensor<I>) -> Tensor<O> {
+        self.layer.forward(self.at.clone() + x * SHARE)
+    }
+}
