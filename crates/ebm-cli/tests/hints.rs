@@ -75,13 +75,15 @@ impl Place {
         let first = self.typed(line);
         let found = hints(&first);
         assert!(!found.is_empty(), "{line} suggests nothing: {}", stderr(&first));
-        for hint in &found {
+        for (i, hint) in found.iter().enumerate() {
             let next = match hint.strip_prefix("--") {
                 // A flag is for the command that was typed.
                 // A run that was made stays.
                 Some(_) if first.status.success() => {
                     format!("{} {hint}", line.replace("--out ", "--out again-"))
                 }
+                // The run of an earlier suggestion stays too.
+                Some(_) if 0 < i => format!("{} {hint}", line.replace("--out ", &format!("--out {i}-"))),
                 Some(_) => format!("{line} {hint}"),
                 None => hint.clone(),
             };

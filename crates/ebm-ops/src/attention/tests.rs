@@ -18,10 +18,11 @@ fn normal(label: &str, shape: [usize; 3], dtype: DType) -> Tensor<3> {
     Tensor::<3>::from_data(TensorData::new(values, shape), (&Device::flex(), DType::F32)).cast(dtype)
 }
 
-/// The operation, composed of public tensor operations.
+/// The operation, composed of public tensor operations; by a product, since the gradient of a quotient by a number is
+/// of single precision in Burn.
 fn composed(q: Tensor<3>, k: Tensor<3>, v: Tensor<3>) -> Tensor<3> {
-    let d = q.dims()[1] as f64;
-    let p = softmax(q.swap_dims(1, 2).matmul(k) / d.sqrt(), 2);
+    let scale = 1.0 / (q.dims()[1] as f64).sqrt();
+    let p = softmax(q.swap_dims(1, 2).matmul(k) * scale, 2);
     v.matmul(p.swap_dims(1, 2))
 }
 
