@@ -6,6 +6,7 @@ use ebm_model::weights;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::digest;
 use crate::folder::RunFolder;
 use crate::hint::quoted;
 use crate::usage::usage;
@@ -37,11 +38,9 @@ impl Fingerprint {
         let all: Vec<usize> = (0..rows).collect();
         for indices in all.chunks(ROWS) {
             let batch = data.read(indices, None)?;
-            batch.values.iter().for_each(|value| hash.update(value.to_le_bytes()));
-            batch.labels.iter().flatten().for_each(|label| hash.update(label.to_le_bytes()));
+            digest::add(&mut hash, &batch);
         }
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Some(Self { rows, sha256 }))
+        Ok(Some(Self { rows, sha256: digest::hex(hash) }))
     }
 
     /// That of the data with which the run in `folder` began, if its folder says so.

@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use sha2::{Digest, Sha256};
 
+use crate::digest;
 use crate::hint::quoted;
 use crate::lock::Lock;
 use crate::usage::usage;
@@ -136,7 +136,7 @@ impl RunFolder {
     pub fn hash(&self) -> Result<String> {
         let path = self.config();
         let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-        Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(digest::of(text))
     }
 
     /// What was changed after the run began, a line of JSON each.

@@ -21,6 +21,7 @@
 #![recursion_limit = "256"]
 
 pub mod config;
+mod digest;
 mod fields;
 pub mod keys;
 mod limits;

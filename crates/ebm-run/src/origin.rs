@@ -6,7 +6,6 @@ use anyhow::{Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_model::{Network, NetworkConfig, weights};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::agreement::differences;
 use crate::card::ModelCard;
@@ -113,6 +112,5 @@ fn held_values(differing: &[String]) -> String {
 
 /// SHA-256 of the weights by name.
 fn digest(network: &Network) -> Result<String> {
-    let bytes = weights::to_bytes(&weights::collect(network), "")?;
-    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::digest::of(weights::to_bytes(&weights::collect(network), "")?))
 }

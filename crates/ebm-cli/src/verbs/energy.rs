@@ -10,8 +10,6 @@ use ebm_eval::auroc;
 use ebm_model::{Capabilities, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
-use ebm_run::config::Config;
-use ebm_run::folder::RunFolder;
 use ebm_run::hint::quoted;
 use ebm_run::landscape::{energy_of, kinds_with_energy};
 use ebm_run::model::model;
@@ -21,7 +19,7 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::{say, tell};
-use crate::verbs::reading::{Reading, is_same};
+use crate::verbs::reading::{Reading, config_of, described};
 
 /// `ebm energy`.
 #[derive(Debug, Args)]
@@ -82,7 +80,7 @@ impl Energy {
         let number = energy_of(&network, level)?;
         let of_run = config_of(&run)?;
         let read = |path: &Path, split: Split| -> Result<Rows> {
-            let (spec, noise) = described(path, of_run.as_ref())?;
+            let (spec, noise) = described(path, of_run.as_ref(), &Noise::seeded(0))?;
             let spec = DataSpec { split, ..reading.applied(spec) };
             let rows = Rows::open(&spec, &noise, &card.content, card.architecture.dim(), usize::MAX)?;
             say(rows.about());
@@ -122,22 +120,6 @@ impl Energy {
             say(&format!("{n} row{s}, mean energy {mean:.4}{auroc}"));
         }
         Ok(())
-    }
-}
-
-/// The configuration of the run, if it is a run's folder.
-fn config_of(run: &Path) -> Result<Option<Config>> {
-    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(run)?)?)) } else { Ok(None) }
-}
-
-/// How the data at `path` are read: as by the run if they are its own, otherwise as they are found to be.
-fn described(path: &Path, run: Option<&Config>) -> Result<(DataSpec, Noise)> {
-    match run {
-        Some(config) if config.data.path.as_ref().is_some_and(|own| is_same(own, path)) => {
-            Ok((config.data.clone(), Noise::seeded(config.seed).derive("data")))
-        }
-        Some(config) => Ok((DataSpec::detect(path)?.with_images_as(&config.data), Noise::seeded(0))),
-        None => Ok((DataSpec::detect(path)?, Noise::seeded(0))),
     }
 }
 

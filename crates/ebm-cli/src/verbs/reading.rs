@@ -2,8 +2,13 @@
 
 use std::path::Path;
 
+use anyhow::Result;
 use clap::{ArgAction, Args, ValueEnum};
 use ebm_data::{DataSpec, Missing, delimiter_named};
+use ebm_ops::Noise;
+use ebm_run::config::Config;
+use ebm_run::folder::RunFolder;
+use ebm_run::model::run_and_step;
 
 /// How a table or a folder of pictures is read.
 #[derive(Clone, Debug, Default, Args)]
@@ -67,6 +72,38 @@ impl Reading {
 }
 
 /// Whether two paths name the same file or folder.
-pub fn is_same(a: &Path, b: &Path) -> bool {
+fn is_same(a: &Path, b: &Path) -> bool {
     a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
+}
+
+/// The configuration of the run, if it is a run's folder or a checkpoint in it, and not a model file.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn config_of(run: &Path) -> Result<Option<Config>> {
+    let (run, _) = run_and_step(run, None)?;
+    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(&run)?)?)) } else { Ok(None) }
+}
+
+/// How the data of a run are read, and what they are drawn from.
+pub fn own(run: &Config) -> (DataSpec, Noise) {
+    (run.data.clone(), Noise::seeded(run.seed).derive("data"))
+}
+
+/// Whether data at `path` are those of a run.
+pub fn is_own(run: &Config, path: &Path) -> bool {
+    run.data.path.as_ref().is_some_and(|own| is_same(own, path))
+}
+
+/// How the data at `path` are read: as by the run if they are its own, otherwise as they are found to be, drawn from
+/// `noise`.
+///
+/// # Errors
+/// If it is no data that can be read.
+pub fn described(path: &Path, run: Option<&Config>, noise: &Noise) -> Result<(DataSpec, Noise)> {
+    match run {
+        Some(run) if is_own(run, path) => Ok(own(run)),
+        Some(run) => Ok((DataSpec::detect(path)?.with_images_as(&run.data), noise.clone())),
+        None => Ok((DataSpec::detect(path)?, noise.clone())),
+    }
 }

@@ -3,7 +3,6 @@
 mod arguments;
 mod output;
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail, ensure};
@@ -12,9 +11,8 @@ use ebm_data::to_pixel;
 use ebm_ops::Noise;
 use ebm_run::bounds;
 use ebm_run::card::Content;
-use ebm_run::config::{Config, assign_to};
-use ebm_run::folder::RunFolder;
-use ebm_run::model::{model, run_and_step};
+use ebm_run::config::assign_to;
+use ebm_run::model::model;
 use ebm_run::restoring::{Degradation, Method, Pictures, Restorer, Task, deviation, known};
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
@@ -23,6 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::say;
+use crate::verbs::reading::config_of;
 
 pub use self::arguments::Restore;
 use self::arguments::{By, Do};
@@ -205,10 +204,4 @@ impl Restore {
         use clap::ValueEnum;
         self.method.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
-}
-
-/// The configuration of the run, if it is a run's folder or a checkpoint in it.
-fn config_of(run: &Path) -> Result<Option<Config>> {
-    let (run, _) = run_and_step(run, None)?;
-    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(&run)?)?)) } else { Ok(None) }
 }

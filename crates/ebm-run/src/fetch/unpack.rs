@@ -10,6 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Content, Download};
+use crate::digest;
 
 /// Puts the files of `download` into `folder`, read from `packed` and checked; all of them, or none.
 ///
@@ -103,7 +104,7 @@ fn copy(from: &mut dyn Read, to: &mut dyn Write, limit: u64) -> io::Result<(u64,
         to.write_all(&buffer[..n])?;
         bytes += n as u64;
     }
-    Ok((bytes, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok((bytes, digest::hex(hash)))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use ebm_train::{Batch, Memory, Objective, Outcome, TrainSettings, TrainState, Tr
 use sha2::{Digest, Sha256};
 
 use super::{read, save};
+use crate::digest;
 use crate::usage::usage;
 
 /// Seed of the weights and batches. A constant, so that runs on the same data are judged by the same classifier.
@@ -125,9 +126,8 @@ fn identity(data: &Data, config: &FeatureNetworkConfig) -> Result<String> {
     let first = data.read(&(0..n.min(IDENTIFYING)).collect::<Vec<_>>(), None)?;
     let mut hash = Sha256::new();
     hash.update(format!("{VERSION} {SEED} {BATCH} {STEPS} {n} {}", serde_json::to_string(config)?));
-    first.values.iter().for_each(|value| hash.update(value.to_le_bytes()));
-    first.labels.iter().flatten().for_each(|label| hash.update(label.to_le_bytes()));
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    digest::add(&mut hash, &first);
+    Ok(digest::hex(hash))
 }
 
 fn train(data: &Arc<Data>, config: FeatureNetworkConfig, device: &Device) -> Result<FeatureNetwork> {

@@ -1,21 +1,17 @@
 //! What an evaluation compares with what.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Tensor;
 use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
 use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
-use ebm_run::config::Config;
-use ebm_run::folder::RunFolder;
 use ebm_run::rows::{Rows, none_held_out};
 use ebm_run::usage::usage;
 
 use super::Eval;
 use super::judgement::Judgement;
-use crate::verbs::reading::is_same;
+use crate::verbs::reading::{config_of, described, is_own, own};
 
 /// Most training rows, and most held-out rows, among which the nearest of a sample is looked for, and the most numbers
 /// in them.
@@ -35,28 +31,21 @@ pub fn compared(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Compa
     let (content, dim) = (&card.content, card.architecture.dim());
     let most = (2 * request.n).max(request.likelihood);
     let config = config_of(&request.run)?;
-    let own = |config: &Config| request.reading.applied(config.data.clone());
-    let own_noise = |config: &Config| Noise::seeded(config.seed).derive("data");
     let Some(path) = &request.data else {
         let Some(config) = config else {
             bail!(usage(anyhow!("a model file does not say what it was trained on; --data PATH names data")))
         };
-        let spec = DataSpec { split: Split::Test, ..own(&config) };
-        let rows = Rows::open(&spec, &own_noise(&config), content, dim, most);
+        let (spec, noise) = own(&config);
+        let spec = DataSpec { split: Split::Test, ..request.reading.applied(spec) };
+        let rows = Rows::open(&spec, &noise, content, dim, most);
         return Ok(Compared {
             rows: rows.context("no held-out data; --data PATH names others")?,
             is_training: false,
         });
     };
-    let is_own = |config: &Config| config.data.path.as_ref().is_some_and(|own| is_same(own, path));
-    let (spec, noise, is_own) = match &config {
-        Some(config) if is_own(config) => (own(config), own_noise(config), true),
-        Some(config) => {
-            let found = request.reading.applied(DataSpec::detect(path)?);
-            (found.with_images_as(&config.data), noise.clone(), false)
-        }
-        None => (request.reading.applied(DataSpec::detect(path)?), noise.clone(), false),
-    };
+    let is_own = config.as_ref().is_some_and(|run| is_own(run, path));
+    let (spec, noise) = described(path, config.as_ref(), noise)?;
+    let spec = request.reading.applied(spec);
     let open = |split| Rows::open(&DataSpec { split, ..spec.clone() }, &noise, content, dim, most);
     // Data without parts are what the samples are compared with, all of them.
     match open(Split::Test) {
@@ -67,20 +56,12 @@ pub fn compared(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Compa
     }
 }
 
-/// The configuration of a run, if it is a folder and not a model file.
-fn config_of(run: &Path) -> Result<Option<Config>> {
-    if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(run)?)?)) } else { Ok(None) }
-}
-
 /// At most 5,000 rows that a run was trained on; none for a model file, and none of endless data, of which nothing can
 /// be memorised.
 pub fn training(request: &Eval, card: &ModelCard) -> Result<Option<Rows>> {
-    if !request.run.is_dir() {
-        return Ok(None);
-    }
-    let config = Config::of(&RunFolder::open(&request.run)?)?;
-    let noise = Noise::seeded(config.seed).derive("data");
-    let spec = DataSpec { split: Split::Train, ..request.reading.applied(config.data) };
+    let Some(config) = config_of(&request.run)? else { return Ok(None) };
+    let (spec, noise) = own(&config);
+    let spec = DataSpec { split: Split::Train, ..request.reading.applied(spec) };
     if Data::open(&spec, &noise)?.len().is_none() {
         return Ok(None);
     }
