@@ -53,7 +53,7 @@ pub fn cifar(bytes: &[u8]) {
 
 /// Batches of CIFAR-10's Python version, and pickles of any values.
 pub fn cifar_pickle(bytes: &[u8]) {
-    let _ = pickle::value(bytes);
+    let _ = pickle::numpy(bytes);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     if cifar10::batch(bytes, file(), &mut pixels, &mut labels).is_ok() {
         assert_eq!(pixels.len(), (cifar10::RECORD - 1) * labels.len());

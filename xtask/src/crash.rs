@@ -13,7 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::program::cargo;
+use crate::program::built;
 use run::Program;
 
 /// What to disturb, and how often.
@@ -73,17 +73,4 @@ pub fn crash(crash: &Crash) -> Result<ExitCode, String> {
     failures.iter().for_each(|line| eprintln!("{line}"));
     eprintln!("the runs were kept in {}", folder.display());
     Ok(ExitCode::FAILURE)
-}
-
-/// Builds `ebm` in this workspace and returns its path.
-fn built() -> Result<PathBuf, String> {
-    let mut build = cargo("build");
-    build.args(["--quiet", "--release", "--package", "ebm-cli", "--bin", "ebm"]);
-    let status = build.status().map_err(|e| format!("could not start cargo: {e}"))?;
-    if !status.success() {
-        return Err("could not build ebm".into());
-    }
-    let xtask =
-        std::env::current_exe().map_err(|e| format!("could not find the folder of this program: {e}"))?;
-    Ok(xtask.with_file_name(format!("ebm{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -5,8 +5,12 @@ use std::ffi::{OsStr, OsString};
 /// All backends; each is a cargo feature of `ebm-cli`.
 pub const BACKENDS: [&str; 4] = ["flex", "ndarray", "wgpu", "cuda"];
 
+/// Features of `ebm-cli` that are no backends: training by several processes.
+const OTHERS: [&str; 1] = ["mpi"];
+
 /// Commands of `ebm` that accept `--backend`.
-const COMPUTING: [&str; 7] = ["train", "sample", "restore", "interpolate", "eval", "energy", "bench"];
+pub const COMPUTING: [&str; 9] =
+    ["train", "sample", "restore", "interpolate", "encode", "decode", "eval", "energy", "bench"];
 
 /// The features to compile, and the arguments to pass on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub struct Asked {
 impl Asked {
     /// Reads the arguments after a command.
     ///
-    /// `--features` is removed; without `--backend`, its first backend becomes the value of `--backend`.
+    /// `--features` is removed; without `--backend`, its first backend, if it has one, becomes the value of `--backend`.
     /// Arguments after `--` are passed on unread.
     ///
     /// # Errors
@@ -43,7 +47,8 @@ impl Asked {
                 asked.arguments.push(argument);
             }
         }
-        if let (None, Some(first), true) = (backend, listed.first(), COMPUTING.contains(&verb)) {
+        let first = listed.iter().find(|feature| BACKENDS.contains(feature));
+        if let (None, Some(first), true) = (backend, first, COMPUTING.contains(&verb)) {
             asked.arguments.splice(0..0, ["--backend".into(), OsString::from(first)]);
         }
         asked.arguments.extend(given);
@@ -56,12 +61,14 @@ impl Asked {
     }
 }
 
-/// Reads a list of backends separated by commas or spaces.
+/// Reads a list of features separated by commas or spaces.
 ///
 /// # Errors
 /// A one-line message that names the unknown backend and the known ones.
 pub fn parse(list: &str) -> Result<Vec<&'static str>, String> {
-    list.split([',', ' ']).filter(|name| !name.is_empty()).map(known).collect()
+    let feature =
+        |name: &str| OTHERS.into_iter().find(|other| *other == name).map_or_else(|| known(name), Ok);
+    list.split([',', ' ']).filter(|name| !name.is_empty()).map(feature).collect()
 }
 
 fn known(name: &str) -> Result<&'static str, String> {
@@ -120,6 +127,10 @@ mod tests {
             assert_eq!(asked("train", given).unwrap(), (vec!["wgpu"], words("--backend wgpu mnist")));
         }
         assert_eq!(asked("fetch", &["mnist", "--features", "wgpu"]).unwrap(), (vec!["wgpu"], words("mnist")));
+        // What is no backend sets none.
+        assert_eq!(asked("train", &["--features", "mpi", "mnist"]).unwrap(), (vec!["mpi"], words("mnist")));
+        let both = asked("train", &["--features", "mpi,cuda", "mnist"]).unwrap();
+        assert_eq!(both, (vec!["mpi", "cuda"], words("--backend cuda mnist")));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The commands of this workspace: `cargo xtask train …` builds `ebm` in release mode and runs it; `test`, `lint`,
-//! `crash` and `certificate` check the workspace.
+//! `crash`, `tour` and `certificate` check the workspace; `man` and `release` make what is given away.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -7,8 +7,11 @@ mod checks;
 mod crash;
 mod features;
 mod program;
+mod release;
+mod tour;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -39,12 +42,24 @@ enum Verb {
     /// Compute the energy of every row of a table, or of every image.
     #[command(disable_help_flag = true)]
     Energy(Passed),
+    /// Restore pictures by a trained network: fill in what is missing, take noise or blur off, enlarge, colour.
+    #[command(disable_help_flag = true)]
+    Restore(Passed),
+    /// Go from one picture or row to another through the noise that a trained network makes them of.
+    #[command(disable_help_flag = true)]
+    Interpolate(Passed),
     /// Download the files of a dataset.
     #[command(disable_help_flag = true)]
     Fetch(Passed),
     /// Describe a run or a file.
     #[command(disable_help_flag = true)]
     Inspect(Passed),
+    /// Make a model of another program's checkpoint of PyTorch.
+    #[command(disable_help_flag = true)]
+    Import(Passed),
+    /// Write a network as a module for PyTorch, or a run's journal for TensorBoard.
+    #[command(disable_help_flag = true)]
+    Export(Passed),
     /// Measure the speed of training and scoring.
     #[command(disable_help_flag = true)]
     Bench(Passed),
@@ -58,6 +73,12 @@ enum Verb {
     Certificate(Passed),
     /// Kill training at random instants, or make its writes fail, and check that nothing is lost.
     Crash(crash::Crash),
+    /// Run the commands of the tour, make its pictures anew, and check its numbers and links.
+    Tour(tour::Tour),
+    /// Write the manual pages of `ebm`.
+    Man(Man),
+    /// Build, strip and pack `ebm` with its licences, completions and manual pages.
+    Release(release::Release),
     /// Check formatting, lints and, if cargo-deny is installed, licences and advisories.
     Lint(Checked),
 }
@@ -67,6 +88,16 @@ enum Verb {
 struct Passed {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     arguments: Vec<OsString>,
+}
+
+#[derive(clap::Args)]
+struct Man {
+    /// Where the pages go [default: target/man].
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Program that writes them; by default `ebm` is built from this workspace.
+    #[arg(long)]
+    ebm: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -85,6 +116,9 @@ fn main() -> ExitCode {
         None => Call::command().print_help().map(|()| ExitCode::SUCCESS).map_err(|e| e.to_string()),
         Some(Verb::Test(Checked { features, arguments })) => checks::test(&features, &arguments),
         Some(Verb::Crash(asked)) => crash::crash(&asked),
+        Some(Verb::Tour(asked)) => tour::tour(&asked),
+        Some(Verb::Man(asked)) => man(asked),
+        Some(Verb::Release(asked)) => release::release(&asked),
         Some(Verb::Lint(Checked { features, .. })) => checks::lint(&features),
         Some(Verb::Certificate(Passed { arguments })) => checks::certificate(arguments),
         // Not taken from clap, which would drop a `--`.
@@ -94,4 +128,13 @@ fn main() -> ExitCode {
         eprintln!("error: {message}");
         ExitCode::from(2)
     })
+}
+
+/// Writes the manual pages.
+fn man(Man { out, ebm }: Man) -> Result<ExitCode, String> {
+    let out = out.unwrap_or_else(|| program::workspace().join("target").join("man"));
+    let ebm = ebm.map_or_else(program::built, Ok)?;
+    release::manual(&ebm, &out)?;
+    println!("{}", out.display());
+    Ok(ExitCode::SUCCESS)
 }

@@ -25,6 +25,22 @@ pub fn run(verb: &str, given: Vec<OsString>) -> Result<ExitCode, String> {
     replace_by(cargo)
 }
 
+/// Builds `ebm` in this workspace and returns its path.
+///
+/// # Errors
+/// If it cannot be built.
+pub fn built() -> Result<PathBuf, String> {
+    let mut build = cargo("build");
+    build.args(["--quiet", "--release", "--package", "ebm-cli", "--bin", "ebm"]);
+    let status = build.status().map_err(|e| format!("could not start cargo: {e}"))?;
+    if !status.success() {
+        return Err("could not build ebm".into());
+    }
+    let xtask =
+        std::env::current_exe().map_err(|e| format!("could not find the folder of this program: {e}"))?;
+    Ok(xtask.with_file_name(format!("ebm{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// A command of the cargo that started this program, for this workspace.
 ///
 /// The variables that cargo sets for xtask are removed: build scripts that read them would run again each time.

@@ -25,7 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    verb: verbs::Verb,
+    verb: Option<verbs::Verb>,
 }
 
 fn main() -> ! {
@@ -43,8 +43,12 @@ fn code() -> u8 {
     ebm_files::on_warning(|line| terminal::say(&format!("warning: {line}")));
     #[cfg(feature = "flex")]
     ebm_ops::join_threads();
+    let Some(verb) = arguments.verb else {
+        verbs::welcome::print();
+        return 0;
+    };
     let result = terminal::instructions::instructions()
-        .and_then(|most| ebm_ops::simd::with_instructions(most, || arguments.verb.run()));
+        .and_then(|most| ebm_ops::simd::with_instructions(most, || verb.run(Arguments::command)));
     result.unwrap_or_else(|error| {
         terminal::say(&format!("error: {error:#}"));
         if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }

@@ -60,13 +60,17 @@ fn every_kernel_draws_from_the_normal_law_with_its_own_bias() {
     let step = |eta: f64| (1.0 / (1.0 - 0.5 * eta)).sqrt();
     let half = "--step-size=0.5";
     // (kernel, its settings, the standard deviation that it has, how much of it is left open)
-    let cases: [(&str, &[&str], f64, f64); 12] = [
+    let cases: [(&str, &[&str], f64, f64); 15] = [
         ("langevin", &[half], step(0.5), 0.0),
         ("preconditioned-langevin", &[half, "--set=preconditioned.variances=[1, 1]"], step(0.5), 0.0),
         ("underdamped", &["--step-size=0.8"], 1.0, 0.0),
         ("mala", &["--step-size=0.8"], 1.0, 0.0),
         ("hmc", &["--step-size=0.4", "--leapfrog=3"], 1.0, 0.0),
         ("parallel-tempering", &["--step-size=0.8", "--set=tempering.temperatures=[1, 2]"], 1.0, 0.0),
+        ("chees", &["--step-size=0.4", "--leapfrog=3"], 1.0, 0.0),
+        // the bias is of the second order in the step, and draws are far from independent
+        ("mclmc", &["--step-size=0.3", "--set=mclmc.integrator=\"minimal-norm\"", "--thin=10"], 1.0, 0.005),
+        ("mamclmc", &["--step-size=0.7"], 1.0, 0.0),
         ("annealed-langevin", &[], annealed(false), 0.0),
         // of a hundred proposals about one is refused, and each slows the way
         ("annealed-mala", &[], annealed(true), 0.005),
@@ -92,7 +96,7 @@ fn every_kernel_draws_from_the_normal_law_with_its_own_bias() {
             assert!((number("sd") - sd).abs() < tolerance, "{kernel}: {coordinate}, {sd}");
             assert!(number("r_hat") < 1.02, "{kernel}: {coordinate}");
         }
-        let has_test = ["mala", "hmc", "parallel-tempering"].contains(&kernel);
+        let has_test = ["mala", "hmc", "parallel-tempering", "chees", "mamclmc"].contains(&kernel);
         assert_eq!(said["test"]["divergences"], if has_test { 0.into() } else { Value::Null }, "{kernel}");
         assert_eq!(said["swaps"].as_array().unwrap().len(), usize::from(kernel == "parallel-tempering"));
     }
@@ -184,7 +188,7 @@ fn steps_that_are_too_long_are_counted_and_the_chains_stay() {
 fn rows_of_a_trained_network_are_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let train = ["train", "two-moons", "--steps", "20", "--out", "run"];
+    let train = ["train", "two-moons", "--steps", "20", "--out", "run", "--backend", "flex"];
     let output = ebm(&train).current_dir(at).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     sample(at, &["run", "--n", "7", "--out", "rows.csv"]);

@@ -167,8 +167,8 @@ impl Typist {
 
     fn line(&mut self) -> Vec<OsString> {
         let verbs = [
-            "train", "train", "sample", "sample", "eval", "energy", "fetch", "inspect", "bench", "help",
-            "nonsense",
+            "train", "train", "sample", "sample", "eval", "energy", "encode", "decode", "fetch", "inspect",
+            "bench", "help", "nonsense",
         ];
         let verb = self.below(verbs.len());
         let mut line: Vec<OsString> = vec![verbs[verb].into()];
@@ -192,7 +192,29 @@ impl Typist {
                 line.extend(["--likelihood".into(), self.value(&["0", "2"])]);
                 let data = self.path();
                 self.flag(&mut line, "--data", data);
+                if self.rarely(3) {
+                    line.extend(["--neighbours".into(), self.value(&OUTS)]);
+                }
                 self.step(&mut line);
+                self.sets(&mut line);
+            }
+            "encode" => {
+                line.push(self.path());
+                let data = self.path();
+                self.flag(&mut line, "--data", data);
+                let out = self.value(&["a.npy", "a.npy", "run", "a.png"]);
+                self.flag(&mut line, "--out", out);
+                let decoded = self.value(&OUTS);
+                self.flag(&mut line, "--decode", decoded);
+                let tolerance = self.value(&["1e-3", "0.1"]);
+                self.flag(&mut line, "--tolerance", tolerance);
+                self.step(&mut line);
+                self.sets(&mut line);
+            }
+            "decode" => {
+                line.extend([self.path(), self.path()]);
+                let out = self.value(&OUTS);
+                self.flag(&mut line, "--out", out);
                 self.sets(&mut line);
             }
             "energy" => {
@@ -204,6 +226,10 @@ impl Typist {
                 self.step(&mut line);
                 let out = self.value(&OUTS);
                 self.flag(&mut line, "--out", out);
+                if self.rarely(3) {
+                    line.extend(["--maps".into(), self.value(&["maps", "run", "rows.csv", "new/maps"])]);
+                    line.extend(["--levels".into(), self.value(&["2", "8"])]);
+                }
             }
             "fetch" => {
                 line.push(self.value(&["mnist", "cifar10"]));

@@ -200,10 +200,15 @@ fn every_command_that_is_suggested_works_as_printed() {
     let followed: BTreeSet<String> = followed.into_iter().collect();
     let begins = |start: &String| followed.iter().any(|hint| hint.starts_with(start.as_str()));
     // What help texts say is printed by no error.
-    let in_help = ["ebm sample --list", "ebm train"];
+    let in_help = ["ebm sample --list", "ebm train", "ebm sample RUN --class 7"];
+    // A verb that is named, without what it is to be given.
+    let named = ["ebm merge", "ebm sample --part"];
+    // What a panic says, which no test provokes; `first_words.rs` runs it.
+    let in_panics = ["ebm inspect --bug-report"];
     let never: Vec<String> = in_sources()
         .into_iter()
-        .filter(|start| !in_help.contains(&start.as_str()) && !begins(start))
+        .filter(|start| ![&in_help[..], &named, &in_panics].concat().contains(&start.as_str()))
+        .filter(|start| !begins(start))
         .collect();
     assert!(never.is_empty(), "suggested by a text that this test does not provoke: {never:?}");
 }

@@ -21,7 +21,7 @@ fn samplers() -> Vec<Named> {
         Named { name: part(), need: part() }
     });
     let named: Vec<Named> = named.collect();
-    assert!(12 <= named.len(), "{text}");
+    assert!(15 <= named.len(), "{text}");
     named
 }
 

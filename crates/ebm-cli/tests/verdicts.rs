@@ -58,6 +58,8 @@ fn good_chains_have_no_warning_whatever_the_seed() {
         ("gaussian", "mala", &["0", "1", "2", "3"][..]),
         ("gaussian", "hmc", &["4"]),
         ("skewed", "hmc", &["5"]),
+        ("gaussian", "chees", &["6"]),
+        ("correlated", "mamclmc", &["7"]),
     ] {
         for seed in seeds {
             let arguments = [target, "--sampler", sampler, "--seed", seed, "--strict", "--out", "a.npy"];

@@ -199,6 +199,9 @@ pub enum DataError {
     /// The description of the data is incomplete or contradicts the files.
     #[error("{0}")]
     Spec(String),
+    /// A file could not be written.
+    #[error(transparent)]
+    File(#[from] ebm_files::FileError),
     /// A number is out of range.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),

@@ -14,4 +14,5 @@ pub mod npy;
 pub mod npz;
 pub mod pickle;
 pub mod picture;
+pub(crate) mod pixels;
 pub mod rows;

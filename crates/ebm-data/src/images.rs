@@ -7,6 +7,7 @@ pub(crate) mod image_set;
 pub(crate) mod pixels;
 pub(crate) mod preparation;
 
+pub(crate) mod cached;
 pub(crate) mod cifar10;
 pub(crate) mod image_folder;
 pub(crate) mod mnist;

@@ -34,7 +34,8 @@
 //!
 //! Files are untrusted: memory grows with what is read, never with what a header claims, and a [`DataError`] names the
 //! file, what was expected and what was found.
-//! This crate downloads nothing and reads a dataset completely: it must fit into memory.
+//! This crate downloads nothing and reads a dataset completely: it must fit into memory, except for folders of images
+//! with a [`cache`](DataSpec::cache).
 
 #![forbid(unsafe_code)]
 

@@ -71,6 +71,10 @@ pub struct DataSpec {
     /// Whether links that lead out of an image folder are followed; `false` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_links: Option<bool>,
+    /// A folder in which the decoded bytes of an image folder are kept, so that they are read as they are wanted and need
+    /// not fit into memory; what is kept is made anew where an image has changed. Without one, images are in memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
     /// Whether training sees images mirrored left to right, every second time; `false` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flip: Option<bool>,
@@ -150,6 +154,7 @@ impl DataSpec {
             background: None,
             channels: None,
             follow_links: None,
+            cache: None,
             flip: None,
             shift: None,
         }
@@ -242,13 +247,14 @@ impl DataSpec {
             ("background", self.background.is_some() && !is_of_images),
             ("channels", self.channels.is_some() && !is_of_images),
             ("follow_links", self.follow_links == Some(true) && self.dataset != DatasetName::Folder),
+            ("cache", self.cache.is_some() && self.dataset != DatasetName::Folder),
             ("flip", self.flip.is_some() && !is_of_images && !is_drawn),
             ("shift", self.shift.is_some() && !is_of_images && !is_drawn),
         ];
         match keys.into_iter().find(|(_, is_idle)| *is_idle) {
             Some((key, _)) => {
                 let kind = match key {
-                    "follow_links" => "folders of images",
+                    "follow_links" | "cache" => "folders of images",
                     "flip" | "shift" => "images",
                     _ => "files of images",
                 };

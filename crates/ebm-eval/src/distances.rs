@@ -13,7 +13,7 @@ mod mmd;
 mod sliced_wasserstein;
 
 mod frechet;
-mod matrix;
+pub(crate) mod matrix;
 mod moments;
 
 mod classifier;
@@ -22,6 +22,7 @@ mod ridge;
 mod two_sample;
 
 mod memorization;
+mod neighbours;
 
 mod stein;
 
@@ -32,6 +33,7 @@ pub use frechet::frechet;
 pub use memorization::{Memorization, memorization};
 pub use mmd::mmd;
 pub use moments::{Features, Moments};
+pub use neighbours::{Neighbour, Neighbours};
 pub use radial::RadialKernel;
 pub use sample_distance::{Comparison, SampleDistance};
 pub use sliced_wasserstein::{Order, sliced_wasserstein};

@@ -1,6 +1,7 @@
 //! Why a figure could not be computed.
 
 use ebm_ops::OutOfRange;
+use ebm_sample::flow::Stalled;
 
 /// The reason why a figure could not be computed.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,13 @@ pub enum EvalError {
         /// The noise level at which the integration stopped.
         sigma: f64,
     },
+}
+
+impl From<Stalled> for EvalError {
+    /// A row that stalled at a time that is ln σ.
+    fn from(Stalled { row, step, time }: Stalled) -> Self {
+        Self::Stalled { row, step, sigma: time.exp() }
+    }
 }
 
 /// `Ok` if `holds`, otherwise an error that names the field and the value found.

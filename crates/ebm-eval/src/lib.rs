@@ -6,6 +6,8 @@
 //! classifier whose features distances can compare.
 //! [`AnnealedImportance`] brackets log Z of any energy, [`FlowLikelihood`] is the log density of a score's
 //! probability flow, and [`auroc`] says how well energies separate two sets.
+//! [`ScoreMap`] and [`path_contributions`] say which coordinates make a point unlikely, and [`Neighbours`] which rows are
+//! nearest.
 //! Every [`Estimate`] has a standard error, every distance has a floor (its value for a perfect sampler) and a verdict
 //! (its [`Standing`] to the floor), and a [`Report`] records how each [`Figure`] was measured.
 //! Sums are in double precision on the host, in an order that does not depend on the number of threads; tensors
@@ -32,20 +34,25 @@ mod report;
 mod distances;
 mod normalizer;
 
+mod attribution;
 mod likelihood;
 
 mod recognition;
 
+mod classification;
+
 mod error;
 mod host;
 
+pub use attribution::{ScoreMap, ScoreMaps, path_contributions};
+pub use classification::{CalibratedClasses, Evidence};
 pub use distances::*;
 pub use error::EvalError;
 pub use likelihood::{
     BIN, Bracket, CentralDifferences, FlowDensity, FlowLikelihood, auroc, bits_per_dim, log_likelihood,
 };
-pub use normalizer::{AnnealedImportance, Annealing, Bridge, LogNormalizer, quadrature};
+pub use normalizer::{AnnealedImportance, Annealing, Bridge, LogNormalizer, importance, quadrature};
 pub use recognition::{
-    FeatureLayer, FeatureNetwork, FeatureNetworkConfig, PixelRange, Recognition, recognition,
+    FeatureLayer, FeatureNetwork, FeatureNetworkConfig, PixelRange, Recognition, recognition, recognized,
 };
 pub use report::{Estimate, Figure, Protocol, Report, Standing, WithFloor, halves, with_floor};

@@ -5,7 +5,6 @@ mod bracket;
 mod bits;
 
 mod central_differences;
-mod dormand_prince;
 mod flow_likelihood;
 
 mod auroc;

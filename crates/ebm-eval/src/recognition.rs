@@ -4,4 +4,4 @@ mod feature_network;
 mod figures;
 
 pub use feature_network::{FeatureLayer, FeatureNetwork, FeatureNetworkConfig, PixelRange};
-pub use figures::{Recognition, recognition};
+pub use figures::{Recognition, recognition, recognized};

@@ -116,7 +116,7 @@ impl Write for Draft {
 
 /// Whether `path` is something other than a file, a folder or a link to one: renaming a file over a device, which
 /// the superuser may do, would take the device away.
-fn is_device(path: &Path) -> bool {
+pub(crate) fn is_device(path: &Path) -> bool {
     // A pipe that is no link is replaced: it belongs to nobody but this folder.
     let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
     fs::metadata(path).is_ok_and(|found| {

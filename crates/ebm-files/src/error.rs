@@ -15,9 +15,20 @@ pub enum FileError {
         /// What the file system said.
         source: io::Error,
     },
+    /// A file that could not be read.
+    #[error("could not read {}", .path.display())]
+    Read {
+        /// The path that the caller named.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
     /// A device or pipe, which no file takes the place of.
     #[error("{} is a device or pipe, expected a file", .0.display())]
     Device(PathBuf),
+    /// A file that another process is writing.
+    #[error("{} is being written by another process", .0.display())]
+    Busy(PathBuf),
     /// A folder with files in it that the new folder was not meant to replace.
     #[error("{} is a folder with other files in it, which are not replaced; name another place", .0.display())]
     Foreign(PathBuf),
@@ -106,6 +117,7 @@ impl From<FileError> for io::Error {
             return Self::new(io::ErrorKind::AlreadyExists, error);
         }
         let (FileError::Write { source, .. }
+        | FileError::Read { source, .. }
         | FileError::Parent { source, .. }
         | FileError::Displaced { source, .. }
         | FileError::List { source, .. }

@@ -6,6 +6,9 @@
 //! same path next removes them, or finishes the replacement of a folder that was interrupted. A clean-up that fails
 //! is no error of the write: [`on_warning`] says who is told.
 //!
+//! A file that takes hours to write is a [`Growing`]: what a killed process has written of it is kept, and the next
+//! one goes on from there.
+//!
 //! ```
 //! # let dir = tempfile::tempdir()?;
 //! let path = dir.path().join("results/table.csv");
@@ -22,11 +25,13 @@
 mod draft;
 mod error;
 mod folder;
+mod growing;
 mod scratch;
 mod warning;
 
 pub use self::draft::{Draft, write, write_bytes};
 pub use self::error::FileError;
 pub use self::folder::{replace_folder, write_folder};
+pub use self::growing::{Found, Growing};
 pub use self::scratch::{clear, recover};
 pub use self::warning::{on_warning, warn};

@@ -143,15 +143,20 @@ pub(crate) fn lock(path: &Path) -> io::Result<Locked> {
 
 /// What the scratch name of `path` begins with, up to its random end.
 pub(crate) fn prefix(path: &Path) -> String {
+    format!("{PREFIX}{}-", spelled(path))
+}
+
+/// The name of `path` as a part of other names; a long one is hashed, and marked as such.
+pub(crate) fn spelled(path: &Path) -> String {
     let name = path.file_name().unwrap_or(OsStr::new("")).as_encoded_bytes();
     match std::str::from_utf8(name) {
-        Ok(name) if name.len() <= LONGEST => format!("{PREFIX}{name}-"),
+        Ok(name) if name.len() <= LONGEST => name.to_owned(),
         _ => {
             // FNV-1a, 64 bits.
             let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
             });
-            format!("{PREFIX}{hash:016x}{HASHED}-")
+            format!("{hash:016x}{HASHED}")
         }
     }
 }

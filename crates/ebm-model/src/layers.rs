@@ -3,6 +3,7 @@
 mod init;
 mod jet;
 mod layer;
+mod level;
 
 mod activation;
 mod compose;
@@ -26,6 +27,7 @@ mod sliding_max;
 
 mod attention;
 mod block;
+mod class_embedding;
 mod conv_network;
 mod group_norm;
 mod noise_embedding;
@@ -35,6 +37,7 @@ mod perceptron;
 pub use activation::Activation;
 pub use attention::{Attention, AttentionRules, SelfAttention};
 pub use block::{Block, BlockRules};
+pub use class_embedding::ClassEmbedding;
 pub use compose::{Residual, Sum};
 pub use conv_network::{ConvNetwork, ConvNetworkConfig, Downsampling};
 pub use convolution::{Convolution, TransposedConvolution};
@@ -47,6 +50,7 @@ pub use init::Init;
 pub use instance_norm_plus::{InstanceNormPlus, InstanceNormRules, InstanceNormTrace};
 pub use jet::Jet;
 pub use layer::Layer;
+pub use level::{LevelLayer, LevelSlope};
 pub use mean_pool::{GlobalMeanPool, MeanPool};
 pub use modulate::Modulate;
 pub use noise_embedding::NoiseEmbedding;

@@ -60,10 +60,11 @@ pub use error::ModelError;
 pub use layers::{Init, Jet, Layer};
 pub use networks::{
     Architecture, ConditionalLayer, ConditionedRefineNet, ConditionedSongUNet, ConditionedUNet, ConvEnergy,
-    ConvEnergyConfig, EncoderInput, GaussianBernoulliRbm, GaussianBernoulliRbmConfig, Input, Mlp, MlpConfig,
-    MlpEnergy, MlpEnergyConfig, MlpScore, MlpScoreConfig, Ncsn, NcsnConfig, NcsnV2, NcsnV2Config, Network,
-    NetworkConfig, NoiseConditional, NoiseFeatures, NoisyEnergy, NoisyEnergyConfig, Pixels, Preconditioned,
-    PreconditionedConfig, RefineNet, RefineNetShape, RefineNetTrace, SongBlock, SongBlockRules, SongUNet,
-    SongUNetConfig, SongUNetTrace, UNet, UNetConfig, UNetTrace,
+    ConvEnergyConfig, EncoderInput, GaussianBernoulliRbm, GaussianBernoulliRbmConfig, Input,
+    LevelConditional, LevelPullback, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig, MlpScore, MlpScoreConfig,
+    Ncsn, NcsnConfig, NcsnV2, NcsnV2Config, Network, NetworkConfig, NoiseConditional, NoiseFeatures,
+    NoisyEnergy, NoisyEnergyConfig, Pixels, Preconditioned, PreconditionedConfig, RefineNet, RefineNetShape,
+    RefineNetTrace, SongBlock, SongBlockRules, SongUNet, SongUNetConfig, SongUNetTrace, UNet, UNetConfig,
+    UNetTrace,
 };
 pub use vocabulary::*;

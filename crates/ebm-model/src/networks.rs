@@ -6,6 +6,7 @@
 mod conditional;
 mod config;
 mod input;
+mod of_class;
 
 pub mod mlp;
 pub mod refinenet;
@@ -25,7 +26,7 @@ pub mod mlp_score;
 mod architecture;
 
 pub use architecture::{Architecture, Network};
-pub use conditional::{ConditionalLayer, NoiseConditional};
+pub use conditional::{ConditionalLayer, LevelConditional, LevelPullback, NoiseConditional};
 pub use config::NetworkConfig;
 pub use conv_energy::{ConvEnergy, ConvEnergyConfig};
 pub use gaussian_bernoulli_rbm::{GaussianBernoulliRbm, GaussianBernoulliRbmConfig};

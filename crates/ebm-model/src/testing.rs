@@ -4,6 +4,7 @@
 //!
 //! - [`assert_layer`]: reverse and forward rule of a [`Layer`](crate::Layer) are its derivatives.
 //! - [`assert_potential`], [`assert_directional`]: energy, score, slope and curvature agree, and rows are independent.
+//! - [`assert_joint_potential`]: the derivative along the noise level is that of the energy.
 //! - [`assert_precision`]: in single precision a model computes what it computes in double precision.
 //! - [`assert_trainable`]: losses on a network have the right gradients in all of its parameters.
 //! - [`assert_saved`]: a network is restored from a file.
@@ -47,6 +48,7 @@ mod reverse_rule;
 
 mod closed_form;
 mod draws;
+mod joint_potential;
 mod layers;
 mod models;
 mod training;
@@ -56,6 +58,7 @@ mod controls;
 
 pub use closed_form::{assert_noisy_score_is_the_gradient_of, assert_score_is_minus_gradient};
 pub use draws::{assert_distribution, assert_moments};
+pub use joint_potential::assert_joint_potential;
 pub use layers::assert_layer;
 #[cfg(test)]
 pub(crate) use layers::assert_layer_near;

@@ -89,6 +89,16 @@ impl Format {
         matches!(self, Self::Png | Self::Svg | Self::Gif)
     }
 
+    /// Whether rows can be written in it one after the other, by [`Pieces`](crate::Pieces).
+    pub fn is_in_pieces(self) -> bool {
+        matches!(self, Self::Npy | Self::Safetensors | Self::Csv)
+    }
+
+    /// The extension that names it, without the point.
+    pub fn extension(self) -> &'static str {
+        Self::KNOWN.iter().find(|(_, format)| *format == self).map_or("", |(extension, _)| extension)
+    }
+
     /// Whether samples of this shape can be written in this format.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 //! [`Samples`] are plain numbers with a [`Shape`]: images, rows of a table, or draws of chains. [`write()`] puts them
 //! into the [`Format`] that the file's extension names: a picture (`.png`, `.svg`), a film (`.gif`), or an array
 //! (`.npy`, `.safetensors`, `.csv`, `.zarr`). [`Traces`] shows whether chains have mixed, a [`Landscape`] the energy
-//! under points in the plane. A file is complete or absent, and the same samples give the same bytes.
+//! under points in the plane, and a [`Sheet`] pictures side by side with words. A file is complete or absent, and the
+//! same samples give the same bytes. [`Pieces`] are such a file of more rows than fit into memory.
 //!
 //! ```
 //! use ebm_report::{Landscape, Samples, window, write};
@@ -25,15 +26,20 @@ mod files;
 mod film;
 mod format;
 mod grid;
+pub mod page;
 mod picture;
+mod pieces;
+mod read;
 mod samples;
 mod write;
 
-pub use self::charts::{Landscape, Scatter, Traces, Window};
+pub use self::charts::{ColourScale, Landscape, Scatter, Sheet, Traces, Window};
 pub use self::error::ReportError;
 pub use self::film::Film;
 pub use self::format::Format;
 pub use self::grid::Grid;
 pub use self::picture::{Colour, Picture};
-pub use self::samples::{Samples, Shape, Statistic, StatisticValues, parameter};
+pub use self::pieces::Pieces;
+pub use self::read::read_chains;
+pub use self::samples::{Labels, Samples, Shape, Statistic, StatisticValues, parameter};
 pub use self::write::{picture, window, write};

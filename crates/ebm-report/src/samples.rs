@@ -65,6 +65,38 @@ pub enum StatisticValues {
     Flags(Vec<bool>),
 }
 
+/// The classes of samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    /// The class of each sample, numbered from 0.
+    pub classes: Vec<usize>,
+    /// The names of the classes; a class without one is called by its number.
+    pub names: Vec<String>,
+}
+
+impl Labels {
+    /// The name of the class of sample `i`.
+    pub fn name(&self, i: usize) -> String {
+        let class = self.classes[i];
+        self.names.get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// The samples class after class, the classes in the order in which they first come, and how many there are of
+    /// each if they are equally many.
+    pub(crate) fn by_class(&self) -> (Vec<usize>, Option<usize>) {
+        let mut found: Vec<(usize, Vec<usize>)> = Vec::new();
+        for (i, class) in self.classes.iter().enumerate() {
+            match found.iter_mut().find(|(known, _)| known == class) {
+                Some((_, samples)) => samples.push(i),
+                None => found.push((*class, vec![i])),
+            }
+        }
+        let each = found.first().map_or(0, |(_, samples)| samples.len());
+        let is_even = 1 < found.len() && found.iter().all(|(_, samples)| samples.len() == each);
+        (found.into_iter().flat_map(|(_, samples)| samples).collect(), is_even.then_some(each))
+    }
+}
+
 /// Samples in memory, with what else a picture of them may show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
@@ -79,6 +111,7 @@ pub struct Samples {
     background: Vec<f32>,
     landscape: Option<Landscape>,
     statistics: Vec<Statistic>,
+    labels: Option<Labels>,
     warnings: Vec<String>,
     title: Option<String>,
 }
@@ -185,6 +218,7 @@ impl Samples {
             background: Vec::new(),
             landscape: None,
             statistics: Vec::new(),
+            labels: None,
             warnings: Vec::new(),
             title: None,
         })
@@ -253,6 +287,30 @@ impl Samples {
     /// The statistics of each draw; empty if there are none.
     pub fn statistics(&self) -> &[Statistic] {
         &self.statistics
+    }
+
+    /// Samples of classes: a `.csv` has a column of their names, a `.safetensors` a tensor of their numbers, and a grid of
+    /// images a row for each class.
+    ///
+    /// # Errors
+    /// Unless there is a label for each image or row, or if these are chains.
+    pub fn with_labels(mut self, labels: Labels) -> Result<Self, ReportError> {
+        let n = match self.shape {
+            Shape::Images { n, .. } | Shape::Table { n, .. } => n,
+            Shape::Chains { .. } => {
+                return Err(ReportError::Format("labels are of images or rows, these are chains".into()));
+            }
+        };
+        if labels.classes.len() != n {
+            return Err(ReportError::length("labels of samples", n, labels.classes.len()));
+        }
+        self.labels = Some(labels);
+        Ok(self)
+    }
+
+    /// The labels, if the samples are of classes.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.labels.as_ref()
     }
 
     /// Draws with what is to be said against them, which a `.zarr` keeps.

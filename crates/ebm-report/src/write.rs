@@ -5,7 +5,7 @@ use std::path::Path;
 use ebm_files::FileError;
 
 use crate::files::{csv, npy, safetensors, zarr};
-use crate::{Film, Format, Grid, Picture, ReportError, Samples, Scatter, Shape, Window};
+use crate::{Film, Format, Grid, Labels, Picture, ReportError, Samples, Scatter, Shape, Window};
 
 /// Writes `samples` to `path` in the format that its extension names, creating the folder if need be.
 ///
@@ -38,7 +38,7 @@ pub fn write(path: &Path, samples: &Samples) -> Result<(), ReportError> {
         }
         Format::Npy => ebm_files::write(path, |out| npy::encode(&dims, samples.numbers(), out)),
         Format::Safetensors => ebm_files::write(path, |out| {
-            safetensors::encode(&dims, samples.numbers(), samples.columns(), out)
+            safetensors::encode(&dims, samples.numbers(), samples.columns(), samples.labels(), out)
         }),
         Format::Csv => ebm_files::write(path, |out| csv::encode(samples, out)),
     }
@@ -73,7 +73,18 @@ fn film(samples: &Samples) -> Result<Film, ReportError> {
 
 fn draw(samples: &Samples, values: &[f32], window: Window) -> Result<Picture, ReportError> {
     match *samples.shape() {
-        Shape::Images { n, channels, height, width } => Grid::of(n, channels, height, width)?.draw(values),
+        Shape::Images { n, channels, height, width } => match samples.labels().map(Labels::by_class) {
+            None => Grid::of(n, channels, height, width)?.draw(values),
+            Some((order, columns)) => {
+                let size = channels * height * width;
+                let image = |i: usize| values[i * size..][..size].iter().copied();
+                let ordered: Vec<f32> = order.into_iter().flat_map(image).collect();
+                match columns {
+                    Some(columns) => Grid::in_columns(n, columns, [channels, height, width])?.draw(&ordered),
+                    None => Grid::of(n, channels, height, width)?.draw(&ordered),
+                }
+            }
+        },
         Shape::Table { .. } | Shape::Chains { .. } => scatter(samples, values, window).draw(),
     }
 }
@@ -105,6 +116,30 @@ mod tests {
             write(&path, &images()).unwrap();
             assert!(std::fs::read(&path).unwrap().starts_with(signature), "{name}");
         }
+    }
+
+    #[test]
+    fn a_picture_of_classes_has_a_row_for_each_whatever_the_order_of_the_samples() {
+        let image = |class: usize, i: usize| vec![(class * 2 + i) as f32 / 7.0; 4];
+        let labelled = |classes: &[usize]| {
+            let mut seen = [0; 3];
+            let values = classes.iter().flat_map(|&class| {
+                seen[class] += 1;
+                image(class, seen[class] - 1)
+            });
+            let samples = Samples::images(values.collect(), [classes.len(), 1, 2, 2]).unwrap();
+            samples.with_labels(Labels { classes: classes.to_vec(), names: Vec::new() }).unwrap()
+        };
+        let rows = picture(&labelled(&[2, 0, 1, 2, 0, 1])).unwrap();
+        let values = [2, 0, 1].into_iter().flat_map(|class| [image(class, 0), image(class, 1)].concat());
+        let expected = Grid::in_columns(6, 2, [1, 2, 2]).unwrap().draw(&values.collect::<Vec<_>>()).unwrap();
+        assert_eq!(rows, expected);
+        assert_eq!(picture(&labelled(&[2, 2, 0, 0, 1, 1])).unwrap(), expected);
+        let plain = Samples::images(vec![0.5; 6 * 4], [6, 1, 2, 2]).unwrap();
+        assert!(plain.clone().with_labels(Labels { classes: vec![0; 5], names: Vec::new() }).is_err());
+        // one class is a grid like any other
+        let one = plain.clone().with_labels(Labels { classes: vec![1; 6], names: Vec::new() }).unwrap();
+        assert_eq!(picture(&one).unwrap(), picture(&plain).unwrap());
     }
 
     #[test]

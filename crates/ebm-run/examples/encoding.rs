@@ -1,4 +1,4 @@
-//! Digits encoded by the probability flow of a network, and decoded again.
+//! Held-out digits encoded by the probability flow of a network, and decoded again.
 //!
 //! `cargo run --release --example encoding RUN MNIST [DIGITS]` prints the mean absolute error of a pixel.
 #![allow(clippy::print_stdout, reason = "a program")]
@@ -7,11 +7,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use ebm_data::{Data, DataSpec, Split, to_pixels};
-use ebm_model::Capabilities;
+use ebm_data::{DataSpec, Split};
+use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
+use ebm_run::encoding::{Encoder, RoundTrip};
 use ebm_run::model::model;
-use ebm_sample::{Annealed, Descent, ProbabilityFlow};
+use ebm_run::rows::Rows;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,22 +20,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let n: usize = more.first().map_or(Ok(100), |text| text.parse())?;
     let device = Device::flex();
     let (card, network) = model(Path::new(run), None, &device, &|line| println!("{line}"))?;
-    let score = network.as_noisy_score().ok_or("a network without noise levels")?;
     let spec = DataSpec { split: Split::Test, ..DataSpec::detect(Path::new(digits))? };
-    let data = Data::open(&spec, &Noise::seeded(0))?;
-    let x = data.read(&(0..n).collect::<Vec<_>>(), None)?.tensor(&device);
-    for levels in [20, 40, 80] {
+    let dim = card.architecture.dim();
+    let rows = Rows::open(&spec, &Noise::seeded(0), &card.content, dim, n)?;
+    let x: Vec<f32> = (0..rows.n_rows()).flat_map(|row| rows.row(row)).copied().collect();
+    for tolerance in [1e-2, 1e-3, 1e-4] {
         let began = Instant::now();
-        let flow = ProbabilityFlow::edm(card.sample.heun.top, card.sample.heun.bottom, levels)?;
-        let code = flow.encode(score, x.clone());
-        let deviation = code.clone().square().mean().sqrt().into_scalar::<f32>();
-        let back = flow.run(score, code, Noise::seeded(0));
-        let error = (to_pixels(back) - to_pixels(x.clone())).abs().mean().into_scalar::<f32>() * 255.0;
-        let seconds = began.elapsed().as_secs_f64();
-        let top = flow.ladder().top();
-        println!(
-            "{levels} levels: {error:.3}/255, codes of deviation {deviation:.2} at σ = {top}, {seconds:.0} s"
-        );
+        let encoder = Encoder::new(&network, &card.content, &card.sample, tolerance)?;
+        let codes = encoder.encode(&rows, &device, |_| {})?;
+        let back = encoder.decode(&codes.values, dim, &device, |_| {})?;
+        let RoundTrip { mean, largest } = RoundTrip::of(&card.content, &x, &back.values);
+        let (calls, seconds) = (codes.calls + back.calls, began.elapsed().as_secs_f64());
+        println!("tolerance {tolerance}: {mean:.4}/255, largest {largest:.2}, {calls} calls, {seconds:.0} s");
     }
     Ok(())
 }

@@ -11,6 +11,9 @@ use crate::usage::usage;
 /// Most numbers of samples or draws that are held at once: a gibibyte, of which there are a few copies.
 const NUMBERS: u128 = 1 << 28;
 
+/// Most numbers of samples that go to the disk as they are drawn: a quarter of a tebibyte.
+const WRITTEN: u128 = 1 << 36;
+
 /// Most numbers of a batch: each becomes some hundreds within a network.
 const BATCH: u128 = 1 << 24;
 
@@ -24,6 +27,12 @@ const STEPS: u128 = 1_000_000_000;
 /// A wrong use of the command line if the product of `factors` is too large for samples.
 pub fn samples(what: &str, factors: &[usize]) -> Result<()> {
     at_most(what, factors, NUMBERS, "numbers")
+}
+
+/// # Errors
+/// A wrong use of the command line if the product of `factors` is too large for samples on the disk.
+pub fn written(what: &str, factors: &[usize]) -> Result<()> {
+    at_most(what, factors, WRITTEN, "numbers")
 }
 
 /// # Errors
@@ -51,8 +60,12 @@ pub fn chain(draws: usize, thin: usize, burn_in: usize, evaluations: usize) -> R
 pub fn run(config: &Config) -> Result<()> {
     let dim = config.model.dim().max(1);
     at_most("train.steps", &[usize::try_from(config.train.steps).unwrap_or(usize::MAX)], STEPS, "steps")?;
-    batch("batch_size", &[config.batch_size, dim])?;
-    batch("batch_size × objective", &[config.batch_size, dim, config.objective.rows_per_row()])?;
+    // A network has one shard at a time; of the others only the rows are held.
+    let shard = config.batch_size.div_ceil(config.train.shards.max(1));
+    let what = if config.train.shards <= 1 { "batch_size" } else { "batch_size / train.shards" };
+    batch(what, &[shard, dim])?;
+    batch(&format!("{what} × objective"), &[shard, dim, config.objective.rows_per_row()])?;
+    samples("batch_size", &[config.batch_size, dim])?;
     samples("objective.chains.capacity", &[config.objective.memory_numbers(dim)])?;
     samples("record.picture_samples", &[config.record.picture_samples, dim])
 }
@@ -67,6 +80,18 @@ fn at_most(what: &str, factors: &[usize], most: u128, unit: &str) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn a_batch_may_be_as_large_as_its_shards_allow() {
+        let run = |shards: usize| {
+            let set = vec!["batch_size=16777216".into(), format!("train.shards={shards}")];
+            run(&Config::resolve("two-moons", &Overrides { set }).unwrap()).map_err(|error| error.to_string())
+        };
+        let error = run(1).unwrap_err();
+        assert_eq!(error, "batch_size: 16777216 × 2 numbers, expected at most 16777216");
+        assert_eq!(run(2), Ok(()));
+    }
 
     #[test]
     fn what_no_memory_holds_is_refused_though_its_product_wraps_to_little() {

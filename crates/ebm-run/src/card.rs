@@ -13,8 +13,9 @@ use ebm_ops::Noise;
 use ebm_report::Samples;
 use serde::{Deserialize, Serialize};
 
+use crate::normalization::Normalization;
 use crate::sampling::SampleConfig;
-use crate::{fields, limits};
+use crate::{digest, fields, limits};
 
 /// The version of what is stored beside the weights.
 const FORMAT: u32 = 1;
@@ -36,6 +37,21 @@ pub struct ModelCard {
     pub content: Content,
     /// How samples are drawn if nothing else is said.
     pub sample: SampleConfig,
+    /// What makes a density of its energies, if it was trained so that noise levels compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalization: Option<Normalization>,
+    /// The classes of a network that is conditioned on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassCard>,
+}
+
+/// What a model file says about the classes of its network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassCard {
+    /// Their names, in the order of their numbers.
+    pub names: Vec<String>,
+    /// The share of labels that was left out in training; without any, the network has not learned what no class is.
+    pub label_dropout: f64,
 }
 
 /// What the numbers of a sample mean.
@@ -157,11 +173,26 @@ impl ModelCard {
         content: Content,
         sample: SampleConfig,
     ) -> Self {
-        Self { format: FORMAT, name, step, architecture, content, sample }
+        Self { format: FORMAT, name, step, architecture, content, sample, normalization: None, classes: None }
     }
 
-    /// Whether what a sample is agrees with what the network gives.
+    /// The same with the normaliser of its energies.
+    pub fn normalized(self, normalization: Option<Normalization>) -> Self {
+        Self { normalization, ..self }
+    }
+
+    /// The same of a network with these classes.
+    #[must_use]
+    pub fn with_classes(self, classes: Option<ClassCard>) -> Self {
+        Self { classes, ..self }
+    }
+
+    /// Whether what a sample is, and which classes there are, agree with what the network gives.
     fn check(&self) -> Result<()> {
+        if let Some(ClassCard { names, .. }) = &self.classes {
+            let (found, n) = (names.len(), self.architecture.classes());
+            ensure!(found == n, "it has names for {found} classes, its network has {n}");
+        }
         let found = match (&self.content, self.architecture.input()) {
             (&Content::Image { channels, height, width }, input) => {
                 ensure!(
@@ -188,6 +219,7 @@ impl ModelCard {
                 limits::scale(&format!("architecture.{field}"), found)?;
             }
         }
+        self.normalization.iter().try_for_each(Normalization::check)?;
         self.sample.check_sampler()?;
         self.sample.check()
     }
@@ -207,6 +239,14 @@ impl ModelCard {
     /// If the disk refuses.
     pub fn save(&self, network: &Network, path: &Path) -> Result<()> {
         save_weights(network, &serde_json::to_string(self)?, path)
+    }
+
+    /// SHA-256 of this card and the weights of its network.
+    ///
+    /// # Errors
+    /// If the weights are not of single precision.
+    pub fn sha256(&self, network: &Network) -> Result<String> {
+        Ok(digest::of(weights::to_bytes(&weights::collect(network), &serde_json::to_string(self)?)?))
     }
 
     /// The card of a model file, and its weights by name.

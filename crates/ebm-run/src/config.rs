@@ -23,6 +23,9 @@ use crate::usage::usage;
 /// Most bytes of a configuration file.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// Keys that are not written where they are 0, so that configurations are as they were before there were such keys.
+const NOT_WRITTEN: [&str; 2] = ["model.classes", "model.fourier_features"];
+
 /// Most parts of a key.
 const MAX_DEPTH: usize = 16;
 
@@ -35,6 +38,9 @@ pub struct Config {
     pub seed: u64,
     /// Rows of a batch.
     pub batch_size: usize,
+    /// The names of the classes of a network that is conditioned on them, those of the data unless said otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
     /// The weights that it begins from, if not from new ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -345,6 +351,7 @@ fn unknown(given: &Table, complete: &Table, path: &str) -> Option<(String, Strin
     for (key, value) in given {
         let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (value, complete.get(key)) {
+            (Value::Integer(0), None) if NOT_WRITTEN.contains(&full.as_str()) => {}
             (_, None) => {
                 let known = complete.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
                 return Some((full, known));

@@ -1,4 +1,6 @@
-//! Networks for PyTorch: a module in Python, and weights that it loads.
+//! Networks for PyTorch: a module in Python, and weights that it loads; journals for TensorBoard.
+
+pub mod tensorboard;
 
 use std::path::Path;
 

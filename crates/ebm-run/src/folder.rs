@@ -174,6 +174,21 @@ impl RunFolder {
         self.samples().join(format!("step-{step}.png"))
     }
 
+    /// The way of a few samples from noise.
+    pub fn film(&self) -> PathBuf {
+        self.samples().join("film.json")
+    }
+
+    /// What evaluations came to, a line of JSON each.
+    pub fn evaluations(&self) -> PathBuf {
+        self.0.join("evaluations.jsonl")
+    }
+
+    /// The run's page.
+    pub fn page(&self) -> PathBuf {
+        self.0.join("report.html")
+    }
+
     /// The trained network.
     pub fn model(&self) -> PathBuf {
         self.0.join("model.safetensors")

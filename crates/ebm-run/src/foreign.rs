@@ -3,7 +3,6 @@
 mod archive;
 mod checkpoint;
 mod import;
-mod machine;
 mod pickle;
 
 pub use checkpoint::{Checkpoint, Weights};

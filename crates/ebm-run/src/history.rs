@@ -159,6 +159,9 @@ fn fixed(change: &Change) -> Option<&'static str> {
         ("objective", _) => Some("the moments of its optimizer are of this loss"),
         ("seed" | "batch_size", _) => Some("which rows a step sees is a function of it"),
         ("origin", _) => Some("it says where the run began"),
+        (_, "train.shards") => {
+            Some("the noise of a step, and what is remembered after it, are those of its shards")
+        }
         (_, "train.adam.decays") => Some("the moments of its optimizer are averages with these decays"),
         _ if change.new == GONE => Some("a setting cannot be taken back"),
         _ => None,
@@ -228,8 +231,8 @@ mod tests {
             let change = Change { key: key.into(), old: Some("1".into()), new: new.into() };
             check(&run, &[change], " --set x=1").err().map(|error| error.to_string())
         };
-        for key in ["model.hidden", "data.path", "objective.kind", "seed", "batch_size", "train.adam.decays"]
-        {
+        let keys = ["model.hidden", "data.path", "objective.kind", "seed", "batch_size"];
+        for key in keys.into_iter().chain(["train.adam.decays", "train.shards"]) {
             let error = refused(key, "2").expect("it is refused");
             assert!(error.starts_with(&format!("{key} is 1 and cannot become 2")), "{error}");
             assert!(error.contains("`ebm train "), "{error}");

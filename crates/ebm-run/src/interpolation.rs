@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use burn::tensor::{Device, Tensor, TensorData};
-use ebm_model::{Capabilities, Network};
+use ebm_model::Capabilities;
 use ebm_ops::Noise;
 use ebm_sample::{Descent, ProbabilityFlow};
 
@@ -18,7 +18,7 @@ const STRAIGHT: f64 = 1.0 - 1e-9;
 /// # Errors
 /// A wrong use of the program for a network without noise levels; a sample that is not finite.
 pub fn between(
-    network: &Network,
+    network: &dyn Capabilities,
     flow: &ProbabilityFlow,
     [a, b]: [&[f32]; 2],
     n: usize,

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use crate::own_file::open_own;
 
+/// Most bytes of a journal that are read.
+pub const MAX_BYTES: u64 = 1 << 28;
+
 /// Where lines go besides the file.
 pub type Echo = fn(&str) -> std::io::Result<()>;
 
@@ -27,7 +30,8 @@ impl Remarks {
         self.0.borrow_mut().push(line);
     }
 
-    fn take(&self) -> Vec<Value> {
+    /// The lines so far, which are then no longer here.
+    pub(crate) fn take(&self) -> Vec<Value> {
         self.0.take()
     }
 }
@@ -137,6 +141,7 @@ impl<M: burn::module::Module> Observer<M> for Journal {
             "step": step,
             "loss": event.state.loss(),
             "learning_rate": event.learning_rate(),
+            "gradient_norm": event.state.gradient_norm(),
             "seconds": self.began.elapsed().as_secs_f64(),
         });
         if let Some(report) = event.report {

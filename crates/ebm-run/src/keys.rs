@@ -53,13 +53,28 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
             values.entry(format!("{table}.sigma")).or_insert(None);
         }
     }
+    if values.contains_key("model.frequencies") {
+        values.entry("model.classes".to_owned()).or_insert(Some("0".to_owned()));
+    }
+    if values.contains_key("objective.weighting") {
+        values.entry("objective.label_dropout".to_owned()).or_insert(None);
+    }
     if values.contains_key("model.layers") {
         values.entry("model.fourier_features".to_owned()).or_insert(Some("0".to_owned()));
+    }
+    // Of the kinds that are an energy at every noise level.
+    if values.contains_key("model.sigma_data") && values.get("model.kind").is_some_and(is_energy) {
+        values.entry("model.normalized".to_owned()).or_insert(None);
     }
     for (key, value) in of_samplers(&config.sample)? {
         values.entry(format!("sample.{key}")).or_insert(Some(value));
     }
     Ok(values.into_iter().map(|(key, value)| Key { meaning: meaning(&key), key, value }).collect())
+}
+
+/// Whether the name of a network's kind, in TOML, is that of an energy.
+fn is_energy(kind: &Option<String>) -> bool {
+    kind.as_deref().is_some_and(|kind| kind.trim_matches('"').ends_with("-energy"))
 }
 
 /// The keys of `sample --set`: those of samplers, without `sample.` in front.
@@ -120,6 +135,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("name", "what the run's folder is called"),
     ("seed", "seed of the random number generator"),
     ("batch_size", "rows of a batch"),
+    ("classes", "the names of the classes; those of the data if not set"),
     ("data.dataset", "the name of the dataset: table, folder, mnist, two-moons, …"),
     ("data.path", "a folder or the file of a table; --data sets it"),
     ("data.split", "train or test"),
@@ -137,6 +153,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("data.background", "the colour beneath transparent pixels, [red, green, blue]"),
     ("data.channels", "channels to which images are brought: 1 for grey, 3 for colours"),
     ("data.follow_links", "whether links that lead out of an image folder are followed"),
+    ("data.cache", "a folder for the decoded bytes of an image folder, which then need not fit into memory"),
     ("data.flip", "whether training sees images mirrored left to right, every second time"),
     ("data.shift", "by how many pixels at most training sees images shifted, edges filled by reflection"),
     ("model.kind", "the network: mlp, mlp-score, mlp-energy, unet, …; sets the defaults of its kind"),
@@ -152,6 +169,7 @@ const MEANINGS: &[(&str, &str)] = &[
         "model.*.fourier_features",
         "Fourier features of the position, for what changes over short distances; 0 for none",
     ),
+    ("model.*.classes", "classes that the network is conditioned on by the labels of the data; 0 for none"),
     ("model.*.widths", "channels at each resolution, the finest first"),
     ("model.*.blocks", "residual blocks at each resolution"),
     ("model.*.patch", "side of the squares of pixels that the first layer sees as one"),
@@ -169,6 +187,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("model.*.residual", "whether a hidden layer adds to its input"),
     ("model.*.confinement", "λ of ½λ‖x‖², which is added to the energy"),
     ("model.*.sigma_data", "the standard deviation of the data that the network is scaled for"),
+    ("model.*.normalized", "whether energies of all noise levels compare, for the objective dual: true"),
     ("model.*.features", "channels at the finest resolution of a RefineNet; twice as many below it"),
     ("model.*.levels", "number of noise levels that are classes of the network"),
     ("model.*.top", "the highest noise level of the network"),
@@ -182,6 +201,8 @@ const MEANINGS: &[(&str, &str)] = &[
     ("objective.weighting", "the weight of each noise level: edm or power"),
     ("objective.sigma_data", "the standard deviation of the data that the weights are for"),
     ("objective.power", "the weight of a noise level is σ to this power"),
+    ("objective.slope_weight", "weight of the derivative along the noise level; 0 leaves it out"),
+    ("objective.label_dropout", "the share of labels left out in training a network of classes"),
     ("objective.noise.law", "the distribution of the noise level: geometric, log-uniform or log-normal"),
     (
         "objective.noise.sigma",
@@ -214,6 +235,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("objective.chains.restart.low", "lower end of where they begin anew"),
     ("objective.chains.restart.high", "upper end of where they begin anew"),
     ("train.steps", "steps of the whole run"),
+    (
+        "train.shards",
+        "parts into which a batch is cut (gradient accumulation): memory falls with it, ranks share them",
+    ),
     ("train.learning_rate", "the peak learning rate"),
     ("train.warm_up", "steps over which the learning rate rises to its peak"),
     ("train.floor", "the learning rate at the end, as a share of the peak"),
@@ -257,6 +282,11 @@ const MEANINGS: &[(&str, &str)] = &[
     ("sample.*.temperatures", "temperatures of parallel tempering, from 1 upwards"),
     ("sample.*.friction", "friction γ, per unit of time"),
     ("sample.*.variances", "variance of each coordinate; empty leaves them to a warm-up"),
+    ("sample.*.length", "time in which the direction of microcanonical dynamics is forgotten"),
+    ("sample.*.longest", "time of the longest trajectory of microcanonical dynamics"),
+    ("sample.*.refresh_rate", "rate at which the direction is forgotten on a trajectory; 0 for not at all"),
+    ("sample.*.integrator", "in which parts a step is made: leapfrog or minimal-norm"),
+    ("sample.*.energy_variance", "variance of the energy error per dimension that a warm-up comes to"),
 ];
 
 #[cfg(test)]

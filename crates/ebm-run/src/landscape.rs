@@ -19,7 +19,7 @@ const TOGETHER: usize = 4096;
 /// If no energy is finite.
 pub fn under(
     samples: Samples,
-    network: &Network,
+    network: &dyn Capabilities,
     sigma: f64,
     content: &Content,
     device: &Device,
@@ -54,7 +54,7 @@ type EnergyOf<'a> = Box<dyn Fn(Tensor<2>) -> Tensor<1> + 'a>;
 ///
 /// # Errors
 /// A wrong use of the program if the network has no energy, or `sigma` is not positive and finite.
-pub fn energy_of(network: &Network, sigma: f64) -> Result<EnergyOf<'_>> {
+pub fn energy_of(network: &dyn Capabilities, sigma: f64) -> Result<EnergyOf<'_>> {
     let energy: EnergyOf<'_> = match (network.as_energy(), network.as_noisy_energy()) {
         (Some(network), _) => Box::new(|x| network.energy(x)),
         (None, Some(network)) => Box::new(move |x| AtNoise::new(network, sigma).energy(x)),

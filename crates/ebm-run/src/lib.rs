@@ -31,36 +31,50 @@ pub mod objective;
 pub mod sampling;
 
 pub mod card;
+pub mod classes;
 pub mod folder;
 pub mod lock;
 pub mod model;
 mod own_file;
 
+pub mod evaluations;
 pub mod fingerprint;
 pub mod history;
 pub mod origin;
 
 pub mod agreement;
 pub mod bounds;
+pub mod encoding;
+pub mod film;
 pub mod hint;
 pub mod interpolation;
 pub mod landscape;
+pub mod level_losses;
 pub mod levels_of_run;
+pub mod maps;
+pub mod neighbours;
 pub mod noise_levels;
+pub mod normalization;
+pub mod normalization_of_run;
 pub mod recognition;
 pub mod restoring;
 pub mod rows;
 pub mod usage;
 
 pub mod journal;
+pub mod page;
 pub mod parts;
 pub mod pictures;
+pub mod ranks;
 pub mod training;
 
 pub mod fetch;
 
 pub mod export;
 pub mod foreign;
+
+#[cfg(doctest)]
+mod pages;
 
 #[cfg(test)]
 mod mutations;

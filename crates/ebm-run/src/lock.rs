@@ -47,6 +47,16 @@ impl Lock {
     }
 }
 
+/// Whether a process trains in `folder`, as far as one may see.
+///
+/// The lock is tried for a moment, together with others who only look.
+pub fn is_taken(folder: &Path) -> bool {
+    let path = folder.join(".lock");
+    let is_file = std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
+    let Some(file) = is_file.then(|| File::open(&path).ok()).flatten() else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 /// Who has written into the file, as far as one may read it.
 fn holder(mut file: File) -> String {
     const LONGEST: u64 = 400;

@@ -11,6 +11,7 @@ use ebm_train::{Checkpoints, Restored, TrainError};
 
 use crate::agreement;
 use crate::card::{Content, ModelCard};
+use crate::classes;
 use crate::config::Config;
 use crate::folder::RunFolder;
 use crate::parts;
@@ -157,8 +158,10 @@ fn of_checkpoint(
         None => latest(checkpoints, &blank)?,
     };
     refused.iter().for_each(|reason| notice(&format!("not used: {reason}")));
+    let classes = classes::of_run(&config);
     let Config { name, model, sample, .. } = config;
-    Ok((ModelCard::new(name, state.step(), model, content, sample), state.average()))
+    let card = ModelCard::new(name, state.step(), model, content, sample).with_classes(classes);
+    Ok((card, state.average()))
 }
 
 /// The last checkpoint; the run may write a newer one and remove it while it is read.

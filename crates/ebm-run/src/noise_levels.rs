@@ -13,7 +13,7 @@ use anyhow::Result;
 use burn::tensor::Device;
 use ebm_data::Data;
 use ebm_ops::Noise;
-use ebm_train::ObjectiveConfig;
+use ebm_train::{NoiseSettings, ObjectiveConfig};
 
 use crate::config::Config;
 use crate::rows::data_of;
@@ -24,9 +24,19 @@ use crate::usage::usage;
 pub fn is_by_rule(config: &Config) -> bool {
     let of_training = match &config.objective {
         ObjectiveConfig::Denoising(settings) => settings.noise.sigma.is_some(),
+        ObjectiveConfig::Dual(settings) => settings.noise.sigma.is_some(),
         _ => false,
     };
     of_training || config.sample.langevin.sigma.is_some()
+}
+
+/// The distribution of noise levels, if training has one.
+fn of_training(objective: &mut ObjectiveConfig) -> Option<&mut NoiseSettings> {
+    match objective {
+        ObjectiveConfig::Denoising(settings) => Some(&mut settings.noise),
+        ObjectiveConfig::Dual(settings) => Some(&mut settings.noise),
+        _ => None,
+    }
 }
 
 /// The configuration with what is found from `data` in place of what is left to a rule, and a line about each.
@@ -45,12 +55,12 @@ pub fn found(config: &Config, data: &Arc<Data>, device: &Device) -> Result<(Conf
         lines.push(line);
     }
     let langevin = &config.sample.langevin;
-    if let ObjectiveConfig::Denoising(settings) = &mut config.objective
-        && settings.noise.sigma.is_some()
+    if let Some(noise) = of_training(&mut config.objective)
+        && noise.sigma.is_some()
     {
-        let bottom = settings.noise.bottom().unwrap_or(langevin.bottom);
+        let bottom = noise.bottom().unwrap_or(langevin.bottom);
         let design = design(dim, &distances, bottom, langevin.steps_per_level).map_err(usage)?;
-        settings.noise = settings.noise.designed(&design);
+        *noise = noise.designed(&design);
         lines.push(format!(
             "training levels by rule: {}; from {} to {bottom}, {} of them",
             distances.about(),

@@ -10,6 +10,10 @@ use crate::hint::near;
 /// An objective for any of the networks.
 pub type Loss = Box<dyn Objective<Network>>;
 
+/// What is set for a network that dual score matching trains.
+const NORMALIZED_ROW: &str = "noisy-energy --set model.normalized=true";
+const NORMALIZED_IMAGE: &str = "unet-energy --set model.normalized=true";
+
 /// The whole table that the name of an objective stands for.
 ///
 /// # Errors
@@ -29,7 +33,12 @@ pub fn table(name: &str) -> Result<Table> {
 /// like those of `model`, with a sampler for it, or an objective for the network that there is.
 pub fn explained(error: TrainError, model: &Architecture, network: &Network) -> anyhow::Error {
     let is_image = matches!(model.input(), Input::Image { .. });
+    let is_noisy = network.as_noisy_score().is_some();
     let (model, sampler, objective) = match (&error, is_image) {
+        (TrainError::Unfit { need: Need::JointEnergy, .. }, is_image) => {
+            let other = if is_noisy { "denoising" } else { "sliced" };
+            (if is_image { NORMALIZED_IMAGE } else { NORMALIZED_ROW }, "heun", other)
+        }
         (TrainError::Unfit { need: Need::NoisyScore, .. }, false) => ("mlp", "heun", "sliced"),
         (TrainError::Unfit { need: Need::NoisyScore, .. }, true) => ("unet", "heun", "sliced"),
         (TrainError::Unfit { need: Need::Score | Need::Energy, .. }, false) => {

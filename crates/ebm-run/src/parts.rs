@@ -9,20 +9,23 @@ use ebm_data::{Augmentation, Batches, Data, ImageShape};
 use ebm_model::{Init, Input, ModelError, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_report::Format;
-use ebm_train::{BuildContext, Every, Retreats};
+use ebm_train::{Alone, BuildContext, Every, Retreats};
 use serde_json::{Value, json};
 
 use crate::bounds;
 use crate::card::{Content, ModelCard};
+use crate::classes;
 use crate::config::Config;
 use crate::folder::RunFolder;
 use crate::journal::Remarks;
 use crate::landscape::level_shown;
+use crate::level_losses::LevelLosses;
 use crate::noise_levels;
 use crate::objective::{Loss, explained};
+use crate::page::LivePage;
 use crate::pictures::{Allowance, Pictures};
 use crate::rows::{about, data_of, refused};
-use crate::sampling::Drawing;
+use crate::sampling::{Asked, Drawing};
 use crate::training::Training;
 use crate::usage::usage;
 
@@ -74,10 +77,18 @@ impl Parts {
         let batch_size = NonZeroUsize::new(config.batch_size);
         let batch_size = batch_size.ok_or_else(|| usage(anyhow!("batch_size = 0, expected at least 1")))?;
         config.train.validate().map_err(|error| usage(error.within("train")))?;
+        ensure!(
+            config.train.shards <= batch_size.get(),
+            usage(anyhow!(
+                "train.shards: expected at most the {batch_size} rows of a batch, found {}",
+                config.train.shards
+            ))
+        );
 
         let data = Arc::new(data_of(config, held)?);
         let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
         let content = content(&config, &data).map_err(usage)?;
+        let config = classes::found(config, &data)?;
         bounds::run(&config)?;
         let background = background(&data, &content, &noise)?;
         let device = device()?;
@@ -88,6 +99,10 @@ impl Parts {
             error => usage(error),
         })?;
         let drawing = config.sample.drawing(None, &network).map_err(usage)?;
+        let drawing = match config.model.classes() {
+            0 => drawing,
+            n => drawing.of_classes(Asked { classes: (0..n).collect(), guidance: 0.0 }),
+        };
         let batches = Batches::new(data, batch_size, &noise);
         let augmentation = Augmentation::of(&config.data, batches.data().image_shape()).map_err(refused)?;
         let parts = Self {
@@ -115,6 +130,7 @@ impl Parts {
     pub fn training(&self, config: String) -> Training<'_, Network, Loss> {
         // Only what is learned from: no statistic of the data and no evaluation sees images that are moved.
         let mut batches = self.batches.clone().augmented(self.augmentation);
+        let n_classes = self.config.model.classes();
         Training {
             config,
             seed: self.config.seed,
@@ -122,13 +138,14 @@ impl Parts {
             network: self.network.clone(),
             objective: Box::new(|retreats| self.loss(retreats)),
             sampler_step_size: self.config.objective.sampler_step_size(),
-            batches: Box::new(move |step| Ok(batches.batch(step, &self.device)?)),
+            batches: Box::new(move |step| classes::batch(batches.read(step)?, n_classes, &self.device)),
             settings: self.config.train.clone(),
             record: self.config.record.clone(),
             noise: self.noise.derive("objective"),
             memory_numbers: self.config.objective.memory_numbers(self.config.model.dim()),
             changes: Vec::new(),
             has_origin: self.config.origin.is_some(),
+            ranks: Arc::new(Alone),
         }
     }
 
@@ -165,11 +182,14 @@ impl Parts {
             run: folder.clone(),
             drawing: self.drawing.clone(),
             content: self.content.clone(),
-            shape: [record.picture_samples, self.config.model.dim()],
+            shape: [self.picture_samples(), self.config.model.dim()],
+            classes: self.config.classes.clone(),
             noise: self.noise.derive("pictures"),
             sigma: level_shown(self.config.sample.heun.bottom),
             device: self.device.clone(),
             background: self.background.clone(),
+            // Nothing is said of them where they cannot be read again.
+            rows: self.rows_of_data().unwrap_or_default(),
             allowance: Allowance::new(step),
             remarks,
             tell: Box::new(tell),
@@ -178,10 +198,42 @@ impl Parts {
         Every { steps: record.picture_every, observer: pictures }
     }
 
+    /// Samples in a picture: as many of each class, if there are any.
+    fn picture_samples(&self) -> usize {
+        let n = self.config.record.picture_samples;
+        self.drawing.asked().map_or(n, |asked| asked.even(n))
+    }
+
+    /// Rows of a table that is not of points in the plane, in the model's units.
+    fn rows_of_data(&self) -> Result<Vec<f32>> {
+        const ROWS: NonZeroUsize = NonZeroUsize::new(2000).expect("2000 is not 0");
+        if self.batches.data().image_shape().is_some() || self.batches.dim() == 2 {
+            return Ok(Vec::new());
+        }
+        Ok(self.batches.clone().with_size(ROWS).read(0)?.values)
+    }
+
+    /// What writes the run's page as training goes on from `step`.
+    pub fn page(
+        &self,
+        folder: &RunFolder,
+        step: u64,
+        remarks: Remarks,
+        tell: impl Fn(&str) + 'static,
+    ) -> Every<LivePage> {
+        let rows = |n: NonZeroUsize| Ok(self.batches.clone().with_size(n).batch(0, &self.device)?);
+        let (objective, dim) = (&self.config.objective, self.config.model.dim());
+        // Without them the page has a chart less.
+        let losses = LevelLosses::of(objective, dim, rows, self.noise.derive("levels")).ok().flatten();
+        let observer = LivePage::new(folder.clone(), step, losses, remarks, tell);
+        Every { steps: self.config.record.picture_every, observer }
+    }
+
     /// The model file's card of a run that came to `step`.
     pub fn card(&self, step: u64) -> ModelCard {
         let Config { name, model, sample, .. } = self.config.clone();
         ModelCard::new(name, step, model, self.content.clone(), sample)
+            .with_classes(classes::of_run(&self.config))
     }
 
     /// The loss, whose sampler takes what `retreats` have left of its step.

@@ -14,10 +14,11 @@ use ebm_train::{BoxError, Event, Observer, TrainState};
 use serde_json::json;
 
 use crate::card::Content;
+use crate::film::Film;
 use crate::folder::RunFolder;
 use crate::journal::Remarks;
 use crate::landscape;
-use crate::sampling::Drawing;
+use crate::sampling::{Drawing, Keep};
 
 pub use allowance::Allowance;
 
@@ -35,6 +36,8 @@ pub struct Pictures {
     pub content: Content,
     /// Samples and numbers in a sample.
     pub shape: [usize; 2],
+    /// The names of the classes, if the samples are of classes.
+    pub classes: Vec<String>,
     /// What they are drawn from.
     pub noise: Noise,
     /// The noise level of an energy that is told one.
@@ -43,6 +46,8 @@ pub struct Pictures {
     pub device: Device,
     /// Points of the data to be seen underneath, if it is of points in the plane.
     pub background: Vec<f32>,
+    /// Rows of the data in the model's units, beside which the columns of samples are shown; may be empty.
+    pub rows: Vec<f32>,
     /// How long they may take.
     pub allowance: Allowance,
     /// Where the journal is told that some are left out.
@@ -72,6 +77,13 @@ impl Pictures {
     pub fn draw(&self, network: &Network, step: u64, limit: Option<Duration>) -> Result<Picture> {
         let [n, dim] = self.shape;
         if Format::Png.check(self.content.samples(vec![0.0; dim], 1)?.shape()).is_err() {
+            // Rows that no picture shows: their columns are counted, once.
+            if limit.is_none() && matches!(self.content, Content::Row { .. }) {
+                let counted = self.count_columns(network, step);
+                counted.unwrap_or_else(|error| {
+                    (self.tell)(&format!("warning: no columns for the page: {error:#}"))
+                });
+            }
             return Ok(Picture::Done);
         }
         let began = Instant::now();
@@ -79,17 +91,42 @@ impl Pictures {
         let flow = |_| {
             if (self.given_up)() || is_late() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let drawn = self.drawing.draw_while(network, self.shape, &self.noise, &self.device, false, flow)?;
+        let keep = Film::keep(&self.content, self.shape);
+        let drawn = self.drawing.draw_while(network, self.shape, &self.noise, &self.device, keep, flow)?;
         let Some(drawn) = drawn else {
             return Ok(if (self.given_up)() { Picture::GivenUp } else { Picture::TooSlow });
         };
+        let mut way = drawn.film;
+        way.push(drawn.values[..keep.samples.min(n) * dim].to_vec());
         let samples = self.content.samples(drawn.values, n)?.over(self.background.clone())?;
+        let samples = match self.drawing.asked() {
+            Some(asked) => samples.with_labels(asked.labels(n, &self.classes))?,
+            None => samples,
+        };
         let samples = samples.titled(format!("{n} samples after {step} steps"));
         let samples = landscape::under(samples, network, self.sigma, &self.content, &self.device)?;
+        // Before the picture, which says that both are there.
+        match Film::of(step, &self.content, way, &samples) {
+            Ok(film) => film.write(&self.run)?,
+            Err(error) => (self.tell)(&format!("warning: no film for the page: {error:#}")),
+        }
         let path = self.run.picture(step);
         ebm_report::write(&path, &samples)?;
         (self.tell)(&format!("samples after {step} steps: {}", path.display()));
         Ok(Picture::Done)
+    }
+
+    /// Draws samples of a table whose rows no picture shows, and counts their columns.
+    fn count_columns(&self, network: &Network, step: u64) -> Result<()> {
+        let [n, dim] = self.shape;
+        let flow = |_| if (self.given_up)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let keep = Keep::NOTHING;
+        let drawn = self.drawing.draw_while(network, self.shape, &self.noise, &self.device, keep, flow)?;
+        let Some(drawn) = drawn else { return Ok(()) };
+        let samples = self.content.samples(drawn.values, n)?;
+        let rows = self.rows.len() / dim.max(1);
+        let data = if rows == 0 { None } else { Some(self.content.samples(self.rows.clone(), rows)?) };
+        Film::of_columns(step, &samples, data.as_ref()).write(&self.run)
     }
 
     /// Draws the picture of the step at which a run goes on, if it is due, every `every` steps and after the last of

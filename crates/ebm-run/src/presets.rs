@@ -29,10 +29,19 @@ const LONG_CHAINS: &str = "objective.contrast.sampler_steps=25";
 const SMALL_ENERGIES: &str = "objective.contrast.magnitude=0.1";
 const FAST: &str = "train.learning_rate=4e-3";
 
+/// What dual score matching needs.
+const NORMALIZED: &str = "model.normalized=true";
+const DUAL: &str = "objective=dual";
+
 /// A configuration for images whose network is an energy.
 const fn pictures(name: &'static str, what: &'static str, text: &'static str) -> Preset {
     Preset { name, what, text, changes: &["model=unet-energy"] }
 }
+
+/// Pictures of ten classes: as many of each are drawn.
+const CLASSES: &str = "model.classes=10";
+const LABELS: &str = "objective.label_dropout=0.1";
+const PICTURE: &str = "record.picture_samples=80";
 
 const PRESETS: &[Preset] = &[
     whole(
@@ -78,6 +87,44 @@ const PRESETS: &[Preset] = &[
         include_str!("../presets/glyphs.toml"),
     ),
     pictures("mnist-energy", "MNIST by an energy", include_str!("../presets/mnist.toml")),
+    Preset {
+        name: "mnist-energy-dual",
+        what: "MNIST by an energy whose likelihood is read off in one evaluation",
+        text: include_str!("../presets/mnist.toml"),
+        changes: &[
+            "model=unet-energy",
+            NORMALIZED,
+            DUAL,
+            "objective.sigma_data=0.5",
+            "objective.noise.top=20.0",
+            "objective.noise.bottom=0.02",
+            "sample.heun.bottom=0.02",
+        ],
+    },
+    Preset {
+        name: "glyphs-classes",
+        what: "the drawn digits by class: `ebm sample RUN --class 7`",
+        text: include_str!("../presets/glyphs.toml"),
+        changes: &[CLASSES, LABELS, PICTURE],
+    },
+    Preset {
+        name: "mnist-classes",
+        what: "MNIST by class, in ten minutes on two cores",
+        text: include_str!("../presets/mnist.toml"),
+        changes: &[CLASSES, LABELS, PICTURE, "train.steps=30000"],
+    },
+    Preset {
+        name: "mnist-classes-energy",
+        what: "MNIST by an energy of each class, which classifies as well",
+        text: include_str!("../presets/mnist.toml"),
+        changes: &["model=unet-energy", CLASSES, LABELS, PICTURE],
+    },
+    Preset {
+        name: "cifar10-classes",
+        what: "CIFAR-10 by class, by the network with attention; for a GPU",
+        text: include_str!("../presets/cifar10-edm.toml"),
+        changes: &[CLASSES, LABELS, PICTURE],
+    },
     whole(
         "images",
         "your own images, --data FOLDER or ARRAY.npy; --set data.size=32 brings them to one size",
@@ -118,6 +165,18 @@ const PRESETS: &[Preset] = &[
         "two-moons-ncsn",
         "an energy of two moons at every noise level, by denoising",
         &["model=noisy-energy", "objective=denoising", "sample.sampler=heun"],
+    ),
+    energy(
+        "two-moons-dual",
+        "the same with its derivative along the level, so that it is normalised",
+        &[
+            "model=noisy-energy",
+            NORMALIZED,
+            DUAL,
+            "objective.noise.bottom=0.02",
+            "sample.sampler=heun",
+            "sample.heun.bottom=0.02",
+        ],
     ),
 ];
 

@@ -1,10 +1,11 @@
 //! Rows of a file or folder as a trained network wants them.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use ebm_data::{Data, DataError, DataSpec, Split, Summary};
+use ebm_data::{Batches, Data, DataError, DataSpec, Split, Summary};
 use ebm_ops::Noise;
 
 use crate::card::Content;
@@ -48,28 +49,7 @@ impl Rows {
     /// # Errors
     /// Data that cannot be read, or are not of the kind and size that `content` and `dim` say.
     pub fn open(spec: &DataSpec, noise: &Noise, content: &Content, dim: usize, most: usize) -> Result<Self> {
-        let at = place(spec);
-        let data = match content {
-            Content::Row { .. } => Data::open_as(spec, noise, &content.layout(dim)),
-            // Grey images are what a network for colour sees in colour.
-            Content::Image { channels: 3, .. } => Data::open(&spec.clone().in_colour(), noise),
-            Content::Image { .. } => Data::open(spec, noise),
-        };
-        let data = data.map_err(refused)?;
-        match (content, data.image_shape()) {
-            (&Content::Image { channels, height, width }, Some(shape)) => {
-                let fits = (channels, height, width) == (shape.channels, shape.height, shape.width);
-                let wanted = format!("{channels}×{height}×{width}");
-                ensure!(fits, usage(anyhow!("{at}: images of {shape}, the network is for {wanted}")));
-            }
-            (Content::Row { .. }, None) => {}
-            (Content::Image { .. }, None) => {
-                bail!(usage(anyhow!("{at}: a table, the network is for images")))
-            }
-            (Content::Row { .. }, Some(_)) => {
-                bail!(usage(anyhow!("{at}: images, the network is for a table")))
-            }
-        }
+        let data = open(spec, noise, content, dim)?;
         let n = data.len().unwrap_or(most).min(most);
         let values = data.read(&(0..n).collect::<Vec<_>>(), None)?.values;
         let numbers = (0..n).map(|row| data.number(row)).collect();
@@ -87,6 +67,11 @@ impl Rows {
         &self.about
     }
 
+    /// A row in the units of the network.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.dim..][..self.dim]
+    }
+
     /// The number of a row in its file, from 0; rows with missing values may have been left out.
     pub fn number(&self, row: usize) -> usize {
         self.numbers[row]
@@ -95,6 +80,18 @@ impl Rows {
     /// The file of a row, if each has its own.
     pub fn file(&self, row: usize) -> Option<&Path> {
         self.files.get(row).map(PathBuf::as_path)
+    }
+
+    /// The rows in batches of at most `together`, `[batch, dim]`.
+    pub fn batches<'a>(
+        &'a self,
+        together: usize,
+        device: &'a Device,
+    ) -> impl Iterator<Item = Tensor<2>> + 'a {
+        self.values.chunks(together * self.dim).map(move |values| {
+            let shape = [values.len() / self.dim, self.dim];
+            Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
+        })
     }
 
     /// All of them, `[n, dim]`.
@@ -108,13 +105,66 @@ impl Rows {
     /// If the numbers cannot be read back.
     pub fn each(&self, device: &Device, number: impl Fn(Tensor<2>) -> Tensor<1>) -> Result<Vec<f64>> {
         let mut numbers = Vec::with_capacity(self.n_rows());
-        for values in self.values.chunks(TOGETHER * self.dim) {
-            let shape = [values.len() / self.dim, self.dim];
-            let batch = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);
+        for batch in self.batches(TOGETHER, device) {
             numbers.extend(number(batch).into_data().iter::<f64>());
         }
         Ok(numbers)
     }
+}
+
+/// The data that `spec` names as a network of `dim` numbers wants them, not yet read into memory as numbers; `noise` is
+/// what the program draws data from.
+///
+/// # Errors
+/// Data that cannot be read, or are not of the kind and size that `content` and `dim` say.
+pub fn open(spec: &DataSpec, noise: &Noise, content: &Content, dim: usize) -> Result<Data> {
+    let at = place(spec);
+    let data = match content {
+        Content::Row { .. } => Data::open_as(spec, noise, &content.layout(dim)),
+        // Grey images are what a network for colour sees in colour.
+        Content::Image { channels: 3, .. } => Data::open(&spec.clone().in_colour(), noise),
+        Content::Image { .. } => Data::open(spec, noise),
+    };
+    let data = data.map_err(refused)?;
+    match (content, data.image_shape()) {
+        (&Content::Image { channels, height, width }, Some(shape)) => {
+            let fits = (channels, height, width) == (shape.channels, shape.height, shape.width);
+            let wanted = format!("{channels}×{height}×{width}");
+            ensure!(fits, usage(anyhow!("{at}: images of {shape}, the network is for {wanted}")));
+        }
+        (Content::Row { .. }, None) => {}
+        (Content::Image { .. }, None) => {
+            bail!(usage(anyhow!("{at}: a table, the network is for images")))
+        }
+        (Content::Row { .. }, Some(_)) => {
+            bail!(usage(anyhow!("{at}: images, the network is for a table")))
+        }
+    }
+    Ok(data)
+}
+
+/// `n` rows of the data that `spec` names with their labels, or all there are, in an order that `draw` shuffles, so that
+/// classes that stand one after the other are mixed; `None` without labels.
+///
+/// # Errors
+/// As [`Rows::open`].
+pub fn labelled(
+    spec: &DataSpec,
+    noise: &Noise,
+    content: &Content,
+    dim: usize,
+    n: usize,
+    draw: &Noise,
+    device: &Device,
+) -> Result<Option<(Tensor<2>, Vec<usize>)>> {
+    let data = open(spec, noise, content, dim)?;
+    let n = data.len().unwrap_or(n).min(n);
+    let size = NonZeroUsize::new(n).ok_or_else(|| usage(anyhow!("{}: no rows", place(spec))))?;
+    let mut order = Batches::new(data, size, draw);
+    let indices = order.indices(0);
+    let rows = order.data().read(&indices, None)?;
+    let labels = rows.labels.as_ref().map(|labels| labels.iter().map(|label| *label as usize).collect());
+    Ok(labels.map(|labels| (rows.tensor(device), labels)))
 }
 
 /// The data of a configuration, in the units of `held` if they are points.

@@ -1,13 +1,15 @@
 //! How samples are drawn: the `[sample]` table of a configuration, and samplers by name made of it.
 
+mod asked;
 mod by_rule;
 mod config;
 mod distances;
 mod draw;
 mod views;
 
+pub use asked::{Asked, OfClasses};
 pub use by_rule::design;
 pub use config::{ChainConfig, HeunConfig, LangevinConfig, SampleConfig};
 pub use distances::Distances;
-pub use draw::{Drawing, Drawn, host};
+pub use draw::{Drawing, Drawn, Keep, NotFinite, host};
 pub use views::with_density;

@@ -4,14 +4,15 @@
 //! [`Session::run`] trains it to its last step: with a journal, checkpoints, and, for contrastive divergence, retreats.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use ebm_train::{
-    BoxError, Checkpoints, Divergence, Every, Finish, Objective, Observer, Observers, Restored, Retreats,
-    TrainError, TrainSettings, TrainState, Trainer,
+    Alone, Batch, BoxError, Checkpoints, Divergence, Every, Finish, Objective, Observer, Observers, Ranks,
+    Restored, Retreats, TrainError, TrainSettings, TrainState, Trainer,
 };
 use serde_json::json;
 
@@ -22,8 +23,9 @@ use crate::journal::{Echo, Journal, Remarks};
 use crate::lock::Lock;
 use crate::usage::usage;
 
-/// Batches by step, counted from 0: `[batch, dim]` each, a pure function of the step.
-pub type Source<'a> = Box<dyn FnMut(u64) -> Result<Tensor<2>, BoxError> + 'a>;
+/// Batches by step, counted from 0: rows, `[batch, dim]`, with labels for a network of classes, a pure function of the
+/// step.
+pub type Source<'a> = Box<dyn FnMut(u64) -> Result<Batch, BoxError> + 'a>;
 
 /// The objective, anew after a retreat.
 pub type ObjectiveSource<'a, O> = Box<dyn Fn(Retreats) -> Result<O> + 'a>;
@@ -59,6 +61,8 @@ pub struct Training<'a, M, O> {
     pub changes: Vec<Change>,
     /// Whether the network has weights of another run: then the beginning is kept as a checkpoint.
     pub has_origin: bool,
+    /// The ranks that compute the shards of a batch. Rank 0 has the folder; the others [`follow`](Self::follow) it.
+    pub ranks: Arc<dyn Ranks>,
 }
 
 /// How a session starts.
@@ -82,7 +86,9 @@ pub struct Session<'a, M, O> {
     notice: Notice<'a>,
     echo: Option<Echo>,
     remarks: Remarks,
-    _lock: Lock,
+    /// What is said of the program and the machine where the run begins or goes on.
+    machine: serde_json::Map<String, serde_json::Value>,
+    _lock: Option<Lock>,
 }
 
 /// What a session came to.
@@ -91,7 +97,7 @@ pub struct Ended<M> {
     pub state: TrainState<M>,
     /// Whether all steps were done.
     pub finish: Finish,
-    /// The checkpoint of a run that was stopped.
+    /// The checkpoint of a run that was stopped, on rank 0.
     pub checkpoint: Option<PathBuf>,
     /// Steps that this session did.
     pub steps: u64,
@@ -107,20 +113,23 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
         settings: TrainSettings,
         noise: Noise,
     ) -> Result<Self> {
+        let config = toml::to_string(&settings).context("the settings cannot be written")?;
         Ok(Self {
-            config: toml::to_string(&settings).context("the settings cannot be written")?,
+            // Not in the text of runs from before there were shards, which go on as well.
+            config: config.replacen("shards = 1\n", "", 1),
             seed: 0,
             data: None,
             network,
             objective: Box::new(move |_| Ok(objective())),
             sampler_step_size: None,
-            batches: Box::new(move |step| Ok(rows(step))),
+            batches: Box::new(move |step| Ok(rows(step).into())),
             settings,
             record: RecordConfig::default(),
             noise,
             memory_numbers: 0,
             changes: Vec::new(),
             has_origin: false,
+            ranks: Arc::new(Alone),
         })
     }
 
@@ -148,11 +157,11 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
     pub fn begin(self, folder: RunFolder, lock: Lock, notice: Notice<'a>) -> Result<Session<'a, M, O>> {
         folder.probe(self.checkpoint_bytes())?;
         folder.write_config(&self.config)?;
-        let session = self.session(folder, lock, false, notice)?;
+        let session = self.session(folder, Some(lock), false, notice)?;
         if session.training.has_origin {
             session.checkpoints.save(&session.state)?;
         }
-        Ok(session)
+        session.announce()
     }
 
     /// Goes on with the run in a folder; changes of its settings are written to its history first.
@@ -167,7 +176,7 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
         );
         folder.probe(self.checkpoint_bytes())?;
         let changes = std::mem::take(&mut self.changes);
-        let session = self.session(folder, lock, true, notice)?;
+        let session = self.session(folder, Some(lock), true, notice)?;
         let (step, steps) = (session.step(), session.training.settings.steps);
         ensure!(
             step <= steps,
@@ -176,17 +185,33 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
         if !changes.is_empty() {
             history::append(&session.folder, &Entry { step, changes })?;
         }
-        Ok(session)
+        session.announce()
+    }
+
+    /// Begins or goes on with the run that rank 0 has begun or gone on with, on another rank. Its folder is only read.
+    ///
+    /// # Errors
+    /// If rank 0 has failed, its folder is not where it is for this rank, or it is of another run.
+    pub fn follow(self, notice: Notice<'a>) -> Result<Session<'a, M, O>> {
+        let told = self.ranks.gather(&[])?.swap_remove(0);
+        let (resumed, path) = told.split_first().context("rank 0 has named no folder")?;
+        let folder = RunFolder::open(Path::new(&String::from_utf8_lossy(path).into_owned()))
+            .context("every rank reads the run's folder, where rank 0 has it")?;
+        ensure!(
+            folder.config_text()? == self.config,
+            usage(anyhow!("{} is not the configuration of this rank", folder.config().display()))
+        );
+        self.session(folder, None, *resumed == 1, notice)
     }
 
     fn session(
         self,
         folder: RunFolder,
-        lock: Lock,
+        lock: Option<Lock>,
         resumed: bool,
         notice: Notice<'a>,
     ) -> Result<Session<'a, M, O>> {
-        if !lock.is_exclusive() {
+        if lock.as_ref().is_some_and(|lock| !lock.is_exclusive()) {
             let path = folder.path().display();
             notice(&format!("{path} cannot be locked there: nothing keeps a second trainer out"));
         }
@@ -195,7 +220,10 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
         let best = if self.sampler_step_size.is_some() { 0 } else { record.keep_best };
         let checkpoints = Checkpoints::new(folder.checkpoints(), folder.hash()?, record.keep_checkpoints);
         let checkpoints = checkpoints.with_best(best);
-        checkpoints.recover()?;
+        // Without the lock, files are only read.
+        if lock.is_some() {
+            checkpoints.recover()?;
+        }
         let state = if resumed { self.restore(&checkpoints, notice)? } else { self.beginning() };
         Ok(Session {
             training: self,
@@ -206,6 +234,7 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
             notice,
             echo: None,
             remarks: Remarks::default(),
+            machine: serde_json::Map::new(),
             _lock: lock,
         })
     }
@@ -224,7 +253,9 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
             }
             found => found?,
         };
-        checkpoints.tidy(&restored);
+        if self.ranks.rank() == 0 {
+            checkpoints.tidy(&restored);
+        }
         let Restored { state, path, refused } = restored;
         refused.iter().for_each(|reason| notice(&format!("not used: {reason}")));
         notice(&format!("going on from {}", path.display()));
@@ -238,7 +269,10 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
 
     fn trainer(&self, state: TrainState<M>) -> Result<Trainer<M, O>> {
         let objective = (self.objective)(state.retreats())?;
-        Trainer::new(state, objective, self.settings.clone()).map_err(usage)
+        let trainer = Trainer::new(state, objective, self.settings.clone()).map_err(usage)?;
+        // As often as there are checkpoints, which have to be of a whole state.
+        let trainer = trainer.with_ranks(self.ranks.clone(), self.record.checkpoint_every);
+        trainer.map_err(|error| usage(error.within("train")))
     }
 }
 
@@ -268,44 +302,43 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
         self.remarks.clone()
     }
 
+    /// What the journal is to say of the program and the machine: names and values beside those of its first line.
+    #[must_use]
+    pub fn with_machine(self, machine: serde_json::Map<String, serde_json::Value>) -> Self {
+        Self { machine, ..self }
+    }
+
     /// Where lines of the journal go besides.
     pub fn with_echo(mut self, echo: Echo) -> Self {
         self.echo = Some(echo);
         self
     }
 
+    /// Tells the other ranks where the run is.
+    fn announce(self) -> Result<Self> {
+        let path = std::path::absolute(self.folder.path())?;
+        let path = path.to_str().context("the name of the run's folder is no text")?;
+        let told = [&[u8::from(self.resumed)], path.as_bytes()].concat();
+        self.training.ranks.gather(&told)?;
+        Ok(self)
+    }
+
     /// Trains until the last step, or until an observer ends it; a run that is ended so is kept as a checkpoint.
     ///
-    /// `observers(step)` are asked after the journal and the checkpoints; they are made anew after a retreat.
+    /// `observers(step)` are asked after the journal and the checkpoints; they are made anew after a retreat. Rank 0
+    /// alone has a journal and writes checkpoints.
     ///
     /// # Errors
     /// Whatever keeps a step from being done or recorded; the last checkpoint is then whole.
     pub fn run<'o>(mut self, observers: impl Fn(u64) -> Vec<Box<dyn Observer<M> + 'o>>) -> Result<Ended<M>> {
         let begun_at = self.state.step();
-        let mut journal = self.journal(begun_at)?;
-        // Those that an earlier session was killed before it could write are caught up on.
-        for entry in history::read(&self.folder)?.iter().skip(journal.changes()) {
-            journal.write(&json!({
-                "event": "changed", "step": entry.step.min(begun_at), "changes": entry.changes,
-            }))?;
-        }
-        journal.write(&json!({
-            "event": if self.resumed { "resumed" } else { "began" },
-            "step": begun_at,
-            "run": self.folder.path().to_string_lossy(),
-            "seed": self.training.seed,
-            "parameters": self.state.model().num_params(),
-            "steps": self.training.settings.steps,
-        }))?;
-        if let Some(mut line) = self.training.data.take() {
-            line["event"] = json!("data");
-            line["step"] = json!(begun_at);
-            journal.write(&line)?;
-        }
+        let is_first = self.training.ranks.rank() == 0;
+        let mut journal = if is_first { Some(self.begun_journal()?) } else { None };
         let mut trainer = self.training.trainer(self.state)?;
         let finish = loop {
             let others = observers(trainer.state().step());
-            let mut watch = watching(journal, &self.checkpoints, &self.training.record, others);
+            let record = is_first.then_some((&self.checkpoints, &self.training.record));
+            let mut watch = watching(journal, record, others);
             let error = match trainer.run(|step| (self.training.batches)(step), &mut watch) {
                 Ok(finish) => break finish,
                 Err(error) => error,
@@ -316,22 +349,35 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
                 {
                     reason
                 }
-                _ => return Err(error).with_context(|| what_is_left(&self.training, &self.checkpoints)),
+                _ => {
+                    if is_first {
+                        let reason = error.to_string();
+                        let line =
+                            json!({"event": "failed", "step": trainer.state().step(), "reason": reason});
+                        // The failure itself is what is to be said.
+                        let _ = last_words(&self.folder, &self.training, self.echo, &self.remarks, line);
+                    }
+                    return Err(error).with_context(|| what_is_left(&self.training, &self.checkpoints));
+                }
             };
             let state = retreat(&self.training, &self.checkpoints, trainer.state(), reason)?;
-            // What the journal says after that step did not come to be.
-            let every = self.training.record.journal_every;
-            journal = Journal::open(&self.folder.journal(), state.step(), every, self.echo)?
-                .with_remarks(self.remarks.clone());
-            journal.write(&json!({
-                "event": "retreat",
-                "step": state.step(),
-                "reason": error.to_string(),
-                "retreats": state.retreats().count(),
-                "learning_rate": state.learning_rate(&self.training.settings, state.step()),
-                "sampler_step_size":
-                    self.training.sampler_step_size.map(|size| size * state.retreats().sampler_scale()),
-            }))?;
+            journal = None;
+            if is_first {
+                // What the journal says after that step did not come to be.
+                let every = self.training.record.journal_every;
+                let mut again = Journal::open(&self.folder.journal(), state.step(), every, self.echo)?
+                    .with_remarks(self.remarks.clone());
+                again.write(&json!({
+                    "event": "retreat",
+                    "step": state.step(),
+                    "reason": error.to_string(),
+                    "retreats": state.retreats().count(),
+                    "learning_rate": state.learning_rate(&self.training.settings, state.step()),
+                    "sampler_step_size":
+                        self.training.sampler_step_size.map(|size| size * state.retreats().sampler_scale()),
+                }))?;
+                journal = Some(again);
+            }
             let halved = match reason {
                 Divergence::Acceptance { .. } => "the sampler's step",
                 _ => "the learning rate and of the sampler's step",
@@ -341,30 +387,80 @@ impl<'a, M: Module, O: Objective<M>> Session<'a, M, O> {
         };
         let state = trainer.state().clone();
         let checkpoint = match finish {
-            Finish::Stopped => Some(self.checkpoints.save(&state)?),
-            Finish::Complete => None,
+            Finish::Stopped if is_first => Some(self.checkpoints.save(&state)?),
+            Finish::Stopped | Finish::Complete => None,
         };
         let steps = state.step() - begun_at;
+        if is_first {
+            let how = if finish == Finish::Stopped { "stopped" } else { "complete" };
+            let line = json!({"event": "ended", "how": how, "step": state.step()});
+            last_words(&self.folder, &self.training, self.echo, &self.remarks, line)?;
+        }
         Ok(Ended { state, finish, checkpoint, steps })
     }
 
-    fn journal(&self, step: u64) -> Result<Journal> {
-        let journal =
-            Journal::open(&self.folder.journal(), step, self.training.record.journal_every, self.echo)?;
-        Ok(journal.with_remarks(self.remarks.clone()))
+    /// The journal, with what it says of a session that starts.
+    fn begun_journal(&mut self) -> Result<Journal> {
+        let (begun_at, every) = (self.state.step(), self.training.record.journal_every);
+        let journal = Journal::open(&self.folder.journal(), begun_at, every, self.echo)?;
+        let mut journal = journal.with_remarks(self.remarks.clone());
+        // Those that an earlier session was killed before it could write are caught up on.
+        for entry in history::read(&self.folder)?.iter().skip(journal.changes()) {
+            journal.write(&json!({
+                "event": "changed", "step": entry.step.min(begun_at), "changes": entry.changes,
+            }))?;
+        }
+        let mut line = json!({
+            "event": if self.resumed { "resumed" } else { "began" },
+            "step": begun_at,
+            "run": self.folder.path().to_string_lossy(),
+            "seed": self.training.seed,
+            "parameters": self.state.model().num_params(),
+            "steps": self.training.settings.steps,
+        });
+        for (name, value) in std::mem::take(&mut self.machine) {
+            line[name] = value;
+        }
+        journal.write(&line)?;
+        if let Some(mut line) = self.training.data.take() {
+            line["event"] = json!("data");
+            line["step"] = json!(begun_at);
+            journal.write(&line)?;
+        }
+        Ok(journal)
     }
 }
 
-/// Who watches the run, in the order in which they are asked.
+/// Adds to the journal what observers still had for it, and the last line of a session.
+fn last_words<M, O>(
+    folder: &RunFolder,
+    training: &Training<'_, M, O>,
+    echo: Option<Echo>,
+    remarks: &Remarks,
+    line: serde_json::Value,
+) -> Result<()> {
+    let mut journal = Journal::open(&folder.journal(), u64::MAX, training.record.journal_every, echo)?;
+    for line in remarks.take().iter().chain([&line]) {
+        journal.write(line)?;
+    }
+    Ok(())
+}
+
+/// Who watches the run, in the order in which they are asked; `record` is for the rank that writes.
 fn watching<'o, M: Module + 'o>(
-    journal: Journal,
-    checkpoints: &'o Checkpoints,
-    record: &RecordConfig,
+    journal: Option<Journal>,
+    record: Option<(&'o Checkpoints, &RecordConfig)>,
     observers: Vec<Box<dyn Observer<M> + 'o>>,
 ) -> Observers<'o, M> {
-    let checkpoint = Every { steps: record.checkpoint_every, observer: checkpoints };
-    let ours: [Box<dyn Observer<M> + 'o>; 2] = [Box::new(journal), Box::new(checkpoint)];
-    Observers(ours.into_iter().chain(observers).collect())
+    let mut all: Vec<Box<dyn Observer<M> + 'o>> = Vec::new();
+    if let Some(journal) = journal {
+        all.push(Box::new(journal));
+    }
+    if let Some((checkpoints, record)) = record {
+        all.push(Box::new(Every { steps: record.checkpoint_every, observer: checkpoints }));
+    }
+    all.extend(observers);
+    Observers(all)
 }
 
 /// Whether smaller steps may keep this from happening: of the model's or of the sampler's, not of what the data are.
@@ -395,6 +491,10 @@ fn retreat<M: Module, O: Objective<M>>(
         Err(error) => return Err(error.into()),
     };
     let state = healthy.retreat(diverged, reason);
-    checkpoints.save(&state)?;
+    // All ranks have read before one writes.
+    training.ranks.gather(&[])?;
+    if training.ranks.rank() == 0 {
+        checkpoints.save(&state)?;
+    }
     Ok(state)
 }

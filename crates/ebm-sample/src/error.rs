@@ -35,6 +35,16 @@ pub enum SampleError {
         /// The kernel's name.
         sampler: &'static str,
     },
+    /// The integration of a flow needs steps that are too small.
+    #[error("row {row}: the flow needs steps below {step:e} in ln σ at σ = {sigma}; try a larger tolerance")]
+    Stalled {
+        /// Index of the row, from 0.
+        row: usize,
+        /// The smallest step allowed, in ln σ.
+        step: f64,
+        /// The noise level at which the integration stopped.
+        sigma: f64,
+    },
     /// A chain of the No-U-Turn sampler could not start or continue.
     #[cfg(feature = "nuts")]
     #[error("chain {chain} could not go on from where it starts")]

@@ -2,7 +2,8 @@
 //!
 //! A [`Kernel`] turns a batch of positions into the next; a [`Chain`] is an iterator of draws, so burn-in, thinning
 //! and budgets are the standard library's `skip`, `step_by` and `take`.
-//! A [`WarmUp`] adapts the step size and mass of a kernel with a Metropolis test.
+//! A [`WarmUp`] adapts the step size and mass of a kernel with a Metropolis test, [`Chees`] the length of the
+//! trajectories of Hamiltonian Monte Carlo as well, and [`MclmcWarmUp`] and [`MamclmcWarmUp`] microcanonical dynamics.
 //! A [`Descent`] takes samples down a [`NoiseLadder`], and is an iterator of levels.
 //! Every kernel and descent is also a [`Sampler`], by name.
 //! [`restoring`] makes a posterior of a model and a measurement, to be drawn from like any model.
@@ -30,6 +31,7 @@ mod step_report;
 mod step_totals;
 
 mod descent;
+pub mod flow;
 mod mcmc;
 mod wrappers;
 
@@ -46,7 +48,10 @@ mod invariance;
 #[cfg(test)]
 mod testing;
 
-pub use adaptation::{DualAveraging, RunningVariance, Tunable, Tuned, WarmUp, WarmUpReport};
+pub use adaptation::{
+    Chees, DualAveraging, EnergyVariance, MamclmcWarmUp, MclmcReport, MclmcWarmUp, RunningVariance, Tunable,
+    Tuned, TunedMclmc, WarmUp, WarmUpReport,
+};
 pub use chain::{Chain, Draw};
 pub use descent::annealed::Annealed;
 pub use descent::descend::{Descent, Levels};
@@ -56,8 +61,11 @@ pub use descent::noise_design::{self, NoiseDesign, SigmaRule};
 pub use error::SampleError;
 pub use kernel::{Kernel, State};
 pub use mcmc::evaluated::Evaluated;
+pub use mcmc::mamclmc::Mamclmc;
 pub use mcmc::mass::Mass;
+pub use mcmc::mclmc::{Mclmc, MclmcInfo, MclmcMemo};
 pub use mcmc::metropolis::MetropolisInfo;
+pub use mcmc::microcanonical::Integrator;
 #[cfg(feature = "nuts")]
 pub use mcmc::nuts::{Nuts, NutsRun};
 pub use sampler::*;

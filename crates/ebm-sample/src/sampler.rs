@@ -26,6 +26,8 @@ pub use erased::{AnyInfo, AnyMemo};
 pub use named::NamedSampler;
 pub use need::Need;
 
+pub(crate) use erased::erase;
+
 use crate::SampleError;
 
 /// Makes [`Sampler`] of its list, and re-exports what is public in each sampler's file.
@@ -149,6 +151,9 @@ samplers! {
     mcmc::mala: Mala(MalaSettings),
     mcmc::hmc: Hmc(HmcSettings),
     mcmc::parallel_tempering: ParallelTempering(ParallelTemperingSettings),
+    adaptation::chees_by_name: Chees(CheesSettings),
+    mcmc::mclmc_by_name: Mclmc(MclmcSettings),
+    mcmc::mamclmc_by_name: Mamclmc(MamclmcSettings),
     descent::annealed_langevin: AnnealedLangevin(AnnealedLangevinSettings),
     descent::annealed_mala: AnnealedMala(AnnealedMalaSettings),
     descent::reverse_diffusion: ReverseDiffusion(ReverseDiffusionSettings),

@@ -7,10 +7,14 @@ mod divergence;
 mod invariance;
 #[path = "../examples/certificate/langevin.rs"]
 mod langevin;
+#[path = "../examples/certificate/microcanonical.rs"]
+mod microcanonical;
 #[path = "../examples/certificate/report.rs"]
 mod report;
 #[path = "../examples/certificate/resonance.rs"]
 mod resonance;
+#[path = "../examples/certificate/tuned.rs"]
+mod tuned;
 
 use ebm_ops::Noise;
 use report::Section;
@@ -28,6 +32,16 @@ fn a_step_of_a_kernel_with_a_metropolis_test_leaves_exact_draws_exact() {
 #[test]
 fn unadjusted_and_underdamped_langevin_have_their_known_distributions() {
     assert_all_hold(&langevin::laws(5_000, &Noise::seeded(141)));
+}
+
+#[test]
+fn microcanonical_dynamics_have_their_known_bias_which_shrinks_with_the_step() {
+    assert_all_hold(&microcanonical::section(400, &Noise::seeded(145)));
+}
+
+#[test]
+fn kernels_that_tune_themselves_sample_a_normal_law_of_condition_number_1000() {
+    assert_all_hold(&tuned::section(2, &Noise::seeded(146)));
 }
 
 #[test]

@@ -138,6 +138,9 @@ fn warm_chains_have_the_exact_moments_of_posteriors() {
         ("earnings-earn_height", Method::Hmc(40), 1),
         ("mesquite-logmesquite_logvolume", Method::Mala, 5),
         ("sblri-blr", Method::Mala, 5),
+        ("sblri-blr", Method::Chees, 1),
+        ("kidiq-kidscore_momiq", Method::Mamclmc, 1),
+        ("eight_schools-eight_schools_noncentered", Method::Mclmc, 10),
         #[cfg(feature = "nuts")]
         ("arK-arK", Method::Nuts, 1),
         #[cfg(feature = "nuts")]

@@ -8,6 +8,7 @@
 //! No checkpoint holds a state that has diverged: [`Checkpoints::save`] checks that every step so far was sound, and
 //! that every number it writes is finite.
 
+mod contents;
 mod folder;
 #[cfg(test)]
 mod forged;
@@ -17,23 +18,18 @@ use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 use ebm_model::weights::{self, NamedTensors};
 
-use crate::trainer::nonfinite::unsound;
 use crate::trainer::state::Skips;
-use crate::{Divergence, Memory, Optimizer, TrainError, TrainState};
+use crate::{Optimizer, TrainError, TrainState};
+use contents::{LOSS, OBJECTIVE, OPTIMIZER, WEIGHTS, rows};
 use folder::{read, recover, remove_folder, step_of, write_folder};
 use manifest::Manifest;
 
-const WEIGHTS: &str = "weights.safetensors";
-const OPTIMIZER: &str = "optimizer.safetensors";
-const OBJECTIVE: &str = "objective.safetensors";
 const MANIFEST: &str = "manifest.json";
 /// Steps after which the running loss is an average over about as many; before, it depends on the first batch.
 const AVERAGED: u64 = 50;
-/// The name of the running loss among the tensors of the optimizer.
-const LOSS: &str = "loss";
 
 /// The checkpoints of one run.
 #[derive(Clone, Debug)]
@@ -85,32 +81,10 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if a step was not sound, a number is not finite, or a weight has no finite square;
-    /// [`TrainError::Io`] if the disk refuses. Earlier checkpoints are then untouched.
+    /// [`TrainError::Memory`] if some of what the state remembers is on other ranks; [`TrainError::Io`] if the disk
+    /// refuses. Earlier checkpoints are then untouched.
     pub fn save<M: Module>(&self, state: &TrainState<M>) -> Result<PathBuf, TrainError> {
-        state.check()?;
-        let model = state.model().valid();
-        let model_weights = weights::collect(&model);
-        if let Some(reason) = unsound(&model_weights, state.last_rate) {
-            return Err(TrainError::Diverged { step: state.step, reason });
-        }
-        let mut optimizer = state.optimizer.to_tensors(&model);
-        if let Some(running) = &state.running {
-            optimizer.insert(LOSS.into(), running.clone().into_data());
-        }
-        let memory = state.memory.iter().map(|(name, rows)| (name.clone(), floats(rows.clone())));
-        let mut parts = vec![(WEIGHTS, model_weights), (OPTIMIZER, optimizer)];
-        if !state.memory.is_empty() {
-            parts.push((OBJECTIVE, memory.collect()));
-        }
-        let mut files = Vec::new();
-        for (file, tensors) in &parts {
-            if let Some(tensor) = not_finite(tensors) {
-                let reason = Divergence::State { tensor };
-                return Err(TrainError::Diverged { step: state.step, reason });
-            }
-            let bytes = weights::to_bytes(tensors, "");
-            files.push((*file, bytes.map_err(|error| self.broken(file, &error.to_string()))?));
-        }
+        let mut files = contents::files(state)?;
         let manifest = Manifest::new(state, &self.config_hash, &files);
         files.push((MANIFEST, manifest.to_bytes()));
         let path = write_folder(&self.folder, &name(state.step), &files)?;
@@ -305,10 +279,6 @@ impl Checkpoints {
         }
     }
 
-    fn broken(&self, file: &str, reason: &str) -> TrainError {
-        self.broken_at(&self.folder.join(file), reason.into())
-    }
-
     fn broken_at(&self, path: &Path, reason: String) -> TrainError {
         TrainError::Checkpoint { path: path.to_owned(), reason }
     }
@@ -316,24 +286,4 @@ impl Checkpoints {
 
 fn name(step: u64) -> String {
     format!("step-{step}")
-}
-
-/// The tensor as 32-bit floats on the host.
-fn floats(tensor: Tensor<2>) -> TensorData {
-    tensor.into_data().convert_dtype(DType::F32)
-}
-
-/// The tensors as a memory, or which of them does not have two dimensions.
-fn rows(tensors: NamedTensors, device: &Device) -> Result<Memory, String> {
-    let row = |(name, data): (String, TensorData)| match data.shape().as_slice() {
-        [_, _] => Ok((name, Tensor::from_data(data, device))),
-        shape => Err(format!("{name} has shape {shape:?}, expected two dimensions")),
-    };
-    tensors.into_iter().map(row).collect()
-}
-
-/// The name of the first tensor with an entry that is not finite.
-fn not_finite(tensors: &NamedTensors) -> Option<String> {
-    let sound = |data: &TensorData| data.iter::<f32>().all(f32::is_finite);
-    tensors.iter().find(|(_, data)| !sound(data)).map(|(name, _)| name.clone())
 }

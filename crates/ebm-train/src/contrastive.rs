@@ -6,7 +6,7 @@ mod persistent;
 
 mod chain_kernel;
 mod replay_buffer;
-mod report;
+pub(crate) mod report;
 mod short_run;
 
 pub use chain_kernel::ChainKernel;

@@ -44,6 +44,12 @@ pub enum TrainError {
         /// The kind of network that it trains.
         need: Need,
     },
+    /// An objective that uses no labels, for a network that is conditioned on classes.
+    #[error("{objective} trains networks without classes; `denoising` trains those with classes")]
+    Classes {
+        /// The objective's name.
+        objective: &'static str,
+    },
     /// Data that an objective is fitted to could not be read.
     #[error("could not read the data that the objective is fitted to")]
     Rows {
@@ -101,6 +107,14 @@ pub enum TrainError {
         step: u64,
         /// The error of the observer.
         source: BoxError,
+    },
+    /// A rank that failed, does not answer, or does something else than the others.
+    #[error("rank {rank}: {reason}")]
+    Rank {
+        /// The rank, from 0.
+        rank: usize,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A file or folder that could not be read or written.
     #[error("could not {action} {path}")]

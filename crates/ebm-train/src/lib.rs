@@ -29,6 +29,8 @@
 //! | objective | trains | needs |
 //! |---|---|---|
 //! | [`DenoisingScoreMatching`] | a score or an energy at every noise level | `NoisyScore` |
+//! | [`DualScoreMatching`] | an energy at every noise level, normalised | `JointPotential` |
+//! | [`OfClasses`] of it | the same for each class of labelled rows | `ClassConditional` |
 //! | [`DenoisingAt`] | a score or an energy at one noise level | `Score` |
 //! | [`ImplicitScoreMatching`] | a score or an energy of the data themselves, in few dimensions | `Directional` |
 //! | [`SlicedScoreMatching`] | the same in many dimensions | `Directional` |
@@ -40,6 +42,15 @@
 //!
 //! All of them need first-order autodiff only: no loss differentiates with respect to the position.
 //! [`ObjectiveConfig`] names them, with their settings, for configuration files.
+//!
+//! # Shards and ranks
+//! [`TrainSettings::shards`] cuts every batch into parts that are computed one after the other (gradient accumulation),
+//! so that the memory of a step falls with their number. A shard has its own noise and its own memory of the objective.
+//! Its loss has the weight of its rows, so every objective here, which is a mean over rows, is that of the whole batch;
+//! one that compares rows with each other compares those of a shard.
+//!
+//! [`Trainer::with_ranks`] deals the shards to several processes or threads ([`Ranks`]). Every sum is taken in the order
+//! of the shards, so a run of S shards has the same bytes on 1 to S ranks, and may go on with another number of them.
 //!
 //! # Divergence
 //! On the CPU a loss or gradient that is not finite never reaches a parameter, a moment or an average.
@@ -66,6 +77,8 @@ mod observers;
 
 mod checkpoint;
 
+mod ranks;
+
 mod divergence;
 mod error;
 mod range;
@@ -80,12 +93,16 @@ pub use divergence::Divergence;
 pub use error::{BoxError, TrainError};
 pub use objectives::{
     Batch, BuildContext, DenoisingAt, DenoisingAtSettings, DenoisingScoreMatching, DenoisingSettings,
-    Directions, FiniteDifferenceScoreMatching, FiniteDifferenceSettings, ImplicitScoreMatching,
-    ImplicitSettings, Memory, NamedObjective, Need, NoiseContrastiveEstimation, NoiseContrastiveSettings,
-    NoiseLaw, NoiseSettings, Objective, ObjectiveConfig, Outcome, SelfNormalized, SlicedScoreMatching,
-    SlicedSettings, VarianceReduced, Weighting,
+    Directions, DualScoreMatching, DualSettings, FiniteDifferenceScoreMatching, FiniteDifferenceSettings,
+    ImplicitScoreMatching, ImplicitSettings, LABEL_DROPOUT, Memory, NamedObjective, Need,
+    NoiseContrastiveEstimation, NoiseContrastiveSettings, NoiseLaw, NoiseSettings, Objective,
+    ObjectiveConfig, OfClasses, Outcome, SelfNormalized, Shard, SlicedScoreMatching, SlicedSettings,
+    VarianceReduced, Weighting,
 };
 pub use observers::{Event, Every, Observer, Observers};
+#[cfg(feature = "mpi")]
+pub use ranks::MpiRanks;
+pub use ranks::{Alone, LocalRanks, Ranks, agree};
 pub use trainer::{
     AdamSettings, Finish, OnNonfinite, Optimizer, Retreats, Schedule, TrainSettings, TrainState, Trainer,
 };

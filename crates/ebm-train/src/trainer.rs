@@ -6,10 +6,15 @@ mod schedule;
 mod settings;
 pub(crate) mod state;
 
+mod evaluation;
+mod memories;
 pub(crate) mod nonfinite;
 mod optimizer;
 mod retreats;
 mod watch;
+
+mod rounds;
+mod team;
 
 pub use nonfinite::OnNonfinite;
 pub use optimizer::{AdamSettings, Optimizer};

@@ -118,8 +118,15 @@ fn network() -> MlpEnergy {
 
 /// An energy at every noise level, likewise.
 fn noisy_network() -> NoisyEnergy<Mlp> {
-    let config =
-        MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 4, frequencies: 3, fourier_features: 0 };
+    let config = MlpConfig {
+        dim: 2,
+        hidden: 6,
+        layers: 2,
+        embedding: 4,
+        frequencies: 3,
+        fourier_features: 0,
+        classes: 0,
+    };
     let network = Mlp::new(&config, &Init::new(Noise::seeded(1), &Device::flex())).unwrap();
     stirred(NoisyEnergy::new(network, 0.5).unwrap())
 }

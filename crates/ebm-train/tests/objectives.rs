@@ -3,7 +3,8 @@
 use burn::tensor::{Device, Tensor};
 use ebm_model::layers::{Activation, Hidden};
 use ebm_model::{
-    Architecture, Init, MlpConfig, MlpEnergyConfig, Network, NetworkConfig, PreconditionedConfig,
+    Architecture, Init, MlpConfig, MlpEnergyConfig, Network, NetworkConfig, NoisyEnergyConfig,
+    PreconditionedConfig,
 };
 use ebm_ops::Noise;
 use ebm_train::{
@@ -18,9 +19,30 @@ fn build(architecture: &Architecture) -> Network {
 
 /// A score at every noise level.
 fn noisy() -> Network {
-    let network =
-        MlpConfig { dim: 2, hidden: 8, layers: 1, embedding: 4, frequencies: 2, fourier_features: 0 };
+    let network = MlpConfig {
+        dim: 2,
+        hidden: 8,
+        layers: 1,
+        embedding: 4,
+        frequencies: 2,
+        fourier_features: 0,
+        classes: 0,
+    };
     build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, network }))
+}
+
+/// An energy at every noise level whose levels compare.
+fn joint() -> Network {
+    let network = MlpConfig {
+        dim: 2,
+        hidden: 8,
+        layers: 1,
+        embedding: 4,
+        frequencies: 2,
+        fourier_features: 0,
+        classes: 0,
+    };
+    build(&Architecture::NoisyEnergy(NoisyEnergyConfig { sigma_data: 1.0, normalized: true, network }))
 }
 
 /// An energy of the data themselves.
@@ -42,7 +64,11 @@ fn every_objective_is_finite_on_its_network_and_refuses_the_others() {
     for (name, about) in ObjectiveConfig::ALL {
         let config = ObjectiveConfig::named(name).unwrap();
         assert!(config.name() == *name && !about.is_empty());
-        let (fits, unfit) = if *name == "denoising" { (noisy(), energy()) } else { (energy(), noisy()) };
+        let (fits, unfit, needed) = match *name {
+            "denoising" => (noisy(), energy(), Some(Need::NoisyScore)),
+            "dual" => (joint(), noisy(), Some(Need::JointEnergy)),
+            _ => (energy(), noisy(), None),
+        };
         let objective = built(&config, &fits).unwrap();
         let (batch, mut noise) = (Batch::from(rows(64)), Noise::seeded(3));
         let memory = objective.start(&fits, &batch.rows, &mut noise);
@@ -57,11 +83,43 @@ fn every_objective_is_finite_on_its_network_and_refuses_the_others() {
         let error = built(&config, &unfit).err().unwrap();
         let TrainError::Unfit { objective, need } = &error else { panic!("{name}: {error}") };
         assert!(objective == name && error.to_string() == format!("{name} trains {need}"), "{error}");
-        assert_eq!(*need == Need::NoisyScore, *name == "denoising");
+        match needed {
+            Some(needed) => assert_eq!(*need, needed),
+            None => assert!([Need::Score, Need::Energy].contains(need)),
+        }
     }
     let error = ObjectiveConfig::named("likelihood").unwrap_err().to_string();
     assert!(
         error.contains("known: denoising, denoising-at") && error.contains("noise-contrastive"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_network_of_classes_is_trained_by_denoising_and_refused_by_the_others() {
+    let network = MlpConfig { dim: 2, hidden: 8, layers: 1, classes: 3, ..MlpConfig::default() };
+    let network = build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, network }));
+    for (name, _) in ObjectiveConfig::ALL {
+        match built(&ObjectiveConfig::named(name).unwrap(), &network) {
+            Ok(_) => assert_eq!(*name, "denoising"),
+            Err(error) => assert_eq!(
+                error.to_string(),
+                format!("{name} trains networks without classes; `denoising` trains those with classes")
+            ),
+        }
+    }
+    let mut denoising = serde_json::to_value(ObjectiveConfig::named("denoising").unwrap()).unwrap();
+    denoising["label_dropout"] = json!(0.3);
+    let denoising: ObjectiveConfig = serde_json::from_value(denoising).unwrap();
+    assert_eq!(serde_json::to_value(&denoising).unwrap()["label_dropout"], 0.3);
+    let labels = Tensor::from_data([0i64, 2, 1, 1], &Device::flex());
+    let batch = Batch { rows: rows(4), labels: Some(labels) };
+    let outcome =
+        built(&denoising, &network).unwrap().loss(&network, &batch, Memory::new(), &mut Noise::seeded(3));
+    assert!(outcome.loss.into_scalar::<f32>().is_finite());
+    let error = built(&denoising, &noisy()).err().unwrap().to_string();
+    assert!(
+        error.starts_with("label_dropout: expected none for a network that is not conditioned"),
         "{error}"
     );
 }

@@ -9,8 +9,11 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use bowl::Bowl;
-use common::{batches, begin, bits, device, mlp, objective, settings, song_unet, unet};
-use ebm_model::Network;
+use common::{
+    batches, begin, bits, device, labelled, mlp, mlp_of_classes, objective, settings, song_unet, unet,
+    with_labels,
+};
+use ebm_model::{Network, weights};
 use ebm_ops::Noise;
 use ebm_sample::Langevin;
 use ebm_train::{
@@ -44,6 +47,32 @@ fn a_run_resumed_at_every_step_ends_in_the_same_bytes() {
     assert_eq!(run.state().step(), STEPS);
     assert_eq!(run.state().loss().to_bits(), whole.state().loss().to_bits());
     assert!(bits(&run) == bits(&whole), "the weights differ");
+}
+
+/// Labels and which of them are left out are functions of the step, as everything else.
+#[test]
+fn a_run_of_classes_resumed_at_every_step_ends_in_the_same_bytes() {
+    let begin = |state| Trainer::new(state, with_labels(), settings(STEPS)).unwrap();
+    let mut whole = begin(TrainState::new(mlp_of_classes(), Noise::seeded(2)));
+    whole.run(labelled(), &mut ()).unwrap();
+    let table = |network: &Network| weights::collect(network)["network.classes.weight"].clone();
+    assert_ne!(table(whole.state().model()), table(&mlp_of_classes()), "the table of classes is not trained");
+
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = checkpoints(folder.path());
+    let mut run = begin(TrainState::new(mlp_of_classes(), Noise::seeded(2)));
+    for _ in 0..STEPS {
+        let mut stop =
+            |_: &Event<'_, Network>| -> Result<ControlFlow<()>, BoxError> { Ok(ControlFlow::Break(())) };
+        run.run(labelled(), &mut stop).unwrap();
+        checkpoints.save(run.state()).unwrap();
+        run = begin(checkpoints.latest(&mlp_of_classes()).unwrap().state);
+    }
+    for (found, expected) in
+        [(run.state().model(), whole.state().model()), (&run.state().average(), &whole.state().average())]
+    {
+        assert!(weights::collect(found) == weights::collect(expected), "the weights differ");
+    }
 }
 
 #[test]

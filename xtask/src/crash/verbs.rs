@@ -325,7 +325,8 @@ fn differ(found: &Tree, expected: &Tree) -> Option<String> {
     paths.find(|path| found.get(*path) != expected.get(*path)).map(|path| path.display().to_string())
 }
 
-/// What is under `folder`; of a journal and a lock, which are not the same twice, only that they are there.
+/// What is under `folder`; of a journal, a page that tells of it, and a lock, which are not the same twice, only that they
+/// are there.
 fn tree(folder: &Path) -> Result<Tree, String> {
     fn add(folder: &Path, within: &Path, tree: &mut Tree) -> Result<(), String> {
         for entry in fs::read_dir(folder).map_err(text)? {
@@ -335,7 +336,8 @@ fn tree(folder: &Path) -> Result<Tree, String> {
                 tree.insert(within.clone(), None);
                 add(&path, &within, tree)?;
             } else {
-                let varies = path.ends_with("journal.jsonl") || path.ends_with(".lock");
+                let varies =
+                    ["journal.jsonl", "report.html", ".lock"].iter().any(|name| path.ends_with(name));
                 let bytes = if varies { Vec::new() } else { fs::read(&path).map_err(text)? };
                 tree.insert(within, Some(bytes));
             }

@@ -38,7 +38,7 @@ impl Backend {
         if cfg!(feature = "flex") { Self::Flex } else { Self::default_of_build() }
     }
 
-    /// The first device of this backend.
+    /// The first device of this backend; of CUDA's, each of several processes on a host has its own.
     ///
     /// # Errors
     /// A wrong use of the command line if the backend was not compiled in; a failure if the machine has no
@@ -53,7 +53,7 @@ impl Backend {
             #[cfg(feature = "wgpu")]
             Self::Wgpu => answering(self, || Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
             #[cfg(feature = "cuda")]
-            Self::Cuda => answering(self, || Device::cuda(0)),
+            Self::Cuda => answering(self, || Device::cuda(super::ranks::local())),
             #[allow(unreachable_patterns, reason = "which arms there are is up to the features")]
             missing => {
                 let name = missing.name();

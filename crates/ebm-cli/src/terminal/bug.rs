@@ -41,7 +41,10 @@ fn line(what: &str) -> String {
     let found = panics.iter().find(|(message, _)| message == what).or_else(|| panics.last());
     let at = found.map(|(_, place)| format!(", at {place}")).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
-    format!("error: this is a bug in ebm {version}: {what}{at}; please report this line and the command")
+    format!(
+        "error: this is a bug in ebm {version}: {what}{at}; please report this line, the command, and what \
+         `ebm inspect --bug-report` prints"
+    )
 }
 
 /// The message of a panic in one line.

@@ -116,7 +116,8 @@ impl Subject {
 
     fn objective(&self) -> Result<Loss> {
         let noise = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 }.into();
-        let settings = DenoisingSettings { noise, weighting: Weighting::Edm { sigma_data: 0.5 } };
+        let settings =
+            DenoisingSettings { noise, weighting: Weighting::Edm { sigma_data: 0.5 }, label_dropout: None };
         let context = BuildContext { sampler_scale: 1.0, rows: &|_| Ok(self.images.clone()) };
         Ok(settings.build(&self.network, &context)?)
     }

@@ -1,5 +1,8 @@
 //! `ebm energy`: how unlikely a trained energy finds each row of a table or each picture.
 
+mod density;
+mod maps;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +15,7 @@ use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
 use ebm_run::hint::quoted;
 use ebm_run::landscape::{energy_of, kinds_with_energy};
+use ebm_run::maps::Mapping;
 use ebm_run::model::model;
 use ebm_run::rows::{Rows, none_held_out};
 use ebm_run::usage::usage;
@@ -19,7 +23,10 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::{say, tell};
+use crate::verbs::class_flags::ClassFlags;
+use crate::verbs::out_folder;
 use crate::verbs::reading::{Reading, config_of, described};
+use density::Density;
 
 /// `ebm energy`.
 #[derive(Debug, Args)]
@@ -43,9 +50,23 @@ pub struct Energy {
     /// The noise level, for an energy that is conditioned on one [default: of images the lowest, of rows at least 0.5].
     #[arg(long)]
     sigma: Option<f64>,
+    /// Log likelihoods in place of energies, in nats and the units of the data, at the lowest noise level unless --sigma
+    /// says otherwise: for networks trained by dual score matching.
+    #[arg(long, alias = "normalized")]
+    normalised: bool,
+    #[command(flatten)]
+    classes: ClassFlags,
     /// Where the table goes [default: standard output].
     #[arg(long, value_name = "FILE.csv")]
     out: Option<PathBuf>,
+    /// Where in a picture, or in which column, it is unlikely: maps of what each number adds to -log p, by the scores at
+    /// all noise levels. A score without an energy will do. The folder has maps.npy, maps.json and, of the 100 least
+    /// likely rows, levels.npy; of pictures sheet.png and pictures/ with each beside its map, of tables columns.csv.
+    #[arg(long, value_name = "FOLDER")]
+    maps: Option<PathBuf>,
+    /// Noise levels of the maps.
+    #[arg(long, value_name = "COUNT", default_value_t = 16, requires = "maps")]
+    levels: usize,
     /// Where tensors live.
     #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
     backend: Backend,
@@ -60,66 +81,127 @@ impl Energy {
     /// # Errors
     /// Whatever keeps the rows from being read or written, or a network that is no energy.
     pub fn run(self) -> Result<()> {
-        let Self { run, step, data, reading, test, against, sigma, out, backend, json } = self;
+        // Of energies there is a table, which would be in the way of the summary on standard output.
+        let wants_table = self.maps.is_none() || self.against.is_some();
         ensure!(
-            !json || out.is_some(),
+            !self.json || self.out.is_some() || !wants_table,
             usage(anyhow!(
                 "--json prints the summary on standard output; name a file for the table by --out"
             ))
         );
-        let device = backend.device()?;
-        let (card, network) = model(&run, step, &device, &say)?;
-        let split = if test { Split::Test } else { Split::Train };
-        if network.as_energy().is_none() && network.as_noisy_energy().is_none() {
-            bail!(usage(without_energy(&run, &card, &network, backend)?));
+        if let Some(maps) = &self.maps {
+            out_folder::check("--maps", maps, maps::is_ours)?;
         }
-        let level = sigma.unwrap_or_else(|| usual_level(&card));
-        if network.as_energy().is_none() && sigma.is_none() {
-            say(&format!("energies at the noise level {level}; --sigma sets another"));
+        let device = self.backend.device()?;
+        let (card, network) = model(&self.run, self.step, &device, &say)?;
+        let has_energy = network.as_energy().is_some() || network.as_noisy_energy().is_some();
+        if !has_energy && (wants_table || self.out.is_some()) {
+            bail!(usage(without_energy(&self.run, &card, &network, self.backend)?));
         }
-        let number = energy_of(&network, level)?;
-        let of_run = config_of(&run)?;
-        let read = |path: &Path, split: Split| -> Result<Rows> {
-            let (spec, noise) = described(path, of_run.as_ref(), &Noise::seeded(0))?;
-            let spec = DataSpec { split, ..reading.applied(spec) };
-            let rows = Rows::open(&spec, &noise, &card.content, card.architecture.dim(), usize::MAX)?;
-            say(rows.about());
-            Ok(rows)
+        let density = self.normalised.then(|| Density::of(&self.run, &card, &network, self.sigma, &device));
+        let density = density.transpose()?;
+        let level = match &density {
+            Some(density) => density.level(),
+            None => self.sigma.unwrap_or_else(|| usual_level(&card)),
         };
-        let rows = read(&data, split)?;
-        let energies = rows.each(&device, &number)?;
-        let contrast = match &against {
-            Some(path) => {
-                let others = match read(path, split) {
-                    Err(error) if none_held_out(&error) => {
-                        say(&format!("{} has no held-out part: all of it is used", path.display()));
-                        read(path, Split::Train)
-                    }
-                    others => others,
-                }?;
-                Some(auroc(&others.each(&device, &number)?, &energies)?)
+        ensure!(
+            has_energy || self.sigma.is_none(),
+            usage(anyhow!("--sigma is the level of an energy; the network is a score and has none"))
+        );
+        let asked = self.classes.one(&card)?;
+        ensure!(
+            asked.is_none() || density.is_none(),
+            usage(anyhow!("--normalised: log likelihoods are those of no class; leave out --class"))
+        );
+        let of_class = asked.map(|asked| asked.of(&network, 0..1)).transpose()?;
+        let model: &dyn Capabilities = match &of_class {
+            Some(of_class) => of_class,
+            None => &network,
+        };
+        let number = if has_energy { Some(energy_of(model, level)?) } else { None };
+        if has_energy && network.as_energy().is_none() && self.sigma.is_none() {
+            let what =
+                if self.normalised { "log likelihoods of the data with noise of" } else { "energies at" };
+            say(&format!("{what} the noise level {level}; --sigma sets another"));
+        }
+        let split = if self.test { Split::Test } else { Split::Train };
+        let rows = self.read(&self.data, split, &card)?;
+
+        let mut line = json!({ "event": "done", "rows": rows.n_rows() });
+        let (n, s) = (rows.n_rows(), if rows.n_rows() == 1 { "" } else { "s" });
+        let mut words = format!("{n} row{s}");
+        if let Some(number) = number.filter(|_| !self.json || self.out.is_some()) {
+            let energies_of = |rows: &Rows, noise: &str| match &density {
+                Some(density) => density.energies(rows, &Noise::seeded(0).derive(noise), &device),
+                None => rows.each(&device, &number),
+            };
+            let energies = energies_of(&rows, "rows")?;
+            let contrast = match &self.against {
+                Some(path) => {
+                    Some(auroc(&energies_of(&self.others(path, split, &card)?, "others")?, &energies)?)
+                }
+                None => None,
+            };
+            match &self.out {
+                Some(path) => {
+                    ebm_files::write(path, |writer| table(writer, &energies, &rows, density.as_ref()))?
+                }
+                None => table(&mut tell::Results, &energies, &rows, density.as_ref())?,
             }
-            None => None,
-        };
-        match &out {
-            Some(path) => ebm_files::write(path, |writer| table(writer, &energies, &rows))?,
-            None => table(&mut tell::Results, &energies, &rows)?,
+            let mean = energies.iter().sum::<f64>() / energies.len() as f64;
+            line["mean_energy"] = json!(mean);
+            line["auroc"] = json!(contrast);
+            line["out"] = json!(self.out.as_ref().map(|out| out.to_string_lossy()));
+            words += &match &density {
+                None => format!(", mean energy {mean:.4}"),
+                Some(density) => {
+                    let bits = density.bits(mean);
+                    line["mean_log_likelihood"] = json!(-mean);
+                    line["bits_per_dim"] = json!(bits);
+                    let bits = bits.map(|bits| format!(", {bits:.4} bits per dimension"));
+                    format!(", mean log likelihood {:.4} nats{}", -mean, bits.unwrap_or_default())
+                }
+            };
+            if let Some(auroc) = contrast {
+                words += &format!(", AUROC {:.4} ± {:.4}", auroc.value, auroc.standard_error);
+            }
         }
-        let mean = energies.iter().sum::<f64>() / energies.len() as f64;
-        if json {
-            let line = json!({
-                "event": "done", "rows": energies.len(), "mean_energy": mean, "auroc": contrast,
-                "out": out.as_ref().map(|out| out.to_string_lossy()),
-            });
+        if let Some(folder) = &self.maps {
+            let heun = &card.sample.heun;
+            let mapping = Mapping::of(model, [heun.bottom, heun.top], self.levels)?;
+            let found = maps::write(folder, &mapping, &rows, &card.content, level, &device)?;
+            line["maps"] = json!(folder.to_string_lossy());
+            line["mean_map"] = json!(found.mean);
+            line["oddest_row"] = json!(found.oddest);
+            words += &format!("; maps of {:.4} nats on average, row {} the oddest", found.mean, found.oddest);
+            words += &format!(": {}", folder.display());
+        }
+        if self.json {
             tell!("{line}");
         } else {
-            let auroc = contrast
-                .map(|auroc| format!(", AUROC {:.4} ± {:.4}", auroc.value, auroc.standard_error))
-                .unwrap_or_default();
-            let (n, s) = (energies.len(), if energies.len() == 1 { "" } else { "s" });
-            say(&format!("{n} row{s}, mean energy {mean:.4}{auroc}"));
+            say(&words);
         }
         Ok(())
+    }
+
+    /// The rows at `path`.
+    fn read(&self, path: &Path, split: Split, card: &ModelCard) -> Result<Rows> {
+        let (spec, noise) = described(path, config_of(&self.run)?.as_ref(), &Noise::seeded(0))?;
+        let spec = DataSpec { split, ..self.reading.applied(spec) };
+        let rows = Rows::open(&spec, &noise, &card.content, card.architecture.dim(), usize::MAX)?;
+        say(rows.about());
+        Ok(rows)
+    }
+
+    /// The rows of the other data, all of them if none are held out.
+    fn others(&self, path: &Path, split: Split, card: &ModelCard) -> Result<Rows> {
+        match self.read(path, split, card) {
+            Err(error) if none_held_out(&error) => {
+                say(&format!("{} has no held-out part: all of it is used", path.display()));
+                self.read(path, Split::Train, card)
+            }
+            others => others,
+        }
     }
 }
 
@@ -158,15 +240,25 @@ fn usual_level(card: &ModelCard) -> f64 {
     }
 }
 
-/// One line a row, the highest energy first.
-fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows) -> Result<()> {
+/// One line a row, the highest energy first; with a density, its log likelihood in place of the energy.
+fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows, density: Option<&Density<'_>>) -> Result<()> {
     let mut order: Vec<usize> = (0..energies.len()).collect();
     order.sort_by(|&a, &b| energies[b].total_cmp(&energies[a]));
     let mut csv = csv::Writer::from_writer(writer);
-    csv.write_record(["row", "energy", "file"])?;
+    let has_bits = density.is_some_and(|density| density.bits(0.0).is_some());
+    let columns = match (density, has_bits) {
+        (None, _) => vec!["row", "energy", "file"],
+        (Some(_), false) => vec!["row", "log_likelihood", "file"],
+        (Some(_), true) => vec!["row", "log_likelihood", "bits_per_dim", "file"],
+    };
+    csv.write_record(columns)?;
     for &row in &order {
-        let file = rows.file(row).map(|file| file.to_string_lossy()).unwrap_or_default();
-        csv.write_record([&rows.number(row).to_string(), &energies[row].to_string(), &*file])?;
+        let energy = energies[row];
+        let mut fields = vec![rows.number(row).to_string()];
+        fields.push(if density.is_some() { -energy } else { energy }.to_string());
+        fields.extend(density.and_then(|density| density.bits(energy)).map(|bits| bits.to_string()));
+        fields.push(rows.file(row).map(|file| file.to_string_lossy().into_owned()).unwrap_or_default());
+        csv.write_record(fields)?;
     }
     Ok(csv.flush()?)
 }

@@ -13,19 +13,26 @@ use ebm_model::{Capabilities, NetworkConfig};
 use ebm_ops::Noise;
 
 use ebm_run::bounds;
+use ebm_run::card::ClassCard;
+use ebm_run::classes::{Classes, asked_for_all};
 use ebm_run::config::assign_to;
+use ebm_run::evaluations::{self, Evaluation};
+use ebm_run::folder::RunFolder;
 use ebm_run::levels_of_run;
 use ebm_run::model::{model, run_and_step};
+use ebm_run::page;
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 
 use crate::terminal::backend::Backend;
 use crate::verbs::reading::Reading;
 
+mod classes;
 mod data;
 mod features;
 mod judgement;
 mod likelihood;
+mod neighbours;
 
 use features::Features;
 use judgement::Judgement;
@@ -61,10 +68,21 @@ pub struct Eval {
     /// Points of the data whose likelihood is measured; 0 leaves it out.
     #[arg(long, default_value_t = 200)]
     likelihood: usize,
+    /// Held-out rows that a model of classes is to assign to their class; 0 leaves it out [default: 200, fewer with more
+    /// than 20 classes].
+    #[arg(long, value_name = "ROWS")]
+    classify: Option<usize>,
+    /// How much more the class of a sample counts than in the model, of a model of classes; see `ebm sample` [default: 0].
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    guidance: Option<f64>,
     /// Features of pictures: `classifier`, which is trained once on the labels of the run's data, or a network's
     /// FILE.safetensors; means of 4×4 pixels by default.
     #[arg(long, value_name = "FEATURES")]
     features: Option<String>,
+    /// The training row and the held-out row that are nearest to each sample: FILE.png has 24 pictures side by side with
+    /// theirs, FILE.csv a line for each row of a table, a folder what it can.
+    #[arg(long, value_name = "PATH", alias = "neighbors")]
+    neighbours: Option<PathBuf>,
     /// Where tensors live.
     #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
     backend: Backend,
@@ -96,9 +114,16 @@ impl Eval {
         let (config, found) = levels_of_run::of_network(config, &request.run, &card, device)?;
         found.iter().for_each(|line| crate::terminal::say(line));
         let sampler = config.drawing(request.sampler.as_deref(), &network).map_err(usage)?;
+        let asked = asked_for_all(&card, request.guidance)?;
+        let sampler = match &asked {
+            Some(asked) => sampler.of_classes(asked.clone()),
+            None => sampler,
+        };
         let dim = card.architecture.dim();
+        let neighbours = neighbours::Asked::of(request, &card)?;
         bounds::samples("--n", &[2, *n, dim])?;
         bounds::samples("--likelihood", &[2, request.likelihood, dim])?;
+        bounds::samples("--classify", &[2, request.classify.unwrap_or(0), dim])?;
 
         let noise = Noise::seeded(*seed);
         let mut judgement = Judgement::default();
@@ -106,6 +131,7 @@ impl Eval {
         let data::Compared { rows, is_training } = data::compared(request, &card, &noise)?;
         crate::terminal::say(rows.about());
         let held_out = rows.tensor(device);
+        let numbers: Vec<usize> = (0..rows.n_rows()).map(|row| rows.number(row)).collect();
         let rows = held_out.dims()[0];
         ensure!(
             FEWEST <= rows,
@@ -127,6 +153,11 @@ impl Eval {
         let drawn = sampler.draw(&network, [n, dim], &noise.derive("samples"), device, false, |_| {})?;
         let drawn = Tensor::from_data(TensorData::new(drawn.values, [n, dim]), device);
         let sample = data::as_written(&card.content, drawn.clone());
+        if let Some(asked) = &neighbours {
+            let others = (!is_training).then_some((&held_out, &numbers[..]));
+            judgement.neighbours = asked.write(&sample, others, device)?;
+            crate::terminal::say(&format!("neighbours: {}", asked.out().display()));
+        }
 
         let protocol = Protocol {
             n_reference: Some(reference.dims()[0]),
@@ -137,6 +168,12 @@ impl Eval {
         let protocol = protocol
             .with("sampler", request.sampler.as_deref().unwrap_or(&config.sampler))
             .with("units", data::units(&card.content));
+        let protocol = match &asked {
+            Some(asked) => {
+                protocol.with("classes_asked", "each equally often").with("guidance", asked.guidance)
+            }
+            None => protocol,
+        };
         judgement.units = data::units(&card.content).into();
         let [kept, fresh_kept, reference_kept] =
             data::without_constants([&sample, &fresh, &reference], &card.content, &mut judgement);
@@ -154,6 +191,17 @@ impl Eval {
             if !network.config().classes.is_empty() {
                 let [found, data] = [&sample, &fresh].map(|x| recognition(network, x));
                 report.figures.extend(found?.figures(&data?, &protocol));
+                if let (Some(asked), Some(ClassCard { names, .. })) = (&asked, &card.classes) {
+                    classes::as_asked(
+                        &mut report,
+                        &mut judgement,
+                        network,
+                        &sample,
+                        asked,
+                        names,
+                        &protocol,
+                    )?;
+                }
             }
         }
         let training = if is_training {
@@ -178,6 +226,25 @@ impl Eval {
             }
             report.figures.extend(found.figures(&protocol));
         }
+        if let Err(error) =
+            classes::classification(&mut report, &mut judgement, request, &card, &network, device)
+        {
+            judgement.warn(format!("classification could not be measured: {error:#}"));
+        }
+        if asked.is_some() {
+            let known = Classes::of(&card)?.knows_none();
+            judgement.note(
+                match known {
+                    true => "the likelihood is that of the model without a class",
+                    false => "the likelihood is not measured: the model knows nothing without a class",
+                }
+                .into(),
+            );
+            if !known {
+                judgement.print(&report, request.json);
+                return Ok(());
+            }
+        }
         let points = if reference.dims()[0] < request.likelihood { held_out } else { reference };
         let evaluated = likelihood::Evaluated { card: &card, network: &network, sample: drawn, points };
         // What was measured until here is not lost.
@@ -185,6 +252,34 @@ impl Eval {
             judgement.warn(format!("the likelihood could not be measured: {error:#}"));
         }
         judgement.print(&report, request.json);
+        let name = request.sampler.as_deref().unwrap_or(&config.sampler);
+        request.keep(card.step, name, n, judgement.evaluation(&report));
         Ok(())
+    }
+}
+
+impl Eval {
+    /// Keeps what was measured in the run's folder, where its page shows it. That it cannot be is no failure: it has
+    /// been printed.
+    fn keep(&self, step: u64, sampler: &str, n: usize, evaluation: Evaluation) {
+        let Ok(folder) = RunFolder::open(&self.run) else { return };
+        let mut asked = evaluation.asked;
+        let mut ask = |name: &str, value: Option<String>| {
+            asked.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        ask("samples", Some(n.to_string()));
+        ask("seed", Some(self.seed.to_string()));
+        ask("sampler", Some(sampler.to_owned()));
+        ask("set", Some(self.set.join(" ")).filter(|set| !set.is_empty()));
+        ask("data", self.data.as_ref().map(|path| path.to_string_lossy().into_owned()));
+        ask("features", self.features.clone());
+        let kept = evaluations::add(&folder, &Evaluation { step, asked, ..evaluation });
+        let shown =
+            kept.and_then(|()| if folder.page().exists() { page::write(&folder, None) } else { Ok(()) });
+        shown.unwrap_or_else(|error| {
+            crate::terminal::say(&format!(
+                "warning: the evaluation was not kept in the run's folder: {error:#}"
+            ));
+        });
     }
 }

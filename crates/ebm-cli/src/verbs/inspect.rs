@@ -1,32 +1,39 @@
 //! `ebm inspect`: what is in a run's folder or a model file.
 
+mod bug_report;
+mod nulls;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use burn::tensor::Device;
 use clap::Args;
 use ebm_model::weights::{self, NamedTensors};
 use ebm_run::card::ModelCard;
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
-use ebm_run::{history, model};
+use ebm_run::usage::usage;
+use ebm_run::{history, journal, model};
 use ebm_train::Listed;
 use serde_json::{Value, json};
 
+use self::nulls::without_nulls;
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
-
-/// Most bytes of a journal whose last line is looked for.
-const MAX_JOURNAL: u64 = 1 << 28;
 
 /// `ebm inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// A run's folder, or a model.safetensors.
-    path: PathBuf,
+    #[arg(required_unless_present = "bug_report")]
+    path: Option<PathBuf>,
     /// Say what is in the checkpoint of this step.
     #[arg(long)]
     step: Option<u64>,
+    /// Print what a report of a bug should say of the program and the machine, and of the run if one is given; no path
+    /// and no name of a column is in it.
+    #[arg(long, conflicts_with_all = ["step", "json"])]
+    bug_report: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -38,7 +45,13 @@ impl Inspect {
     /// # Errors
     /// If it is neither a run nor a model file, or cannot be read.
     pub fn run(self) -> Result<()> {
-        let Self { path, step, json } = self;
+        let Self { path, step, bug_report, json } = self;
+        if bug_report {
+            let run = path.as_deref().map(RunFolder::open).transpose()?;
+            tell!("{}", bug_report::bug_report(run.as_ref())?.trim_end());
+            return Ok(());
+        }
+        let path = path.ok_or_else(|| usage(anyhow!("expected a run or a model file")))?;
         let is_checkpoint = step.is_some() || is_checkpoint(&path);
         let found = match path.is_file() {
             _ if is_checkpoint => {
@@ -105,17 +118,18 @@ fn run(folder: &RunFolder) -> Result<Value> {
         names.sort();
         names.into_iter().map(|(_, name)| name).collect()
     };
-    let journal = weights::read_file(&folder.journal(), MAX_JOURNAL).unwrap_or_default();
-    let last = String::from_utf8_lossy(&journal)
-        .lines()
-        .rev()
-        .find_map(|line| serde_json::from_str::<Value>(line).ok());
+    let journal = weights::read_file(&folder.journal(), journal::MAX_BYTES).unwrap_or_default();
+    let journal = String::from_utf8_lossy(&journal);
+    let lines = || journal.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    // Where it is, and not how the session ended, if the journal says so.
+    let last = lines().find(|line| line["event"] == "progress").or_else(|| lines().next());
     let samples = folder.path().join("samples");
     Ok(without_nulls(json!({
         "run": folder.path().to_string_lossy(),
         "name": config.name,
         "config_hash": folder.hash()?,
         "steps": config.train.steps,
+        "classes": Some(&config.classes).filter(|names| !names.is_empty()),
         "last": last,
         "checkpoints": checkpoints(folder, &config)?,
         "pictures": names(&samples, "step-"),
@@ -123,16 +137,4 @@ fn run(folder: &RunFolder) -> Result<Value> {
         "origin": config.origin,
         "history": history::read(folder)?,
     })))
-}
-
-/// The value without what is null, which TOML cannot say.
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let kept = map.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(kept.map(|(key, value)| (key, without_nulls(value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
-        other => other,
-    }
 }

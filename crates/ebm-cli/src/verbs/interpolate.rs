@@ -6,8 +6,9 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use clap::Args;
-use ebm_data::Split;
+use ebm_data::{DataSpec, Split};
 use ebm_model::NetworkConfig;
+use ebm_ops::Noise;
 use ebm_report::Format;
 use ebm_run::bounds;
 use ebm_run::card::{Content, ModelCard};
@@ -16,6 +17,7 @@ use ebm_run::folder::RunFolder;
 use ebm_run::interpolation::between;
 use ebm_run::model::{model, run_and_step};
 use ebm_run::restoring::Pictures;
+use ebm_run::rows;
 use ebm_run::sampling::SampleConfig;
 use ebm_run::usage::usage;
 use ebm_sample::ProbabilityFlow;
@@ -23,18 +25,29 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::verbs::class_flags::ClassFlags;
+use crate::verbs::reading::{Reading, config_of, described};
 
 /// `ebm interpolate`.
 #[derive(Debug, Args)]
 pub struct Interpolate {
     /// A run's folder, or a model.safetensors.
     run: PathBuf,
-    /// Where the way begins: the file of a picture, or the numbers of a row with commas between.
+    /// Where the way begins: the file of a picture, the numbers of a row with commas between, or, with --data, the number
+    /// of a row or picture in it, from 0.
     #[arg(allow_hyphen_values = true)]
     a: String,
     /// Where it ends.
     #[arg(allow_hyphen_values = true)]
     b: String,
+    /// What both are rows of: a table, a folder of pictures, IDX files.
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// The held-out part of it.
+    #[arg(long, requires = "data")]
+    test: bool,
     /// The checkpoint of a run, by its step [default: the model, or the last checkpoint].
     #[arg(long)]
     step: Option<u64>,
@@ -44,6 +57,8 @@ pub struct Interpolate {
     /// A number of the flow, for instance heun.levels=100; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    #[command(flatten)]
+    classes: ClassFlags,
     /// Where they go: .gif (a film), .png, .npy, .safetensors, or .csv for rows.
     #[arg(long, default_value = "film.gif")]
     out: PathBuf,
@@ -65,6 +80,7 @@ impl Interpolate {
         let format = Format::of(&self.out).map_err(usage)?;
         let device: Device = self.backend.device()?;
         let (card, network) = model(&self.run, self.step, &device, &say)?;
+        let asked = self.classes.one(&card)?;
         let dim = card.architecture.dim();
         format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
         bounds::samples("--n", &[self.n, dim])?;
@@ -72,10 +88,17 @@ impl Interpolate {
         config.check().map_err(usage)?;
         let flow =
             ProbabilityFlow::edm(config.heun.top, config.heun.bottom, config.heun.levels).map_err(usage)?;
-        let [a, b] = [end(&self.a, &self.run, &card, dim)?, end(&self.b, &self.run, &card, dim)?];
+        let [a, b] = match &self.data {
+            Some(path) => self.rows(path, &card, dim)?,
+            None => [end(&self.a, &self.run, &card, dim)?, end(&self.b, &self.run, &card, dim)?],
+        };
 
         let began = Instant::now();
-        let way = between(&network, &flow, [&a, &b], self.n, &device)?;
+        let of_class = asked.map(|asked| asked.of(&network, 0..1)).transpose()?;
+        let way = match &of_class {
+            Some(of_class) => between(of_class, &flow, [&a, &b], self.n, &device)?,
+            None => between(&network, &flow, [&a, &b], self.n, &device)?,
+        };
         let samples = match format.is_film() {
             true => {
                 let mut frames: Vec<Vec<f32>> = way.chunks_exact(dim).map(<[f32]>::to_vec).collect();
@@ -98,6 +121,34 @@ impl Interpolate {
     }
 }
 
+impl Interpolate {
+    /// Both ends by their numbers in the data at `path`.
+    fn rows(&self, path: &Path, card: &ModelCard, dim: usize) -> Result<[Vec<f32>; 2]> {
+        let (spec, noise) = described(path, config_of(&self.run)?.as_ref(), &Noise::seeded(0))?;
+        let split = if self.test { Split::Test } else { Split::Train };
+        let spec = DataSpec { split, ..self.reading.applied(spec) };
+        let data = rows::open(&spec, &noise, &card.content, dim)?;
+        let n = data.len();
+        let row = |text: &String| -> Result<Vec<f32>> {
+            let at = path.display();
+            let Ok(number) = text.trim().parse::<usize>() else {
+                bail!(usage(anyhow!("{text}: expected the number of a row of {at}, from 0")));
+            };
+            // Rows may have been left out, and then numbers are not places.
+            let place = match n {
+                Some(n) => (0..n).find(|&place| data.number(place) == number),
+                None => Some(number),
+            };
+            let Some(place) = place else {
+                let n = n.unwrap_or_default();
+                bail!(usage(anyhow!("row {number}: {at} has no such row among its {n}, which count from 0")));
+            };
+            Ok(data.read(&[place], None)?.values)
+        };
+        Ok([row(&self.a)?, row(&self.b)?])
+    }
+}
+
 /// An end of the way in the model's units.
 fn end(text: &str, run: &Path, card: &ModelCard, dim: usize) -> Result<Vec<f32>> {
     match &card.content {
@@ -115,7 +166,9 @@ fn end(text: &str, run: &Path, card: &ModelCard, dim: usize) -> Result<Vec<f32>>
         Content::Row { .. } => {
             let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
             let Ok(numbers) = numbers else {
-                bail!(usage(anyhow!("{text}: expected {dim} numbers with commas between, as 0.5,1")));
+                bail!(usage(anyhow!(
+                    "{text}: expected {dim} numbers with commas between, as 0.5,1, or --data and a row's number"
+                )));
             };
             let found = numbers.len();
             ensure!(found == dim, usage(anyhow!("{text}: expected {dim} numbers, found {found}")));

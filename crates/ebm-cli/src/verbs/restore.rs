@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail, ensure};
 use ebm_data::Split;
 use ebm_data::to_pixel;
+use ebm_model::Capabilities;
 use ebm_ops::Noise;
 use ebm_run::bounds;
 use ebm_run::card::Content;
@@ -21,6 +22,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::say;
+use crate::verbs::out_folder;
 use crate::verbs::reading::config_of;
 
 pub use self::arguments::Restore;
@@ -51,7 +53,12 @@ impl Restore {
         let tau = self.tau()?;
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         let name = self.sampler.as_deref();
-        let restorer = Restorer::new(&network, &degradation, tau, self.how(), name, &config)?;
+        let of_class = self.classes.one(&card)?.map(|asked| asked.of(&network, 0..1)).transpose()?;
+        let network: &dyn Capabilities = match &of_class {
+            Some(of_class) => of_class,
+            None => &network,
+        };
+        let restorer = Restorer::new(network, &degradation, tau, self.how(), name, &config)?;
 
         let wanted = if self.degrade { shape } else { degradation.measured_shape() };
         let split = if self.test { Split::Test } else { Split::Train };
@@ -145,19 +152,7 @@ impl Restore {
         ensure!(0 < self.n, usage(anyhow!("--n 0: expected at least 1")));
         ensure!(0 < self.images, usage(anyhow!("--images 0: expected at least 1")));
         ensure!(self.resampling != Some(0), usage(anyhow!("--resampling 0: expected at least 1")));
-        if self.out.is_dir() && !is_ours(&self.out) {
-            let is_empty = std::fs::read_dir(&self.out).is_ok_and(|mut entries| entries.next().is_none());
-            let out = self.out.display();
-            ensure!(
-                is_empty,
-                usage(anyhow!("--out {out}: a folder with other files in it; name another place"))
-            );
-        }
-        ensure!(
-            !self.out.is_file(),
-            usage(anyhow!("--out {}: a file, expected a folder", self.out.display()))
-        );
-        Ok(())
+        out_folder::check("--out", &self.out, is_ours)
     }
 
     fn degradation(&self, shape: [usize; 3], noise: &Noise) -> Result<Degradation> {

@@ -1,10 +1,14 @@
 //! `ebm sample`: new samples from a trained network, or chains on a closed-form energy.
 
-mod advice;
+pub mod advice;
 mod arguments;
 mod chains;
-mod closed_form;
+pub mod closed_form;
 mod draws;
+mod page;
+mod part_of_chains;
+pub mod report;
+mod rows;
 
 use std::path::Path;
 use std::time::Instant;
@@ -15,10 +19,11 @@ use clap::ValueEnum;
 use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_report::{Format, Shape};
+use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::assign_to;
 use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::model::model;
-use ebm_run::sampling::SampleConfig;
+use ebm_run::sampling::{Asked, SampleConfig};
 use ebm_run::usage::usage;
 use ebm_run::{bounds, keys, landscape, levels_of_run};
 use ebm_sample::Sampler;
@@ -32,25 +37,63 @@ use self::advice::Advice;
 use self::arguments::Chains;
 pub use self::arguments::Sample;
 use self::closed_form::ClosedForm;
+use self::rows::Rows;
+
+/// Samples unless said otherwise.
+const SAMPLES: usize = 64;
+
+/// Samples of several classes unless said otherwise, or one of each if there are more.
+const OF_CLASSES: usize = 80;
+
+/// The number of samples where none is given: as many of each class.
+fn usual_number(asked: &Asked) -> usize {
+    match asked.classes.len() {
+        1 => SAMPLES,
+        k => k * (OF_CLASSES / k).max(1),
+    }
+}
+
+/// Whether a picture has a row for each class, and a warning where the file does not say which class is which.
+fn check_rows(asked: &Asked, n: usize, format: Format, card: &ModelCard) -> Result<()> {
+    let k = asked.classes.len();
+    let is_image = matches!(card.content, Content::Image { .. });
+    ensure!(
+        !(is_image && format.is_picture()) || n.is_multiple_of(k) || n < k,
+        usage(anyhow!(
+            "--n {n}: a picture has a row for each of the {k} classes, expected a multiple of {k}"
+        ))
+    );
+    if format == Format::Npy && 1 < k {
+        say(&format!(
+            "a .npy has no place for classes: sample i is of class i modulo {k} of those asked for; .safetensors{} names them",
+            if is_image { "" } else { " or .csv" }
+        ));
+    }
+    Ok(())
+}
 
 impl Sample {
-    /// Draws samples and writes them.
+    /// Draws samples and writes them; the program's exit code, which is that of a signal if one has ended it.
     ///
     /// # Errors
-    /// Whatever keeps them from being drawn or written; nothing half-written is left.
-    pub fn run(self) -> Result<()> {
+    /// Whatever keeps them from being drawn or written; nothing half-written is left in their place.
+    pub fn run(self) -> Result<u8> {
         if self.list {
             for (name, what) in Sampler::list() {
                 tell!("{name:24}  {:30}  {what}", Sampler::named(name)?.need().to_string());
             }
-            return Ok(());
+            return Ok(0);
         }
         let device = self.backend.device()?;
         if let Some(target) = self.closed_form().filter(|_| !self.keys) {
             if self.n.is_some() {
                 bail!(usage(anyhow!("--n is for networks; of a closed form, --chains and --draws")));
             }
-            return self.chains.run(&self, target, &device);
+            if let Some(flag) = self.classes.given() {
+                bail!(usage(anyhow!("{flag} is for networks of classes, not for closed forms")));
+            }
+            let sample = self.with_part()?;
+            return sample.chains.run(&sample, target, &device).map(|()| 0);
         }
         if self.keys {
             let config = match &self.run {
@@ -58,14 +101,15 @@ impl Sample {
                 None => SampleConfig::default(),
             };
             keys::of_sample(&config)?.iter().for_each(|key| tell!("{key}"));
-            return Ok(());
+            return Ok(0);
         }
-        let Some(run) = &self.run else { bail!(usage(anyhow!("expected a run or --target"))) };
-        if let Some(flag) = self.chains.given() {
-            let instead = self.for_a_network(run).unwrap_or_default();
+        let sample = self.with_part()?;
+        let Some(run) = &sample.run else { bail!(usage(anyhow!("expected a run or --target"))) };
+        if let Some(flag) = sample.chains.given() {
+            let instead = sample.for_a_network(run).unwrap_or_default();
             bail!(usage(anyhow!("{flag} is for closed-form energies{instead}")));
         }
-        self.network(run, &device)
+        sample.network(run, &device)
     }
 
     /// The closed form that is named, by `--target` or in place of a run that is not there.
@@ -92,23 +136,54 @@ impl Sample {
         ];
         let words: String = sampler.chain(given.into_iter().flatten()).collect();
         let is_other = self.chains.adapt || self.chains.thin.is_some() || self.chains.plots.is_some();
+        let is_other = is_other || self.chains.report.is_some();
         (!is_other)
             .then(|| format!("; of a network, `ebm sample {}{words}{}`", quoted(run), self.backend.flag()))
     }
 
-    fn network(&self, run: &Path, device: &Device) -> Result<()> {
-        let (n, seed, out) = (self.n.unwrap_or(64), self.seed, &self.out);
-        ensure!(0 < n, usage(anyhow!("--n 0: expected at least 1")));
+    fn network(&self, run: &Path, device: &Device) -> Result<u8> {
+        let (seed, out) = (self.seed, &self.out);
+        ensure!(self.n != Some(0), usage(anyhow!("--n 0: expected at least 1")));
         let format = Format::of(out).map_err(usage)?;
         let (card, network) = model(run, self.step, device, &say)?;
+        let asked = self.classes.asked(&card)?;
+        let n = self.n.unwrap_or_else(|| asked.as_ref().map_or(SAMPLES, usual_number));
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         let (config, found) = levels_of_run::of_network(config, run, &card, device)?;
         found.iter().for_each(|line| say(line));
         let name = self.sampler.as_deref();
         let drawing = config.drawing(name, &network).map_err(usage)?;
+        let drawing = match &asked {
+            Some(asked) => drawing.of_classes(asked.clone()),
+            None => drawing,
+        };
         let dim = card.architecture.dim();
-        bounds::samples("--n", &[n, dim, if format.is_film() { drawing.n_levels() } else { 1 }])?;
         format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
+        if let Some(asked) = &asked {
+            check_rows(asked, n, format, &card)?;
+        }
+        // The names of classes stand in files that are written at once.
+        if format.is_in_pieces() && (asked.is_none() || format == Format::Npy) {
+            bounds::written("--n", &[n, dim])?;
+            let rows = Rows {
+                sample: self,
+                card: &card,
+                network: &network,
+                config: &config,
+                drawing: &drawing,
+                format,
+            };
+            return rows.draw(n, device);
+        }
+        ensure!(
+            self.part.is_none() || !format.is_in_pieces(),
+            usage(anyhow!("--part of samples of classes is for .npy; {} is written at once", out.display()))
+        );
+        ensure!(
+            self.part.is_none(),
+            usage(anyhow!("--part is for .npy, .safetensors and .csv; a picture is of all samples"))
+        );
+        bounds::samples("--n", &[n, dim, if format.is_film() { drawing.n_levels() } else { 1 }])?;
 
         let began = Instant::now();
         let bar = ProgressBar::new((n * drawing.n_levels()) as u64);
@@ -118,15 +193,22 @@ impl Sample {
         bar.finish_and_clear();
         let seconds = began.elapsed().as_secs_f64();
         let samples = card.content.samples(drawn.values, n)?.with_film(card.content.frames(drawn.film))?;
+        let names = card.classes.as_ref().map(|classes| classes.names.clone()).unwrap_or_default();
+        let samples = match &asked {
+            Some(asked) => samples.with_labels(asked.labels(n, &names))?,
+            None => samples,
+        };
         let samples = if format.is_picture() {
             let titled = samples.titled(format!("{}: {n} samples", card.name));
-            landscape::under(
-                titled,
-                &network,
-                landscape::level_shown(config.heun.bottom),
-                &card.content,
-                device,
-            )?
+            let level = landscape::level_shown(config.heun.bottom);
+            match &asked {
+                None => landscape::under(titled, &network, level, &card.content, device)?,
+                // The energy of one class; of several there is none for all of them.
+                Some(asked) if asked.only().is_some() => {
+                    landscape::under(titled, &asked.of(&network, 0..1)?, level, &card.content, device)?
+                }
+                Some(_) => titled,
+            }
         } else {
             samples
         };
@@ -137,15 +219,19 @@ impl Sample {
         let shape = Shape::dims(samples.shape());
         if self.json {
             let sampler = name.unwrap_or(&config.sampler);
-            let line = json!({
+            let mut line = json!({
                 "event": "done", "n": n, "seed": seed, "sampler": sampler, "seconds": seconds, "shape": shape,
                 "out": out.to_string_lossy(), "warnings": advice.entries(&verdict),
             });
+            if let Some(asked) = &asked {
+                (line["classes"], line["guidance"]) = (json!(asked.classes), json!(asked.guidance));
+            }
             tell!("{line}");
         } else {
             tell!("{n} samples in {seconds:.1} s: {}", out.display());
             advice.say(&verdict);
         }
-        advice.check(&verdict, self.strict)
+        advice.check(&verdict, self.strict)?;
+        Ok(0)
     }
 }

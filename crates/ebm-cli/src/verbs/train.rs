@@ -1,6 +1,7 @@
 //! `ebm train`: data → network → objective → training → model.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -19,14 +20,14 @@ use ebm_run::origin::Begun;
 use ebm_run::parts::Parts;
 use ebm_run::training::Training;
 use ebm_run::usage::usage;
-use ebm_run::{agreement, keys, model, noise_levels, presets};
-use ebm_train::{Finish, Observer, TrainState};
+use ebm_run::{agreement, keys, model, noise_levels, normalization_of_run, page, presets};
+use ebm_train::{Finish, Observer, Ranks, TrainState};
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::progress::Progress;
-use crate::terminal::{program, say, tell};
+use crate::terminal::{machine, program, ranks, say, tell};
 use crate::verbs::reading::Reading;
 
 /// `ebm train`.
@@ -110,6 +111,13 @@ impl Train {
             presets::list().for_each(|(name, what)| tell!("{name:16} {what}"));
             return Ok(0);
         }
+        let ranks = ranks::ranks()?;
+        ranks::ended(&*ranks, self.train(&ranks))
+    }
+
+    /// Trains as one of these ranks.
+    fn train(&self, ranks: &Arc<dyn Ranks>) -> Result<u8> {
+        let is_first = ranks.rank() == 0;
         let Start { config, begun, resumed } = self.start()?;
         if self.keys {
             keys::of(&config)?.iter().for_each(|key| tell!("{key}"));
@@ -134,17 +142,28 @@ impl Train {
             say(&described(&begun));
             parts.network = begun.network;
         }
+        ebm_run::ranks::agree(&**ranks, &parts.config, fingerprint.as_ref())?;
         // The folder is made last, so that a run that cannot begin leaves none.
+        let training = |config: String| Training { ranks: ranks.clone(), ..parts.training(config) };
         let session = match &resumed {
+            Some(Resumed { folder, .. }) if !is_first => training(folder.config_text()?).follow(&say)?,
+            None if !is_first => training(parts.config.to_toml()?).follow(&say)?,
             Some(Resumed { folder, changes, .. }) => {
-                let training = parts.training(folder.config_text()?);
+                let training = training(folder.config_text()?);
                 Training { changes: changes.clone(), ..training }.resume(folder.clone(), &say)?
             }
             None => {
                 let (folder, lock) = RunFolder::create(self.out.as_deref(), &parts.config.name)?;
-                parts.training(parts.config.to_toml()?).begin(folder, lock, &say)?
+                training(parts.config.to_toml()?).begin(folder, lock, &say)?
             }
         };
+        if !is_first {
+            let interrupt = Interrupt::listen()?;
+            let ended = session.run(|_| vec![Box::new(interrupt.clone())])?;
+            let was_signalled = ended.finish == Finish::Stopped;
+            return Ok(interrupt.exit_code().filter(|_| was_signalled).unwrap_or(0));
+        }
+        let session = session.with_machine(machine::described(self.backend));
         let session = if self.json { session.with_echo(tell::echo) } else { session };
         let folder = session.folder().clone();
         model::write_content(&folder, &parts.content)?;
@@ -165,9 +184,11 @@ impl Train {
         }
         let remarks = session.remarks();
         let watch = |step| observers(&parts, &folder, &interrupt, &remarks, step, self.quiet);
-        let ended = session.run(watch)?;
+        // Its page is complete too, however the run ends.
+        let ended = session.run(watch).inspect_err(|_| write_page(&folder))?;
         let run = quoted(folder.path()) + &self.backend.flag();
         if ended.finish == Finish::Stopped {
+            write_page(&folder);
             let checkpoint = ended.checkpoint.context("a run that is stopped is kept")?;
             let step = ended.state.step();
             let line = json!({"event": "stopped", "step": step, "checkpoint": checkpoint.to_string_lossy(), "run": folder.path().to_string_lossy()});
@@ -175,7 +196,15 @@ impl Train {
             summary(self.json, &line, &format!("{kept}; `ebm train --resume {run}` goes on"));
             return Ok(interrupt.exit_code().unwrap_or(1));
         }
-        parts.card(ended.state.step()).save(&ended.state.average(), &folder.model())?;
+        let network = ended.state.average();
+        let normalization = normalization_of_run::of_config(&parts.config, &network, &parts.device);
+        // A model is kept also if it is no density.
+        let normalization = normalization.unwrap_or_else(|error| {
+            say(&format!("the energies could not be normalised: {error:#}"));
+            None
+        });
+        parts.card(ended.state.step()).normalized(normalization).save(&network, &folder.model())?;
+        write_page(&folder);
         if was_complete {
             let more = steps.saturating_mul(2);
             say(&format!(
@@ -350,7 +379,13 @@ fn at(spec: &DataSpec, path: PathBuf) -> Result<DataSpec, DataError> {
     Ok(DataSpec { dataset, path: Some(path), ..spec.clone() })
 }
 
-/// Progress, pictures, and signals.
+/// Writes the page of a run that has come to an end; that it cannot be is no failure of the run.
+fn write_page(folder: &RunFolder) {
+    page::write(folder, None)
+        .unwrap_or_else(|error| say(&format!("warning: the run's page was not written: {error:#}")));
+}
+
+/// Progress, pictures, the page, and signals.
 fn observers<'o>(
     parts: &Parts,
     folder: &RunFolder,
@@ -366,6 +401,7 @@ fn observers<'o>(
         let given_up = move || signal.exit_code().is_some();
         observers.push(Box::new(parts.pictures(folder, step, remarks.clone(), tell, given_up)));
     }
+    observers.push(Box::new(parts.page(folder, step, remarks.clone(), say)));
     observers.push(Box::new(interrupt.clone()));
     observers
 }
@@ -381,6 +417,7 @@ fn report(
 ) -> Result<()> {
     let (loss, step) = (state.loss(), state.step());
     let picture = Some(folder.picture(step)).filter(|path| path.exists());
+    let page = Some(folder.page()).filter(|path| path.exists());
     let line = json!({
         "event": "done",
         "step": step,
@@ -391,6 +428,7 @@ fn report(
         "run": folder.path().to_string_lossy(),
         "model": folder.model().to_string_lossy(),
         "samples": picture.as_ref().map(|picture| picture.to_string_lossy()),
+        "report": page.as_ref().map(|page| page.to_string_lossy()),
     });
     let model = folder.model();
     let mut text =
@@ -400,6 +438,9 @@ fn report(
     }
     if let Some(picture) = picture {
         text += &format!("samples: {}\n", picture.display());
+    }
+    if let Some(page) = page {
+        text += &format!("report: {}\n", page.display());
     }
     let out = format!("more.{}", parts.extension()?);
     text += &format!("more of them: {} sample {run} --n 100 --out {out}", program::name());

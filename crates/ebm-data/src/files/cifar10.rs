@@ -57,14 +57,15 @@ pub fn batch(
     labels: &mut Vec<u32>,
 ) -> Result<(), DataError> {
     let wrong = |problem: String| DataError::malformed(file, problem);
-    let batch = pickle::value(content).map_err(wrong)?;
-    let Some(Value::Array(images)) = batch.get("data") else {
+    let batch = pickle::numpy(content).map_err(wrong)?;
+    let under = |key: &str| batch.under(batch.root(), key);
+    let Some(images) = under("data").and_then(|id| batch.array(id)) else {
         return Err(wrong("no array under \"data\", as a batch of CIFAR-10 has it".into()));
     };
-    let Some(Value::List(classes)) = batch.get("labels") else {
+    let Some(Value::List(classes)) = under("labels").map(|id| batch.value(id)) else {
         return Err(wrong("no list under \"labels\", as a batch of CIFAR-10 has it".into()));
     };
-    let (n, kind) = (classes.len(), String::from_utf8_lossy(images.kind));
+    let (n, kind) = (classes.len(), String::from_utf8_lossy(batch.at(&images.kind)));
     let is_of_bytes = ["u1", "|u1", "uint8", "B"].contains(&&*kind);
     if !is_of_bytes || images.by_columns || images.shape != [n, RECORD - 1] {
         let found = format!("\"data\" is an array of {kind} of shape {:?}", images.shape);
@@ -74,11 +75,12 @@ pub fn batch(
         return Err(wrong(format!("{n} images in {} bytes of \"data\"", images.bytes.len())));
     }
     for (i, class) in classes.iter().enumerate() {
-        match class {
+        match batch.value(*class) {
             Value::Int(label) if (0..CLASSES.len() as i64).contains(label) => labels.push(*label as u32),
-            other => return Err(wrong(format!("label {i} is {other:?}, expected 0 to 9"))),
+            Value::Int(label) => return Err(wrong(format!("label {i} is {label}, expected 0 to 9"))),
+            _ => return Err(wrong(format!("label {i} is no whole number, expected 0 to 9"))),
         }
     }
-    pixels.extend(images.bytes);
+    pixels.extend(batch.at(&images.bytes));
     Ok(())
 }

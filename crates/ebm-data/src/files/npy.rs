@@ -54,6 +54,35 @@ pub fn read(mut content: impl Read, file: &Path) -> Result<Rows, DataError> {
     Ok(Rows { dim: dim as usize, values: header.array(content, file)?.map(|value| value) })
 }
 
+/// Numbers with their dimensions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbers {
+    /// The dimensions, none of which is zero.
+    pub shape: Vec<usize>,
+    /// The numbers, the last index fastest.
+    pub values: Vec<f64>,
+}
+
+/// Reads the array of any dimensions in a file, which may be compressed by gzip.
+///
+/// # Errors
+/// If it cannot be read, or is not an array of numbers, as long as its header says, with at most 2²⁹ of them.
+pub fn open(file: &Path) -> Result<Numbers, DataError> {
+    let mut content = bytes::open(file)?;
+    let header = Header::read(&mut content, file)?;
+    let count = header.shape.iter().try_fold(1u64, |count, &n| count.checked_mul(n));
+    match count {
+        Some(0) => return Err(DataError::Empty { path: file.into(), expected: "numbers" }),
+        Some(count) if count <= MAX_VALUES => {}
+        _ => {
+            let problem = format!("shape {:?}, expected at most {MAX_VALUES} values", header.shape);
+            return Err(DataError::malformed(file, problem));
+        }
+    }
+    let array = header.array(content, file)?;
+    Ok(Numbers { values: array.map(|value| value), shape: array.shape })
+}
+
 /// What a file says of its array before the numbers come.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -241,6 +270,25 @@ mod tests {
         let found = array.map(|value| value as usize);
         assert_eq!(found, [0, 1, 10, 11, 20, 21, 100, 101, 110, 111, 120, 121]);
         assert_eq!(array.range(), (0.0, 121.0));
+    }
+
+    #[test]
+    fn a_file_of_any_dimensions_is_read_with_its_shape() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |shape: &str, values: &[f64]| {
+            let path = folder.path().join("x.npy");
+            std::fs::write(&path, file(1, &header("'<f8'", "False", shape), &doubles(values))).unwrap();
+            super::open(&path)
+        };
+        let values = [1.5, -2.0, 3.0, 0.25, 5.0, 1e-3];
+        assert_eq!(
+            open("(1, 3, 2)", &values).unwrap(),
+            Numbers { shape: vec![1, 3, 2], values: values.to_vec() }
+        );
+        assert_eq!(open("(6,)", &values).unwrap().shape, [6]);
+        assert!(matches!(open("(0, 3)", &[]), Err(DataError::Empty { .. })));
+        assert!(open("(2, 2)", &values[..3]).is_err() && open("(4294967296, 4294967296)", &values).is_err());
+        assert!(super::open(&folder.path().join("none.npy")).is_err());
     }
 
     #[test]

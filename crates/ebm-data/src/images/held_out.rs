@@ -1,24 +1,35 @@
 //! Images that are held out of those for training.
 
-use super::image_set::ImageSet;
 use crate::named::OpenOptions;
 use crate::tables::holdout::Holdout;
 use crate::{DataError, Split};
+
+/// Images of which some are held out.
+pub(crate) trait Divided: Sized {
+    /// The number of images.
+    fn n_images(&self) -> usize;
+
+    /// The images with a note.
+    fn noted(self, note: String) -> Self;
+
+    /// The images for which `is_kept` is true, at least one, with a note of how they were chosen.
+    fn chosen(self, is_kept: &[bool], note: String) -> Self;
+}
 
 /// The wanted split of data that `read` reads: without a held-out part of their own, the share `data.holdout` of the
 /// images for training is one, chosen by the seed and the place of each image.
 ///
 /// # Errors
 /// As `read`, if the share is none, or if it leaves no image on either side.
-pub(crate) fn part(
+pub(crate) fn part<S: Divided>(
     options: &OpenOptions,
     has_held_out: bool,
-    read: impl Fn(Split) -> Result<ImageSet, DataError>,
-) -> Result<ImageSet, DataError> {
+    read: impl Fn(Split) -> Result<S, DataError>,
+) -> Result<S, DataError> {
     let split = options.spec.split;
     let Some(share) = options.spec.holdout else { return read(split) };
     if has_held_out {
-        return Ok(read(split)?.with_notes(vec!["data.holdout is not used: there is a held-out part".into()]));
+        return Ok(read(split)?.noted("data.holdout is not used: there is a held-out part".into()));
     }
     let holdout = Holdout::new(share, options.noise)?;
     let set = read(Split::Train)?;

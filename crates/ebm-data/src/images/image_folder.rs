@@ -1,5 +1,6 @@
 //! Folders of images.
 
+mod kept;
 mod layout;
 mod listing;
 mod packed;
@@ -53,6 +54,11 @@ pub struct ImageFolder {
     root: PathBuf,
     preparation: Preparation,
     follow_links: bool,
+}
+
+/// How many images of this shape are decoded at once.
+fn block_of(shape: ImageShape) -> usize {
+    (BLOCK_BYTES / (3 * shape.height * shape.width)).clamp(1, BLOCK)
 }
 
 impl ImageFolder {
@@ -133,9 +139,8 @@ impl ImageFolder {
         let one = self.picture(first, contents, None)?;
         let mut collected = Collected::new(&self.root, one.shape, files.len());
         collected.push(first, one)?;
-        let ImageShape { height, width, .. } = collected.shape;
         // Images of other sides are not decoded, so the memory of a block is known beforehand.
-        for block in rest.chunks((BLOCK_BYTES / (3 * height * width)).clamp(1, BLOCK)) {
+        for block in rest.chunks(block_of(collected.shape)) {
             let first = Some((first.as_path(), collected.shape));
             let decoded: Vec<_> = block.par_iter().map(|file| self.picture(file, contents, first)).collect();
             for (file, picture) in block.iter().zip(decoded) {
@@ -297,6 +302,11 @@ impl<'a> Collected<'a> {
         Ok(())
     }
 
+    /// The bytes of the images since they were taken last.
+    fn taken(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.pixels)
+    }
+
     /// A sentence for each kind of change.
     fn notes(&self, wanted: &Preparation) -> Vec<String> {
         let Self { shape: ImageShape { channels, height, width }, n, grey, .. } = *self;
@@ -349,7 +359,10 @@ impl NamedDataset for ByName {
         options.path(self.name())?;
         let folder = ImageFolder::of(options.spec)?;
         let has_held_out = options.spec.holdout.is_some() && folder.has_held_out()?;
-        Ok(part(options, has_held_out, |split| folder.read(split))?.into())
+        match &options.spec.cache {
+            Some(cache) => Ok(part(options, has_held_out, |split| folder.cached(split, cache))?.into()),
+            None => Ok(part(options, has_held_out, |split| folder.read(split))?.into()),
+        }
     }
 
     fn is_at(&self, path: &Path) -> bool {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use burn_dataset::Dataset;
 use rayon::prelude::*;
 
+use super::held_out::Divided;
 use super::preparation::Preparation;
 use crate::data::Data;
 use crate::{DataError, Image, ImageShape};
@@ -57,27 +58,6 @@ impl ImageSet {
         Self { notes, files, ..Self::new(shape, pixels, Some(labels), classes) }
     }
 
-    /// The number of images.
-    pub(crate) fn n_images(&self) -> usize {
-        self.pixels.len() / self.shape.dim()
-    }
-
-    /// The images for which `is_kept` is true, with a note of how they were chosen.
-    ///
-    /// # Panics
-    /// Unless there is one for each image, and at least one is true.
-    pub(crate) fn chosen(self, is_kept: &[bool], note: String) -> Self {
-        assert_eq!(is_kept.len(), self.n_images(), "a choice for each image");
-        let dim = self.shape.dim();
-        let of = |i: &usize| is_kept[*i];
-        let kept: Vec<usize> = (0..is_kept.len()).filter(of).collect();
-        let labels = self.labels.as_ref().map(|labels| kept.iter().map(|&i| labels[i]).collect());
-        let files = kept.iter().filter_map(|&i| self.files.get(i).cloned()).collect();
-        let pixels = kept.iter().flat_map(|&i| &self.pixels[i * dim..(i + 1) * dim]).copied().collect();
-        let set = Self::new(self.shape, pixels, labels, self.classes).with_files(files);
-        set.with_notes(self.notes).with_notes(vec![note])
-    }
-
     /// The images as they are wanted.
     pub(crate) fn prepared(mut self, wanted: &Preparation) -> Self {
         let ImageShape { channels, height, width } = self.shape;
@@ -122,6 +102,30 @@ impl ImageSet {
     pub fn pixels(&self, index: usize) -> &[u8] {
         let dim = self.shape.dim();
         &self.pixels[index * dim..(index + 1) * dim]
+    }
+}
+
+impl Divided for ImageSet {
+    fn n_images(&self) -> usize {
+        self.pixels.len() / self.shape.dim()
+    }
+
+    fn noted(self, note: String) -> Self {
+        self.with_notes(vec![note])
+    }
+
+    /// # Panics
+    /// Unless there is one for each image, and at least one is true.
+    fn chosen(self, is_kept: &[bool], note: String) -> Self {
+        assert_eq!(is_kept.len(), self.n_images(), "a choice for each image");
+        let dim = self.shape.dim();
+        let of = |i: &usize| is_kept[*i];
+        let kept: Vec<usize> = (0..is_kept.len()).filter(of).collect();
+        let labels = self.labels.as_ref().map(|labels| kept.iter().map(|&i| labels[i]).collect());
+        let files = kept.iter().filter_map(|&i| self.files.get(i).cloned()).collect();
+        let pixels = kept.iter().flat_map(|&i| &self.pixels[i * dim..(i + 1) * dim]).copied().collect();
+        let set = Self::new(self.shape, pixels, labels, self.classes).with_files(files);
+        set.with_notes(self.notes).with_notes(vec![note])
     }
 }
 

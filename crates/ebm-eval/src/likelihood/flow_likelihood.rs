@@ -3,9 +3,9 @@
 use burn::tensor::{Tensor, TensorData};
 use ebm_model::{Energy, Gaussian, NoisyDirectional, NoisyScore};
 use ebm_ops::{Noise, OutOfRange};
+use ebm_sample::flow::{Slope, Solution, column, integrate};
 
 use super::bits::bits;
-use super::dormand_prince::{Slope, Solution, column, integrate};
 use crate::error::require;
 use crate::host::{Rows, numbers};
 use crate::{Estimate, EvalError};
@@ -116,7 +116,7 @@ impl FlowLikelihood {
             (model.score_at(x.clone(), sigma) * column(variances, &x).neg(), divergence)
         };
         let ends = [self.sigma_min.ln(), self.sigma_max.ln()];
-        let Solution { position, log_volume, calls } = integrate(x, ends, self.tolerance, slope)?;
+        let Solution { position, log_volume, calls } = integrate(x, ends, self.tolerance, f64::exp, slope)?;
         let energies = numbers(self.prior.energy(position.clone()));
         let log_z = self.prior.log_normalizer();
         let values = energies.iter().zip(log_volume).map(|(energy, volume)| volume - energy - log_z);

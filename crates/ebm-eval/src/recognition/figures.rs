@@ -39,6 +39,16 @@ pub fn recognition(network: &FeatureNetwork, x: &Tensor<2>) -> Result<Recognitio
     Ok(Recognition { confidences, counts })
 }
 
+/// The most probable class of each image by `network`, a classifier; images in [−1, 1], `[n, dim]`.
+///
+/// # Errors
+/// As [`recognition`].
+pub fn recognized(network: &FeatureNetwork, x: &Tensor<2>) -> Result<Vec<usize>, EvalError> {
+    let rows = Rows::read(network.in_parts(x, network.config().layers.len()), "images", 1)?;
+    let best = |row: &[f64]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]));
+    Ok(rows.iter().map(|row| best(row).expect("there is a class")).collect())
+}
+
 impl Recognition {
     /// The share of images that are recognised with a probability of at least 0.9, with its standard error.
     pub fn confident_share(&self) -> Estimate {

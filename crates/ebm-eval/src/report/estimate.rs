@@ -19,6 +19,14 @@ impl Estimate {
         Self { value: values.iter().sum::<f64>() / n, standard_error: (variance(values) / n).sqrt() }
     }
 
+    /// The share of `hits` in `n`, with the standard error of a share of which there is one hit and one miss more, so that
+    /// it is never zero.
+    pub fn share(hits: usize, n: usize) -> Self {
+        let (hits, n) = (hits as f64, n as f64);
+        let smoothed = (hits + 1.0) / (n + 2.0);
+        Self { value: hits / n, standard_error: (smoothed * (1.0 - smoothed) / n).sqrt() }
+    }
+
     /// `(value − expected) / standard_error`.
     pub fn errors_above(&self, expected: f64) -> f64 {
         (self.value - expected) / self.standard_error

@@ -8,8 +8,8 @@ use ebm_ops::{Noise, OutOfRange};
 use crate::closed_form::covariance::Covariance;
 use crate::rows::{constants, row_sum, square_length};
 use crate::{
-    Along, Directional, Energy, ModelError, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score,
-    ScorePullback,
+    Along, Directional, Energy, JointPotential, ModelError, NoisyDirectional, NoisyPotential, NoisyScore,
+    Potential, Score, ScorePullback,
 };
 
 /// N(μ, Σ) in any dimension, with E(x) = ½ (x − μ)ᵀ Σ⁻¹ (x − μ).
@@ -205,6 +205,23 @@ impl NoisyPotential for Gaussian {
     }
 }
 
+impl JointPotential for Gaussian {
+    /// −log N(x; μ, Σ + σ²I), normalised at every level, which [`energy_at`](NoisyPotential::energy_at) is not.
+    fn joint_energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
+        self.log_density_at(x, sigma).neg()
+    }
+
+    /// ∂U/∂ln σ = Σ q (1 − a²/v), with a the coordinates of x − μ along the eigenvectors, v = λ + σ² and q = σ²/v.
+    fn score_and_level_slope_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, Tensor<1>) {
+        let variances = self.noisy_variances(sigma.clone());
+        let axes = self.along_axes(x);
+        let scaled = axes.clone() / variances.clone();
+        let share = sigma.square().unsqueeze_dim::<2>(1) / variances;
+        let slope = row_sum((axes * scaled.clone() - 1.0) * share).neg();
+        (self.covariance.from_axes(scaled.neg()), slope)
+    }
+}
+
 impl NoisyDirectional for Gaussian {
     fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
         let variances = self.noisy_variances(sigma);
@@ -248,6 +265,7 @@ mod tests {
         testing::assert_precision(&law, &law, 2, 70);
         testing::assert_potential(&law.at(0.6), 2, 71);
         testing::assert_precision(&law.at(0.6), &law.at(0.6), 2, 71);
+        testing::assert_joint_potential(&law, 2, 71);
     }
 
     #[test]

@@ -7,9 +7,10 @@ use ebm_ops::{Noise, OutOfRange};
 
 use crate::algebra::log_sum_and_shares;
 use crate::rows::constants;
-use crate::rows::row_sum;
+use crate::rows::{row_sum, square_length};
 use crate::{
-    Along, Directional, Energy, ModelError, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score,
+    Along, Directional, Energy, JointPotential, ModelError, NoisyDirectional, NoisyPotential, NoisyScore,
+    Potential, Score,
 };
 
 /// Σ_k w_k N(m_k, vI), normalised, for thousands of components: E(x, σ) = −log p_σ(x) and Z = 1 at every level.
@@ -171,6 +172,24 @@ impl NoisyScore for IsotropicMixture {
     }
 }
 
+impl JointPotential for IsotropicMixture {
+    /// ∂U/∂ln σ = q (d − Σ_k r_k ‖x − m_k‖²/(v + σ²)), q = σ²/(v + σ²), r the responsibilities.
+    fn score_and_level_slope_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, Tensor<1>) {
+        let variances = self.variances(sigma.clone());
+        let (_, shares) = log_sum_and_shares(self.log_terms(x.clone(), variances.clone()));
+        let n = self.components();
+        let squares: Vec<f64> = (0..n).map(|k| self.mean(k).iter().map(|m| m * m).sum()).collect();
+        let squares = constants::<2, 2>(&squares, [1, n], &x);
+        let products = x.clone().matmul(self.columns(&x));
+        let distance = square_length(x.clone()) + row_sum(shares.clone() * (squares - products * 2.0));
+        let mean = shares.matmul(self.columns(&x).transpose());
+        let variance = variances.clone().squeeze_dim::<1>(1);
+        let share = sigma.square() / variance.clone();
+        let slope = (distance / variance - self.dim as f64).neg() * share;
+        ((mean - x) / variances, slope)
+    }
+}
+
 impl NoisyDirectional for IsotropicMixture {
     /// Curvature: ‖v‖² over the variance, less the variance of vᵀm/variance under r.
     fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
@@ -244,6 +263,7 @@ mod tests {
         testing::assert_potential(&law, 2, 81);
         testing::assert_potential(&law.at(0.6), 2, 82);
         testing::assert_precision(&law.at(0.6), &law.at(0.6), 2, 82);
+        testing::assert_joint_potential(&law, 2, 82);
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! Mixtures of normal distributions.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use ebm_ops::{Noise, OutOfRange};
 
 use crate::algebra::mixed;
-use crate::rows::constants;
+use crate::rows::{constants, one_hot};
 use crate::{
-    Along, Directional, Energy, Gaussian, ModelError, NoisyDirectional, NoisyPotential, NoisyScore,
-    Potential, Score,
+    Along, ClassConditional, ClassConditionalPotential, Directional, Energy, Gaussian, JointPotential,
+    ModelError, NoisyDirectional, NoisyDirectionalScore, NoisyPotential, NoisyScore, Potential, Score,
 };
 
 /// Σ_k w_k N(μ_k, Σ_k), normalised: E(x) = −log p(x) and Z = 1.
 ///
 /// As a [`NoisyScore`] it is blurred exactly: every Σ_k becomes Σ_k + σ²I.
+/// As a [`ClassConditional`] model its classes are its components.
 #[derive(Module, Debug)]
 pub struct GaussianMixture {
     #[module(skip)]
@@ -82,9 +83,7 @@ impl GaussianMixture {
 
     /// log p_σ(x), `[batch]`; `sigma` is `[batch]`.
     pub fn log_density_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
-        let terms = self.log_terms(x, sigma);
-        let largest = terms.clone().max_dim(1);
-        ((terms - largest.clone()).exp().sum_dim(1).log() + largest).squeeze_dim::<1>(1)
+        log_sum(self.log_terms(x, sigma))
     }
 
     /// log w_k + log N(x; μ_k, Σ_k + σ²I), `[batch, components]`.
@@ -96,11 +95,26 @@ impl GaussianMixture {
         Tensor::cat(self.components.iter().map(density).collect(), 1) + weights
     }
 
-    /// Which component x is from, `[batch, components]`.
-    fn responsibilities(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
-        let terms = self.log_terms(x, sigma);
-        let shifted = (terms.clone() - terms.max_dim(1)).exp();
-        shifted.clone() / shifted.sum_dim(1)
+    /// The score with these responsibilities of the components, `[batch, components]`.
+    fn score_by(&self, responsibilities: &Tensor<2>, x: &Tensor<2>, sigma: &Tensor<1>) -> Tensor<2> {
+        let parts = self.components.iter().enumerate().map(|(k, component)| {
+            component.score_at(x.clone(), sigma.clone()) * responsibilities.clone().narrow(1, k, 1)
+        });
+        parts.reduce(|sum, part| sum + part).expect("a mixture has a component")
+    }
+
+    /// Slope Σ r Ė, curvature Σ r Ë less the variance of Ė under r, with E of the components.
+    fn along_by(
+        &self,
+        responsibilities: Tensor<2>,
+        x: &Tensor<2>,
+        v: &Tensor<2>,
+        sigma: &Tensor<1>,
+    ) -> Along {
+        let along = |component: &Gaussian| component.along_at(x.clone(), v.clone(), sigma.clone());
+        let (slopes, curvatures): (Vec<_>, Vec<_>) =
+            self.components.iter().map(along).map(|along| (along.slope, along.curvature)).unzip();
+        mixed(responsibilities, Tensor::stack::<2>(slopes, 1), Tensor::stack::<2>(curvatures, 1))
     }
 
     fn no_noise(x: &Tensor<2>) -> Tensor<1> {
@@ -127,11 +141,8 @@ impl Potential for GaussianMixture {}
 impl NoisyScore for GaussianMixture {
     /// Σ_k r_k (Σ_k + σ²I)⁻¹ (μ_k − x), r the responsibilities of the components for x.
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
-        let responsibilities = self.responsibilities(x.clone(), sigma.clone());
-        let parts = self.components.iter().enumerate().map(|(k, component)| {
-            component.score_at(x.clone(), sigma.clone()) * responsibilities.clone().narrow(1, k, 1)
-        });
-        parts.reduce(|sum, part| sum + part).expect("a mixture has a component")
+        let responsibilities = shares(self.log_terms(x.clone(), sigma.clone()));
+        self.score_by(&responsibilities, &x, &sigma)
     }
 }
 
@@ -149,14 +160,95 @@ impl NoisyPotential for GaussianMixture {
     }
 }
 
+impl JointPotential for GaussianMixture {
+    /// Σ_k r_k of the components' scores and slopes, r the responsibilities of the components for x.
+    fn score_and_level_slope_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, Tensor<1>) {
+        let shares = shares(self.log_terms(x.clone(), sigma.clone()));
+        let parts = self.components.iter().enumerate().map(|(k, component)| {
+            let share = shares.clone().narrow(1, k, 1);
+            let (score, slope) = component.score_and_level_slope_at(x.clone(), sigma.clone());
+            (score * share.clone(), slope * share.squeeze_dim::<1>(1))
+        });
+        parts
+            .reduce(|(score, slope), (one, its)| (score + one, slope + its))
+            .expect("a mixture has a component")
+    }
+}
+
 impl NoisyDirectional for GaussianMixture {
-    /// Slope Σ r Ė, curvature Σ r Ë less the variance of Ė under r, with E of the components.
     fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
-        let responsibilities = self.responsibilities(x.clone(), sigma.clone());
-        let along = |component: &Gaussian| component.along_at(x.clone(), v.clone(), sigma.clone());
-        let (slopes, curvatures): (Vec<_>, Vec<_>) =
-            self.components.iter().map(along).map(|along| (along.slope, along.curvature)).unzip();
-        mixed(responsibilities, Tensor::stack::<2>(slopes, 1), Tensor::stack::<2>(curvatures, 1))
+        let responsibilities = shares(self.log_terms(x.clone(), sigma.clone()));
+        self.along_by(responsibilities, &x, &v, &sigma)
+    }
+}
+
+/// log Σ exp of each row, `[batch, components]` → `[batch]`.
+fn log_sum(terms: Tensor<2>) -> Tensor<1> {
+    let largest = terms.clone().max_dim(1);
+    ((terms - largest.clone()).exp().sum_dim(1).log() + largest).squeeze_dim::<1>(1)
+}
+
+/// exp of each row as shares of its sum: which component x is from, `[batch, components]`.
+fn shares(terms: Tensor<2>) -> Tensor<2> {
+    let shifted = (terms.clone() - terms.max_dim(1)).exp();
+    shifted.clone() / shifted.sum_dim(1)
+}
+
+impl ClassConditional for GaussianMixture {
+    fn n_classes(&self) -> usize {
+        self.components.len()
+    }
+
+    fn score_of<'a>(&'a self, class: Tensor<1, Int>) -> Box<dyn NoisyDirectionalScore + 'a> {
+        Box::new(OfComponent { mixture: self, class })
+    }
+}
+
+impl ClassConditionalPotential for GaussianMixture {
+    fn energy_of<'a>(&'a self, class: Tensor<1, Int>) -> Box<dyn NoisyPotential + 'a> {
+        Box::new(OfComponent { mixture: self, class })
+    }
+}
+
+/// The component of each row, or the mixture for a row without a class; normalised.
+struct OfComponent<'a> {
+    mixture: &'a GaussianMixture,
+    /// `[batch]`.
+    class: Tensor<1, Int>,
+}
+
+impl OfComponent<'_> {
+    /// The log terms of the mixture; of a row with a class, that of its component alone, without its weight.
+    fn log_terms(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        let n = self.mixture.components.len();
+        assert_eq!(self.class.dims(), sigma.dims(), "classes of rows and noise levels");
+        let chosen = one_hot(self.class.clone(), n + 1, &x);
+        let (of_class, of_none) = (chosen.clone().narrow(1, 0, n), chosen.narrow(1, n, 1));
+        let left_out = (of_class.clone() + of_none).equal_elem(0.0);
+        let logs: Vec<f64> = self.mixture.weights.iter().map(|weight| weight.ln()).collect();
+        let weights = constants(&logs, [1, n], &x);
+        (self.mixture.log_terms(x, sigma) - of_class * weights).mask_fill(left_out, f64::NEG_INFINITY)
+    }
+}
+
+impl NoisyScore for OfComponent<'_> {
+    fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        let responsibilities = shares(self.log_terms(x.clone(), sigma.clone()));
+        self.mixture.score_by(&responsibilities, &x, &sigma)
+    }
+}
+
+impl NoisyDirectional for OfComponent<'_> {
+    fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
+        let responsibilities = shares(self.log_terms(x.clone(), sigma.clone()));
+        self.mixture.along_by(responsibilities, &x, &v, &sigma)
+    }
+}
+
+impl NoisyPotential for OfComponent<'_> {
+    /// −log p_σ(x | class).
+    fn energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
+        log_sum(self.log_terms(x, sigma)).neg()
     }
 }
 
@@ -185,6 +277,7 @@ mod tests {
         testing::assert_potential(&law, 2, 72);
         testing::assert_potential(&law.at(0.6), 2, 73);
         testing::assert_precision(&law.at(0.6), &law.at(0.6), 2, 73);
+        testing::assert_joint_potential(&law, 2, 73);
     }
 
     #[test]

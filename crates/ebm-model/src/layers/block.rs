@@ -53,6 +53,15 @@ impl Block {
         Sum::new(self.skip.as_ref(), ((self.first_norm.rules(None), &self.first), second))
     }
 
+    /// The same with `motion`, the derivative of the embedding in the noise level, for the reverse rule back to it.
+    pub fn condition_moving(&self, e: Tensor<2>, motion: Tensor<2>) -> BlockRules<'_> {
+        let motion = self.modulation.along(motion);
+        let channels = motion.dims()[1] / 2;
+        let motion = (motion.clone().narrow(1, 0, channels), motion.narrow(1, channels, channels));
+        let second = (self.second_norm.rules_moving(self.modulation(e), motion), &self.second);
+        Sum::new(self.skip.as_ref(), ((self.first_norm.rules(None), &self.first), second))
+    }
+
     /// `x`: `[batch, inputs, h, w]`, `e`: `[batch, embedding]`; the result `[batch, outputs, h, w]`.
     pub fn forward(&self, x: Tensor<4>, e: Tensor<2>) -> Tensor<4> {
         let c = self.first.forward(self.first_norm.silu(x.clone()));

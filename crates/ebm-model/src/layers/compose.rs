@@ -1,5 +1,7 @@
 //! Layers made of layers: one after another, many after another, one or none, one beside its input.
 
+mod level;
+
 use burn::module::Module;
 use burn::tensor::Tensor;
 

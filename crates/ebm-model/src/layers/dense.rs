@@ -38,6 +38,11 @@ impl Dense {
         self.bias.lazy_shape()[0]
     }
 
+    /// ẋW, the derivative of xW + b along ẋ = `slope`.
+    pub(crate) fn along(&self, slope: Tensor<2>) -> Tensor<2> {
+        dense(slope, self.weight.val(), None)
+    }
+
     /// xW + b.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         dense(x, self.weight.val(), Some(self.bias.val()))

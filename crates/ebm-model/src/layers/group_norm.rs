@@ -72,6 +72,15 @@ impl GroupNorm {
         (self.normalize(), (Modulate::new(gain, bias), Activation::Silu))
     }
 
+    /// The same, where scale and shift depend on the noise level: `motion` is their derivatives in it, shaped as they are.
+    pub fn rules_moving(&self, film: (Tensor<2>, Tensor<2>), motion: (Tensor<2>, Tensor<2>)) -> NormRules {
+        let (weight, bias) = (self.weight.val().unsqueeze::<2>(), self.bias.val().unsqueeze::<2>());
+        let (scale, shift) = motion;
+        let gain = weight * scale.clone();
+        let (normalize, (modulate, activation)) = self.rules(Some(film));
+        (normalize, (modulate.moving(Some([gain, bias * scale + shift])), activation))
+    }
+
     /// The normalisation without SiLU, as a composition of layers with rules.
     pub fn affine_rules(&self) -> (Normalize, Modulate) {
         let (gain, bias) = (self.weight.val().unsqueeze::<2>(), self.bias.val().unsqueeze::<2>());

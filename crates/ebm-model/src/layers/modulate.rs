@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use crate::layers::{LevelLayer, LevelSlope};
 use crate::{Jet, Layer};
 
 /// gain · x + bias, channel by channel; neither depends on x.
@@ -11,6 +12,8 @@ pub struct Modulate {
     gain: Tensor<4>,
     /// The same.
     bias: Tensor<4>,
+    /// The derivatives of both in the noise level, each `[batch, channels]`.
+    motion: Option<[Tensor<2>; 2]>,
 }
 
 impl Modulate {
@@ -20,24 +23,47 @@ impl Modulate {
             let [rows, channels] = t.dims();
             t.reshape([rows, channels, 1, 1])
         });
-        Self { gain, bias }
+        Self { gain, bias, motion: None }
+    }
+
+    /// The same, where gain and bias depend on the noise level c: `motion` is their derivatives in c, each `[batch,
+    /// channels]`.
+    pub fn moving(self, motion: Option<[Tensor<2>; 2]>) -> Self {
+        Self { motion, ..self }
     }
 }
 
 impl Layer<4> for Modulate {
-    type Trace = ();
+    /// x, where the gain depends on the noise level.
+    type Trace = Option<Tensor<4>>;
 
-    fn trace(&self, x: Tensor<4>) -> (Tensor<4>, ()) {
-        (x * self.gain.clone() + self.bias.clone(), ())
+    fn trace(&self, x: Tensor<4>) -> (Tensor<4>, Self::Trace) {
+        let kept = self.motion.is_some().then(|| x.clone());
+        (x * self.gain.clone() + self.bias.clone(), kept)
     }
 
-    fn pullback(&self, (): (), cotangent: Tensor<4>) -> Tensor<4> {
+    fn pullback(&self, _: Self::Trace, cotangent: Tensor<4>) -> Tensor<4> {
         cotangent * self.gain.clone()
     }
 
     fn push(&self, jet: Jet<4>) -> Jet<4> {
         let jet = jet.linear(|x| x * self.gain.clone());
         Jet { value: jet.value + self.bias.clone(), ..jet }
+    }
+}
+
+impl LevelLayer<4> for Modulate {
+    fn pullback_to_level(
+        &self,
+        trace: Self::Trace,
+        cotangent: Tensor<4>,
+        slope: &mut LevelSlope,
+    ) -> Tensor<4> {
+        if let (Some([gain, bias]), Some(x)) = (&self.motion, trace) {
+            slope.add(cotangent.clone() * x, gain.clone());
+            slope.add(cotangent.clone(), bias.clone());
+        }
+        self.pullback(None, cotangent)
     }
 }
 

@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 use ebm_ops::activation::silu;
 use ebm_ops::sinusoids::sinusoids;
 
-use crate::Init;
-use crate::layers::Dense;
+use crate::layers::{Activation, Dense};
+use crate::{Init, Layer};
 
 /// The highest frequency; the lowest is one.
 const TOP_FREQUENCY: f64 = 100.0;
@@ -49,8 +49,61 @@ impl NoiseEmbedding {
 
     /// The embedding of each row's `c`.
     pub fn forward(&self, c: Tensor<1>) -> Tensor<2> {
+        self.forward_beside(c, None)
+    }
+
+    /// The same with something added to the sines and cosines, `[batch, 2 · frequencies]` or one row for all.
+    pub fn forward_beside(&self, c: Tensor<1>, beside: Option<Tensor<2>>) -> Tensor<2> {
         let waves = sinusoids(c, self.frequencies.val());
+        let waves = match beside {
+            Some(beside) => waves + beside,
+            None => waves,
+        };
         let layers = [&self.hidden, &self.out].into_iter().flatten();
         layers.fold(waves, |e, layer| silu(layer.forward(e)))
+    }
+
+    /// The embedding of each row's `c` and its derivative in c, both `[batch, width]`.
+    pub fn with_slope(&self, c: Tensor<1>) -> (Tensor<2>, Tensor<2>) {
+        self.with_slope_beside(c, None)
+    }
+
+    /// The same with something added to the sines and cosines, as in [`forward_beside`](Self::forward_beside).
+    pub fn with_slope_beside(&self, c: Tensor<1>, beside: Option<Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
+        let frequencies = self.frequencies.val();
+        let waves = sinusoids(c, frequencies.clone());
+        let n = frequencies.dims()[0];
+        let (sin, cos) = (waves.clone().narrow(1, 0, n), waves.clone().narrow(1, n, n));
+        let row = frequencies.unsqueeze::<2>();
+        let slope = Tensor::cat(vec![cos * row.clone(), sin.neg() * row], 1);
+        let waves = match beside {
+            Some(beside) => waves + beside,
+            None => waves,
+        };
+        let layers = [&self.hidden, &self.out].into_iter().flatten();
+        layers.fold((waves, slope), |(e, slope), layer| {
+            let z = Dense::forward(layer, e);
+            (silu(z.clone()), Activation::Silu.pullback(z, layer.along(slope)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn the_slope_of_an_embedding_is_its_derivative_in_the_level() {
+        for width in [0, 4] {
+            let embedding = testing::in_double(|init| NoiseEmbedding::new(2, width, init));
+            // the top frequency is 100, so differences are taken of 100 times smaller steps
+            let c = testing::normal([5], 91);
+            let at = |t: f64| embedding.forward(c.clone() + t * 0.01);
+            let [slope, _] = testing::differences(at);
+            let (e, found) = embedding.with_slope(c.clone());
+            testing::assert_close(e, embedding.forward(c.clone()), 1e-14, "the embedding");
+            testing::assert_close(found * 0.01, slope, 1e-6, "its slope");
+        }
     }
 }

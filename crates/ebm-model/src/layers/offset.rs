@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use crate::layers::{LevelLayer, LevelSlope};
 use crate::{Jet, Layer};
 
 /// f(x) + b, where b does not depend on x: how a hidden layer hears the noise level.
@@ -9,12 +10,19 @@ use crate::{Jet, Layer};
 pub struct Offset<L, const O: usize> {
     inner: L,
     offset: Tensor<O>,
+    /// db/dc, `[batch, channels]`.
+    motion: Option<Tensor<2>>,
 }
 
 impl<L, const O: usize> Offset<L, O> {
     /// f = `inner`; b = `offset` has the shape of f(x), or one that broadcasts to it.
     pub fn new(inner: L, offset: Tensor<O>) -> Self {
-        Self { inner, offset }
+        Self { inner, offset, motion: None }
+    }
+
+    /// The same, where b depends on the noise level c: `motion` is db/dc, `[batch, channels]`.
+    pub fn moving(self, motion: Option<Tensor<2>>) -> Self {
+        Self { motion, ..self }
     }
 }
 
@@ -37,6 +45,20 @@ impl<const I: usize, const O: usize, L: Layer<I, O>> Layer<I, O> for Offset<L, O
 
     fn forward(&self, x: Tensor<I>) -> Tensor<O> {
         self.inner.forward(x) + self.offset.clone()
+    }
+}
+
+impl<const I: usize, const O: usize, L: LevelLayer<I, O>> LevelLayer<I, O> for Offset<L, O> {
+    fn pullback_to_level(
+        &self,
+        trace: Self::Trace,
+        cotangent: Tensor<O>,
+        slope: &mut LevelSlope,
+    ) -> Tensor<I> {
+        if let Some(motion) = &self.motion {
+            slope.add(cotangent.clone(), motion.clone());
+        }
+        self.inner.pullback_to_level(trace, cotangent, slope)
     }
 }
 

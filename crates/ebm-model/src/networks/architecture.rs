@@ -4,10 +4,10 @@ use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Capabilities, ConvEnergyConfig, DirectionalPotential, DirectionalScore, Init, Input, MlpConfig,
-    MlpEnergyConfig, MlpScoreConfig, ModelError, NcsnConfig, NcsnV2Config, NetworkConfig,
-    NoisyDirectionalScore, NoisyEnergyConfig, NoisyPotential, PreconditionedConfig, SongUNetConfig,
-    UNetConfig,
+    Capabilities, ClassConditional, ClassConditionalPotential, ConvEnergyConfig, DirectionalPotential,
+    DirectionalScore, Init, Input, JointPotential, MlpConfig, MlpEnergyConfig, MlpScoreConfig, ModelError,
+    NcsnConfig, NcsnV2Config, NetworkConfig, NoisyDirectionalScore, NoisyEnergyConfig, NoisyPotential,
+    PreconditionedConfig, SongUNetConfig, UNetConfig,
 };
 
 /// From a list of names and configurations, everything that is done by name.
@@ -59,6 +59,12 @@ macro_rules! networks {
                 }
             }
 
+            fn classes(&self) -> usize {
+                match self {
+                    $(Self::$variant(config) => config.classes(),)+
+                }
+            }
+
             fn kinds() -> &'static [&'static str] {
                 KINDS
             }
@@ -93,6 +99,24 @@ macro_rules! networks {
             fn as_noisy_energy(&self) -> Option<&dyn NoisyPotential> {
                 match self {
                     $(Self::$variant(network) => network.as_noisy_energy(),)+
+                }
+            }
+
+            fn as_joint_energy(&self) -> Option<&dyn JointPotential> {
+                match self {
+                    $(Self::$variant(network) => network.as_joint_energy(),)+
+                }
+            }
+
+            fn as_class_conditional(&self) -> Option<&dyn ClassConditional> {
+                match self {
+                    $(Self::$variant(network) => network.as_class_conditional(),)+
+                }
+            }
+
+            fn as_class_conditional_energy(&self) -> Option<&dyn ClassConditionalPotential> {
+                match self {
+                    $(Self::$variant(network) => network.as_class_conditional_energy(),)+
                 }
             }
         }
@@ -161,6 +185,24 @@ mod tests {
         }
         assert_eq!(Architecture::named("transformer"), None);
         assert_eq!(Architecture::default(), Architecture::named("unet").unwrap());
+    }
+
+    #[test]
+    fn energies_at_noise_levels_compare_if_they_are_asked_to() {
+        let mut kinds = vec![];
+        for kind in Architecture::kinds() {
+            let plain = fitted(kind);
+            let mut text = serde_json::to_value(&plain).unwrap();
+            text["normalized"] = true.into();
+            let asked: Architecture = serde_json::from_value(text.clone()).unwrap();
+            let network = asked.build(&init(&Device::flex())).unwrap();
+            assert!(plain.build(&init(&Device::flex())).unwrap().as_joint_energy().is_none(), "{kind}");
+            if network.as_joint_energy().is_some() {
+                assert_eq!(serde_json::to_value(&asked).unwrap(), text);
+                kinds.push(*kind);
+            }
+        }
+        assert_eq!(kinds, ["noisy-energy", "unet-energy", "song-unet-energy"]);
     }
 
     /// The texts that model files and configurations of earlier versions hold, field by field.

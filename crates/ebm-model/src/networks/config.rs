@@ -111,6 +111,11 @@ pub trait NetworkConfig: Clone + Debug + Default + PartialEq + Serialize + Deser
         self.input().dim()
     }
 
+    /// Number of classes that the network is conditioned on; 0 for none.
+    fn classes(&self) -> usize {
+        0
+    }
+
     /// A new network with weights drawn by `init`.
     ///
     /// # Errors

@@ -45,3 +45,9 @@ pub(crate) fn fill<const N: usize>(sizes: [&mut usize; N], found: [usize; N]) {
         }
     }
 }
+
+/// Whether a number that stands for nothing is not written.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn is_zero(n: &usize) -> bool {
+    *n == 0
+}

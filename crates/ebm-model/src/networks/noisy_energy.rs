@@ -1,39 +1,59 @@
 //! Networks as energies at every noise level.
 
+mod constant;
+mod joint;
+
+use std::f64::consts::TAU;
+
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use ebm_ops::row_dot::row_dot;
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
+use crate::networks::of_class::OfClass;
 use crate::rows::{row_sum, square_length};
 use crate::{
-    Along, Capabilities, ConditionalLayer, Init, Input, Jet, Layer, ModelError, NetworkConfig,
-    NoisyDirectional, NoisyDirectionalScore, NoisyPotential, NoisyScore,
+    Along, Capabilities, ClassConditional, ClassConditionalPotential, ConditionalLayer, Init, Input, Jet,
+    JointPotential, Layer, LevelConditional, ModelError, NetworkConfig, NoisyDirectional,
+    NoisyDirectionalScore, NoisyPotential, NoisyScore,
 };
+use constant::LevelConstant;
+
+/// dc/dln σ of an energy, and of one that is normalised.
+const PACE: f64 = 0.25;
+const NORMALIZED_PACE: f64 = 0.0625;
 
 /// The description of a [`NoisyEnergy`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoisyEnergyConfig<C> {
     /// σ_d, the standard deviation of the data.
     pub sigma_data: f64,
+    /// Whether energies of all levels compare: see [`NoisyEnergy::normalized`].
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub normalized: bool,
     /// The network f(x, c).
     #[serde(flatten)]
     pub network: C,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl<C: NetworkConfig> Default for NoisyEnergyConfig<C> {
     fn default() -> Self {
         let network = C::default();
-        Self { sigma_data: network.input().usual_deviation(), network }
+        Self { sigma_data: network.input().usual_deviation(), normalized: false, network }
     }
 }
 
-impl<C: NetworkConfig<Network: ConditionalLayer>> NetworkConfig for NoisyEnergyConfig<C> {
+impl<C: NetworkConfig<Network: LevelConditional>> NetworkConfig for NoisyEnergyConfig<C> {
     type Network = NoisyEnergy<C::Network>;
 
     fn construct(&self, init: &Init) -> Result<Self::Network, ModelError> {
-        NoisyEnergy::new(self.network.construct(init)?, self.sigma_data)
+        let energy = NoisyEnergy::new(self.network.construct(init)?, self.sigma_data)?;
+        Ok(if self.normalized { energy.normalized(&init.part("constant")) } else { energy })
     }
 
     fn input(&self) -> Input {
@@ -42,6 +62,10 @@ impl<C: NetworkConfig<Network: ConditionalLayer>> NetworkConfig for NoisyEnergyC
 
     fn fitted(self, found: Input) -> Self {
         Self { network: self.network.fitted(found), ..self }
+    }
+
+    fn classes(&self) -> usize {
+        self.network.classes()
     }
 }
 
@@ -57,7 +81,8 @@ impl<C: NetworkConfig<Network: ConditionalLayer>> NetworkConfig for NoisyEnergyC
 /// Where f is zero, as in a new network, p_σ is N(0, ρ²I); every network approaches this as σ grows.
 /// In the product uᵀf each coordinate has an output of its own, where a network with one scalar output would have to
 /// share it among them.
-/// Energies of different levels are not comparable: each level has its own Z(σ).
+/// Energies of different levels are not comparable, because each level has its own Z(σ), unless it is
+/// [`normalized`](Self::normalized).
 ///
 /// # Reference
 /// Karras, Aittala, Aila and Laine (2022), *Elucidating the design space of diffusion-based generative models*,
@@ -67,6 +92,7 @@ impl<C: NetworkConfig<Network: ConditionalLayer>> NetworkConfig for NoisyEnergyC
 pub struct NoisyEnergy<F> {
     network: F,
     sigma_data: f64,
+    constant: Option<LevelConstant>,
 }
 
 impl<F> NoisyEnergy<F> {
@@ -75,7 +101,45 @@ impl<F> NoisyEnergy<F> {
     /// # Errors
     /// [`ModelError::OutOfRange`] unless `0 < sigma_data < ∞`.
     pub fn new(network: F, sigma_data: f64) -> Result<Self, ModelError> {
-        Ok(Self { network, sigma_data: OutOfRange::positive("sigma_data", sigma_data)? })
+        Ok(Self { network, sigma_data: OutOfRange::positive("sigma_data", sigma_data)?, constant: None })
+    }
+
+    /// The same with a normal distribution's normaliser and a learned constant of each level, so that energies of all
+    /// levels compare once both are trained by dual score matching:
+    ///
+    /// U(x, σ) = E(x, σ) + d/2 · ln(2πρ²) + d (σ_d/ρ)² a(c),   here with c = ln(σ)/16.
+    ///
+    /// A new network is N(0, ρ²I) and normalised; every network is so in the limit of large σ, where a normaliser is
+    /// easily estimated, and with it that of all levels is known.
+    /// The level is a quarter of what it is otherwise, so that the highest frequency of the embedding, 100, is one
+    /// radian in a sixth of an e-fold of σ: the derivative along the level has that frequency as a factor.
+    ///
+    /// # Reference
+    /// [`JointPotential`].
+    pub fn normalized(self, init: &Init) -> Self {
+        Self { constant: Some(LevelConstant::new(init)), ..self }
+    }
+
+    /// dc/dln σ.
+    fn pace(&self) -> f64 {
+        if self.constant.is_some() { NORMALIZED_PACE } else { PACE }
+    }
+
+    /// c = ln(σ)/4, or ln(σ)/16 if it is normalised.
+    fn level(&self, sigma: Tensor<1>) -> Tensor<1> {
+        match self.constant {
+            None => sigma.log() / 4.0,
+            Some(_) => sigma.log() * NORMALIZED_PACE,
+        }
+    }
+
+    /// What is added to the energy if it is normalised: d/2 · ln(2πρ²) + d (σ_d/ρ)² a(c).
+    fn lifted(&self, energy: Tensor<1>, sigma: Tensor<1>, dim: usize) -> Tensor<1> {
+        let Some(constant) = &self.constant else { return energy };
+        let (dim, variance) = (dim as f64, self.sigma_data * self.sigma_data);
+        let square = sigma.clone().square() + variance;
+        let a = constant.value(self.level(sigma));
+        energy + (square.clone() * TAU).log() * (0.5 * dim) + a * square.recip() * (dim * variance)
     }
 
     /// The network f.
@@ -117,7 +181,7 @@ struct Parts {
 
 impl<F: ConditionalLayer> NoisyEnergy<F> {
     fn parts(&self, x: Tensor<2>, sigma: Tensor<1>) -> Parts {
-        let layer = self.network.condition(level(sigma.clone()));
+        let layer = self.network.condition(self.level(sigma.clone()));
         self.parts_by(&layer, x, sigma)
     }
 
@@ -131,23 +195,20 @@ impl<F: ConditionalLayer> NoisyEnergy<F> {
     }
 }
 
-/// c = ln(σ)/4.
-fn level(sigma: Tensor<1>) -> Tensor<1> {
-    sigma.log() / 4.0
-}
-
 impl<F: ConditionalLayer> NoisyPotential for NoisyEnergy<F> {
     fn energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1> {
         let (rho, weight) = self.scales(&sigma);
         let u = x / rho;
-        let f = self.network.forward(u.clone(), level(sigma));
-        row_dot(u.clone(), u * 0.5 - f * weight)
+        let f = self.network.forward(u.clone(), self.level(sigma.clone()));
+        let dim = u.dims()[1];
+        self.lifted(row_dot(u.clone(), u * 0.5 - f * weight), sigma, dim)
     }
 
     fn energy_and_score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<1>, Tensor<2>) {
-        let Parts { rho, weight, u, f, g } = self.parts(x, sigma);
+        let Parts { rho, weight, u, f, g } = self.parts(x, sigma.clone());
         let score = score(g, weight.clone(), u.clone(), rho);
-        (row_dot(u.clone(), u * 0.5 - f * weight), score)
+        let dim = u.dims()[1];
+        (self.lifted(row_dot(u.clone(), u * 0.5 - f * weight), sigma, dim), score)
     }
 }
 
@@ -158,7 +219,7 @@ impl<F: ConditionalLayer> NoisyScore for NoisyEnergy<F> {
     }
 
     fn score_in_training(&self, x: Tensor<2>, sigma: Tensor<1>, noise: &mut Noise) -> Tensor<2> {
-        let layer = self.network.condition_in_training(level(sigma.clone()), noise);
+        let layer = self.network.condition_in_training(self.level(sigma.clone()), noise);
         let Parts { rho, weight, u, g, .. } = self.parts_by(&layer, x, sigma);
         score(g, weight, u, rho)
     }
@@ -175,7 +236,7 @@ impl<F: ConditionalLayer> NoisyDirectional for NoisyEnergy<F> {
     fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
         let (rho, weight) = self.scales(&sigma);
         let (u, w) = (x / rho.clone(), v / rho);
-        let f = self.network.condition(level(sigma)).push(Jet::line(u.clone(), w.clone()));
+        let f = self.network.condition(self.level(sigma)).push(Jet::line(u.clone(), w.clone()));
         // (uᵀf)˙ = wᵀf + uᵀḟ and (uᵀf)¨ = 2wᵀḟ + uᵀf̈, since u has no curvature
         let first = row_sum((w.clone() * f.value + u.clone() * f.slope.clone()) * weight.clone());
         let second = row_sum((w.clone() * f.slope * 2.0 + u.clone() * f.curvature) * weight);
@@ -183,13 +244,52 @@ impl<F: ConditionalLayer> NoisyDirectional for NoisyEnergy<F> {
     }
 }
 
-impl<F: ConditionalLayer + Module + 'static> Capabilities for NoisyEnergy<F> {
+impl<F: LevelConditional + Module + 'static> Capabilities for NoisyEnergy<F> {
     fn as_noisy_score(&self) -> Option<&dyn NoisyDirectionalScore> {
         Some(self)
     }
 
     fn as_noisy_energy(&self) -> Option<&dyn NoisyPotential> {
         Some(self)
+    }
+
+    fn as_joint_energy(&self) -> Option<&dyn JointPotential> {
+        self.constant.as_ref().map(|_| self as &dyn JointPotential)
+    }
+
+    fn as_class_conditional(&self) -> Option<&dyn ClassConditional> {
+        (0 < self.network.n_classes()).then_some(self as &dyn ClassConditional)
+    }
+
+    fn as_class_conditional_energy(&self) -> Option<&dyn ClassConditionalPotential> {
+        (0 < self.network.n_classes()).then_some(self as &dyn ClassConditionalPotential)
+    }
+}
+
+impl<F> NoisyEnergy<F> {
+    /// The energy for rows of these classes.
+    fn of_class(&self, class: Tensor<1, Int>) -> NoisyEnergy<OfClass<'_, F>> {
+        NoisyEnergy {
+            network: OfClass::new(&self.network, class),
+            sigma_data: self.sigma_data,
+            constant: self.constant.clone(),
+        }
+    }
+}
+
+impl<F: ConditionalLayer> ClassConditional for NoisyEnergy<F> {
+    fn n_classes(&self) -> usize {
+        self.network.n_classes()
+    }
+
+    fn score_of<'a>(&'a self, class: Tensor<1, Int>) -> Box<dyn NoisyDirectionalScore + 'a> {
+        Box::new(self.of_class(class))
+    }
+}
+
+impl<F: ConditionalLayer> ClassConditionalPotential for NoisyEnergy<F> {
+    fn energy_of<'a>(&'a self, class: Tensor<1, Int>) -> Box<dyn NoisyPotential + 'a> {
+        Box::new(self.of_class(class))
     }
 }
 
@@ -199,8 +299,15 @@ mod tests {
     use crate::{Gaussian, Init, Mlp, MlpConfig, Score, testing, weights};
     use burn::tensor::{DType, Device};
 
-    const CONFIG: MlpConfig =
-        MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3, fourier_features: 0 };
+    const CONFIG: MlpConfig = MlpConfig {
+        dim: 2,
+        hidden: 6,
+        layers: 2,
+        embedding: 5,
+        frequencies: 3,
+        fourier_features: 0,
+        classes: 0,
+    };
 
     fn model() -> NoisyEnergy<Mlp> {
         testing::in_double(|init| NoisyEnergy::new(Mlp::new(&CONFIG, init).unwrap(), 0.5).unwrap())

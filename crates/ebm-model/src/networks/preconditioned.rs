@@ -1,15 +1,16 @@
 //! Networks as scores at every noise level.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use ebm_ops::row_dot::row_dot;
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
+use crate::networks::of_class::OfClass;
 use crate::rows::row_sum;
 use crate::{
-    Along, Capabilities, ConditionalLayer, Init, Input, Layer, ModelError, NetworkConfig, NoiseConditional,
-    NoisyDirectional, NoisyDirectionalScore, NoisyScore,
+    Along, Capabilities, ClassConditional, ConditionalLayer, Init, Input, Layer, ModelError, NetworkConfig,
+    NoiseConditional, NoisyDirectional, NoisyDirectionalScore, NoisyScore,
 };
 
 /// The description of a network in EDM's form.
@@ -44,6 +45,10 @@ impl<C: NetworkConfig<Network: ConditionalLayer>> NetworkConfig for Precondition
     fn fitted(self, found: Input) -> Self {
         Self { network: self.network.fitted(found), ..self }
     }
+
+    fn classes(&self) -> usize {
+        self.network.classes()
+    }
 }
 
 /// A network in EDM's form, where what it must learn has unit variance at every noise level.
@@ -57,19 +62,19 @@ impl<C: NetworkConfig<Network: ConditionalLayer>> NetworkConfig for Precondition
 /// Karras, Aittala, Aila and Laine (2022), *Elucidating the design space of diffusion-based generative
 /// models*, table 1.
 #[derive(Module, Debug)]
-pub struct Preconditioned<F: Module> {
+pub struct Preconditioned<F> {
     network: F,
     sigma_data: f64,
 }
 
-impl<F: Module> Preconditioned<F> {
+impl<F> Preconditioned<F> {
     /// The score of `network`; `sigma_data`, σ_d, is the standard deviation of the data.
     pub fn new(network: F, sigma_data: f64) -> Self {
         Self { network, sigma_data }
     }
 }
 
-impl<F: NoiseConditional + Module> Preconditioned<F> {
+impl<F: NoiseConditional> Preconditioned<F> {
     /// (σ² + σ_d², σ, f), the first two `[batch, 1]`; f is `network`.
     fn parts(
         &self,
@@ -96,7 +101,7 @@ impl<F: NoiseConditional + Module> Preconditioned<F> {
     }
 }
 
-impl<F: NoiseConditional + Module> NoisyScore for Preconditioned<F> {
+impl<F: NoiseConditional> NoisyScore for Preconditioned<F> {
     fn score_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
         self.score_by(x, sigma, |u, c| self.network.forward(u, c))
     }
@@ -112,7 +117,7 @@ impl<F: NoiseConditional + Module> NoisyScore for Preconditioned<F> {
     }
 }
 
-impl<F: ConditionalLayer + Module> NoisyDirectional for Preconditioned<F> {
+impl<F: ConditionalLayer> NoisyDirectional for Preconditioned<F> {
     /// By the network's reverse rule, one forward and one reverse pass; vᵀ(∇s)v is the product of v with vᵀ∇s.
     fn along_at(&self, x: Tensor<2>, v: Tensor<2>, sigma: Tensor<1>) -> Along {
         let column = sigma.clone().unsqueeze_dim::<2>(1);
@@ -132,6 +137,20 @@ impl<F: ConditionalLayer + Module + 'static> Capabilities for Preconditioned<F> 
     fn as_noisy_score(&self) -> Option<&dyn NoisyDirectionalScore> {
         Some(self)
     }
+
+    fn as_class_conditional(&self) -> Option<&dyn ClassConditional> {
+        (0 < self.network.n_classes()).then_some(self as &dyn ClassConditional)
+    }
+}
+
+impl<F: ConditionalLayer> ClassConditional for Preconditioned<F> {
+    fn n_classes(&self) -> usize {
+        self.network.n_classes()
+    }
+
+    fn score_of<'a>(&'a self, class: Tensor<1, Int>) -> Box<dyn NoisyDirectionalScore + 'a> {
+        Box::new(Preconditioned::new(OfClass::new(&self.network, class), self.sigma_data))
+    }
 }
 
 #[cfg(test)]
@@ -142,8 +161,15 @@ mod tests {
 
     #[test]
     fn a_noisy_score_network_knows_its_slope_and_curvature_and_is_trained_exactly() {
-        let config =
-            MlpConfig { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3, fourier_features: 0 };
+        let config = MlpConfig {
+            dim: 2,
+            hidden: 6,
+            layers: 2,
+            embedding: 5,
+            frequencies: 3,
+            fourier_features: 0,
+            classes: 0,
+        };
         let model = testing::in_double(|init| Preconditioned::new(Mlp::new(&config, init).unwrap(), 0.5));
         let single = weights::cast(model.clone(), DType::F32);
         for (sigma, seed) in [(0.1, 63), (0.7, 64), (8.0, 65)] {

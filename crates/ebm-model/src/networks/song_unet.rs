@@ -5,12 +5,16 @@ mod config;
 mod rules;
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use ebm_ops::Noise;
 
-use crate::layers::{Convolution, Dropout, GroupNorm, NoiseEmbedding, NormSilu, Resample};
+use crate::layers::{ClassEmbedding, Convolution, Dropout, GroupNorm, NoiseEmbedding, NormSilu, Resample};
+use crate::networks::conditional::trace_to_level;
 use crate::networks::input::fill;
-use crate::{Capabilities, ConditionalLayer, Init, Input, ModelError, NetworkConfig, NoiseConditional};
+use crate::{
+    Capabilities, ConditionalLayer, Init, Input, LevelConditional, LevelPullback, ModelError, NetworkConfig,
+    NoiseConditional,
+};
 use block::{Extra, norm};
 use rules::{DecoderStep, EncoderStep};
 
@@ -31,6 +35,7 @@ pub use rules::{ConditionedSongUNet, SongUNetTrace};
 /// |---|---|
 /// | `embedding.hidden`, `embedding.out` | `map_layer0`, `map_layer1` |
 /// | `embedding.frequencies` | `map_noise.freqs` times 2π (NCSN++) |
+/// | `classes.weight` | `map_label` and no label, transposed (conditional networks) |
 /// | `stem` | `enc.{r}x{r}_conv` |
 /// | `encoder.{i}.down.block` | `enc.{r}x{r}_down` |
 /// | `encoder.{i}.down.image` | `enc.{r}x{r}_aux_residual` |
@@ -53,6 +58,7 @@ pub use rules::{ConditionedSongUNet, SongUNetTrace};
 #[derive(Module, Debug)]
 pub struct SongUNet {
     embedding: NoiseEmbedding,
+    classes: Option<ClassEmbedding>,
     stem: Convolution,
     encoder: Vec<Coarser>,
     middle: Vec<SongBlock>,
@@ -148,6 +154,7 @@ impl SongUNet {
         let out = init.part("out");
         Ok(Self {
             embedding: NoiseEmbedding::with_frequencies(&frequencies, config.embedding, &embedding),
+            classes: ClassEmbedding::of(config.classes, 2 * config.frequencies, &init.part("classes")),
             stem: Convolution::glorot(config.channels, stem, 3, 1.0, &init.part("stem")),
             encoder,
             middle,
@@ -163,16 +170,36 @@ impl SongUNet {
         &self.config
     }
 
-    /// The network at `c`, with masks of dropout from `noise` if there is any.
-    fn conditioned(&self, c: Tensor<1>, mut noise: Option<&mut Noise>) -> ConditionedSongUNet<'_> {
-        let (e, rate) = (self.embedding.forward(c), self.config.dropout);
+    /// What is added to the sines and cosines of the noise level: the embedding of each row's class, or of none.
+    fn beside(&self, class: Option<Tensor<1, Int>>) -> Option<Tensor<2>> {
+        self.classes.as_ref().map(|classes| classes.forward(class))
+    }
+
+    /// The network at `c` for rows of a class, with masks of dropout from `noise` if there is any.
+    fn conditioned(
+        &self,
+        c: Tensor<1>,
+        class: Option<Tensor<1, Int>>,
+        noise: Option<&mut Noise>,
+    ) -> ConditionedSongUNet<'_> {
+        self.at_embedding(self.embedding.forward_beside(c, self.beside(class)), None, noise)
+    }
+
+    /// The network for an embedding, with what the reverse rule needs of its `motion`, the derivative in c.
+    fn at_embedding(
+        &self,
+        e: Tensor<2>,
+        motion: Option<Tensor<2>>,
+        mut noise: Option<&mut Noise>,
+    ) -> ConditionedSongUNet<'_> {
+        let rate = self.config.dropout;
         let padding = self.config.padding();
         let mut block = |block, level: usize| -> SongBlockRules<'_> {
             let block: &SongBlock = block;
             let size = padding.outer().map(|side| side >> level);
             let mask = |noise: &mut &mut Noise| block.dropout(rate, &e, size, noise);
             let dropout: Option<Dropout> = noise.as_mut().filter(|_| 0.0 < rate).map(mask);
-            block.condition(e.clone(), dropout)
+            block.condition(e.clone(), motion.clone(), dropout)
         };
         let (mut encoder, mut decoder) = (vec![], vec![]);
         for (level, Coarser { down, blocks }) in self.encoder.iter().enumerate() {
@@ -205,11 +232,29 @@ impl SongUNet {
 
 impl NoiseConditional for SongUNet {
     fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
-        self.conditioned(c, None).evaluate(x)
+        self.conditioned(c, None, None).evaluate(x)
     }
 
     fn forward_in_training(&self, x: Tensor<2>, c: Tensor<1>, noise: &mut Noise) -> Tensor<2> {
-        self.conditioned(c, Some(noise)).evaluate(x)
+        self.conditioned(c, None, Some(noise)).evaluate(x)
+    }
+
+    fn n_classes(&self) -> usize {
+        self.config.classes
+    }
+
+    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, class: Tensor<1, Int>) -> Tensor<2> {
+        self.conditioned(c, Some(class), None).evaluate(x)
+    }
+
+    fn forward_given_in_training(
+        &self,
+        x: Tensor<2>,
+        c: Tensor<1>,
+        class: Tensor<1, Int>,
+        noise: &mut Noise,
+    ) -> Tensor<2> {
+        self.conditioned(c, Some(class), Some(noise)).evaluate(x)
     }
 }
 
@@ -217,11 +262,31 @@ impl ConditionalLayer for SongUNet {
     type Conditioned<'a> = ConditionedSongUNet<'a>;
 
     fn condition(&self, c: Tensor<1>) -> ConditionedSongUNet<'_> {
-        self.conditioned(c, None)
+        self.conditioned(c, None, None)
     }
 
     fn condition_in_training(&self, c: Tensor<1>, noise: &mut Noise) -> ConditionedSongUNet<'_> {
-        self.conditioned(c, Some(noise))
+        self.conditioned(c, None, Some(noise))
+    }
+
+    fn condition_given(&self, c: Tensor<1>, class: Tensor<1, Int>) -> ConditionedSongUNet<'_> {
+        self.conditioned(c, Some(class), None)
+    }
+
+    fn condition_given_in_training(
+        &self,
+        c: Tensor<1>,
+        class: Tensor<1, Int>,
+        noise: &mut Noise,
+    ) -> ConditionedSongUNet<'_> {
+        self.conditioned(c, Some(class), Some(noise))
+    }
+}
+
+impl LevelConditional for SongUNet {
+    fn trace_to_level(&self, x: Tensor<2>, c: Tensor<1>) -> (Tensor<2>, LevelPullback<'_>) {
+        let (e, motion) = self.embedding.with_slope_beside(c, self.beside(None));
+        trace_to_level(self.at_embedding(e, Some(motion), None), x)
     }
 }
 
@@ -244,6 +309,10 @@ impl NetworkConfig for SongUNetConfig {
             fill([&mut self.channels, &mut self.height, &mut self.width], [channels, height, width]);
         }
         self
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
     }
 }
 

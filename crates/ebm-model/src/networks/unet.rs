@@ -4,14 +4,18 @@ mod config;
 mod rules;
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use crate::layers::{
-    Block, BlockRules, Convolution, GroupNorm, NoiseEmbedding, TransposedConvolution, pixel_shuffle,
-    pixel_unshuffle,
+    Block, BlockRules, ClassEmbedding, Convolution, GroupNorm, NoiseEmbedding, TransposedConvolution,
+    pixel_shuffle, pixel_unshuffle,
 };
+use crate::networks::conditional::trace_to_level;
 use crate::networks::input::fill;
-use crate::{Capabilities, ConditionalLayer, Init, Input, ModelError, NetworkConfig, NoiseConditional};
+use crate::{
+    Capabilities, ConditionalLayer, Init, Input, LevelConditional, LevelPullback, ModelError, NetworkConfig,
+    NoiseConditional,
+};
 
 pub use config::UNetConfig;
 pub use rules::{ConditionedUNet, UNetTrace};
@@ -25,6 +29,7 @@ pub use rules::{ConditionedUNet, UNetTrace};
 #[derive(Module, Debug)]
 pub struct UNet {
     embedding: NoiseEmbedding,
+    classes: Option<ClassEmbedding>,
     stem: Convolution,
     encoder: Vec<Down>,
     middle: Vec<Block>,
@@ -77,6 +82,7 @@ impl UNet {
         let out = init.part("out");
         Ok(Self {
             embedding: NoiseEmbedding::new(config.frequencies, *embedding, &init.part("embedding")),
+            classes: ClassEmbedding::of(config.classes, 2 * config.frequencies, &init.part("classes")),
             stem: Convolution::new(squares, widths[0], 3, 1, &init.part("stem")),
             encoder: (0..last).map(down).collect(),
             middle: blocks(widths[last], widths[last], config.blocks[last], &init.part("middle")),
@@ -91,16 +97,24 @@ impl UNet {
     pub fn config(&self) -> &UNetConfig {
         &self.config
     }
-}
 
-impl NoiseConditional for UNet {
-    fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
+    /// The embedding of the noise level and of the class.
+    fn embed(&self, c: Tensor<1>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
+        self.embedding.forward_beside(c, self.classes.as_ref().map(|classes| classes.forward(class)))
+    }
+
+    /// The embedding of the noise level and of no class, and its derivative in c.
+    fn embed_with_slope(&self, c: Tensor<1>) -> (Tensor<2>, Tensor<2>) {
+        self.embedding.with_slope_beside(c, self.classes.as_ref().map(|classes| classes.forward(None)))
+    }
+
+    /// f with this embedding, by fused operations.
+    fn evaluate(&self, x: Tensor<2>, e: Tensor<2>) -> Tensor<2> {
         let UNetConfig { channels, height, width, patch, .. } = self.config;
         let padding = self.config.padding();
         let ([batch, dim], expected) = (x.dims(), channels * height * width);
         assert_eq!(dim, expected, "images of {channels}×{height}×{width} were given as {:?}", x.dims());
 
-        let e = self.embedding.forward(c);
         let run =
             |blocks: &[Block], h: Tensor<4>| blocks.iter().fold(h, |h, block| block.forward(h, e.clone()));
         let x = padding.pad(x.reshape([batch, channels, height, width]));
@@ -116,6 +130,37 @@ impl NoiseConditional for UNet {
             h = run(blocks, Tensor::cat(vec![double.forward(h), fine], 1));
         }
         padding.crop(pixel_shuffle(self.out.forward(self.norm.silu(h)), patch)).reshape([batch, dim])
+    }
+
+    /// The network with this embedding, as layers with rules; `motion` is the derivative of the embedding in c, if the
+    /// reverse rule goes back to it.
+    fn conditioned<'a>(&'a self, e: Tensor<2>, motion: Option<Tensor<2>>) -> ConditionedUNet<'a> {
+        let of = |blocks: &'a [Block]| conditioned(blocks, &e, motion.as_ref());
+        let UNetConfig { channels, height, width, patch, .. } = self.config;
+        ConditionedUNet {
+            stem: &self.stem,
+            encoder: self.encoder.iter().map(|down| (of(&down.blocks), &down.halve)).collect(),
+            middle: of(&self.middle),
+            decoder: self.decoder.iter().map(|up| (&up.double, of(&up.blocks))).collect(),
+            out: (self.norm.rules(None), &self.out),
+            image: [channels, height, width],
+            padding: self.config.padding(),
+            patch,
+        }
+    }
+}
+
+impl NoiseConditional for UNet {
+    fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
+        self.evaluate(x, self.embed(c, None))
+    }
+
+    fn n_classes(&self) -> usize {
+        self.config.classes
+    }
+
+    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, class: Tensor<1, Int>) -> Tensor<2> {
+        self.evaluate(x, self.embed(c, Some(class)))
     }
 }
 
@@ -136,6 +181,10 @@ impl NetworkConfig for UNetConfig {
         }
         self
     }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
 }
 
 /// A network f(x, c), neither a score nor an energy by itself.
@@ -145,23 +194,27 @@ impl ConditionalLayer for UNet {
     type Conditioned<'a> = ConditionedUNet<'a>;
 
     fn condition(&self, c: Tensor<1>) -> ConditionedUNet<'_> {
-        let e = self.embedding.forward(c);
-        let UNetConfig { channels, height, width, patch, .. } = self.config;
-        ConditionedUNet {
-            stem: &self.stem,
-            encoder: self.encoder.iter().map(|down| (conditioned(&down.blocks, &e), &down.halve)).collect(),
-            middle: conditioned(&self.middle, &e),
-            decoder: self.decoder.iter().map(|up| (&up.double, conditioned(&up.blocks, &e))).collect(),
-            out: (self.norm.rules(None), &self.out),
-            image: [channels, height, width],
-            padding: self.config.padding(),
-            patch,
-        }
+        self.conditioned(self.embed(c, None), None)
+    }
+
+    fn condition_given(&self, c: Tensor<1>, class: Tensor<1, Int>) -> ConditionedUNet<'_> {
+        self.conditioned(self.embed(c, Some(class)), None)
     }
 }
 
-fn conditioned<'a>(blocks: &'a [Block], e: &Tensor<2>) -> Box<[BlockRules<'a>]> {
-    blocks.iter().map(|block| block.condition(e.clone())).collect()
+fn conditioned<'a>(blocks: &'a [Block], e: &Tensor<2>, motion: Option<&Tensor<2>>) -> Box<[BlockRules<'a>]> {
+    let rules = |block: &'a Block| match motion {
+        None => block.condition(e.clone()),
+        Some(motion) => block.condition_moving(e.clone(), motion.clone()),
+    };
+    blocks.iter().map(rules).collect()
+}
+
+impl LevelConditional for UNet {
+    fn trace_to_level(&self, x: Tensor<2>, c: Tensor<1>) -> (Tensor<2>, LevelPullback<'_>) {
+        let (e, motion) = self.embed_with_slope(c);
+        trace_to_level(self.conditioned(e, Some(motion)), x)
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use burn::module::Module;
 
-use crate::{Directional, NoisyDirectional, NoisyPotential, NoisyScore, Potential, Score};
+use crate::{
+    ClassConditional, ClassConditionalPotential, Directional, JointPotential, NoisyDirectional,
+    NoisyPotential, NoisyScore, Potential, Score,
+};
 
 /// A score with derivatives along directions.
 pub trait DirectionalScore: Score + Directional {}
@@ -53,6 +56,23 @@ pub trait Capabilities {
 
     /// The network as an energy at every noise level; its score is [`as_noisy_score`](Self::as_noisy_score).
     fn as_noisy_energy(&self) -> Option<&dyn NoisyPotential> {
+        None
+    }
+
+    /// The network as an energy whose noise levels compare; without that, it is
+    /// [`as_noisy_energy`](Self::as_noisy_energy).
+    fn as_joint_energy(&self) -> Option<&dyn JointPotential> {
+        None
+    }
+
+    /// The network as a score of each class at every noise level; [`as_noisy_score`](Self::as_noisy_score) is then that
+    /// of no class.
+    fn as_class_conditional(&self) -> Option<&dyn ClassConditional> {
+        None
+    }
+
+    /// The network as an energy of each class at every noise level.
+    fn as_class_conditional_energy(&self) -> Option<&dyn ClassConditionalPotential> {
         None
     }
 }

@@ -7,7 +7,8 @@ use crate::{AtNoise, Energy, NoisyScore, Potential};
 /// An energy E(x, σ) of p_σ = p ∗ N(0, σ²I) at every noise level σ, and its score, which agree:
 /// s(·, σ) = −∇ₓE(·, σ).
 ///
-/// Each level has its own normalizer Z(σ), so energies of different levels are not comparable.
+/// Each level has its own normalizer Z(σ), so energies of different levels are not comparable; those of a
+/// [`JointPotential`](crate::JointPotential) are.
 pub trait NoisyPotential: NoisyScore {
     /// E(x, σ), row by row: `x` is `[batch, dim]`, `sigma` `[batch]` and positive; the result `[batch]`, in nats.
     fn energy_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<1>;

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 /// A point in units of cells from the first value, column before row.
-type Point = [f64; 2];
+pub(crate) type Point = [f64; 2];
 
 /// The lines on which `heights`, `[n, n]` row by row, has the value `level`, by marching squares; a closed one ends
 /// where it begins.
 ///
 /// Squares with a corner that is not finite have no line.
-pub(super) fn contour(heights: &[f32], n: usize, level: f32) -> Vec<Vec<Point>> {
+pub(crate) fn contour(heights: &[f32], n: usize, level: f32) -> Vec<Vec<Point>> {
     let mut segments = Vec::new();
     for (row, column) in (0..n.saturating_sub(1)).flat_map(|row| (0..n - 1).map(move |column| (row, column)))
     {

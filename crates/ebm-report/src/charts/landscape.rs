@@ -13,7 +13,7 @@ use crate::{Colour, ReportError};
 const CELLS: usize = 192;
 
 /// Contour lines, in nats above the lowest energy.
-pub(super) const LEVELS: [f32; 6] = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+pub(crate) const LEVELS: [f32; 6] = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
 
 const LOW: Colour = [150, 205, 170];
 const HIGH: Colour = [250, 250, 247];
@@ -44,6 +44,11 @@ impl Landscape {
         let lowest = finite.reduce(f32::min).ok_or(ReportError::NoEnergy)?;
         let height = |energy: f32| if energy.is_finite() { energy - lowest } else { f32::INFINITY };
         Ok(Self { window: *window, heights: energies.into_iter().map(height).collect() })
+    }
+
+    /// Nats above the lowest energy, row by row from the top, and how many of them are in a row.
+    pub(crate) fn heights(&self) -> (&[f32], usize) {
+        (&self.heights, CELLS)
     }
 
     /// Draws the landscape into axes over a window.

@@ -37,7 +37,7 @@ impl Window {
     }
 
     /// Lower and upper end of coordinate `c`.
-    pub(super) fn range(&self, c: usize) -> [f64; 2] {
+    pub fn range(&self, c: usize) -> [f64; 2] {
         let (centre, half) = (f64::from(self.centre[c]), f64::from(self.half[c]));
         [centre - half, centre + half]
     }

@@ -6,7 +6,8 @@ use super::little_endian::Numbers;
 use crate::{ReportError, Samples, Shape};
 
 /// Writes a header and a line for each sample: the names of columns or `x0,x1,…` for rows, `chain,draw,x0,x1,…` for chains. Chains and draws are
-/// counted from 0, and the draws of a chain stand together.
+/// counted from 0, and the draws of a chain stand together. Samples of classes have the name of theirs in a last column,
+/// `class`.
 ///
 /// Numbers have the fewest digits that give back the same number, of double precision for tables and of single
 /// precision for others.
@@ -14,16 +15,30 @@ use crate::{ReportError, Samples, Shape};
 /// # Errors
 /// If the samples are images, or `out` cannot be written.
 pub(crate) fn encode(samples: &Samples, out: &mut dyn Write) -> Result<(), ReportError> {
-    let (n_draws, dim) = match *samples.shape() {
-        Shape::Table { dim, .. } => (None, dim),
-        Shape::Chains { draws, dim, .. } => (Some(draws), dim),
-        Shape::Images { .. } => {
-            return Err(ReportError::Format("a .csv stores rows, these are images; write .npy".into()));
-        }
-    };
-    let mut csv = ::csv::Writer::from_writer(out);
+    head(samples, out)?;
+    lines(samples, out)
+}
+
+/// Writes the header.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn head(samples: &Samples, out: &mut dyn Write) -> Result<(), ReportError> {
+    let (n_draws, dim) = shape(samples)?;
     let places = n_draws.map_or(vec![], |_| vec!["chain".into(), "draw".into()]);
-    csv.write_record(places.into_iter().chain((0..dim).map(|i| samples.column(i))))?;
+    let class = samples.labels().map(|_| "class".to_owned());
+    let mut csv = ::csv::Writer::from_writer(out);
+    csv.write_record(places.into_iter().chain((0..dim).map(|i| samples.column(i))).chain(class))?;
+    Ok(csv.flush()?)
+}
+
+/// Writes a line for each sample.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn lines(samples: &Samples, out: &mut dyn Write) -> Result<(), ReportError> {
+    let (n_draws, dim) = shape(samples)?;
+    let mut csv = ::csv::Writer::from_writer(out);
     let numbers = samples.numbers();
     for i in 0..numbers.len() / dim {
         let place = n_draws.map_or(vec![], |n| vec![(i / n).to_string(), (i % n).to_string()]);
@@ -31,9 +46,21 @@ pub(crate) fn encode(samples: &Samples, out: &mut dyn Write) -> Result<(), Repor
             Numbers::Single(values) => values[k].to_string(),
             Numbers::Double(values) => shortest(values[k]),
         });
-        csv.write_record(place.into_iter().chain(row))?;
+        let class = samples.labels().map(|labels| labels.name(i));
+        csv.write_record(place.into_iter().chain(row).chain(class))?;
     }
     Ok(csv.flush()?)
+}
+
+/// The draws of a chain, if the samples are chains, and the coordinates of a sample.
+fn shape(samples: &Samples) -> Result<(Option<usize>, usize), ReportError> {
+    match *samples.shape() {
+        Shape::Table { dim, .. } => Ok((None, dim)),
+        Shape::Chains { draws, dim, .. } => Ok((Some(draws), dim)),
+        Shape::Images { .. } => {
+            Err(ReportError::Format("a .csv stores rows, these are images; write .npy".into()))
+        }
+    }
 }
 
 /// The fewest digits that give back the number, with an exponent where it is very large or very small.
@@ -67,6 +94,13 @@ mod tests {
         assert_eq!(text(&rows), "x0,x1,x2\n0.5,1,2\n");
         let images = Samples::images(vec![0.5; 4], [1, 1, 2, 2]).unwrap();
         assert!(encode(&images, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn rows_of_classes_have_the_name_of_theirs() {
+        let rows = Samples::table(vec![0.5, 1.0, 2.0], [3, 1]).unwrap();
+        let labels = crate::Labels { classes: vec![1, 0, 2], names: vec!["left".into(), "right".into()] };
+        assert_eq!(text(&rows.with_labels(labels).unwrap()), "x0,class\n0.5,right\n1,left\n2,2\n");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) enum Numbers<'a> {
 }
 
 impl Numbers<'_> {
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         match self {
             Self::Single(values) => values.len(),
             Self::Double(values) => values.len(),
@@ -18,7 +18,7 @@ impl Numbers<'_> {
     }
 
     /// Bytes of a number.
-    pub(super) fn width(self) -> usize {
+    pub(crate) fn width(self) -> usize {
         match self {
             Self::Single(_) => 4,
             Self::Double(_) => 8,
@@ -26,7 +26,7 @@ impl Numbers<'_> {
     }
 
     /// Writes the numbers in pieces that fit the cache.
-    pub(super) fn write(self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Single(values) => write_pieces(values, |value| value.to_le_bytes(), out),
             Self::Double(values) => write_pieces(values, |value| value.to_le_bytes(), out),
@@ -46,4 +46,10 @@ fn write_pieces<T: Copy, const N: usize>(
         out.write_all(&bytes)?;
     }
     Ok(())
+}
+
+/// The numbers of single precision that the bytes are, if they are a whole number of them.
+pub(crate) fn read(bytes: &[u8]) -> Option<Vec<f32>> {
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    rest.is_empty().then(|| numbers.iter().map(|&four| f32::from_le_bytes(four)).collect())
 }

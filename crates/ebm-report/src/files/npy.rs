@@ -23,7 +23,11 @@ pub(crate) fn encode(dims: &[usize], values: Numbers<'_>, out: &mut dyn Write) -
     Ok(values.write(out)?)
 }
 
-fn header(dims: &[usize], width: usize) -> Result<Vec<u8>, ReportError> {
+/// The bytes before the numbers, each of `width` bytes.
+///
+/// # Errors
+/// If there are too many axes.
+pub(crate) fn header(dims: &[usize], width: usize) -> Result<Vec<u8>, ReportError> {
     const PREFIX: usize = 10;
     let shape = match dims {
         [only] => format!("({only},)"),

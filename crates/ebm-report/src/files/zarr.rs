@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::little_endian;
 use crate::{ReportError, Samples, Shape, Statistic, StatisticValues, parameter};
 
 /// Whether the folder is a Zarr store, of version 2 or 3.
@@ -52,6 +53,47 @@ pub(crate) fn write(samples: &Samples, folder: &Path) -> Result<(), ReportError>
     }
     let consolidated = json!({"zarr_consolidated_format": 1, "metadata": store.metadata});
     Ok(fs::write(folder.join(".zmetadata"), consolidated.to_string())?)
+}
+
+/// The statistics that a draw may have, with whether they are flags, in the order in which they are written.
+const STATISTICS: [(&str, bool); 4] =
+    [("lp", false), ("acceptance_rate", false), ("energy_error", false), ("diverging", true)];
+
+/// The draws, `[chain, draw, dim]`, and their statistics in a folder that [`write`] filled.
+///
+/// # Errors
+/// If an array is missing, or has another number of draws.
+pub(crate) fn read(folder: &Path, [chains, draws, dim]: [usize; 3]) -> Result<Samples, ReportError> {
+    let n = chains * draws;
+    let numbers = |name: &str| {
+        let found = little_endian::read(&fs::read(folder.join(name).join("0.0"))?);
+        found.filter(|numbers| numbers.len() == n).ok_or_else(|| {
+            ReportError::Format(format!(
+                "{}: {name} is not of {chains} chains of {draws} draws",
+                folder.display()
+            ))
+        })
+    };
+    let mut values = vec![0.0; n * dim];
+    for i in 0..dim {
+        let column = numbers(&format!("posterior/{}", parameter(i)))?;
+        values.iter_mut().skip(i).step_by(dim).zip(column).for_each(|(place, value)| *place = value);
+    }
+    let mut statistics = vec![];
+    for (name, is_flag) in STATISTICS {
+        let path = format!("sample_stats/{name}");
+        if !folder.join(&path).is_dir() {
+            continue;
+        }
+        let values = if is_flag {
+            let bytes = fs::read(folder.join(&path).join("0.0"))?;
+            StatisticValues::Flags(bytes.into_iter().map(|flag| flag != 0).collect())
+        } else {
+            StatisticValues::Numbers(numbers(&path)?)
+        };
+        statistics.push(Statistic { name, values });
+    }
+    Samples::chains(values, [chains, draws, dim])?.with_statistics(statistics)
 }
 
 struct Store<'a> {

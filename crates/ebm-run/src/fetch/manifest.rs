@@ -55,12 +55,12 @@ pub struct Content {
 }
 
 impl Manifest {
-    /// The manifest that is built in, `datasets/manifest.toml`.
+    /// The manifest that is built in, `fetch/datasets.toml`.
     ///
     /// # Errors
     /// As [`Manifest::parse`].
     pub fn embedded() -> Result<Self> {
-        Self::parse(include_str!("../../../../datasets/manifest.toml")).context("datasets/manifest.toml")
+        Self::parse(include_str!("datasets.toml")).context("datasets.toml")
     }
 
     /// Reads a manifest.

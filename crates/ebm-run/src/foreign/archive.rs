@@ -9,8 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::TensorData;
 use rawzip::{CompressionMethod, FileReader, RECOMMENDED_BUFFER_SIZE, ZipArchive, ZipArchiveEntryWayfinder};
 
-use super::machine;
-use super::pickle::{Pickle, Tensor, Value};
+use super::pickle::{Pickle, Tensor, Value, read, storages};
 
 /// Most bytes of a pickle.
 const MAX_PICKLE: u64 = 1 << 26;
@@ -91,7 +90,7 @@ impl Archive {
         let (place, length) = pickle.context("the archive has no data.pkl")?;
         let bytes = content(&archive, place, length.min(MAX_PICKLE))?;
         ensure!(bytes.len() as u64 <= MAX_PICKLE, "its pickle has more than {MAX_PICKLE} bytes");
-        let pickle = machine::read(&bytes)?;
+        let pickle = read(&bytes)?;
         Ok(Self { pickle, storages: Storages::Packed { archive, files } })
     }
 
@@ -102,23 +101,23 @@ impl Archive {
         (&mut file).take(MAX_PICKLE).read_to_end(&mut bytes)?;
         let mut rest = bytes.as_slice();
         let mut next = || -> Result<Pickle> {
-            let pickle = machine::read(rest)?;
-            rest = &rest[pickle.length..];
+            let pickle = read(rest)?;
+            rest = &rest[pickle.length()..];
             Ok(pickle)
         };
         let version = next()?;
         ensure!(
-            matches!(version.value(version.root), Value::Integer(1001)),
+            matches!(version.value(version.root()), Value::Int(1001)),
             "an unknown version of PyTorch's files"
         );
         let _machine = next()?;
         let (pickle, keys) = (next()?, next()?);
-        let Value::List(keys_of) = keys.value(keys.root) else { bail!("it has no list of storages") };
+        let Value::List(keys_of) = keys.value(keys.root()) else { bail!("it has no list of storages") };
         let widths = widths(&pickle);
         let mut at = MAGIC.len() as u64 + (bytes.len() - rest.len()) as u64;
         let mut places = HashMap::new();
         for key in keys_of {
-            let Value::Text(key) = keys.value(*key) else { bail!("a storage has no name") };
+            let key = keys.text(*key).context("a storage has no name")?;
             let width = widths.get(key).with_context(|| format!("nothing speaks of storage {key}"))?;
             file.seek(SeekFrom::Start(at))?;
             let mut count = [0; 8];
@@ -127,7 +126,7 @@ impl Archive {
             let end = elements.checked_mul(*width).and_then(|n| n.checked_add(at + 8));
             let end =
                 end.filter(|end| *end <= length).with_context(|| format!("storage {key} is cut short"))?;
-            places.insert(key.clone(), (at + 8, end - at - 8));
+            places.insert(key.to_owned(), (at + 8, end - at - 8));
             at = end;
         }
         Ok(Self { pickle, storages: Storages::Plain { file, places, length } })
@@ -212,5 +211,5 @@ fn widths(pickle: &Pickle) -> HashMap<String, u64> {
         "ComplexDoubleStorage" => 16,
         _ => 4,
     };
-    pickle.storages().map(|storage| (storage.key.clone(), width(&storage.class))).collect()
+    storages(pickle).map(|storage| (storage.key.clone(), width(&storage.class))).collect()
 }

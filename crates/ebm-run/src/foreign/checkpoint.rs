@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use ebm_data::files::pickle::Id;
 use ebm_model::weights::NamedTensors;
 
 use super::archive::Archive;
-use super::pickle::{Id, Value};
+use super::pickle::{Torch, Value};
 
 /// Most tensors of a state dictionary.
 const MAX_TENSORS: usize = 10_000;
@@ -53,9 +54,9 @@ impl Checkpoint {
     /// Steps of training, where a list says them.
     pub fn step(&self) -> Option<u64> {
         let pickle = &self.archive.pickle;
-        let Value::List(items) = pickle.value(pickle.root) else { return None };
+        let Value::List(items) = pickle.value(pickle.root()) else { return None };
         match pickle.value(*items.get(3)?) {
-            Value::Integer(step) => u64::try_from(*step).ok(),
+            Value::Int(step) => u64::try_from(*step).ok(),
             _ => None,
         }
     }
@@ -82,39 +83,38 @@ impl Checkpoint {
     fn raw(&self) -> Option<Id> {
         let pickle = &self.archive.pickle;
         let has_tensors = |id: &Id| self.names(*id).is_some();
-        if let Value::List(items) | Value::Tuple(items) = pickle.value(pickle.root) {
+        if let Value::List(items) | Value::Tuple(items) = pickle.value(pickle.root()) {
             return items.first().copied().filter(has_tensors);
         }
         let under = |key| self.under(key).filter(has_tensors);
-        Some(pickle.root).filter(has_tensors).or_else(|| KEYS.into_iter().find_map(under))
+        Some(pickle.root()).filter(has_tensors).or_else(|| KEYS.into_iter().find_map(under))
     }
 
     fn averages(&self) -> Option<Id> {
         let pickle = &self.archive.pickle;
         let has_tensors = |id: &Id| self.names(*id).is_some();
-        match pickle.value(pickle.root) {
+        match pickle.value(pickle.root()) {
             Value::List(items) if 2 < items.len() => items.last().copied().filter(has_tensors),
             _ => self.under("ema").filter(has_tensors),
         }
     }
 
     fn under(&self, key: &str) -> Option<Id> {
-        let mut entries = self.archive.pickle.entries(self.archive.pickle.root)?;
-        entries.find_map(|(found, id)| (found == key).then_some(id))
+        self.archive.pickle.under(self.archive.pickle.root(), key)
     }
 
     /// The names and the places of the tensors of a dictionary that has nothing else.
     fn names(&self, id: Id) -> Option<Vec<(&str, Id)>> {
         let pickle = &self.archive.pickle;
         let entries: Vec<_> = pickle.entries(id)?.collect();
-        let is_tensor = |(_, id): &(&str, Id)| matches!(pickle.value(*id), Value::Tensor(_));
+        let is_tensor = |(_, id): &(&str, Id)| matches!(pickle.value(*id), Value::Object(Torch::Tensor(_)));
         ((1..=MAX_TENSORS).contains(&entries.len()) && entries.iter().all(is_tensor)).then_some(entries)
     }
 
     fn tensors(&self, id: Id) -> Result<NamedTensors> {
         let mut found = NamedTensors::new();
         for (name, id) in self.names(id).unwrap_or_default() {
-            let Value::Tensor(tensor) = self.archive.pickle.value(id) else { continue };
+            let Value::Object(Torch::Tensor(tensor)) = self.archive.pickle.value(id) else { continue };
             let data = self.archive.tensor(tensor).with_context(|| name.to_owned())?;
             found.insert(name.strip_prefix(PARALLEL).unwrap_or(name).to_owned(), data);
         }

@@ -8,6 +8,8 @@ const SHARE: f64 = 0.05;
 /// The time that pictures took and may take.
 #[derive(Debug)]
 pub struct Allowance {
+    /// The share of the time of training.
+    share: f64,
     began: Instant,
     /// The step at which the session began.
     first: u64,
@@ -21,8 +23,27 @@ pub struct Allowance {
 impl Allowance {
     /// From now on, at the step at which training begins or goes on.
     pub fn new(first: u64) -> Self {
+        Self::of(SHARE, first)
+    }
+
+    /// The same for what may take another share of the time.
+    pub fn of(share: f64, first: u64) -> Self {
         let zero = Duration::ZERO;
-        Self { began: Instant::now(), first, spent: zero, longest: zero, is_over: false, is_said: false }
+        Self {
+            share,
+            began: Instant::now(),
+            first,
+            spent: zero,
+            longest: zero,
+            is_over: false,
+            is_said: false,
+        }
+    }
+
+    /// The same where one is thought to take this long before the first one is known.
+    #[must_use]
+    pub fn expecting(self, longest: Duration) -> Self {
+        Self { longest, ..self }
     }
 
     /// How long the picture of `step` may take at most, or nothing if it shall be left out.
@@ -34,8 +55,8 @@ impl Allowance {
         let trained = elapsed.saturating_sub(self.spent);
         let [done, all] = [step, steps].map(|to| to.saturating_sub(self.first).max(1) as f64);
         // The first one's time is not known: it may take what all of them may.
-        let whole = trained.mul_f64(SHARE * all / done);
-        let so_far = trained.mul_f64(SHARE);
+        let whole = trained.mul_f64(self.share * all / done);
+        let so_far = trained.mul_f64(self.share);
         let is_allowed = self.longest.is_zero() || self.spent + self.longest <= so_far;
         (!self.is_over && is_allowed).then(|| whole.saturating_sub(self.spent))
     }

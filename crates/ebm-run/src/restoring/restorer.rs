@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_data::to_pixel;
-use ebm_model::{Capabilities, Network, Tempered};
+use ebm_model::{Capabilities, Tempered};
 use ebm_ops::Noise;
 use ebm_sample::diagnostics::Steps;
 use ebm_sample::restoring::{Guidance, LinearGaussian, Posterior, PosteriorEnergy};
@@ -52,7 +52,7 @@ impl Method {
 
 /// A network, what happened to pictures, and how they are restored.
 pub struct Restorer<'a> {
-    network: &'a Network,
+    network: &'a dyn Capabilities,
     temperature: f64,
     degradation: &'a Degradation,
     /// τ in the model's units.
@@ -76,7 +76,7 @@ impl<'a> Restorer<'a> {
     /// # Errors
     /// A wrong use of the program for a network, a method or a sampler that do not fit together.
     pub fn new(
-        network: &'a Network,
+        network: &'a dyn Capabilities,
         degradation: &'a Degradation,
         deviation: f64,
         method: Method,

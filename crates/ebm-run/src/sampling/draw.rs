@@ -1,9 +1,10 @@
 //! Samples of a network.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::ops::ControlFlow;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
 use ebm_model::Capabilities;
 use ebm_ops::Noise;
@@ -12,6 +13,7 @@ use ebm_sample::{
     AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError, Sampler, StepReport, StepTotals,
 };
 
+use super::asked::Asked;
 use super::config::{ChainConfig, SampleConfig};
 use super::views::with_density;
 
@@ -31,6 +33,8 @@ pub struct Drawing {
     /// The lowest noise level.
     sigma: f64,
     method: Method,
+    /// The classes that samples are to be of.
+    asked: Option<Asked>,
 }
 
 #[derive(Clone)]
@@ -50,6 +54,22 @@ pub struct Drawn {
     pub steps: Option<Steps>,
 }
 
+/// How much of the way to samples is kept: of how many of them, and how often at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The first so many samples.
+    pub samples: usize,
+    /// Moments on the way, evenly, at most.
+    pub moments: usize,
+}
+
+impl Keep {
+    /// Nothing.
+    pub const NOTHING: Self = Self { samples: 0, moments: 1 };
+    /// Every moment of every sample.
+    pub const ALL: Self = Self { samples: usize::MAX, moments: usize::MAX };
+}
+
 impl SampleConfig {
     /// The sampler of that name, or the one of the configuration, for samples of `network`.
     ///
@@ -66,11 +86,22 @@ impl SampleConfig {
             AnySampler::Descent(descent) => Method::Descent(descent),
             AnySampler::Kernel(kernel) => Method::Chain { kernel, config: self.chain.clone() },
         };
-        Ok(Drawing { temperature: self.temperature, sigma, method })
+        Ok(Drawing { temperature: self.temperature, sigma, method, asked: None })
     }
 }
 
 impl Drawing {
+    /// The same for samples of classes, of a network that is conditioned on them.
+    #[must_use]
+    pub fn of_classes(self, asked: Asked) -> Self {
+        Self { asked: Some(asked), ..self }
+    }
+
+    /// The classes that samples are of.
+    pub fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
+    }
+
     /// Items of a descent, or segments of a chain.
     pub fn n_levels(&self) -> usize {
         match &self.method {
@@ -105,7 +136,8 @@ impl Drawing {
             tick(together);
             ControlFlow::Continue(())
         };
-        let drawn = self.draw_while(network, [n, dim], noise, device, keep_film, go_on)?;
+        let keep = if keep_film { Keep::ALL } else { Keep::NOTHING };
+        let drawn = self.draw_while(network, [n, dim], noise, device, keep, go_on)?;
         drawn.ok_or_else(|| anyhow!("the samples were given up"))
     }
 
@@ -119,52 +151,102 @@ impl Drawing {
         [n, dim]: [usize; 2],
         noise: &Noise,
         device: &Device,
-        keep_film: bool,
+        keep: Keep,
         mut tick: impl FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Drawn>> {
-        let group = match self.method {
+        let mut all = Drawn { values: Vec::with_capacity(n * dim), film: Vec::new(), steps: None };
+        for (group, first) in (0..n).step_by(self.group_size()).enumerate() {
+            let together = self.group_size().min(n - first);
+            let noise = noise.child(group as u64);
+            let drawn = self.together(network, first, [together, dim], &noise, device, keep, &mut tick)?;
+            let Some(drawn) = drawn else { return Ok(None) };
+            all.values.extend(drawn.values);
+            if all.film.is_empty() {
+                all.film.resize_with(drawn.film.len(), || Vec::with_capacity(keep.samples.min(n) * dim));
+            }
+            all.film.iter_mut().zip(drawn.film).for_each(|(frame, new)| frame.extend(new));
+            all.steps = match (all.steps.take(), drawn.steps) {
+                (Some(before), Some(new)) => Some(before.beside(new)),
+                (before, new) => before.or(new),
+            };
+        }
+        finite(&all.values, dim, 0)?;
+        Ok(Some(all))
+    }
+
+    /// Samples that are drawn together; the last group of all may be smaller.
+    pub fn group_size(&self) -> usize {
+        match self.method {
             Method::Chain { .. } => CHAINS_TOGETHER,
             Method::Descent(_) => DESCENTS_TOGETHER,
+        }
+    }
+
+    /// One group, counted from 0, of `n` samples; nothing if `tick` ends it on the way.
+    ///
+    /// The samples are those that [`draw`](Self::draw) has at their place.
+    ///
+    /// # Errors
+    /// If there is no such group, or [`NotFinite`] if a sample is not finite.
+    pub fn draw_group(
+        &self,
+        network: &dyn Capabilities,
+        [n, dim]: [usize; 2],
+        group: usize,
+        noise: &Noise,
+        device: &Device,
+        mut tick: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Drawn>> {
+        let first = group.saturating_mul(self.group_size());
+        ensure!(first < n, "group {group} of {n} samples: expected at most {}", (n - 1) / self.group_size());
+        let together = self.group_size().min(n - first);
+        let noise = noise.child(group as u64);
+        let drawn =
+            self.together(network, first, [together, dim], &noise, device, Keep::NOTHING, &mut tick)?;
+        if let Some(drawn) = &drawn {
+            finite(&drawn.values, dim, first)?;
+        }
+        Ok(drawn)
+    }
+
+    /// Samples that are drawn at once, the first of them the sample `first` of all, or nothing if `tick` ends it on the
+    /// way.
+    #[allow(clippy::too_many_arguments, reason = "what is drawn, and which part of it")]
+    fn together(
+        &self,
+        network: &dyn Capabilities,
+        first: usize,
+        [n, dim]: [usize; 2],
+        noise: &Noise,
+        device: &Device,
+        keep: Keep,
+        tick: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Drawn>> {
+        let stride = self.n_levels().div_ceil(keep.moments.max(1)).max(1);
+        let shown = n.min(keep.samples.saturating_sub(first));
+        let mut drawn = Drawn { values: Vec::new(), film: Vec::new(), steps: None };
+        let totals = RefCell::new(StepTotals::default());
+        let of_classes = self.asked.as_ref().map(|asked| asked.of(network, first..first + n)).transpose()?;
+        let network: &dyn Capabilities = match &of_classes {
+            Some(of_classes) => of_classes,
+            None => network,
         };
-        let mut drawn = Drawn { values: Vec::with_capacity(n * dim), film: Vec::new(), steps: None };
-        for (chunk, first) in (0..n).step_by(group).enumerate() {
-            let together = group.min(n - first);
-            let noise = noise.child(chunk as u64);
-            let totals = RefCell::new(StepTotals::default());
-            let whole = with_density(network, self.temperature, self.sigma, |density| -> Result<bool> {
-                let levels = self.levels(density, [together, dim], &noise, &totals, device)?;
-                for (i, level) in levels.enumerate() {
-                    if tick(together).is_break() {
-                        return Ok(false);
-                    }
-                    if i + 1 == self.n_levels() {
-                        drawn.values.extend(host(level.position)?);
-                    } else if keep_film {
-                        if drawn.film.len() <= i {
-                            drawn.film.push(Vec::with_capacity(n * dim));
-                        }
-                        drawn.film[i].extend(host(level.position)?);
-                    }
+        let whole = with_density(network, self.temperature, self.sigma, |density| -> Result<bool> {
+            for (i, level) in self.levels(density, [n, dim], noise, &totals, device)?.enumerate() {
+                if tick(n).is_break() {
+                    return Ok(false);
                 }
-                Ok(true)
-            })?;
-            if !whole {
-                return Ok(None);
+                if i + 1 == self.n_levels() {
+                    drawn.values = host(level.position)?;
+                } else if 0 < shown && i.is_multiple_of(stride) {
+                    drawn.film.push(host(level.position.narrow(0, 0, shown))?);
+                }
             }
-            let steps = totals.into_inner().read();
-            if steps.acceptance.is_some() {
-                drawn.steps = Some(match drawn.steps.take() {
-                    Some(before) => before.beside(steps),
-                    None => steps,
-                });
-            }
-        }
-        match drawn.values.iter().position(|value| !value.is_finite()) {
-            Some(at) => {
-                bail!("sample {} is not finite: the steps are too large, or the model is broken", at / dim)
-            }
-            None => Ok(Some(drawn)),
-        }
+            Ok(true)
+        })?;
+        let steps = totals.into_inner().read();
+        drawn.steps = steps.acceptance.is_some().then_some(steps);
+        Ok(whole.then_some(drawn))
     }
 
     /// The positions each time there is something to see; chains with a Metropolis test add to `totals`.
@@ -198,6 +280,27 @@ impl Drawing {
                 }))
             }
         })
+    }
+}
+
+/// A sample that is not finite, by its number from 0.
+#[derive(Debug)]
+pub struct NotFinite(pub usize);
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sample {} is not finite: the steps are too large, or the model is broken", self.0)
+    }
+}
+
+impl std::error::Error for NotFinite {}
+
+/// # Errors
+/// If a number is not finite; `first` is the number of the first sample.
+fn finite(values: &[f32], dim: usize, first: usize) -> Result<(), NotFinite> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(at) => Err(NotFinite(first + at / dim)),
+        None => Ok(()),
     }
 }
 

@@ -8,12 +8,14 @@ mod diagnostics;
 mod divergence;
 mod invariance;
 mod langevin;
+mod microcanonical;
 mod moments;
 #[path = "../posteriors/mod.rs"]
 mod posteriors;
 mod report;
 mod resonance;
 mod trials;
+mod tuned;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,9 +93,11 @@ fn sections(call: &Call) -> Vec<Section> {
     };
     done(invariance::section(n_draws, &noise.derive("invariance")));
     done(langevin::laws(n_chains, &noise.derive("laws")));
+    done(microcanonical::section(n_chains / 10, &noise.derive("microcanonical")));
     done(langevin::identities(n_draws, &noise.derive("identities")));
     done(divergence::section(&noise.derive("divergence")));
     done(resonance::section(if call.quick { 2 } else { usize::MAX }, &noise.derive("resonance")));
+    done(tuned::section(if call.quick { 2 } else { 1 }, &noise.derive("tuned")));
     match Reference::find() {
         Some(reference) => {
             done(diagnostics::section(&reference));

@@ -1,21 +1,31 @@
 //! A kernel on a posterior, against the exact mean and variance of every parameter.
 
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_ops::Noise;
 #[cfg(feature = "nuts")]
 use ebm_sample::Nuts;
 use ebm_sample::diagnostics::{ess_mean, r_hat};
-use ebm_sample::slices::{SliceChains, SliceDraw, SliceKernel};
-use ebm_sample::{Hmc, Mala, Tunable, WarmUp};
+use ebm_sample::slices::{SliceChains, SliceDraw, SliceEnergy, SliceKernel};
+use ebm_sample::{
+    Chain, Chees, Draw, Hmc, Mala, Mamclmc, MamclmcWarmUp, Mclmc, MclmcWarmUp, StepReport, Tunable, WarmUp,
+};
 
 use super::posteriors::{Expected, Posterior, Reference, steepened};
 
 /// Which kernel, each with its own adaptation.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(dead_code, reason = "each program that has this module uses its own part of it")]
 pub enum Method {
     /// Trajectories of so many leapfrog steps.
     Hmc(usize),
     /// One gradient a step.
     Mala,
+    /// Trajectories of the length that its warm-up finds.
+    Chees,
+    /// Microcanonical trajectories with a test, of the length that their warm-up finds.
+    Mamclmc,
+    /// Microcanonical dynamics without one, whose bias has to be below the errors.
+    Mclmc,
     /// Trajectories that end where they turn back.
     #[cfg(feature = "nuts")]
     Nuts,
@@ -92,6 +102,9 @@ pub fn run(
             let kernel = Mala::new(0.01).expect("a step");
             warm_chains(density, kernel, starts, length, noise.derive("chains"), |draw| traces.add(&draw))
         }
+        Method::Chees | Method::Mamclmc | Method::Mclmc => {
+            on_tensors(method, density, &starts, length, noise.derive("chains"), |draw| traces.add_rows(draw))
+        }
         #[cfg(feature = "nuts")]
         Method::Nuts | Method::NutsWithin(_) => {
             let nuts = nuts(method, length).run(density, starts, length.n_draws, &noise.derive("chains"));
@@ -163,6 +176,62 @@ where
     n_diverged
 }
 
+/// The same for kernels that move all chains at once, in double precision.
+fn on_tensors<F>(
+    method: Method,
+    density: F,
+    starts: &[Vec<f64>],
+    length: Length,
+    mut noise: Noise,
+    add: impl FnMut(&[f64]),
+) -> usize
+where
+    F: Fn(&[f64], &mut [f64]) -> f64 + Sync,
+{
+    let model = SliceEnergy::new(density);
+    let data = TensorData::new(starts.concat(), [starts.len(), starts[0].len()]);
+    let start = Tensor::<2>::from_data(data, (&Device::flex(), DType::F64));
+    let chees = Chees::new(length.n_warm_up).expect("a warm-up");
+    let chees = length.acceptance.map_or(Ok(chees), |acceptance| chees.with_acceptance(acceptance));
+    let chees = chees.expect("an acceptance");
+    match method {
+        Method::Mclmc => {
+            let (plain, warm_up) = (Mclmc::new(0.05), MclmcWarmUp::new(length.n_warm_up).expect("a warm-up"));
+            let tuned = warm_up.run(&model, &plain.expect("a step"), start, &mut noise).expect("variances");
+            keep(Chain::resume(&model, tuned.kernel, tuned.state, noise), length, add)
+        }
+        Method::Mamclmc => {
+            let (plain, warm_up) = (Mamclmc::new(0.05), MamclmcWarmUp::new(length.n_warm_up));
+            let (plain, warm_up) = (plain.expect("a step"), warm_up.expect("a warm-up"));
+            let tuned = warm_up.run(&model, &plain, start, &mut noise).expect("variances");
+            keep(Chain::resume(&model, tuned.kernel, tuned.state, noise), length, add)
+        }
+        _ => {
+            let plain = Hmc::new(0.05, 10).expect("a trajectory");
+            let tuned = chees.run(&model, &plain, start, &mut noise).expect("variances");
+            keep(Chain::resume(&model, tuned.kernel, tuned.state, noise), length, add)
+        }
+    }
+}
+
+/// Hands the rows of every draw that is kept to `add`, and counts the steps that diverged.
+fn keep<I: StepReport>(
+    mut chain: impl Iterator<Item = Draw<I>>,
+    length: Length,
+    mut add: impl FnMut(&[f64]),
+) -> usize {
+    let mut n_diverged = 0;
+    for i in 1..=length.n_draws * length.thinning {
+        let draw = chain.next().expect("a chain does not end");
+        let flags = draw.info.diverged().map(|flags| flags.clone().into_data());
+        n_diverged += flags.map_or(0, |flags| flags.iter::<bool>().filter(|flag| *flag).count());
+        if i % length.thinning == 0 {
+            add(&draw.position.into_data().iter::<f64>().collect::<Vec<_>>());
+        }
+    }
+    n_diverged
+}
+
 /// Draws of every parameter.
 struct Traces<'a> {
     posterior: &'a dyn Posterior,
@@ -177,11 +246,19 @@ impl<'a> Traces<'a> {
     }
 
     fn add(&mut self, draw: &SliceDraw) {
-        for (chain, position) in draw.positions.iter().enumerate() {
-            let values = self.posterior.parameters(position);
-            assert_eq!(values.len(), self.parameters.len(), "parameters of {}", self.posterior.name());
-            self.parameters.iter_mut().zip(values).for_each(|(trace, value)| trace[chain].push(value));
-        }
+        draw.positions.iter().enumerate().for_each(|(chain, position)| self.add_to(chain, position));
+    }
+
+    /// Adds the positions of all chains, `[chains, dim]`.
+    fn add_rows(&mut self, positions: &[f64]) {
+        let rows = positions.chunks_exact(self.posterior.dim());
+        rows.enumerate().for_each(|(chain, position)| self.add_to(chain, position));
+    }
+
+    fn add_to(&mut self, chain: usize, position: &[f64]) {
+        let values = self.posterior.parameters(position);
+        assert_eq!(values.len(), self.parameters.len(), "parameters of {}", self.posterior.name());
+        self.parameters.iter_mut().zip(values).for_each(|(trace, value)| trace[chain].push(value));
     }
 
     fn outcome(&self, expected: &Expected) -> Outcome {

@@ -10,10 +10,13 @@ const N_SEEDS: u64 = 3;
 /// Where a kernel is known to have trouble: the funnel of the centred eight schools, which no step of one length
 /// samples to the end of its neck, and a correlation of −0.9999, which takes MALA the square of the steps that it takes
 /// HMC: some 4 · 10⁸ for 1,000 effective draws.
-const HARD: [(&str, &str); 4] = [
+const HARD: [(&str, &str); 7] = [
     ("eight_schools-eight_schools_centered", "HMC"),
     ("eight_schools-eight_schools_centered", "MALA"),
     ("eight_schools-eight_schools_centered", "NUTS"),
+    ("eight_schools-eight_schools_centered", "ChEES"),
+    ("eight_schools-eight_schools_centered", "MAMCLMC"),
+    ("eight_schools-eight_schools_centered", "MCLMC"),
     ("kilpisjarvi_mod-kilpisjarvi", "MALA"),
 ];
 
@@ -22,6 +25,9 @@ fn kind(method: Method) -> &'static str {
     match method {
         Method::Hmc(_) => "HMC",
         Method::Mala => "MALA",
+        Method::Chees => "ChEES",
+        Method::Mamclmc => "MAMCLMC",
+        Method::Mclmc => "MCLMC",
         #[cfg(feature = "nuts")]
         Method::Nuts => "NUTS",
         #[cfg(feature = "nuts")]
@@ -192,13 +198,17 @@ fn trials(name: &str, quick: bool) -> Vec<Trial> {
     };
     let by_hmc = of(Method::Hmc(n_leapfrog), n_chains, n_draws, 1);
     let by_mala = of(Method::Mala, n_chains, n_draws / 2, thinning);
+    let by_chees = of(Method::Chees, n_chains, n_draws, 1);
+    let by_mamclmc = of(Method::Mamclmc, n_chains, n_draws, 1);
+    // a step is a short piece of what MALA takes for a draw
+    let by_mclmc = of(Method::Mclmc, n_chains, n_draws / 2, 10.max(thinning / 5));
     #[cfg(feature = "nuts")]
     let halving = (name == "eight_schools-eight_schools_centered").then(|| {
         // long, for what mixes slowly is τ at the end of the neck
         let trial = of(Method::NutsWithin(0.3), 8, 20_000, 1);
         Trial { length: Length { n_warm_up: 2000, acceptance: Some(0.9), ..trial.length }, ..trial }
     });
-    let trials = [by_hmc, by_mala].into_iter();
+    let trials = [by_hmc, by_mala, by_chees, by_mamclmc, by_mclmc].into_iter();
     #[cfg(feature = "nuts")]
     let trials = trials.chain([of(Method::Nuts, 8, 2 * n_draws, 1)]).chain(halving);
     trials.collect()

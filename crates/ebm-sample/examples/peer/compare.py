@@ -52,9 +52,11 @@ def arguments():
 class Ours:
     """The process that answers for our half, and that counts effective samples for both."""
 
+    program = "blackjax"
+
     def __init__(self, options):
         environment = os.environ | {"RAYON_NUM_THREADS": str(options.threads)}
-        command = [options.programs / "examples" / "blackjax"]
+        command = [options.programs / "examples" / self.program]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )

@@ -10,6 +10,8 @@ pub(crate) struct Adapting<K> {
     target: f64,
     step_size: DualAveraging,
     mass: Mass,
+    /// The means of the draws that the mass was set from.
+    center: Vec<f64>,
     seen: RunningVariance,
     /// The step from which draws count for the mass, and the steps after which it is set.
     begin: usize,
@@ -29,6 +31,7 @@ impl<K: Tunable> Adapting<K> {
             target,
             step_size: DualAveraging::new(kernel.step_size(), target)?,
             mass: kernel.mass().clone(),
+            center: vec![0.0; dim],
             seen: RunningVariance::new(dim),
             begin,
             ends,
@@ -41,6 +44,16 @@ impl<K: Tunable> Adapting<K> {
     /// The kernel to make the next step with.
     pub(crate) fn trial(&self) -> Result<K, SampleError> {
         self.kernel.tuned(self.step_size.step_size(), self.mass.clone())
+    }
+
+    /// The mass of the next step.
+    pub(crate) fn mass(&self) -> &Mass {
+        &self.mass
+    }
+
+    /// The means of the draws that the mass was set from, `[dim]`.
+    pub(crate) fn center(&self) -> &[f64] {
+        &self.center
     }
 
     /// Whether the positions after the next step count.
@@ -69,6 +82,7 @@ impl<K: Tunable> Adapting<K> {
             let dim = self.seen.variances().len();
             let before = self.mass.variances().map_or(vec![1.0; dim], <[f64]>::to_vec);
             self.mass = Mass::from_variances(self.seen.variances_or(&before))?;
+            self.center = self.seen.means().to_vec();
             self.seen = RunningVariance::new(dim);
             self.step_size = DualAveraging::new(self.step_size.average(), self.target)?;
             self.acceptances.clear();

@@ -40,6 +40,11 @@ impl RunningVariance {
         self.n
     }
 
+    /// The means; 0 for no rows.
+    pub fn means(&self) -> &[f64] {
+        &self.mean
+    }
+
     /// The variances, with n − 1 in the denominator; NaN for fewer than two rows.
     pub fn variances(&self) -> Vec<f64> {
         let over = self.n as f64 - 1.0;

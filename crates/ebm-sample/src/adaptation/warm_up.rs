@@ -57,6 +57,11 @@ impl WarmUp {
         self.n_steps
     }
 
+    /// The acceptance that is aimed at, unless that is the kernel's own.
+    pub(crate) fn acceptance(&self) -> Option<f64> {
+        self.acceptance
+    }
+
     /// Warms up chains that start at `position`, `[chains, dim]`; `kernel` has the first step size and mass.
     ///
     /// # Errors
@@ -108,7 +113,7 @@ impl TryFrom<Settings> for WarmUp {
     }
 }
 
-fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
+pub(super) fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
     x.into_data().iter::<f64>().collect()
 }
 

@@ -133,6 +133,10 @@ impl Verdict {
         warnings.extend(stuck);
         warnings.extend(acceptance(steps, if is_slow { ACCEPTANCE[1] } else { 1.0 }));
         warnings.extend(divergences(steps));
+        // Of a kernel that stays where a step was not finite the draws do not tell.
+        if !warnings.iter().any(|warning| matches!(warning, Warning::NonFinite { .. })) {
+            warnings.extend(non_finite_steps(steps));
+        }
         warnings.extend(mixing);
         warnings.extend(energy_fractions(steps));
         if n_chains == 1 {
@@ -145,11 +149,7 @@ impl Verdict {
     pub fn of_steps(steps: &Steps) -> Self {
         let mut warnings: Vec<Warning> = acceptance(steps, ACCEPTANCE_ALONE).into_iter().collect();
         warnings.extend(divergences(steps));
-        if steps.acceptance.is_none()
-            && let Some((n, of)) = n_diverged(steps)
-        {
-            warnings.push(Warning::NonFiniteSteps { n, of });
-        }
+        warnings.extend(non_finite_steps(steps));
         Self { warnings }
     }
 
@@ -234,6 +234,14 @@ fn acceptance(steps: &Steps, most: f64) -> Option<Warning> {
 fn divergences(steps: &Steps) -> Option<Warning> {
     steps.acceptance.as_ref()?;
     n_diverged(steps).map(|(n, of)| Warning::Divergences { n, of })
+}
+
+/// Steps of a kernel without a test that were not finite.
+fn non_finite_steps(steps: &Steps) -> Option<Warning> {
+    if steps.acceptance.is_some() {
+        return None;
+    }
+    n_diverged(steps).map(|(n, of)| Warning::NonFiniteSteps { n, of })
 }
 
 /// How many steps diverged, and of how many, unless none did.
@@ -484,6 +492,11 @@ mod tests {
         assert!(verdict.to_string().starts_with("4 of 4000 proposals diverged (0.1 %); try shorter steps"));
         let untested = Steps { acceptance: None, ..tested };
         assert_eq!(Verdict::of_steps(&untested).warnings(), [Warning::NonFiniteSteps { n: 4, of: 4000 }]);
+        // said once, of the draws where these are not finite themselves
+        let mut draws = draws(0.0, SHAPE, 10);
+        assert_eq!(kinds(&Verdict::of(&draws, SHAPE, &untested)), ["non-finite-steps"]);
+        draws[0] = f64::NAN;
+        assert_eq!(kinds(&Verdict::of(&draws, SHAPE, &untested)), ["non-finite"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub enum Warning {
         /// Of how many.
         of: usize,
     },
-    /// Steps of a kernel without a test were not finite, in chains whose draws are not known.
+    /// Steps of a kernel without a test were not finite, in chains whose draws are not known or did not follow them.
     NonFiniteSteps {
         /// How many steps, over all chains.
         n: usize,

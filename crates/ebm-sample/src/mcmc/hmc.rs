@@ -2,11 +2,14 @@
 
 use burn::tensor::Tensor;
 use ebm_model::Potential;
+use ebm_ops::leapfrog::kinetic_change;
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::mcmc::evaluated::{Evaluated, evaluate};
 use crate::mcmc::leapfrog::Leapfrog;
+use crate::mcmc::metropolis::accept_or_reject;
+use crate::mcmc::trajectory::{Trajectory, n_steps};
 use crate::{
     AnyKernel, AnySampler, Kernel, Mass, MetropolisInfo, NamedSampler, Need, SampleError, State, Tunable,
 };
@@ -85,8 +88,37 @@ impl Hmc {
         &self.mass
     }
 
+    /// The time of the longest trajectory, ε L.
+    pub fn longest(&self) -> f64 {
+        self.step_size * self.n_leapfrog as f64
+    }
+
+    /// The same steps in trajectories of up to this time: at least one step and at most 1,000.
+    ///
+    /// # Errors
+    /// [`SampleError::OutOfRange`] unless `0 < longest < ∞`.
+    pub fn with_longest(self, longest: f64) -> Result<Self, SampleError> {
+        let longest = OutOfRange::positive("longest", longest)?;
+        Ok(Self { n_leapfrog: n_steps(longest, self.step_size), ..self })
+    }
+
     fn leapfrog(&self, n: usize) -> Leapfrog<'_> {
         Leapfrog { step_size: self.step_size, n, mass: &self.mass }
+    }
+
+    /// A trajectory of `n` leapfrog steps, and its test.
+    pub(crate) fn trajectory<M: Potential + ?Sized>(
+        &self,
+        model: &M,
+        state: State<Evaluated>,
+        n: usize,
+        noise: &mut Noise,
+    ) -> Trajectory {
+        let (before, scale) = (noise.normal_like(&state.position), self.mass.scale(&state.position));
+        let (proposal, after) = self.leapfrog(n).run(model, &state, before.clone(), &scale);
+        let (end, velocity) = (proposal.position.clone(), after.clone());
+        let (state, info) = accept_or_reject(state, proposal, kinetic_change(after, before), noise);
+        Trajectory { state, info, end, velocity }
     }
 }
 

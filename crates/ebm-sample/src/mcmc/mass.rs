@@ -103,6 +103,14 @@ impl Scale {
             None => x,
         }
     }
+
+    /// M^(½) x, row by row: positions in the units of the mass.
+    pub(crate) fn undo(&self, x: Tensor<2>) -> Tensor<2> {
+        match &self.0 {
+            Some(scale) => x / scale.clone(),
+            None => x,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub struct AnyKernel {
     step_size: f64,
     kernel: Erased,
     dim: Dim,
+    trajectory: Option<f64>,
     warm_up: Option<Arc<WarmUpOf>>,
 }
 
@@ -48,6 +49,7 @@ enum Erased {
 enum Dim {
     Any,
     Of(usize),
+    AtLeast(usize),
     /// None before a warm-up has found the variances.
     Unknown,
 }
@@ -63,7 +65,8 @@ pub struct WarmedUp {
     pub kernel: AnyKernel,
     /// The state of the chains, to continue from with [`AnyKernel::resume`].
     pub state: State<AnyMemo>,
-    /// What happened; `None` if there was nothing to adapt, because the variances were given.
+    /// What happened; `None` if there was nothing to adapt, because the variances were given, and of a kernel without a
+    /// Metropolis test.
     pub report: Option<WarmUpReport>,
 }
 
@@ -76,7 +79,7 @@ impl AnyKernel {
         I: StepReport + 'static,
     {
         let kernel = Erased::Score(OnScores(Arc::new(kernel)));
-        Self { name, step_size, kernel, dim: Dim::Any, warm_up: None }
+        Self { name, step_size, kernel, dim: Dim::Any, trajectory: None, warm_up: None }
     }
 
     /// A kernel that needs an energy.
@@ -87,7 +90,7 @@ impl AnyKernel {
         I: StepReport + 'static,
     {
         let kernel = Erased::Energy(OnEnergies(Arc::new(kernel)));
-        Self { name, step_size, kernel, dim: Dim::Any, warm_up: None }
+        Self { name, step_size, kernel, dim: Dim::Any, trajectory: None, warm_up: None }
     }
 
     /// A kernel that needs an energy, and whose step size and mass a [`WarmUp`] adapts.
@@ -117,9 +120,19 @@ impl AnyKernel {
         Self { warm_up: Some(Arc::new(warm_up)), ..self }
     }
 
+    /// The same kernel, whose trajectories are this long.
+    pub(crate) fn with_trajectory(self, time: f64) -> Self {
+        Self { trajectory: Some(time), ..self }
+    }
+
     /// The same kernel, for `dim` coordinates only.
     pub(crate) fn for_dim(self, dim: usize) -> Self {
         Self { dim: Dim::Of(dim), ..self }
+    }
+
+    /// The same kernel, for this many coordinates or more.
+    pub(crate) fn for_at_least(self, dim: usize) -> Self {
+        Self { dim: Dim::AtLeast(dim), ..self }
     }
 
     /// The same kernel, for no chains until a warm-up has found the variances.
@@ -137,6 +150,12 @@ impl AnyKernel {
         self.step_size
     }
 
+    /// How long its trajectories are, where a warm-up adapts that: the time of the longest, or that in which a direction
+    /// is forgotten.
+    pub fn trajectory(&self) -> Option<f64> {
+        self.trajectory
+    }
+
     /// What it needs of a model.
     pub fn need(&self) -> Need {
         match self.kernel {
@@ -145,7 +164,7 @@ impl AnyKernel {
         }
     }
 
-    /// Whether it moves chains in a certain number of coordinates only.
+    /// Whether it moves chains in certain numbers of coordinates only.
     pub fn has_dimension(&self) -> bool {
         !matches!(self.dim, Dim::Any)
     }
@@ -154,7 +173,7 @@ impl AnyKernel {
     ///
     /// # Errors
     /// [`SampleError::OutOfRange`] if it has variances for another number of coordinates, or needs a warm-up to
-    /// find them.
+    /// find them, or needs more coordinates than there are.
     pub fn check(&self, dim: usize) -> Result<(), SampleError> {
         let error = |found: String, expected: String| OutOfRange::new("variances", found, expected);
         match self.dim {
@@ -163,6 +182,7 @@ impl AnyKernel {
                 Err(error("none".into(), expected.into()).into())
             }
             Dim::Of(n) if n != dim => Err(error(n.to_string(), format!("{dim} numbers")).into()),
+            Dim::AtLeast(least) => Ok(OutOfRange::at_least("coordinates", least, dim).map(drop)?),
             _ => Ok(()),
         }
     }
@@ -226,7 +246,7 @@ impl AnyKernel {
     ///
     /// # Errors
     /// [`SampleError::Fixed`] if there is nothing to adapt, [`SampleError::Unfit`] if the model is not an energy,
-    /// and those of [`WarmUp`].
+    /// [`SampleError::OutOfRange`] if there are too few coordinates, and those of [`WarmUp`].
     pub fn warm_up(
         &self,
         model: Density,
@@ -235,6 +255,9 @@ impl AnyKernel {
         noise: &mut Noise,
     ) -> Result<WarmedUp, SampleError> {
         let warm_up = self.warm_up.as_ref().ok_or(SampleError::Fixed { sampler: self.name })?;
+        if let Dim::AtLeast(_) = self.dim {
+            self.check(start.dims()[1])?;
+        }
         warm_up(model, &WarmUp::new(steps)?, start, noise)
     }
 

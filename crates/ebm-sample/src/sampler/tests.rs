@@ -5,10 +5,11 @@ use ebm_model::{Gaussian, GaussianMixture, NoisyPotential, Potential, Score};
 use ebm_ops::Noise;
 
 use crate::{
-    AnnealedLangevin, AnnealedMala, AnyChain, AnyDescent, AnyKernel, AnySampler, Chain, Density, Descent,
-    Hmc, Kernel, Langevin, Level, Mala, Mass, Need, NoiseLadder, ParallelTempering, PreconditionedLangevin,
-    PredictorCorrector, ProbabilityFlow, ReverseDiffusion, SampleError, Sampler, State, StepReport,
-    StochasticHeun, Underdamped, WarmUp,
+    AnnealedLangevin, AnnealedMala, AnyChain, AnyDescent, AnyKernel, AnySampler, Chain, Chees, Density,
+    Descent, Hmc, Integrator, Kernel, Langevin, Level, Mala, Mamclmc, MamclmcWarmUp, Mass, Mclmc,
+    MclmcWarmUp, Need, NoiseLadder, ParallelTempering, PreconditionedLangevin, PredictorCorrector,
+    ProbabilityFlow, ReverseDiffusion, SampleError, Sampler, State, StepReport, StochasticHeun, Underdamped,
+    WarmUp,
 };
 
 const VARIANCES: [f64; 2] = [2.0, 0.5];
@@ -57,7 +58,7 @@ fn every_name_is_read_back_as_written_and_has_its_variant() {
         assert_eq!(sampler.build().unwrap().need(), sampler.need());
         names.push(name);
     }
-    assert_eq!(names.len(), 12);
+    assert_eq!(names.len(), 15);
     let error = Sampler::named("nothing").unwrap_err().to_string();
     assert_eq!(error, format!("sampler: expected one of {}, found nothing", names.join(", ")));
 }
@@ -72,7 +73,8 @@ fn step_sizes_are_set_and_converted_for_kernels_alone() {
             continue;
         }
         assert_eq!((kernel(&sampler).step_size(), kernel(&longer).step_size()), (0.05, 0.08));
-        let epsilon = if matches!(name, "hmc" | "underdamped") { 0.4 } else { 0.08 };
+        let is_dynamics = matches!(name, "hmc" | "underdamped" | "chees" | "mclmc" | "mamclmc");
+        let epsilon = if is_dynamics { 0.4 } else { 0.08 };
         assert_eq!(kernel(&sampler.with_langevin_step(0.08)).step_size(), epsilon);
         assert!(longer.with_step_size(0.0).build().is_err());
     }
@@ -115,6 +117,14 @@ fn every_kernel_by_name_makes_the_steps_of_the_typed_one() {
     let rung = |t: f64| (t, Mala::new(0.05 * t).unwrap());
     let replicas = ParallelTempering::new([1.0, 2.0, 4.0, 8.0].map(rung).to_vec()).unwrap();
     assert_same_chain(r#"{"kind":"parallel-tempering"}"#, replicas);
+    let hmc = Hmc::new(0.3, 4).unwrap();
+    assert_same_chain(r#"{"kind":"chees","step_size":0.3,"leapfrog":4}"#, hmc);
+    let mclmc = Mclmc::new(0.3).unwrap().with_length(0.7).unwrap().with_integrator(Integrator::Leapfrog);
+    let json = r#"{"kind":"mclmc","step_size":0.3,"length":0.7,"integrator":"leapfrog"}"#;
+    assert_same_chain(json, mclmc);
+    let mamclmc = Mamclmc::new(0.3).unwrap().with_longest(1.5).unwrap().with_refresh_rate(0.5).unwrap();
+    let json = r#"{"kind":"mamclmc","step_size":0.3,"longest":1.5,"refresh_rate":0.5}"#;
+    assert_same_chain(json, mamclmc);
 }
 
 fn assert_same_descent<D: Descent<GaussianMixture>>(json: &str, typed: &D) {
@@ -207,6 +217,77 @@ fn a_warm_up_by_name_adapts_as_the_typed_one_and_its_state_continues() {
     let fixed = kernel(&Sampler::named("langevin").unwrap());
     let error = fixed.warm_up(density, 40, start(), &mut Noise::seeded(6)).unwrap_err().to_string();
     assert_eq!(error, "langevin has no step size or mass that a warm-up adapts");
+}
+
+#[test]
+fn trajectories_and_microcanonical_dynamics_by_name_adapt_as_the_typed_ones() {
+    let target = target();
+    let density = Density::of_energy(&target);
+    let by_name = |json: &str| {
+        let (kernel, mut noise) = (kernel(&parse(json)), Noise::seeded(6));
+        let warm = kernel.warm_up(density, 80, start(), &mut noise).unwrap();
+        let mut chain = warm.kernel.resume(density, warm.state, noise).unwrap();
+        (warm.kernel, warm.report, chain.nth(3).unwrap().position.into_data())
+    };
+    let mut noise = Noise::seeded(6);
+    let tuned =
+        Chees::new(80).unwrap().run(&target, &Hmc::new(0.2, 10).unwrap(), start(), &mut noise).unwrap();
+    let (kernel, report, position) = by_name(r#"{"kind":"chees","step_size":0.2}"#);
+    assert_eq!((kernel.name(), report.as_ref()), ("chees", Some(&tuned.report)));
+    assert_eq!(kernel.trajectory(), Some(tuned.report.step_size * tuned.kernel.n_leapfrog() as f64));
+    let mut expected = Chain::resume(&target, tuned.kernel, tuned.state, noise);
+    assert_eq!(position, expected.nth(3).unwrap().position.into_data());
+
+    let mut noise = Noise::seeded(6);
+    let mamclmc = Mamclmc::new(0.2).unwrap();
+    let tuned = MamclmcWarmUp::new(80).unwrap().run(&target, &mamclmc, start(), &mut noise).unwrap();
+    let (kernel, report, position) = by_name(r#"{"kind":"mamclmc","step_size":0.2}"#);
+    assert_eq!((kernel.trajectory(), report.as_ref()), (Some(tuned.kernel.longest()), Some(&tuned.report)));
+    let mut expected = Chain::resume(&target, tuned.kernel, tuned.state, noise);
+    assert_eq!(position, expected.nth(3).unwrap().position.into_data());
+
+    let mut noise = Noise::seeded(6);
+    let warm_up = MclmcWarmUp::new(80).unwrap().with_energy_variance(1e-3).unwrap();
+    let tuned = warm_up.run(&target, &Mclmc::new(0.2).unwrap(), start(), &mut noise).unwrap();
+    let (kernel, report, position) = by_name(r#"{"kind":"mclmc","step_size":0.2,"energy_variance":1e-3}"#);
+    assert_eq!(
+        (kernel.step_size(), kernel.trajectory()),
+        (tuned.report.step_size, Some(tuned.report.length))
+    );
+    assert!(report.is_none() && kernel.can_adapt());
+    let mut expected = Chain::resume(&target, tuned.kernel, tuned.state, noise);
+    assert_eq!(position, expected.nth(3).unwrap().position.into_data());
+}
+
+#[test]
+fn microcanonical_dynamics_are_refused_on_a_line_and_scores_are_drawn_from_without_a_warm_up() {
+    let line = Gaussian::standard(1);
+    let start = || Tensor::zeros([3, 1], &Device::flex());
+    for name in ["mclmc", "mamclmc"] {
+        let kernel = kernel(&Sampler::named(name).unwrap());
+        let density = Density::of_energy(&line);
+        let error = kernel.chain(density, start(), Noise::seeded(1)).unwrap_err().to_string();
+        assert_eq!(error, "coordinates: expected at least 2, found 1", "{name}");
+        assert!(kernel.warm_up(density, 30, start(), &mut Noise::seeded(1)).is_err());
+        assert!(kernel.has_dimension());
+    }
+    let target = target();
+    let density = Density::of_score(&target);
+    let kernel = kernel(&Sampler::named("mclmc").unwrap());
+    let start = || Noise::seeded(1).normal([6, 2], &Device::flex());
+    assert!(kernel.chain(density, start(), Noise::seeded(1)).unwrap().nth(5).is_some());
+    let error = kernel.warm_up(density, 30, start(), &mut Noise::seeded(1)).unwrap_err().to_string();
+    assert_eq!(error, "a warm-up needs an energy, this model is a score");
+    for (json, error) in [
+        (r#"{"kind":"mclmc","length":0.0}"#, "length: expected a positive, finite number, found 0"),
+        (r#"{"kind":"mclmc","energy_variance":-1.0}"#, "energy_variance: expected a positive, finite number"),
+        (r#"{"kind":"mamclmc","longest":0.0}"#, "longest: expected a positive, finite number, found 0"),
+        (r#"{"kind":"mamclmc","refresh_rate":-1.0}"#, "refresh_rate: expected a finite number, 0 or more"),
+        (r#"{"kind":"chees","leapfrog":0}"#, "leapfrog: expected at least 1, found 0"),
+    ] {
+        let found = parse(json).build().unwrap_err().to_string();
+        assert!(found.contains(error), "{found}");
+    }
 }
 
 #[test]

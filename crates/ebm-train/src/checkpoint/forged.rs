@@ -1,14 +1,21 @@
 //! Checkpoints with a valid seal and invalid content: anybody can compute a hash.
 
-use burn::tensor::TensorData;
+use burn::tensor::{Device, TensorData};
 use ebm_model::{Architecture, Init, MlpConfig, Network, NetworkConfig, PreconditionedConfig};
 use ebm_ops::Noise;
 
 use super::*;
 
 fn network() -> Network {
-    let network =
-        MlpConfig { dim: 2, hidden: 3, layers: 1, embedding: 2, frequencies: 2, fourier_features: 0 };
+    let network = MlpConfig {
+        dim: 2,
+        hidden: 3,
+        layers: 1,
+        embedding: 2,
+        frequencies: 2,
+        fourier_features: 0,
+        classes: 0,
+    };
     let init = Noise::seeded(1);
     Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
         .build(&Init::new(init, &Device::flex()))

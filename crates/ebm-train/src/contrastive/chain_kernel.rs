@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_kernel_is_a_name_or_a_table_and_is_read_back_as_written() {
-        for name in ["langevin", "mala", "hmc", "underdamped", "parallel-tempering"] {
+        for name in ["langevin", "mala", "hmc", "underdamped", "parallel-tempering", "mclmc", "mamclmc"] {
             let kernel = read(&format!("\"{name}\"")).unwrap();
             assert_eq!(kernel, ChainKernel::named(name).unwrap());
             assert_eq!(serde_json::to_string(&kernel).unwrap(), format!("\"{name}\""));
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(
             error(r#""annealed-langevin""#),
             "sampler: annealed-langevin goes down noise levels; negatives are drawn by langevin, \
-             preconditioned-langevin, underdamped, mala, hmc, parallel-tempering"
+             preconditioned-langevin, underdamped, mala, hmc, parallel-tempering, chees, mclmc, mamclmc"
         );
         assert_eq!(
             error(r#""preconditioned-langevin""#),

@@ -11,7 +11,7 @@ use crate::objectives::bound::OnEnergy;
 use crate::range::share;
 use crate::{
     Batch, BuildContext, ChainAges, ChainKernel, ContrastSettings, Memory, NamedObjective, Objective,
-    Outcome, ReplayBuffer, Restart, TrainError,
+    Outcome, ReplayBuffer, Restart, Shard, TrainError,
 };
 
 /// How many chains there are, and where they begin.
@@ -56,7 +56,9 @@ impl BufferSettings {
 /// [`ContrastReport`](crate::ContrastReport) has the ages of the chains: with a restart share r the mean age settles
 /// at about k/r steps.
 ///
-/// The memory is the buffer: `positions` and `ages`; see [`ReplayBuffer`].
+/// The memory is the buffer: `positions` and `ages`; see [`ReplayBuffer`]. Where batches are cut into shards, its chains
+/// are dealt to them as the rows are, at least one to each, and stay with their shard: a chain is advanced as often as
+/// in one buffer, the restart share is the same, and only which chains are advanced together is another draw.
 ///
 /// # Reference
 /// Tieleman (2008), *Training restricted Boltzmann machines using approximations to the likelihood
@@ -79,6 +81,16 @@ impl<K> PersistentContrastiveDivergence<K> {
         Ok(Self { sampler, settings, chains })
     }
 
+    /// The chains of a shard's buffer.
+    fn capacity(&self, shard: Shard) -> usize {
+        shard.rows(self.chains.capacity).len().max(1)
+    }
+
+    /// The buffer of a shard before the first step.
+    fn fill(&self, shard: Shard, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+        ReplayBuffer::new(self.chains.restart.draw(self.capacity(shard), data, noise)).into_memory()
+    }
+
     /// Which of `n` chains restart, as ones and zeros, `[n, 1]`.
     fn restarts(&self, n: usize, data: &Tensor<2>, noise: &mut Noise) -> Tensor<2> {
         let below = noise.uniform([n, 1], &data.device()).lower_elem(self.chains.restart_share);
@@ -92,19 +104,26 @@ where
     K: Kernel<dyn Potential, Info: StepReport>,
 {
     fn start(&self, _: &M, data: &Tensor<2>, noise: &mut Noise) -> Memory {
-        ReplayBuffer::new(self.chains.restart.draw(self.chains.capacity, data, noise)).into_memory()
+        self.fill(Shard::WHOLE, data, noise)
     }
 
     fn check(&self, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
         ReplayBuffer::check(memory, self.chains.capacity, dim)
     }
 
+    fn start_shard(&self, shard: Shard, _: &M, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+        self.fill(shard, data, noise)
+    }
+
+    fn check_shard(&self, shard: Shard, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
+        ReplayBuffer::check(memory, self.capacity(shard), dim)
+    }
+
     /// # Panics
     /// If `memory` is not that of this objective on data of as many columns.
     fn loss(&self, model: &M, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
         let (data, restart) = (batch.rows.clone(), self.chains.restart);
-        let buffer =
-            ReplayBuffer::from_memory(memory, self.chains.capacity).expect("a memory that was checked");
+        let buffer = ReplayBuffer::of_any_capacity(memory).expect("a memory that was checked");
         let chosen = buffer.choose(data.dims()[0], noise);
         let (position, age) = buffer.get(chosen.clone());
         let [n, dim] = position.dims();

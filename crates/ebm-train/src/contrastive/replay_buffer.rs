@@ -133,6 +133,15 @@ impl ReplayBuffer {
         }
     }
 
+    /// The buffer that a memory is, of however many chains.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub(crate) fn of_any_capacity(memory: Memory) -> Result<Self, String> {
+        let capacity = memory.get(POSITIONS).map_or(0, |positions| positions.dims()[0]);
+        Self::from_memory(memory, capacity)
+    }
+
     /// Whether `memory` is a buffer of `capacity` chains in `dim` dimensions, if those are known.
     ///
     /// # Errors

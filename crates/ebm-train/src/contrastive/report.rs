@@ -3,6 +3,11 @@
 use burn::tensor::{DType, Tensor};
 use serde::Serialize;
 
+/// Numbers of a report.
+pub(crate) const PARTS: usize = 7;
+/// The one of them that is not a mean: the age of the oldest chain.
+pub(crate) const OLDEST: usize = 5;
+
 /// Energies and sampler of contrastive divergence in one step; they stay on the device until they are read.
 ///
 /// Each tensor is `[1]` and not tracked by autodiff.
@@ -68,10 +73,52 @@ impl ContrastReport {
         self.data_energy.clone() - self.negative_energy.clone()
     }
 
-    /// Reads everything in one transfer; waits for the device.
-    pub fn read(&self) -> ContrastReading {
+    /// The report of a shard with the weight of its rows in every mean.
+    pub(crate) fn weighted(self, weight: f64) -> Self {
+        let of = |mean: Tensor<1>| mean * weight;
+        let chains = self.chains.map(|ChainAges { mean, oldest, restarts }| ChainAges {
+            mean: of(mean),
+            oldest,
+            restarts: of(restarts),
+        });
+        Self {
+            data_energy: of(self.data_energy),
+            negative_energy: of(self.negative_energy),
+            score_norm: self.score_norm.map(of),
+            acceptance: self.acceptance.map(of),
+            chains,
+            ..self
+        }
+    }
+
+    /// The sum of two weighted reports; of the oldest chains the older one.
+    pub(crate) fn plus(self, next: Self) -> Self {
+        let sum = |a: Option<Tensor<1>>, b: Option<Tensor<1>>| match (a, b) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+        let chains = match (self.chains, next.chains) {
+            (Some(a), Some(b)) => Some(ChainAges {
+                mean: a.mean + b.mean,
+                oldest: a.oldest.max_pair(b.oldest),
+                restarts: a.restarts + b.restarts,
+            }),
+            (a, b) => a.or(b),
+        };
+        Self {
+            data_energy: self.data_energy + next.data_energy,
+            negative_energy: self.negative_energy + next.negative_energy,
+            score_norm: sum(self.score_norm, next.score_norm),
+            acceptance: sum(self.acceptance, next.acceptance),
+            chains,
+            ..self
+        }
+    }
+
+    /// Its numbers, in the order of [`ContrastReading`] without the gap.
+    pub(crate) fn parts(&self) -> [Option<&Tensor<1>>; PARTS] {
         let chains = self.chains.as_ref();
-        let parts = [
+        [
             Some(&self.data_energy),
             Some(&self.negative_energy),
             self.score_norm.as_ref(),
@@ -79,7 +126,29 @@ impl ContrastReport {
             chains.map(|chains| &chains.mean),
             chains.map(|chains| &chains.oldest),
             chains.map(|chains| &chains.restarts),
-        ];
+        ]
+    }
+
+    /// A report with these [`parts`](Self::parts) and the bounds of this one.
+    pub(crate) fn with_parts(self, parts: [Option<Tensor<1>>; PARTS]) -> Self {
+        let [data, negative, score_norm, acceptance, mean, oldest, restarts] = parts;
+        let chains = match (mean, oldest, restarts) {
+            (Some(mean), Some(oldest), Some(restarts)) => Some(ChainAges { mean, oldest, restarts }),
+            _ => None,
+        };
+        Self {
+            data_energy: data.unwrap_or(self.data_energy),
+            negative_energy: negative.unwrap_or(self.negative_energy),
+            score_norm,
+            acceptance,
+            chains,
+            ..self
+        }
+    }
+
+    /// Reads everything in one transfer; waits for the device.
+    pub fn read(&self) -> ContrastReading {
+        let parts = self.parts();
         let known = parts.iter().flatten().map(|part| (*part).clone().cast(DType::F32)).collect();
         let values: Vec<f64> = Tensor::cat(known, 0).into_data().iter::<f64>().collect();
         let mut values = values.into_iter();

@@ -6,10 +6,12 @@
 //! This file is the only place that relies on it.
 
 use burn::tensor::Tensor;
-use ebm_model::{Capabilities, DirectionalPotential, DirectionalScore, NoisyDirectionalScore};
+use ebm_model::{
+    Capabilities, DirectionalPotential, DirectionalScore, JointPotential, NoisyDirectionalScore,
+};
 use ebm_ops::Noise;
 
-use crate::{Batch, Memory, Need, Objective, Outcome, TrainError};
+use crate::{Batch, Memory, Need, Objective, Outcome, Shard, TrainError};
 
 const BUILT_FOR: &str = "an objective is used with the kind of network that it was built for";
 
@@ -23,7 +25,8 @@ macro_rules! bound {
             /// `objective`, called `name`, for networks like `network`.
             ///
             /// # Errors
-            /// [`TrainError::Unfit`] if the network lacks what the objective trains.
+            /// [`TrainError::Unfit`] if the network lacks what the objective trains, [`TrainError::Classes`] if it is
+            /// conditioned on classes, of which the objective knows nothing.
             pub fn build<N>(
                 objective: O,
                 name: &'static str,
@@ -33,6 +36,9 @@ macro_rules! bound {
                 N: Capabilities + ?Sized,
                 O: for<'a> Objective<dyn $side + 'a> + 'static,
             {
+                if network.as_class_conditional().is_some() {
+                    return Err(TrainError::Classes { objective: name });
+                }
                 match network.$look_up() {
                     Some(_) => Ok(Box::new(Self(objective))),
                     None => Err(TrainError::Unfit { objective: name, need: $need }),
@@ -53,6 +59,14 @@ macro_rules! bound {
                 Objective::<dyn $side>::check(&self.0, memory, dim)
             }
 
+            fn start_shard(&self, shard: Shard, network: &N, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+                self.0.start_shard(shard, network.$look_up().expect(BUILT_FOR), data, noise)
+            }
+
+            fn check_shard(&self, shard: Shard, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
+                Objective::<dyn $side>::check_shard(&self.0, shard, memory, dim)
+            }
+
             fn loss(&self, network: &N, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
                 self.0.loss(network.$look_up().expect(BUILT_FOR), batch, memory, noise)
             }
@@ -63,6 +77,10 @@ macro_rules! bound {
 bound!(
     /// An objective for the score at every noise level.
     OnNoisyScore, as_noisy_score, NoisyDirectionalScore, Need::NoisyScore
+);
+bound!(
+    /// An objective for the energy at every noise level.
+    OnJointEnergy, as_joint_energy, JointPotential, Need::JointEnergy
 );
 bound!(
     /// An objective for the score of the data themselves.

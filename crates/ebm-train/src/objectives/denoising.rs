@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::objectives::bound::OnNoisyScore;
 use crate::range::finite;
 use crate::{
-    Batch, BuildContext, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective, Outcome, TrainError,
+    Batch, BuildContext, LABEL_DROPOUT, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective,
+    OfClasses, Outcome, TrainError,
 };
 
 /// The weight of each noise level: the factor λ(σ) of |s + z/σ|².
@@ -27,6 +28,25 @@ pub enum Weighting {
         /// σ_d, the standard deviation of the data.
         sigma_data: f64,
     },
+}
+
+impl Weighting {
+    /// # Errors
+    /// [`OutOfRange`] with the field.
+    pub fn validate(&self) -> Result<(), OutOfRange> {
+        match *self {
+            Self::Power { power } => finite("power", power).map(|_| ()),
+            Self::Edm { sigma_data } => OutOfRange::positive("sigma_data", sigma_data).map(|_| ()),
+        }
+    }
+
+    /// λ/σ² for each row: what multiplies (σ s + z)², `[batch, 1]`.
+    pub(crate) fn over_variance(&self, sigma: Tensor<2>) -> Tensor<2> {
+        match *self {
+            Self::Power { power } => (sigma.log() * (power - 2.0)).exp(),
+            Self::Edm { sigma_data } => sigma.square() / (sigma_data * sigma_data) + 1.0,
+        }
+    }
 }
 
 /// Denoising score matching on many noise levels: predict the noise that was added.
@@ -51,19 +71,8 @@ impl DenoisingScoreMatching {
     /// [`TrainError::OutOfRange`] with the field.
     pub fn new(law: NoiseLaw, weighting: Weighting) -> Result<Self, TrainError> {
         law.validate()?;
-        match weighting {
-            Weighting::Power { power } => finite("power", power)?,
-            Weighting::Edm { sigma_data } => OutOfRange::positive("sigma_data", sigma_data)?,
-        };
+        weighting.validate()?;
         Ok(Self { law, weighting })
-    }
-
-    /// λ/σ² for each row: what multiplies (σ s + z)², `[batch, 1]`.
-    fn weight(&self, sigma: Tensor<2>) -> Tensor<2> {
-        match self.weighting {
-            Weighting::Power { power } => (sigma.log() * (power - 2.0)).exp(),
-            Weighting::Edm { sigma_data } => sigma.square() / (sigma_data * sigma_data) + 1.0,
-        }
     }
 }
 
@@ -75,7 +84,7 @@ impl<M: NoisyScore + ?Sized> Objective<M> for DenoisingScoreMatching {
         let column = sigma.clone().unsqueeze_dim::<2>(1);
         let s = model.score_in_training(data + z.clone() * column.clone(), sigma, noise);
         // √λ (s + z/σ), arranged so that autodiff records few operations.
-        let root = self.weight(column.clone()).sqrt();
+        let root = self.weighting.over_variance(column.clone()).sqrt();
         Outcome::from((s * (column * root.clone()) + z * root).square().mean())
     }
 }
@@ -88,12 +97,16 @@ pub struct DenoisingSettings {
     /// The weight of each level.
     #[serde(flatten)]
     pub weighting: Weighting,
+    /// The share of labels that are left out for a network that is conditioned on classes; [`LABEL_DROPOUT`] if not
+    /// set. Others have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_dropout: Option<f64>,
 }
 
 impl Default for DenoisingSettings {
     fn default() -> Self {
         let noise = NoiseLaw::LogUniform { top: 10.0, bottom: 0.01 };
-        Self { noise: noise.into(), weighting: Weighting::Edm { sigma_data: 1.0 } }
+        Self { noise: noise.into(), weighting: Weighting::Edm { sigma_data: 1.0 }, label_dropout: None }
     }
 }
 
@@ -108,6 +121,14 @@ impl NamedObjective for DenoisingSettings {
     ) -> Result<Box<dyn Objective<N>>, TrainError> {
         let law = self.noise.law().map_err(|error| error.within("noise"))?;
         let objective = DenoisingScoreMatching::new(law, self.weighting)?;
+        if network.as_class_conditional().is_some() {
+            let share = self.label_dropout.unwrap_or(LABEL_DROPOUT);
+            return Ok(Box::new(OfClasses::new(objective, share)?));
+        }
+        if let Some(found) = self.label_dropout {
+            let expected = "none for a network that is not conditioned on classes";
+            return Err(OutOfRange::new("label_dropout", found, expected).into());
+        }
         OnNoisyScore::build(objective, Self::NAME, network)
     }
 }

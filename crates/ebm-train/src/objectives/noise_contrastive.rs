@@ -23,6 +23,9 @@ const ROWS: usize = 4096;
 /// log Z. A network with a bias at its end has one; any other energy gets one from
 /// [`SelfNormalized`](crate::SelfNormalized).
 ///
+/// Every row has its own ν draws, and the constant is a parameter and no sum over the batch: so this is a mean over rows,
+/// also of a batch that is cut into shards.
+///
 /// Consistent for any noise whose density is positive wherever that of the data is. On finite data it works best with
 /// noise that resembles the data, and poorly where the two are easy to tell apart, as for images.
 /// Where model, data and noise agree the value is log(1 + ν) + ν log(1 + 1/ν); the best model of data that differ from

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
+use super::chi_square::normal_quantile;
 use crate::range::{above, finite, non_negative};
 
 /// The distribution of the noise level σ during training.
@@ -61,6 +62,19 @@ impl NoiseLaw {
         above("top", top, "bottom", bottom).map(|_| ())
     }
 
+    /// The level below which the law has the share `p`, between 0 and 1.
+    pub(super) fn quantile(&self, p: f64) -> f64 {
+        match *self {
+            Self::Geometric { top, bottom, n } => {
+                let index = (p * n as f64).floor().min((n - 1) as f64);
+                (bottom.ln() + index * (top / bottom).ln() / (n - 1) as f64).exp()
+            }
+            Self::LogUniform { top, bottom } => (bottom.ln() + p * (top / bottom).ln()).exp(),
+            Self::LogNormal { mean, deviation: 0.0 } => mean.exp(),
+            Self::LogNormal { mean, deviation } => (mean + deviation * normal_quantile(p)).exp(),
+        }
+    }
+
     /// A level for each row of a batch, `[batch]`.
     pub fn sample(&self, batch: usize, noise: &mut Noise, device: &Device) -> Tensor<1> {
         match *self {
@@ -112,6 +126,23 @@ mod tests {
             (variance / (width * width) - 1.0 / 12.0).abs() < 5.0 / (180.0 * 1e5f64).sqrt(),
             "{variance}"
         );
+    }
+
+    #[test]
+    fn quantiles_are_levels_of_the_law_in_order() {
+        let laws = [
+            (NoiseLaw::Geometric { top: 8.0, bottom: 0.5, n: 5 }, [0.5, 2.0, 8.0]),
+            (NoiseLaw::LogUniform { top: 8.0, bottom: 0.5 }, [0.5, 2.0, 8.0]),
+            (NoiseLaw::LogNormal { mean: 2f64.ln(), deviation: 0.0 }, [2.0, 2.0, 2.0]),
+        ];
+        for (law, expected) in laws {
+            let found = [1e-12, 0.5, 1.0 - 1e-12].map(|p| law.quantile(p));
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-9 * expected, "{law:?}: {found} against {expected}");
+            }
+        }
+        let normal = NoiseLaw::LogNormal { mean: 0.3, deviation: 1.2 };
+        assert!((normal.quantile(0.975).ln() - (0.3 + 1.2 * 1.959964)).abs() < 1e-6);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Int, Tensor};
 use ebm_ops::Noise;
 
-use crate::ContrastReport;
+use crate::{ContrastReport, Shard};
 
 /// Rows of data and, where there are any, their labels.
 #[derive(Clone, Debug)]
@@ -23,9 +23,22 @@ impl From<Tensor<2>> for Batch {
     }
 }
 
+impl Batch {
+    /// The rows of `shard`, with their labels.
+    #[must_use]
+    pub fn part(&self, shard: Shard) -> Self {
+        if shard.is_whole() {
+            return self.clone();
+        }
+        let range = shard.rows(self.rows.dims()[0]);
+        let labels = self.labels.clone().map(|labels| labels.narrow(0, range.start, range.len()));
+        Self { rows: self.rows.clone().narrow(0, range.start, range.len()), labels }
+    }
+}
+
 /// What an objective remembers between steps: named plain tensors, which checkpoints store as 32-bit floats.
 ///
-/// Empty for most objectives.
+/// Empty for most objectives. Names that begin with `shard-` are the trainer's.
 pub type Memory = BTreeMap<String, Tensor<2>>;
 
 /// What an objective computes in one step.
@@ -85,7 +98,26 @@ pub trait Objective<M: ?Sized> {
         if memory.is_empty() { Ok(()) } else { Err(unknown(memory.keys()).join("; ")) }
     }
 
+    /// The same for one shard of every batch; `data` is the shard's rows of the first.
+    ///
+    /// By default each shard has a memory like that of a whole batch. A replay buffer deals its chains to the shards.
+    fn start_shard(&self, _shard: Shard, model: &M, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+        self.start(model, data, noise)
+    }
+
+    /// Whether training can continue from `memory` of one shard, as [`check`](Self::check) for a whole batch.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    fn check_shard(&self, _shard: Shard, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
+        self.check(memory, dim)
+    }
+
     /// The loss on `batch`; all randomness comes from `noise`.
+    ///
+    /// Where batches are cut ([`TrainSettings::shards`](crate::TrainSettings)), `batch` is one shard, and the loss of
+    /// the batch is the mean of those of its shards, each weighted by its rows: that of the whole batch if the loss
+    /// is a mean over rows.
     ///
     /// `memory` is what [`start`](Self::start) or the step before returned.
     /// It is handed over, so that its tensors can be updated in place.
@@ -101,6 +133,14 @@ macro_rules! forward_to_inner {
 
             fn check(&self, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
                 (**self).check(memory, dim)
+            }
+
+            fn start_shard(&self, shard: Shard, model: &M, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+                (**self).start_shard(shard, model, data, noise)
+            }
+
+            fn check_shard(&self, shard: Shard, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
+                (**self).check_shard(shard, memory, dim)
             }
 
             fn loss(&self, model: &M, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {

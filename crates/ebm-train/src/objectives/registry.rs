@@ -4,7 +4,7 @@ use ebm_model::Capabilities;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BuildContext, ContrastiveDivergenceSettings, DenoisingAtSettings, DenoisingSettings,
+    BuildContext, ContrastiveDivergenceSettings, DenoisingAtSettings, DenoisingSettings, DualSettings,
     FiniteDifferenceSettings, ImplicitSettings, NamedObjective, NoiseContrastiveSettings, Objective,
     PersistentContrastiveDivergenceSettings, SlicedSettings, TrainError,
 };
@@ -83,6 +83,7 @@ objectives! {
     ContrastiveDivergence(ContrastiveDivergenceSettings),
     PersistentContrastiveDivergence(PersistentContrastiveDivergenceSettings),
     NoiseContrastive(NoiseContrastiveSettings),
+    Dual(DualSettings),
 }
 
 impl ObjectiveConfig {

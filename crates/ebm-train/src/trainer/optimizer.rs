@@ -133,6 +133,11 @@ impl Optimizer {
         if wrong.is_empty() { Ok(optimizer) } else { Err(wrong.join("; ")) }
     }
 
+    /// The name of every trained parameter and how many numbers it has.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.moments.iter().map(|(name, moments)| (name.as_str(), moments.average.dims()[0]))
+    }
+
     fn named<M: Module>(
         &self,
         model: &M,

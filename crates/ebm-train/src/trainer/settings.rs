@@ -12,6 +12,12 @@ use crate::{AdamSettings, OnNonfinite, Schedule};
 pub struct TrainSettings {
     /// Steps of the whole run; at least 1.
     pub steps: u64,
+    /// Parts into which a step's batch is cut, each computed on its own: at least 1, and at most the rows of a batch.
+    ///
+    /// The memory of a step falls with it (gradient accumulation), and the work stays. Each shard has its own noise and,
+    /// where the objective remembers something, its own memory. Loss, gradient and report are the means of those of
+    /// the shards, weighted by rows and summed in the order of the shards. With 1, the batch is not cut.
+    pub shards: usize,
     /// The peak learning rate.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises linearly to its peak.
@@ -35,6 +41,7 @@ impl Default for TrainSettings {
     fn default() -> Self {
         Self {
             steps: 3000,
+            shards: 1,
             learning_rate: 1e-3,
             warm_up: 200,
             floor: 0.01,
@@ -54,6 +61,7 @@ impl TrainSettings {
         if self.steps == 0 {
             return Err(OutOfRange::new("steps", 0, "at least 1"));
         }
+        OutOfRange::at_least("shards", 1, self.shards)?;
         OutOfRange::positive("learning_rate", self.learning_rate)?;
         share("floor", self.floor)?;
         OutOfRange::positive("clip_norm", self.clip_norm)?;

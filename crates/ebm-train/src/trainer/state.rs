@@ -5,9 +5,11 @@ use burn::tensor::Tensor;
 use ebm_model::weights;
 use ebm_ops::Noise;
 
+use crate::trainer::evaluation::Evaluation;
+use crate::trainer::memories;
 use crate::trainer::watch::{Watch, Watched};
 use crate::{
-    Batch, ContrastReport, Divergence, Memory, Objective, Optimizer, Outcome, Retreats, TrainError,
+    Batch, ContrastReport, Divergence, Memory, Objective, Optimizer, Outcome, Retreats, Shard, TrainError,
     TrainSettings,
 };
 
@@ -24,10 +26,14 @@ pub struct TrainState<M> {
     pub(crate) running: Option<Tensor<1>>,
     pub(crate) noise: Noise,
     pub(crate) memory: Memory,
+    /// Whether the memory of some shards is on other ranks.
+    pub(crate) is_partial: bool,
     pub(crate) retreats: Retreats,
     pub(crate) skips: Skips,
     /// The learning rate of the last step in this process, for error messages.
     pub(crate) last_rate: f64,
+    /// The squared norm of the last step's gradient in this process, `[1]`.
+    pub(crate) square_norm: Option<Tensor<1>>,
     watch: Watch,
 }
 
@@ -65,6 +71,14 @@ impl<M: Module> TrainState<M> {
     /// Reading it waits for the device.
     pub fn loss(&self) -> f64 {
         self.running.clone().map_or(f64::NAN, |loss| loss.into_scalar::<f64>())
+    }
+
+    /// The norm of the last step's gradient over all parameters, before it was clipped; `None` before the first step in
+    /// this process.
+    ///
+    /// Reading it waits for the device.
+    pub fn gradient_norm(&self) -> Option<f64> {
+        self.square_norm.clone().map(|square| square.into_scalar::<f64>().sqrt())
     }
 
     /// The network with the averaged weights, not tracked by autodiff: the one to sample from.
@@ -126,23 +140,35 @@ impl<M: Module> TrainState<M> {
         self.skips.total < self.step
     }
 
-    /// The loss of `objective` on `batch`, with the memory of this state or, before the first step, a new one.
+    /// The noise of `shard` in the next step: of a batch that is not cut, the stream that goes on from step to step,
+    /// and otherwise a function of the step and the shard.
+    pub(crate) fn noise_of(&self, shard: Shard) -> Noise {
+        if shard.is_whole() {
+            return self.noise.clone();
+        }
+        self.noise.derive("shards").child(self.step).child(shard.index() as u64)
+    }
+
+    /// Loss, gradient and report of `shard` of `batch`, with its memory in this state or, before the first step, a new
+    /// one. What the shard remembers then is the next step's.
     ///
-    /// The memory is moved out of the state, so that the objective can update it in place.
+    /// The memory is moved out of the state, so that the objective can update it in place; it was checked.
     pub(crate) fn evaluate<O: Objective<M> + ?Sized>(
         &mut self,
         objective: &O,
+        shard: Shard,
         batch: &Batch,
         noise: &mut Noise,
-    ) -> Result<Outcome, TrainError> {
+    ) -> Evaluation {
+        let (part, weight) = (batch.part(shard), shard.weight(batch.rows.dims()[0]));
         let memory = if self.has_memory() {
-            let dim = batch.rows.dims()[1];
-            objective.check(&self.memory, Some(dim)).map_err(|reason| TrainError::Memory { reason })?;
-            std::mem::take(&mut self.memory)
+            memories::take(&mut self.memory, shard)
         } else {
-            objective.start(self.model(), &batch.rows, noise)
+            objective.start_shard(shard, self.model(), &part.rows, noise)
         };
-        Ok(objective.loss(self.model(), batch, memory, noise))
+        let Outcome { loss, memory, report } = objective.loss(self.model(), &part, memory, noise);
+        memories::put(&mut self.memory, shard, memory);
+        Evaluation::of(self.model(), loss, report, weight)
     }
 
     /// Replaces the model by the one that `step` makes of it.
@@ -162,9 +188,11 @@ impl<M: Module> TrainState<M> {
             running,
             noise,
             memory,
+            is_partial: false,
             retreats,
             skips,
             last_rate,
+            square_norm: None,
             watch,
         }
     }

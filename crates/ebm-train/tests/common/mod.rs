@@ -8,8 +8,8 @@ use ebm_model::{
 };
 use ebm_ops::Noise;
 use ebm_train::{
-    Batch, BoxError, DenoisingScoreMatching, Memory, NoiseLaw, Objective, Outcome, TrainSettings, TrainState,
-    Trainer, Weighting,
+    Batch, BoxError, DenoisingScoreMatching, Memory, NoiseLaw, Objective, OfClasses, Outcome, TrainSettings,
+    TrainState, Trainer, Weighting,
 };
 
 pub type Run = Trainer<Network, Denoising>;
@@ -30,11 +30,42 @@ pub fn device() -> Device {
 }
 
 pub fn mlp() -> Network {
-    let network =
-        MlpConfig { dim: 2, hidden: 16, layers: 2, embedding: 8, frequencies: 4, fourier_features: 0 };
+    let network = MlpConfig {
+        dim: 2,
+        hidden: 16,
+        layers: 2,
+        embedding: 8,
+        frequencies: 4,
+        fourier_features: 0,
+        classes: 0,
+    };
     Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
         .build(&Init::new(Noise::seeded(1), &device()))
         .unwrap()
+}
+
+/// A network for points of three classes.
+pub fn mlp_of_classes() -> Network {
+    let network = MlpConfig { hidden: 16, layers: 2, embedding: 8, frequencies: 4, ..MlpConfig::default() };
+    let network = MlpConfig { dim: 2, classes: 3, ..network };
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+        .build(&Init::new(Noise::seeded(1), &device()))
+        .unwrap()
+}
+
+/// Denoising score matching with labels, a third of which is left out.
+pub fn with_labels() -> OfClasses<DenoisingScoreMatching> {
+    OfClasses::new(objective().0, 1.0 / 3.0).unwrap()
+}
+
+/// Batches whose rows have labels, as a pure function of the step.
+pub fn labelled() -> impl FnMut(u64) -> Result<Batch, BoxError> {
+    let mut rows = batches(2);
+    move |step| {
+        let labels: Vec<i64> =
+            Noise::seeded(4).child(step).indices(32, 3).iter().map(|&k| k as i64).collect();
+        Ok(Batch { rows: rows(step)?, labels: Some(Tensor::from_data(labels.as_slice(), &device())) })
+    }
 }
 
 pub fn unet(device: &Device) -> Network {

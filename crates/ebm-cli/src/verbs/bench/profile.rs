@@ -8,7 +8,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 use ebm_ops::Noise;
 use ebm_ops::profile::{Span, profile, span};
-use ebm_train::{Batch, Memory, Objective, Outcome};
+use ebm_train::{Batch, Memory, Objective, Outcome, Shard};
 use serde_json::json;
 
 use super::{RUNS, Subject, WARM_UP};
@@ -36,6 +36,14 @@ impl<M, O: Objective<M>> Objective<M> for Watched<O> {
 
     fn check(&self, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
         self.0.check(memory, dim)
+    }
+
+    fn start_shard(&self, shard: Shard, model: &M, data: &Tensor<2>, noise: &mut Noise) -> Memory {
+        self.0.start_shard(shard, model, data, noise)
+    }
+
+    fn check_shard(&self, shard: Shard, memory: &Memory, dim: Option<usize>) -> Result<(), String> {
+        self.0.check_shard(shard, memory, dim)
     }
 
     fn loss(&self, model: &M, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {

@@ -1,7 +1,13 @@
 //! What an evaluation says in words.
 
 use ebm_eval::{Figure, Report, Standing};
+use ebm_run::evaluations::Evaluation;
 use serde_json::json;
+
+use super::neighbours::Nearest;
+
+/// Samples whose neighbours are printed at most.
+const NEIGHBOURS: usize = 24;
 
 /// What is to be said of an evaluation besides its figures.
 #[derive(Debug, Default)]
@@ -12,6 +18,8 @@ pub struct Judgement {
     pub notes: Vec<String>,
     /// What is wrong, a sentence each.
     pub warnings: Vec<String>,
+    /// The nearest rows of samples, if they were asked for.
+    pub neighbours: Vec<Nearest>,
 }
 
 impl Judgement {
@@ -25,12 +33,28 @@ impl Judgement {
         self.warnings.push(sentence);
     }
 
+    /// What is kept of it.
+    pub fn evaluation(&self, report: &Report) -> Evaluation {
+        let Self { units, notes, warnings, .. } = self;
+        // A number that is not finite becomes null.
+        let figures = report.figures.iter().filter_map(|figure| serde_json::to_value(figure).ok());
+        Evaluation {
+            units: units.clone(),
+            summary: summary(report),
+            notes: notes.clone(),
+            warnings: warnings.clone(),
+            figures: figures.collect(),
+            ..Evaluation::default()
+        }
+    }
+
     /// Prints the figures with their verdicts, or one JSON object.
     pub fn print(&self, report: &Report, json: bool) {
         let (figures, summary) = (&report.figures, summary(report));
+        let neighbours = &self.neighbours[..self.neighbours.len().min(NEIGHBOURS)];
         if json {
-            let Self { units, notes, warnings } = self;
-            let report = json!({
+            let Self { units, notes, warnings, .. } = self;
+            let mut report = json!({
                 "event": "done",
                 "figures": figures,
                 "distances_in": units,
@@ -38,6 +62,9 @@ impl Judgement {
                 "warnings": warnings,
                 "summary": summary,
             });
+            if !neighbours.is_empty() {
+                report["neighbours"] = json!(neighbours);
+            }
             tell!("{report}");
             return;
         }
@@ -54,6 +81,7 @@ impl Judgement {
             let line = format!("{a:name$}  {b:>value$}  {c:>floor$}  {verdict}");
             tell!("{}", line.trim_end());
         }
+        neighbours.iter().for_each(|nearest| tell!("{}", nearest.line()));
         self.notes.iter().for_each(|note| tell!("note: {note}"));
         self.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
         tell!("{summary}");

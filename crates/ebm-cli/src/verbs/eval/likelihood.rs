@@ -6,13 +6,17 @@ use ebm_eval::{
     AnnealedImportance, Annealing, BIN, Bracket, Estimate, Features, Figure, FlowLikelihood, LogNormalizer,
     Protocol, RadialKernel, Report, bits_per_dim, kernel_stein, quadrature,
 };
-use ebm_model::{Capabilities, DirectionalPotential, Gaussian, Network, NoisyDirectional, NoisyScore};
+use ebm_model::{
+    AtNoise, Capabilities, Gaussian, JointPotential, Network, NoisyDirectional, NoisyScore, Potential,
+};
 use ebm_ops::Noise;
 use ebm_sample::Hmc;
 
 use super::judgement::Judgement;
 use super::{Eval, data};
 use ebm_run::card::{Content, ModelCard};
+use ebm_run::normalization::Normalization;
+use ebm_run::normalization_of_run;
 
 /// Chains of annealed importance sampling, each way.
 const CHAINS: usize = 1000;
@@ -31,6 +35,9 @@ const TOLERANCE: f64 = 1e-3;
 
 /// Coordinates up to which the flow's divergence is exact; beyond, a probe of random signs stands for it.
 const EXACT: usize = 16;
+
+/// Points whose energy is evaluated at once.
+const TOGETHER: usize = 500;
 
 /// Combined standard errors by which estimates of log Z may cross by chance.
 const BY_CHANCE: f64 = 3.0;
@@ -81,15 +88,84 @@ pub fn measure(
     }
     let points = Points::new(points.narrow(0, 0, n), &card.content, noise);
     if let Some(model) = network.as_energy() {
-        return bracket(report, judgement, protocol, model, card, sample, points, noise);
+        let step_size = (2.0 * card.sample.chain.step_size).sqrt();
+        let target = Bracketed { model, step_size, quadrature: "" };
+        return bracket(report, judgement, protocol, target, sample, points, noise);
     }
     match network.as_noisy_score() {
         None => Ok(()),
         Some(model) => {
             let probes = (EXACT < points.x.dims()[1]).then(|| noise.derive("probes"));
-            flow(report, protocol, &model, card, points, probes)
+            flow(report, protocol.clone(), &model, card, &points, probes)?;
+            let device = points.x.device();
+            let Some((model, normalization)) = network.as_joint_energy().zip(normalization_of_run::of_model(
+                &request.run,
+                card,
+                network,
+                &device,
+            )?) else {
+                return Ok(());
+            };
+            joint(report, judgement, protocol, model, &normalization, sample, points, noise)
         }
     }
+}
+
+/// The likelihood of an energy whose noise levels compare, read off it at the lowest level; in few coordinates beside that
+/// of the same level by quadrature and by annealed importance sampling.
+#[expect(clippy::too_many_arguments, reason = "what is measured, of what, and where it is noted")]
+fn joint(
+    report: &mut Report,
+    judgement: &mut Judgement,
+    protocol: Protocol,
+    model: &dyn JointPotential,
+    normalization: &Normalization,
+    sample: Tensor<2>,
+    points: Points<'_>,
+    noise: &Noise,
+) -> Result<()> {
+    let Normalization { bottom, top, log_normalizer, standard_error, .. } = *normalization;
+    let [n, dim] = points.x.dims();
+    let batch = |first: usize| {
+        let x = points.x.clone().narrow(0, first, TOGETHER.min(n - first));
+        let sigma = Tensor::full([x.dims()[0]], bottom, &x.device());
+        model.joint_energy_at(x, sigma).into_data().iter::<f64>().collect::<Vec<_>>()
+    };
+    let energies: Vec<f64> = (0..n).step_by(TOGETHER).flat_map(batch).collect();
+    let settings = protocol
+        .clone()
+        .with("sigma", bottom)
+        .with("log_z", format!("{log_normalizer:.4} at sigma = {top}"))
+        .with("effective_sample_size", format!("{:.0}", normalization.effective_sample_size));
+    points.push(report, "_energy", &settings, |jacobians| {
+        let values = energies.iter().zip(jacobians).map(|(energy, jacobian)| jacobian - energy);
+        let found = mean(&values.collect::<Vec<_>>());
+        Estimate {
+            value: found.value - log_normalizer,
+            standard_error: found.standard_error.hypot(standard_error),
+        }
+    });
+    if !normalization.is_reliable() {
+        judgement.warn(format!(
+            "the normaliser of the energies rests on {:.0} effective draws: a higher objective.noise.top makes it certain",
+            normalization.effective_sample_size
+        ));
+    }
+    if EXACT < dim {
+        return Ok(());
+    }
+    // Samples are without the noise of the lowest level, and the density is with it.
+    let z = noise.derive("lowest").normal_like(&sample);
+    let at = AtNoise::new(model, bottom);
+    let target = Bracketed { model: &at, step_size: bottom, quadrature: "_quadrature" };
+    bracket(report, judgement, protocol, target, sample + z * bottom, points, noise)
+}
+
+/// An energy, the step of its chains, and the end of the name of what quadrature finds.
+struct Bracketed<'a> {
+    model: &'a dyn Potential,
+    step_size: f64,
+    quadrature: &'static str,
 }
 
 /// Points whose density is measured, and what brings it to the units of the data.
@@ -155,13 +231,11 @@ impl<'a> Points<'a> {
 
 /// The likelihood of an energy, between annealed importance sampling forward and in reverse; with one or two
 /// coordinates also by quadrature.
-#[expect(clippy::too_many_arguments, reason = "what is measured, of what, and where it is noted")]
 fn bracket(
     report: &mut Report,
     judgement: &mut Judgement,
     protocol: Protocol,
-    model: &dyn DirectionalPotential,
-    card: &ModelCard,
+    Bracketed { model, step_size, quadrature: end }: Bracketed<'_>,
     sample: Tensor<2>,
     points: Points<'_>,
     noise: &Noise,
@@ -174,7 +248,7 @@ fn bracket(
     };
     if let Some(log_z) = by_quadrature(model, &[&sample, &points.x])? {
         let protocol = protocol.clone().with("log_z", "quadrature");
-        points.push(report, "", &protocol, |jacobians| {
+        points.push(report, end, &protocol, |jacobians| {
             let mean = mean(&added(jacobians));
             let standard_error = mean.standard_error.hypot(log_z.standard_error);
             Estimate { value: mean.value - log_z.value, standard_error }
@@ -183,7 +257,6 @@ fn bracket(
     // The path begins at the Gaussian of the model's own samples, a little wider.
     let start = start(&sample)?;
     let ais = AnnealedImportance::new(Annealing::sigmoid(STEPS, 4.0)?);
-    let step_size = (2.0 * card.sample.chain.step_size).sqrt();
     let kernel =
         |_: f64| Hmc::new(step_size, 3).expect("the step of a sampler that was built").with_fixed_length();
     let chains = CHAINS.min(sample.dims()[0]);
@@ -244,7 +317,7 @@ fn mean(values: &[f64]) -> Estimate {
 }
 
 /// log Z by quadrature, if there are one or two coordinates and the density falls off.
-fn by_quadrature(model: &dyn DirectionalPotential, points: &[&Tensor<2>]) -> Result<Option<Estimate>> {
+fn by_quadrature(model: &dyn Potential, points: &[&Tensor<2>]) -> Result<Option<Estimate>> {
     let dim = points[0].dims()[1];
     if 2 < dim {
         return Ok(None);
@@ -287,7 +360,7 @@ fn flow<M: NoisyScore + NoisyDirectional>(
     protocol: Protocol,
     model: &M,
     card: &ModelCard,
-    points: Points<'_>,
+    points: &Points<'_>,
     probes: Option<Noise>,
 ) -> Result<()> {
     let [bottom, top] = [card.sample.heun.bottom, card.sample.heun.top];

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use ebm_run::restoring::Task;
 
 use crate::terminal::backend::Backend;
+use crate::verbs::class_flags::ClassFlags;
 
 /// `ebm restore`.
 #[derive(Debug, Args)]
@@ -62,6 +63,8 @@ pub struct Restore {
     /// A number of a sampler, for instance heun.levels=100; may be repeated: see `ebm sample RUN --keys`.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    #[command(flatten)]
+    pub classes: ClassFlags,
     /// Seed of the random number generator.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

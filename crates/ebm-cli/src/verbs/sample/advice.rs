@@ -5,8 +5,8 @@ use ebm_sample::Sampler;
 use ebm_sample::diagnostics::Verdict;
 use serde_json::{Value, json};
 
-use super::draws::Draws;
 use crate::terminal::say;
+use crate::verbs::part::About;
 
 /// The flags that may help against a warning.
 pub struct Advice {
@@ -25,15 +25,15 @@ pub struct Advice {
 }
 
 impl Advice {
-    /// For draws of a closed form.
-    pub fn new(sampler: &Sampler, draws: &Draws, burn_in: usize) -> Self {
+    /// For chains of so many draws of a closed form.
+    pub fn new(sampler: &Sampler, about: &About, n_draws: usize, burn_in: usize) -> Self {
         Self {
             sampler: sampler.name(),
-            is_tested: draws.test.is_some(),
-            step_size: draws.step_size,
-            adapted: draws.adapted,
+            is_tested: about.test.is_some(),
+            step_size: about.step_size,
+            adapted: about.adapted,
             closed_form: true,
-            n_draws: draws.shape[1],
+            n_draws,
             burn_in,
             leapfrog: sampler.evaluations(),
             level: None,
@@ -139,7 +139,8 @@ impl Advice {
 
     /// A warm-up where there was none, or the step size times `factor`.
     fn adapting(&self, factor: f64) -> Vec<String> {
-        let can_adapt = self.closed_form && matches!(self.sampler, "mala" | "hmc");
+        let can_adapt =
+            self.closed_form && matches!(self.sampler, "mala" | "hmc" | "chees" | "mclmc" | "mamclmc");
         let adapt = match (can_adapt, self.adapted) {
             (false, _) => None,
             (true, false) => Some("--adapt".to_owned()),
@@ -156,7 +157,10 @@ impl Advice {
     fn farther(&self) -> String {
         match self.sampler {
             "hmc" => format!("--leapfrog {}", 2 * self.leapfrog),
-            "mala" if !self.adapted => "--adapt".into(),
+            "mala" | "chees" | "mclmc" | "mamclmc" if !self.adapted => "--adapt".into(),
+            "chees" | "mamclmc" => format!("--burn-in {}", 2 * self.burn_in),
+            // a step of these is a short piece of the way
+            "mclmc" => "--thin 10".into(),
             _ => "--sampler hmc".into(),
         }
     }

@@ -1,24 +1,26 @@
 //! `ebm sample NAME`: draws from a closed-form energy, as chains with their diagnostics.
 
+use std::ops::Range;
+
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use ebm_model::NoisyPotential;
 use ebm_ops::Noise;
-use ebm_report::{Format, Samples, Traces, parameter};
+use ebm_report::{Format, Samples};
 use ebm_run::bounds;
 use ebm_run::config::assign_to;
 use ebm_run::sampling::{SampleConfig, host};
 use ebm_run::usage::usage;
-use ebm_sample::diagnostics::{Summary, Verdict};
 use ebm_sample::{AnyInfo, AnyKernel, AnySampler, Density, Draw, SampleError, Sampler, WarmedUp};
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
 
-use super::advice::Advice;
 use super::arguments::{Chains, Sample};
 use super::closed_form::ClosedForm;
-use super::draws::{self, Draws, Record};
+use super::draws::{Draws, Record};
+use super::part_of_chains::PartOfChains;
+use super::report::Report;
+use crate::verbs::part::{About, Request};
 
 /// Draws of a chain that are discarded unless said otherwise.
 const BURN_IN: usize = 500;
@@ -41,6 +43,7 @@ impl Chains {
             ("--adapt", self.adapt),
             ("--thin", self.thin.is_some()),
             ("--plots", self.plots.is_some()),
+            ("--report", self.report.is_some()),
         ];
         flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
     }
@@ -62,19 +65,19 @@ impl Chains {
         let sampler = config.sampler(sample.sampler.as_deref().unwrap_or("langevin"), false)?;
         let sampler = match self.step_size {
             Some(step_size) => sampler.with_step_size(step_size),
-            None if is_set(sample, "chain.step_size") => sampler,
+            None if is_step_set(sample, &sampler) => sampler,
             None => sampler.with_step_size(0.05),
         };
         Ok(match self.leapfrog {
             Some(leapfrog) => sampler.with_leapfrog(leapfrog),
-            None if is_set(sample, "chain.leapfrog") || is_set(sample, "hmc.leapfrog") => sampler,
+            None if is_number_set(sample, &sampler, "leapfrog") => sampler,
             None => sampler.with_leapfrog(LEAPFROG),
         })
     }
 
     /// Whether the step size is left to the burn-in: of a kernel that can adapt it, where none was given.
-    fn adapts_unasked(&self, sample: &Sample, kernel: &AnyKernel, dim: usize) -> bool {
-        let is_given = self.step_size.is_some() || is_set(sample, "chain.step_size");
+    fn adapts_unasked(&self, sample: &Sample, sampler: &Sampler, kernel: &AnyKernel, dim: usize) -> bool {
+        let is_given = self.step_size.is_some() || is_step_set(sample, sampler);
         !is_given && kernel.can_adapt() && kernel.check(dim).is_ok()
     }
 
@@ -96,12 +99,34 @@ impl Chains {
         bounds::chain(draws, self.thin.unwrap_or(1), self.burn_in.unwrap_or(0), sampler.evaluations())?;
         let format = Format::of(&sample.out).map_err(usage)?;
         format.check(Samples::chains(vec![0.0; dim], [1, 1, dim])?.shape()).map_err(usage)?;
+        if sample.part.is_some() {
+            let of_all = [
+                ("--plots", self.plots.is_some()),
+                ("--report", self.report.is_some()),
+                ("--strict", sample.strict),
+            ];
+            if let Some((flag, _)) = of_all.into_iter().find(|(_, is_given)| *is_given) {
+                bail!(usage(anyhow!(
+                    "{flag} is of all chains: give it to `ebm merge`, which puts the parts together"
+                )));
+            }
+            ensure!(
+                !format.is_picture(),
+                usage(anyhow!("--part is for .npy, .safetensors, .csv and .zarr; a picture is of all"))
+            );
+        }
         if let Some(path) = &self.plots {
             Format::of_chart(path).map_err(|error| usage(anyhow!("--plots {error}")))?;
             ensure!(
                 *path != sample.out,
                 usage(anyhow!("--plots {}: --out is the same file", path.display()))
             );
+        }
+        if let Some(path) = &self.report {
+            let is_html = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("html"));
+            let shown = path.display();
+            ensure!(is_html, usage(anyhow!("--report {shown}: the extension must be .html")));
+            ensure!(!path.is_dir(), usage(anyhow!("--report {shown} is a folder; name a file in it")));
         }
         Ok(())
     }
@@ -123,31 +148,73 @@ impl Chains {
         if !density.offers(sampler.need()) {
             bail!(usage(unfit(&sampler, target)?));
         }
-        let noise = Noise::seeded(sample.seed);
-        let draws = if sampler.is_descent() {
-            self.descents(&sampler, density, target.dim(), &noise.derive("chain"), device)?
+        let (noise, dim, [n_chains, n_draws]) = (Noise::seeded(sample.seed), target.dim(), self.n());
+        let descents = |chains: Range<usize>| {
+            self.descents(&sampler, density, dim, chains, &noise.derive("chain"), device)
+        };
+        let Some(part) = sample.this_part() else {
+            let draws = if sampler.is_descent() {
+                descents(0..n_chains)?
+            } else {
+                let start = noise.derive("start").normal([n_chains, dim], device);
+                self.chains(sample, &sampler, density, start, noise.derive("chain"))?
+            };
+            let report = Report {
+                target,
+                sampler: &sampler,
+                seed: sample.seed,
+                burn_in: self.burn_in.unwrap_or(BURN_IN),
+                out: &sample.out,
+                plots: self.plots.as_deref(),
+                page: self.report.as_deref().map(|path| (path, &*energy, device)),
+                json: sample.json,
+                strict: sample.strict,
+            };
+            return report.of(draws.samples(&*energy, None, device)?, &draws.about);
+        };
+        let place = PartOfChains {
+            sample,
+            part,
+            target,
+            sampler: &sampler,
+            request: self.request(sample, target, &sampler)?,
+        };
+        let chains = place.chains(n_chains)?;
+        if place.is_drawn(&chains)? {
+            return Ok(());
+        }
+        let runs = if sampler.is_descent() {
+            vec![descents(chains.clone())?]
         } else {
-            let start = noise.derive("start").normal([self.n()[0], target.dim()], device);
-            self.chains(sample, &sampler, density, start, noise.derive("chain"))?
+            // A stream and a burn-in of its own for each chain, so that a chain is the same in whichever part it is.
+            let alone = |chain: usize| {
+                let noise = noise.derive("chains").child(chain as u64);
+                let start = noise.derive("start").normal([1, dim], device);
+                self.chains(sample, &sampler, density, start, noise.derive("chain"))
+            };
+            chains.clone().map(alone).collect::<Result<Vec<_>>>()?
         };
-        let title = format!("{}, {}", name(target), sampler.name());
-        let values: Vec<f64> = draws.values.iter().map(|&value| f64::from(value)).collect();
-        let summaries = Summary::of_each(&values, draws.shape);
-        let verdict = match &draws.steps {
-            Some(steps) => Verdict::with_summaries(&values, draws.shape, &summaries, steps),
-            None => Verdict::of_independent(&values, target.dim()),
-        };
-        let advice = Advice::new(&sampler, &draws, self.burn_in.unwrap_or(BURN_IN));
-        let samples = draws.samples(&*energy, device)?.titled(title.as_str());
-        ebm_report::write(&sample.out, &samples.with_warnings(advice.lines(&verdict)))?;
-        if let Some(path) = &self.plots {
-            Traces { title: &title, draws: &draws.values, shape: draws.shape }.write(path)?;
-        }
-        self.report(sample, target, &sampler, &draws, &summaries, &advice.entries(&verdict));
-        if !sample.json {
-            advice.say(&verdict);
-        }
-        advice.check(&verdict, sample.strict)
+        let abouts = runs.iter().map(|run| run.about.clone()).collect();
+        let samples = Draws::beside(runs).samples(&*energy, Some(n_draws), device)?;
+        place.write(&samples, abouts, chains)
+    }
+
+    /// What determines every draw.
+    fn request(&self, sample: &Sample, target: ClosedForm, sampler: &Sampler) -> Result<Request> {
+        let [chains, draws] = self.n();
+        let count = |n: usize| n as i64;
+        Request::new()
+            .with("kind", "chains")
+            .with("target", target.name())
+            .with("chains", count(chains))
+            .with("draws", count(draws))
+            .with("burn_in", count(self.burn_in.unwrap_or(BURN_IN)))
+            .with("thin", count(self.thin.unwrap_or(1)))
+            .with("adapt", self.adapt)
+            .with("seed", sample.seed.to_string())
+            .with("backend", sample.backend.name())
+            .with("file", Format::of(&sample.out)?.extension())
+            .with_table("sampler", sampler)
     }
 
     /// Chains from N(0, I), adapted before if that is asked for.
@@ -166,19 +233,23 @@ impl Chains {
         ensure!(
             !self.adapt || kernel.can_adapt(),
             usage(anyhow!(
-                "--adapt needs a kernel with a mass: --sampler mala or hmc, or preconditioned-langevin"
+                "--adapt needs a kernel with a mass: --sampler mala or hmc, chees, mclmc, mamclmc, or \
+                 preconditioned-langevin"
             ))
         );
         let dim = start.dims()[1];
-        if 0 < burn_in && (self.adapt || self.adapts_unasked(sample, &kernel, dim)) {
+        if 0 < burn_in && (self.adapt || self.adapts_unasked(sample, sampler, &kernel, dim)) {
             let WarmedUp { kernel, state, .. } = kernel.warm_up(density, burn_in, start, &mut noise)?;
-            let step_size = kernel.step_size();
+            let (step_size, trajectory) = (kernel.step_size(), kernel.trajectory());
             let draws = self.record(kernel.resume(density, state, noise)?, step_size, 0)?;
-            return Ok(Draws { adapted: true, ..draws });
+            let about = About { adapted: true, trajectory, ..draws.about };
+            return Ok(Draws { about, ..draws });
         }
         kernel.check(dim).map_err(|error| usage(with_hint(error, dim)))?;
-        let step_size = kernel.step_size();
-        self.record(kernel.chain(density, start, noise)?, step_size, burn_in)
+        let (step_size, trajectory) = (kernel.step_size(), kernel.trajectory());
+        let draws = self.record(kernel.chain(density, start, noise)?, step_size, burn_in)?;
+        let about = About { trajectory, ..draws.about };
+        Ok(Draws { about, ..draws })
     }
 
     /// The draws that are kept, and what the kernel reported of its steps.
@@ -201,12 +272,14 @@ impl Chains {
         record.finish(step_size)
     }
 
-    /// Independent draws, each from high noise to none; those of a chain one after the other.
+    /// Independent draws, each from high noise to none; those of a chain one after the other. Only those of some chains
+    /// are kept, and each is the same whichever are.
     fn descents(
         &self,
         sampler: &Sampler,
         density: Density<'_>,
         dim: usize,
+        kept: Range<usize>,
         noise: &Noise,
         device: &Device,
     ) -> Result<Draws> {
@@ -224,88 +297,26 @@ impl Chains {
         let [chains, draws] = self.n();
         let n = chains.checked_mul(draws);
         let n = n.ok_or_else(|| usage(anyhow!("--chains {chains} --draws {draws}: too many")))?;
-        let bar = ProgressBar::new(n as u64);
-        let mut values = Vec::new();
+        let wanted = kept.start * draws..kept.end * draws;
+        let bar = ProgressBar::new(wanted.len() as u64);
+        let mut values = Vec::with_capacity(wanted.len() * dim);
         for (group, first) in (0..n).step_by(TOGETHER).enumerate() {
             let together = TOGETHER.min(n - first);
+            let [from, to] =
+                [wanted.start, wanted.end].map(|place| place.clamp(first, first + together) - first);
+            if from == to {
+                continue;
+            }
             let noise = noise.child(group as u64);
             let start = descent.start(together, dim, &mut noise.derive("start"), device);
             let last = descent.descend(density, start, noise.derive("chain"))?.last();
-            values.extend(host(last.expect("a ladder has a level").position)?);
-            bar.inc(together as u64);
+            let all = host(last.expect("a ladder has a level").position)?;
+            ensure!(all.len() == together * dim, "{} numbers for {together} draws", all.len());
+            values.extend_from_slice(&all[from * dim..to * dim]);
+            bar.inc((to - from) as u64);
         }
         bar.finish_and_clear();
-        ensure!(values.len() == n * dim, "{} numbers for {n} draws", values.len());
-        Ok(Draws::independent(values, [chains, draws, dim]))
-    }
-
-    fn report(
-        &self,
-        sample: &Sample,
-        target: ClosedForm,
-        sampler: &Sampler,
-        draws: &Draws,
-        summaries: &[Summary],
-        warnings: &[Value],
-    ) {
-        let files = [Some(&sample.out), self.plots.as_ref()];
-        let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
-        if sample.json {
-            let test = draws.test.as_ref().map(|test| {
-                let [mean, largest] = test.mean_and_largest_error();
-                let [divergences, steps] = test.n_diverged;
-                json!({
-                    "acceptance": test.mean_acceptance(), "mean_energy_error": mean,
-                    "largest_energy_error": largest, "divergences": divergences, "steps": steps,
-                })
-            });
-            let line = json!({
-                "event": "done", "target": name(target), "kernel": sampler.name(),
-                "shape": draws.shape, "seed": sample.seed, "step_size": draws.step_size,
-                "adapted": draws.adapted, "warnings": warnings,
-                "acceptance": draws.test.as_ref().map(draws::Test::mean_acceptance), "test": test,
-                "swaps": draws.swaps, "coordinates": summaries, "out": sample.out.to_string_lossy(),
-                "plots": self.plots.as_ref().map(|plots| plots.to_string_lossy()),
-            });
-            tell!("{line}");
-            return;
-        }
-        tell!("          mean        sd        5 %    median      95 %     r_hat  ess_bulk  ess_tail");
-        for (i, s) in summaries.iter().enumerate() {
-            tell!(
-                "{:<4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.0} {:9.0}",
-                parameter(i),
-                s.mean,
-                s.sd,
-                s.q5,
-                s.median,
-                s.q95,
-                s.r_hat,
-                s.ess_bulk,
-                s.ess_tail
-            );
-        }
-        if let Some(step_size) = draws.step_size {
-            let how = if draws.adapted { ", adapted during the burn-in" } else { "" };
-            tell!("step size {step_size:.4}{how}");
-        }
-        if let Some(test) = &draws.test {
-            let ([mean, largest], [divergences, steps]) = (test.mean_and_largest_error(), test.n_diverged);
-            tell!("acceptance {:.3}, energy error {mean:.3}, at most {largest:.3}", test.mean_acceptance());
-            tell!("{divergences} of {steps} proposals diverged");
-        }
-        if !draws.swaps.is_empty() {
-            let shares: Vec<String> = draws.swaps.iter().map(|share| format!("{share:.2}")).collect();
-            tell!("neighbouring temperatures change places: {}", shares.join(", "));
-        }
-        if warnings.is_empty() && draws.steps.is_some() {
-            let worst = |value: fn(&Summary) -> f64| summaries.iter().map(value);
-            let r_hat = worst(|s| s.r_hat).fold(1.0, f64::max);
-            let ess = worst(|s| s.ess_bulk.min(s.ess_tail)).fold(f64::INFINITY, f64::min);
-            tell!("no warnings: R-hat at most {r_hat:.3}, ESS at least {ess:.0}");
-        }
-        let [chains, n] = self.n();
-        tell!("{chains} chains of {n} draws: {}", files.join(", "));
+        Ok(Draws::independent(values, [kept.len(), draws, dim]))
     }
 }
 
@@ -314,8 +325,23 @@ fn is_set(sample: &Sample, key: &str) -> bool {
     sample.set.iter().any(|set| set.split_once('=').is_some_and(|(given, _)| given.trim() == key))
 }
 
+/// Whether `--set` gives this number of the sampler, in any of the tables that it is read from.
+fn is_number_set(sample: &Sample, sampler: &Sampler, number: &str) -> bool {
+    ["chain", sampler.section(), sampler.name()]
+        .iter()
+        .any(|table| is_set(sample, &format!("{table}.{number}")))
+}
+
+/// Whether `--set` gives the step size.
+fn is_step_set(sample: &Sample, sampler: &Sampler) -> bool {
+    is_number_set(sample, sampler, "step_size")
+}
+
 /// How the variances are given, where they are missing.
 fn with_hint(error: SampleError, dim: usize) -> anyhow::Error {
+    if !matches!(&error, SampleError::OutOfRange(found) if found.what == "variances") {
+        return error.into();
+    }
     let ones = vec!["1.0"; dim].join(",");
     anyhow!("{error}; `--adapt` finds them, `--set preconditioned.variances=[{ones}]` gives them")
 }
@@ -329,19 +355,14 @@ fn unfit(sampler: &Sampler, target: ClosedForm) -> Result<anyhow::Error> {
     let mut targets = vec![];
     for &target in ClosedForm::value_variants() {
         if target.at_noise()?.is_some() {
-            targets.push(name(target));
+            targets.push(target.name());
         }
     }
     Ok(anyhow!(
         "{} descends noise levels, at which {} is not known; for it: {}; known at noise levels: {}",
         sampler.name(),
-        name(target),
+        target.name(),
         kernels.join(", "),
         targets.join(", ")
     ))
-}
-
-/// The closed form's name on the command line.
-fn name(target: ClosedForm) -> String {
-    target.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
 }

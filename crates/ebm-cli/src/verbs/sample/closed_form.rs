@@ -58,6 +58,11 @@ impl ClosedForm {
         })
     }
 
+    /// The name on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+    }
+
     /// Coordinates of a point.
     pub fn dim(self) -> usize {
         match self {

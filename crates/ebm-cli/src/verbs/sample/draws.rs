@@ -5,8 +5,9 @@ use burn::tensor::{Bool, Device, Tensor, TensorData};
 use ebm_model::Potential;
 use ebm_report::{Samples, Statistic, StatisticValues};
 use ebm_run::sampling::host;
-use ebm_sample::diagnostics::Steps;
 use ebm_sample::{StepReport, StepTotals};
+
+use crate::verbs::part::{About, Tested};
 
 /// Points whose energy is computed at once.
 const TOGETHER: usize = 100_000;
@@ -17,28 +18,10 @@ pub struct Draws {
     pub values: Vec<f32>,
     /// Chains, draws of each, coordinates.
     pub shape: [usize; 3],
-    /// Of a kernel whose steps have a size.
-    pub step_size: Option<f64>,
-    /// Whether the burn-in has set it.
-    pub adapted: bool,
-    /// Of a kernel with a Metropolis test.
-    pub test: Option<Test>,
-    /// What all steps after the burn-in reported; `None` of independent draws.
-    pub steps: Option<Steps>,
-    /// For each pair of neighbouring temperatures, how often they changed places.
-    pub swaps: Vec<f64>,
-}
-
-/// What the Metropolis test decided.
-pub struct Test {
-    /// The probability with which the proposal of each draw's step was taken, `[chain, draw]`.
-    pub acceptance: Vec<f32>,
-    /// Minus the logarithm of its acceptance ratio, `[chain, draw]`; not finite where it diverged.
-    pub energy_error: Vec<f32>,
-    /// Whether it diverged, `[chain, draw]`.
-    pub diverged: Vec<bool>,
-    /// Proposals that diverged since the burn-in, of all chains and steps, and of how many.
-    pub n_diverged: [usize; 2],
+    /// What the Metropolis test decided of each draw, `[chain, draw]`.
+    pub statistics: Vec<Statistic>,
+    /// What is known of the chains.
+    pub about: About,
 }
 
 /// What is kept of the steps as they go by; it stays on the device until the end.
@@ -93,16 +76,20 @@ impl Record {
         let shape = positions.dims();
         let mut steps = self.totals.read();
         let n_diverged = steps.diverged.iter().flatten().sum();
-        let test = if self.acceptance.is_empty() {
-            None
-        } else {
-            Some(Test {
-                acceptance: host(Tensor::cat(self.acceptance, 1))?,
-                energy_error: host(Tensor::cat(self.energy_error, 1))?,
-                diverged: Tensor::cat(self.diverged, 1).into_data().iter::<bool>().collect(),
-                n_diverged: [n_diverged, self.n_steps * shape[0]],
-            })
-        };
+        let (mut test, mut statistics) = (None, vec![]);
+        if !self.acceptance.is_empty() {
+            let acceptance = host(Tensor::cat(self.acceptance, 1))?;
+            let energy_error = host(Tensor::cat(self.energy_error, 1))?;
+            let diverged: Vec<bool> = Tensor::cat(self.diverged, 1).into_data().iter::<bool>().collect();
+            let n_diverged = [n_diverged, self.n_steps * shape[0]];
+            test = Some(Tested::of(&acceptance, &energy_error, &diverged, n_diverged));
+            statistics = vec![
+                numbers("acceptance_rate", acceptance),
+                // Of the proposal of each draw's step: minus the logarithm of its acceptance ratio.
+                numbers("energy_error", energy_error),
+                Statistic { name: "diverging", values: StatisticValues::Flags(diverged) },
+            ];
+        }
         // Of draws that are not of consecutive steps the energies say nothing of how one follows from another.
         if !self.total_energy.is_empty() && self.n_steps == shape[1] {
             let energies = host(Tensor::cat(self.total_energy, 1))?;
@@ -114,61 +101,66 @@ impl Record {
         let mean =
             |swaps: Option<(f64, Tensor<1>)>| swaps.map_or(f64::NAN, |(_, mean)| mean.into_scalar::<f64>());
         let swaps = self.swaps.into_iter().map(mean).collect();
-        let steps = Some(steps);
-        Ok(Draws {
-            values: host(positions)?,
-            shape,
+        let about = About {
             step_size: Some(step_size),
+            trajectory: None,
             adapted: false,
-            test,
-            steps,
             swaps,
-        })
+            test,
+            steps: Some(steps),
+        };
+        Ok(Draws { values: host(positions)?, shape, statistics, about })
     }
 }
 
 impl Draws {
     /// Draws that are independent of each other.
     pub fn independent(values: Vec<f32>, shape: [usize; 3]) -> Self {
-        Self { values, shape, step_size: None, adapted: false, test: None, steps: None, swaps: vec![] }
+        Self { values, shape, statistics: vec![], about: About::default() }
     }
 
-    /// The draws with what is known of each, under the names that ArviZ has for it; `lp` is −E.
+    /// Runs of chains that are as long as each other, one after the other; there is at least one.
+    pub fn beside(runs: Vec<Self>) -> Self {
+        let abouts: Vec<About> = runs.iter().map(|run| run.about.clone()).collect();
+        let mut runs = runs.into_iter();
+        let mut all = runs.next().unwrap_or_else(|| Self::independent(vec![], [0; 3]));
+        for run in runs {
+            all.values.extend(run.values);
+            all.shape[0] += run.shape[0];
+            for (statistic, more) in all.statistics.iter_mut().zip(run.statistics) {
+                match (&mut statistic.values, more.values) {
+                    (StatisticValues::Numbers(all), StatisticValues::Numbers(more)) => all.extend(more),
+                    (StatisticValues::Flags(all), StatisticValues::Flags(more)) => all.extend(more),
+                    // A kernel reports the same of every chain.
+                    _ => {}
+                }
+            }
+        }
+        Self { about: About::all(&abouts), ..all }
+    }
+
+    /// The draws with what is known of each, under the names that ArviZ has for it; `lp` is −E, computed of `together`
+    /// points at once, or of [`TOGETHER`].
     ///
     /// # Errors
     /// If the energies cannot be read back.
-    pub fn samples(&self, energy: &dyn Potential, device: &Device) -> Result<Samples> {
+    pub fn samples(
+        &self,
+        energy: &dyn Potential,
+        together: Option<usize>,
+        device: &Device,
+    ) -> Result<Samples> {
         let dim = self.shape[2];
         let mut log_density = Vec::with_capacity(self.values.len() / dim);
-        for points in self.values.chunks(TOGETHER * dim) {
+        for points in self.values.chunks(together.unwrap_or(TOGETHER) * dim) {
             let batch = TensorData::new(points.to_vec(), [points.len() / dim, dim]);
             log_density.extend(host(energy.energy(Tensor::from_data(batch, device)).neg())?);
         }
-        let numbers = |name, values| Statistic { name, values: StatisticValues::Numbers(values) };
-        let mut statistics = vec![numbers("lp", log_density)];
-        if let Some(test) = &self.test {
-            statistics.push(numbers("acceptance_rate", test.acceptance.clone()));
-            statistics.push(numbers("energy_error", test.energy_error.clone()));
-            let diverging = StatisticValues::Flags(test.diverged.clone());
-            statistics.push(Statistic { name: "diverging", values: diverging });
-        }
+        let statistics = [vec![numbers("lp", log_density)], self.statistics.clone()].concat();
         Ok(Samples::chains(self.values.clone(), self.shape)?.with_statistics(statistics)?)
     }
 }
 
-impl Test {
-    /// The mean acceptance.
-    pub fn mean_acceptance(&self) -> f64 {
-        self.acceptance.iter().map(|&a| f64::from(a)).sum::<f64>() / self.acceptance.len() as f64
-    }
-
-    /// The mean and the largest of the energy errors of proposals that did not diverge.
-    pub fn mean_and_largest_error(&self) -> [f64; 2] {
-        let errors = self.energy_error.iter().zip(&self.diverged);
-        let sound: Vec<f64> =
-            errors.filter(|(_, diverged)| !**diverged).map(|(error, _)| f64::from(*error)).collect();
-        // NaN, as the mean, if there is none.
-        let largest = sound.iter().copied().fold(f64::NAN, f64::max);
-        [sound.iter().sum::<f64>() / sound.len() as f64, largest]
-    }
+fn numbers(name: &'static str, values: Vec<f32>) -> Statistic {
+    Statistic { name, values: StatisticValues::Numbers(values) }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::shape::{StackShape, shown};
 use crate::files::npz::Archive;
+use crate::images::held_out::Divided;
 use crate::images::image_set::ImageSet;
 use crate::images::preparation::Preparation;
 use crate::{DataError, Split};

@@ -84,11 +84,18 @@ impl SongBlock {
         }
     }
 
-    /// The block for an embedding `e`, `[batch, embedding]`, as a composition of layers with rules.
-    pub fn condition(&self, e: Tensor<2>, dropout: Option<Dropout>) -> SongBlockRules<'_> {
+    /// The block for an embedding `e`, `[batch, embedding]`, as a composition of layers with rules; `motion` is the
+    /// derivative of `e` in the noise level, for the reverse rule back to it.
+    pub fn condition(
+        &self,
+        e: Tensor<2>,
+        motion: Option<Tensor<2>>,
+        dropout: Option<Dropout>,
+    ) -> SongBlockRules<'_> {
         let shift = self.shift.forward(e);
         let [batch, outputs] = shift.dims();
         let first = Offset::new(&self.first, shift.reshape([batch, outputs, 1, 1]));
+        let first = first.moving(motion.map(|motion| self.shift.along(motion)));
         let first = (NormSilu(&self.first_norm), (self.resample, first));
         let second = (NormSilu(&self.second_norm), (dropout, &self.second));
         let scale = Scale(self.scale);
@@ -137,7 +144,7 @@ mod tests {
             });
             let mask = block.dropout(0.3, &e, size, &mut Noise::seeded(51));
             for dropout in [None, Some(mask)] {
-                let layer = block.condition(e.clone(), dropout);
+                let layer = block.condition(e.clone(), None, dropout);
                 testing::assert_layer::<4, 4>(&layer, [2, inputs, 2, 4], 52);
             }
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::layers::{Filter, Padding, check_size};
+use crate::networks::input::is_zero;
 
 /// Most pixels that attend to each other: 64×64, whose weights are 64 MiB for each head of each picture.
 const MOST_PIXELS: usize = 4096;
@@ -67,6 +68,9 @@ pub struct SongUNetConfig {
     pub dropout: f64,
     /// What the sum of a block and its input is multiplied by.
     pub residual_scale: f64,
+    /// Number of classes that the network is conditioned on, in training with the labels of the data; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub classes: usize,
 }
 
 impl Default for SongUNetConfig {
@@ -89,6 +93,7 @@ impl Default for SongUNetConfig {
             attention_heads: 1,
             dropout: 0.0,
             residual_scale: std::f64::consts::FRAC_1_SQRT_2,
+            classes: 0,
         }
     }
 }
@@ -135,6 +140,7 @@ impl SongUNetConfig {
             ("embedding", self.embedding),
             ("frequencies", self.frequencies),
             ("attention_heads", self.attention_heads),
+            ("classes", self.classes.max(1)),
         ];
         for (field, size) in sizes.into_iter().chain(self.widths.iter().map(|width| ("widths", *width))) {
             check_size(field, size)?;

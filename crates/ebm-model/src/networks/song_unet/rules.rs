@@ -5,7 +5,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use burn::tensor::Tensor;
 
 use super::block::SongBlockRules;
-use crate::layers::{Convolution, NormSilu, Padding, Resample};
+use crate::layers::{Convolution, LevelLayer, LevelSlope, NormSilu, Padding, Resample};
 use crate::{Jet, Layer};
 
 /// The halved picture, which a residual encoder reads.
@@ -133,30 +133,7 @@ impl Layer<2> for ConditionedSongUNet<'_> {
     }
 
     fn pullback(&self, trace: SongUNetTrace, cotangent: Tensor<2>) -> Tensor<2> {
-        let SongUNetTrace { stem, encoder, middle, decoder, out } = trace;
-        let mut g = self.out.pullback(out, self.images(cotangent));
-        // the cotangents of what the decoder read, that of the stem first
-        let mut skips = vec![];
-        for (DecoderStep { block, .. }, (below, trace)) in self.decoder.iter().zip(decoder).rev() {
-            g = block.pullback(trace, g);
-            if let Some(channels) = below {
-                let rest = g.dims()[1] - channels;
-                skips.push(g.clone().narrow(1, channels, rest));
-                g = g.narrow(1, 0, channels);
-            }
-        }
-        g = self.middle.pullback(middle, g);
-        let mut picture: Option<Tensor<4>> = None;
-        for (EncoderStep { block, image }, (trace, of_image)) in self.encoder.iter().zip(encoder).rev() {
-            g = plus(g, skips.pop());
-            if let Some((image, trace)) = image.as_ref().zip(of_image) {
-                g = plus(g, picture.take()) * FRAC_1_SQRT_2;
-                picture = Some(image.pullback(trace, g.clone()));
-            }
-            g = block.pullback(trace, g);
-        }
-        let g = self.stem.pullback(stem, plus(g, skips.pop()));
-        self.rows(plus(g, picture))
+        self.pullback_to_level(trace, cotangent, &mut LevelSlope::default())
     }
 
     fn push(&self, jet: Jet<2>) -> Jet<2> {
@@ -183,6 +160,40 @@ impl Layer<2> for ConditionedSongUNet<'_> {
             };
         }
         self.out.push(h).linear(|y| self.rows(y))
+    }
+}
+
+impl LevelLayer<2> for ConditionedSongUNet<'_> {
+    fn pullback_to_level(
+        &self,
+        trace: SongUNetTrace,
+        cotangent: Tensor<2>,
+        slope: &mut LevelSlope,
+    ) -> Tensor<2> {
+        let SongUNetTrace { stem, encoder, middle, decoder, out } = trace;
+        let mut g = self.out.pullback(out, self.images(cotangent));
+        // the cotangents of what the decoder read, that of the stem first
+        let mut skips = vec![];
+        for (DecoderStep { block, .. }, (below, trace)) in self.decoder.iter().zip(decoder).rev() {
+            g = block.pullback_to_level(trace, g, slope);
+            if let Some(channels) = below {
+                let rest = g.dims()[1] - channels;
+                skips.push(g.clone().narrow(1, channels, rest));
+                g = g.narrow(1, 0, channels);
+            }
+        }
+        g = self.middle.pullback_to_level(middle, g, slope);
+        let mut picture: Option<Tensor<4>> = None;
+        for (EncoderStep { block, image }, (trace, of_image)) in self.encoder.iter().zip(encoder).rev() {
+            g = plus(g, skips.pop());
+            if let Some((image, trace)) = image.as_ref().zip(of_image) {
+                g = plus(g, picture.take()) * FRAC_1_SQRT_2;
+                picture = Some(image.pullback(trace, g.clone()));
+            }
+            g = block.pullback_to_level(trace, g, slope);
+        }
+        let g = self.stem.pullback(stem, plus(g, skips.pop()));
+        self.rows(plus(g, picture))
     }
 }
 

@@ -78,6 +78,17 @@ fn its_noisy_energy_passes_the_tests_of_a_potential_and_is_trained_exactly() {
 }
 
 #[test]
+fn its_noisy_energy_knows_its_slope_along_the_level() {
+    for (config, seed) in kinds().iter().zip(62..) {
+        let model = testing::in_double(|init| {
+            let network = SongUNet::new(config, init).unwrap();
+            NoisyEnergy::new(network, 0.5).unwrap().normalized(&init.part("constant"))
+        });
+        testing::assert_joint_potential(&model, 20, seed);
+    }
+}
+
+#[test]
 fn dropout_is_a_function_of_the_noise_and_is_off_outside_of_training() {
     let config = SongUNetConfig { dropout: 0.5, ..kinds()[1].clone() };
     let with = Preconditioned::new(network(&config), 0.5);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::layers::{Padding, check_size};
+use crate::networks::input::is_zero;
 
 /// The description of a [`UNet`](crate::UNet).
 ///
@@ -30,6 +31,9 @@ pub struct UNetConfig {
     pub embedding: usize,
     /// Number of frequencies in the embedding.
     pub frequencies: usize,
+    /// Number of classes that the network is conditioned on, in training with the labels of the data; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub classes: usize,
 }
 
 impl Default for UNetConfig {
@@ -52,6 +56,7 @@ impl UNetConfig {
             groups: 8,
             embedding: 128,
             frequencies: 32,
+            classes: 0,
         }
     }
 
@@ -65,6 +70,7 @@ impl UNetConfig {
         check_size("groups", self.groups)?;
         check_size("embedding", self.embedding)?;
         check_size("frequencies", self.frequencies)?;
+        check_size("classes", self.classes.max(1))?;
         if self.widths.is_empty() || self.widths.len() > 8 {
             return Err(OutOfRange::new("widths", format!("{:?}", self.widths), "one to eight widths").into());
         }

@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::layers::{
-    BlockRules, Convolution, NormRules, Padding, TransposedConvolution, pixel_shuffle, pixel_unshuffle,
+    BlockRules, Convolution, LevelLayer, LevelSlope, NormRules, Padding, TransposedConvolution,
+    pixel_shuffle, pixel_unshuffle,
 };
 use crate::{Jet, Layer};
 
@@ -87,21 +88,7 @@ impl Layer<2> for ConditionedUNet<'_> {
     }
 
     fn pullback(&self, trace: UNetTrace, cotangent: Tensor<2>) -> Tensor<2> {
-        let UNetTrace { stem, encoder, middle, decoder, out } = trace;
-        let mut g = self.out.pullback(out, self.squares(cotangent));
-        let mut skips = vec![];
-        for ((double, blocks), (channels, trace)) in self.decoder.iter().zip(decoder).rev() {
-            let both = blocks.pullback(trace, g);
-            let rest = both.dims()[1] - channels;
-            skips.push(both.clone().narrow(1, channels, rest));
-            g = double.pullback((), both.narrow(1, 0, channels));
-        }
-        g = self.middle.pullback(middle, g);
-        let down = self.encoder.iter().zip(encoder).rev();
-        for (((blocks, halve), (trace, size)), fine) in down.zip(skips.into_iter().rev()) {
-            g = blocks.pullback(trace, halve.pullback(size, g) + fine);
-        }
-        self.pixels(self.stem.pullback(stem, g))
+        self.pullback_to_level(trace, cotangent, &mut LevelSlope::default())
     }
 
     fn push(&self, jet: Jet<2>) -> Jet<2> {
@@ -125,20 +112,44 @@ impl Layer<2> for ConditionedUNet<'_> {
     }
 }
 
+impl LevelLayer<2> for ConditionedUNet<'_> {
+    fn pullback_to_level(&self, trace: UNetTrace, cotangent: Tensor<2>, slope: &mut LevelSlope) -> Tensor<2> {
+        let UNetTrace { stem, encoder, middle, decoder, out } = trace;
+        let mut g = self.out.pullback(out, self.squares(cotangent));
+        let mut skips = vec![];
+        for ((double, blocks), (channels, trace)) in self.decoder.iter().zip(decoder).rev() {
+            let both = blocks.pullback_to_level(trace, g, slope);
+            let rest = both.dims()[1] - channels;
+            skips.push(both.clone().narrow(1, channels, rest));
+            g = double.pullback((), both.narrow(1, 0, channels));
+        }
+        g = self.middle.pullback_to_level(middle, g, slope);
+        let down = self.encoder.iter().zip(encoder).rev();
+        for (((blocks, halve), (trace, size)), fine) in down.zip(skips.into_iter().rev()) {
+            g = blocks.pullback_to_level(trace, halve.pullback(size, g) + fine, slope);
+        }
+        self.pixels(self.stem.pullback(stem, g))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::{
-        ConditionalLayer, Layer, NoiseConditional, NoisyEnergy, NoisyScore, Preconditioned, UNet, UNetConfig,
-        testing, weights,
+        ConditionalLayer, JointPotential, Layer, NoiseConditional, NoisyEnergy, NoisyScore, Preconditioned,
+        UNet, UNetConfig, testing, weights,
     };
-    use burn::tensor::DType;
+    use burn::tensor::{DType, Tensor};
 
     fn network() -> UNet {
         sized([8, 4], 1)
     }
 
-    fn sized([height, width]: [usize; 2], patch: usize) -> UNet {
-        let config = UNetConfig {
+    fn sized(sides: [usize; 2], patch: usize) -> UNet {
+        testing::in_double(|init| UNet::new(&config(sides, patch), init).unwrap())
+    }
+
+    fn config([height, width]: [usize; 2], patch: usize) -> UNetConfig {
+        UNetConfig {
             channels: 1,
             height,
             width,
@@ -148,8 +159,8 @@ mod tests {
             groups: 1,
             embedding: 3,
             frequencies: 2,
-        };
-        testing::in_double(|init| UNet::new(&config, init).unwrap())
+            classes: 0,
+        }
     }
 
     #[test]
@@ -181,6 +192,19 @@ mod tests {
         testing::assert_precision(&weights::cast(model.clone(), DType::F32).at(0.4), &model.at(0.4), 32, 29);
         testing::assert_trainable(&model, 32, 29, |model, x, v| {
             testing::losses_and_energy(&model.at(0.4), x, v)
+        });
+    }
+
+    #[test]
+    fn a_unets_noisy_energy_knows_its_slope_along_the_level_and_trains_it_exactly() {
+        let model = testing::in_double(|init| {
+            let network = UNet::new(&config([8, 4], 1), init).unwrap();
+            NoisyEnergy::new(network, 0.5).unwrap().normalized(&init.part("constant"))
+        });
+        testing::assert_joint_potential(&model, 32, 39);
+        testing::assert_trainable(&model, 32, 40, |model, x, _| {
+            let sigma = Tensor::full([x.dims()[0]], 0.6, (&x.device(), x.dtype()));
+            vec![model.score_and_level_slope_at(x, sigma).1.square().mean()]
         });
     }
 

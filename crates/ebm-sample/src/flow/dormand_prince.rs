@@ -2,9 +2,6 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::EvalError;
-use crate::host::numbers;
-
 /// Times of the stages, as fractions of the step.
 const NODES: [f64; 7] = [0.0, 0.2, 0.3, 0.8, 8.0 / 9.0, 1.0, 1.0];
 
@@ -23,17 +20,19 @@ const STAGES: [&[f64]; 7] = [
 const ERROR: [f64; 7] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339_200.0, 22.0 / 525.0, -1.0 / 40.0];
 
-/// The first step, in ln σ.
+/// The first step.
 const FIRST: f64 = 0.1;
 
-/// The smallest step, in ln σ; a row that needs smaller ones fails.
+/// The smallest step; a row that needs smaller ones fails.
 const LEAST: f64 = 1e-7;
 
-/// The right-hand side: dx/dt, `[batch, dim]`, and its divergence.
-pub(crate) type Slope = (Tensor<2>, Vec<f64>);
+/// The right-hand side: dx/dt, `[batch, dim]`, and its divergence, one number for each row.
+pub type Slope = (Tensor<2>, Vec<f64>);
 
 /// The end of a flow.
-pub(crate) struct Solution {
+#[derive(Clone, Debug)]
+pub struct Solution {
+    /// Where the rows are at the end, `[batch, dim]`.
     pub position: Tensor<2>,
     /// ∫ div dt for each row.
     pub log_volume: Vec<f64>,
@@ -41,22 +40,39 @@ pub(crate) struct Solution {
     pub calls: usize,
 }
 
-/// Solves dx/dt = f(x, t) for t = ln σ between `from` and `to`, and integrates the divergence of f along the way.
+/// A row that needs steps that are too small: the right-hand side is too rough for the tolerance, or NaN.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("row {row}: expected steps of at least {step:e}, smaller ones are needed at the time {time}")]
+pub struct Stalled {
+    /// Index of the row, from 0.
+    pub row: usize,
+    /// The smallest step allowed.
+    pub step: f64,
+    /// The time at which it stopped.
+    pub time: f64,
+}
+
+/// Solves dx/dt = f(x, t) from the time `from` up to `to`, and integrates the divergence of f along the way.
 ///
 /// `slope` is evaluated at positions and one time per row.
-/// A row accepts a step if the root mean square of its error in x is below `tolerance` σ and the error of its
-/// log volume is below `tolerance` per coordinate, so no row depends on the others.
+/// A row accepts a step if the root mean square of its error in x is below `tolerance` times `scale` of the time at
+/// the step's end, and the error of its log volume is below `tolerance` per coordinate, so no row depends on the
+/// others. Steps begin at 0.1: times are meant to be ln σ, or its negative.
 /// Cost: six evaluations per step, until the slowest row has reached the end.
+///
+/// # Errors
+/// [`Stalled`] if a row needs steps below 1e-7.
 ///
 /// # Reference
 /// Dormand and Prince (1980), *A family of embedded Runge–Kutta formulae*; step sizes as in Hairer,
 /// Nørsett and Wanner (1993), *Solving ordinary differential equations I*, §II.4.
-pub(crate) fn integrate(
+pub fn integrate(
     x: Tensor<2>,
     [from, to]: [f64; 2],
     tolerance: f64,
+    scale: impl Fn(f64) -> f64,
     slope: impl Fn(Tensor<2>, &[f64]) -> Slope,
-) -> Result<Solution, EvalError> {
+) -> Result<Solution, Stalled> {
     let [n, dim] = x.dims();
     let mut position = x;
     let (mut times, mut steps) = (vec![from; n], vec![FIRST.min(to - from); n]);
@@ -73,8 +89,8 @@ pub(crate) fn integrate(
             calls += 1;
         }
         let ends: Vec<f64> = times.iter().zip(&steps).map(|(time, step)| time + step).collect();
-        let scale = column(ends.iter().map(|time| time.exp().recip()).collect(), &position);
-        let error = combined(&slopes, &ERROR, &steps, &position) * scale;
+        let inverse = column(ends.iter().map(|&time| scale(time).recip()).collect(), &position);
+        let error = combined(&slopes, &ERROR, &steps, &position) * inverse;
         let errors = numbers(error.square().mean_dim(1).sqrt());
 
         let mut accepted = vec![0.0; n];
@@ -95,7 +111,7 @@ pub(crate) fn integrate(
             }
             let next = steps[row] * factor;
             if next < LEAST && times[row] < to {
-                return Err(EvalError::Stalled { row, step: LEAST, sigma: times[row].exp() });
+                return Err(Stalled { row, step: LEAST, time: times[row] });
             }
             steps[row] = next.min(to - times[row]);
         }
@@ -118,8 +134,13 @@ fn combined(slopes: &[Slope], weights: &[f64], steps: &[f64], x: &Tensor<2>) -> 
     sum.expect("a stage uses at least one slope") * column(steps.to_vec(), x)
 }
 
+/// All elements in double precision.
+fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
+    x.into_data().try_into_vec_as::<f64>().expect("floats become doubles")
+}
+
 /// `values` as a column `[rows, 1]` on the device of `x` and in its float type.
-pub(crate) fn column(values: Vec<f64>, x: &Tensor<2>) -> Tensor<2> {
+pub fn column(values: Vec<f64>, x: &Tensor<2>) -> Tensor<2> {
     let n = values.len();
     let data = TensorData::new(values, [n, 1]).convert_dtype(x.dtype());
     Tensor::from_data(data, (&x.device(), x.dtype()))
@@ -138,7 +159,7 @@ mod tests {
             (x.clone() * column(cosines.clone(), &x), cosines)
         };
         let end = 4.0;
-        let solution = integrate(x, [0.0, end], tolerance, slope).unwrap();
+        let solution = integrate(x, [0.0, end], tolerance, f64::exp, slope).unwrap();
         let exact = end.sin();
         let found = numbers(solution.position);
         let error = (found[0] - exact.exp()).abs().max((found[1] + 3.0 * exact.exp()).abs());
@@ -172,6 +193,7 @@ mod tests {
             let bad = at.iter().map(|t| if 0.5 < *t { f64::NAN } else { 0.0 }).collect::<Vec<_>>();
             (column(bad, &x), vec![0.0; 2])
         };
-        assert!(matches!(integrate(x, [0.0, 1.0], 1e-3, slope), Err(EvalError::Stalled { row: 0, .. })));
+        let stalled = integrate(x, [0.0, 1.0], 1e-3, f64::exp, slope).unwrap_err();
+        assert!(stalled.row == 0 && (stalled.time - 0.5).abs() < 1e-3, "{stalled}");
     }
 }

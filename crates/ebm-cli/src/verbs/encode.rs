@@ -1,0 +1,145 @@
+//! `ebm encode`: the noise that a network makes pictures or rows of, and the way back.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow, ensure};
+use clap::Args;
+use ebm_data::{DataSpec, Split};
+use ebm_model::NetworkConfig;
+use ebm_ops::Noise;
+use ebm_report::{Format, Samples};
+use ebm_run::bounds;
+use ebm_run::card::Content;
+use ebm_run::config::assign_to;
+use ebm_run::encoding::{Encoder, RoundTrip};
+use ebm_run::model::model;
+use ebm_run::rows::Rows;
+use ebm_run::sampling::SampleConfig;
+use ebm_run::usage::usage;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::terminal::backend::Backend;
+use crate::terminal::say;
+use crate::verbs::reading::{Reading, config_of, described};
+
+/// `ebm encode`.
+#[derive(Debug, Args)]
+pub struct Encode {
+    /// A run's folder, or a model.safetensors.
+    run: PathBuf,
+    /// The checkpoint of a run, by its step [default: the model, or the last checkpoint].
+    #[arg(long)]
+    step: Option<u64>,
+    /// What is encoded: a table, a folder of pictures, IDX files.
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+    /// The held-out part of it.
+    #[arg(long)]
+    test: bool,
+    /// The first so many rows [default: all].
+    #[arg(long, value_name = "COUNT")]
+    n: Option<usize>,
+    /// The ends of the flow, heun.top and heun.bottom; may be repeated. `ebm decode` needs the same.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The error that a step may have, in units of the deviation of noise and data.
+    #[arg(long, default_value_t = 1e-4)]
+    tolerance: f64,
+    /// Where the codes go: an array of the shape of the data.
+    #[arg(long, value_name = "FILE.npy", default_value = "latents.npy")]
+    out: PathBuf,
+    /// Where what the codes are decoded to goes: .png, .npy, .safetensors, or .csv for rows.
+    #[arg(long, value_name = "FILE")]
+    decode: Option<PathBuf>,
+    /// Leave out the way back, and with it its error.
+    #[arg(long, conflicts_with = "decode")]
+    one_way: bool,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value_t = Backend::default_of_build())]
+    backend: Backend,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Encode {
+    /// Encodes, decodes, and prints how far the way there and back leads.
+    ///
+    /// # Errors
+    /// Data that cannot be read, a network without noise levels, or a file that cannot be written.
+    pub fn run(self) -> Result<()> {
+        let is_array = Format::of(&self.out).map_err(usage)? == Format::Npy;
+        ensure!(is_array, usage(anyhow!("--out {}: expected a .npy", self.out.display())));
+        ensure!(self.n != Some(0), usage(anyhow!("--n 0: expected at least 1")));
+        let device = self.backend.device()?;
+        let (card, network) = model(&self.run, self.step, &device, &say)?;
+        let dim = card.architecture.dim();
+        if let Some(path) = &self.decode {
+            let shape = *card.content.samples(vec![0.0; dim], 1)?.shape();
+            Format::of(path).and_then(|format| format.check(&shape)).map_err(usage)?;
+        }
+        let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
+        config.check().map_err(usage)?;
+        let encoder = Encoder::new(&network, &card.content, &config, self.tolerance)?;
+        let (spec, noise) = described(&self.data, config_of(&self.run)?.as_ref(), &Noise::seeded(0))?;
+        let split = if self.test { Split::Test } else { Split::Train };
+        let spec = DataSpec { split, ..self.reading.applied(spec) };
+        let rows = Rows::open(&spec, &noise, &card.content, dim, self.n.unwrap_or(usize::MAX))?;
+        say(rows.about());
+        let n = rows.n_rows();
+        bounds::samples("rows", &[n, dim])?;
+
+        let began = Instant::now();
+        let ways = if self.one_way { 1 } else { 2 };
+        let bar = ProgressBar::new((ways * n) as u64);
+        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
+        let codes = encoder.encode(&rows, &device, |rows| bar.inc(rows as u64))?;
+        let back = match self.one_way {
+            true => None,
+            false => Some(encoder.decode(&codes.values, dim, &device, |rows| bar.inc(rows as u64))?),
+        };
+        bar.finish_and_clear();
+        let trip = back.as_ref().map(|back| {
+            let values: Vec<f32> = (0..n).flat_map(|row| rows.row(row)).copied().collect();
+            RoundTrip::of(&card.content, &values, &back.values)
+        });
+        let calls = codes.calls + back.as_ref().map_or(0, |back| back.calls);
+        ebm_report::write(&self.out, &latents(&card.content, codes.values, [n, dim])?)?;
+        if let (Some(path), Some(back)) = (&self.decode, back) {
+            ebm_report::write(path, &card.content.samples(back.values, n)?)?;
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        let unit = match card.content {
+            Content::Image { .. } => "1/255",
+            Content::Row { .. } => "units of the model",
+        };
+        if self.json {
+            let line = json!({
+                "event": "done", "rows": n, "mean_absolute_error": trip.map(|trip| trip.mean),
+                "largest_error": trip.map(|trip| trip.largest), "error_in": unit, "evaluations": calls,
+                "seconds": seconds, "out": self.out.to_string_lossy(),
+                "decoded": self.decode.as_ref().map(|path| path.to_string_lossy()),
+            });
+            tell!("{line}");
+            return Ok(());
+        }
+        let s = if n == 1 { "" } else { "s" };
+        tell!("{n} row{s} in {seconds:.1} s, {calls} evaluations: {}", self.out.display());
+        if let Some(RoundTrip { mean, largest }) = trip {
+            tell!("there and back: mean absolute error {mean:.4}, largest {largest:.3}, in {unit}");
+        }
+        Ok(())
+    }
+}
+
+/// Codes as an array of the shape of what they are codes of.
+fn latents(content: &Content, values: Vec<f32>, [n, dim]: [usize; 2]) -> Result<Samples> {
+    Ok(match *content {
+        Content::Image { channels, height, width } => Samples::images(values, [n, channels, height, width])?,
+        Content::Row { .. } => Samples::table(values, [n, dim])?,
+    })
+}

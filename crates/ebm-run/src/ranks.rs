@@ -1,0 +1,25 @@
+//! What has to be the same wherever a run is trained.
+
+use anyhow::{Context, Result};
+use ebm_train::Ranks;
+
+use crate::config::Config;
+use crate::digest;
+use crate::fingerprint::Fingerprint;
+use crate::usage::usage;
+
+/// Compares the program, the configuration and the data of all ranks, before anything is written.
+///
+/// # Errors
+/// With the first rank that differs from rank 0, and in what, on all of them; if the program cannot read itself.
+pub fn agree(ranks: &dyn Ranks, config: &Config, data: Option<&Fingerprint>) -> Result<()> {
+    if ranks.size() == 1 {
+        return Ok(());
+    }
+    let program = std::env::current_exe().and_then(std::fs::read).context("the program cannot be read")?;
+    let (program, config) = (digest::of(program), digest::of(config.to_toml()?));
+    let data =
+        data.map_or("without an end".to_owned(), |data| format!("{} in {} rows", data.sha256, data.rows));
+    let facts = [("program", &*program), ("configuration", &*config), ("data", &*data)];
+    ebm_train::agree(ranks, &facts).map_err(usage)
+}
