@@ -1,5 +1,6 @@
 //! The verbs of the program, each with its arguments.
 
+mod apart;
 mod bench;
 mod class_flags;
 mod completions;

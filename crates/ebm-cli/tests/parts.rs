@@ -211,6 +211,13 @@ fn a_part_that_is_killed_goes_on_where_it_was_and_has_the_same_bytes() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!at.join("a.npy").exists());
+    // What is written of the same at another place, with one bit of a sample altered.
+    let [killed, damaged] = ["a.npy", "undisturbed.npy"].map(|name| at.join(format!(".ebm-partial-{name}")));
+    fs::create_dir(&damaged).unwrap();
+    fs::copy(killed.join("mark"), damaged.join("mark")).unwrap();
+    let mut rows = fs::read(killed.join("rows")).unwrap();
+    rows[200] ^= 1;
+    fs::write(damaged.join("rows"), rows).unwrap();
 
     let mut child = start();
     marked(&mark, &first, &mut child);
@@ -222,7 +229,9 @@ fn a_part_that_is_killed_goes_on_where_it_was_and_has_the_same_bytes() {
 
     let said = stderr(&well(at, &command));
     assert!(said.contains("going on from"), "{said}");
-    well(at, &line(n, "undisturbed.npy"));
+    let said = stderr(&well(at, &line(n, "undisturbed.npy")));
+    assert!(said.contains("what is written of undisturbed.npy is damaged: begun anew"), "{said}");
+    assert!(!said.contains("going on from"), "{said}");
     assert!(fs::read(at.join("a.npy")).unwrap() == fs::read(at.join("undisturbed.npy")).unwrap());
     assert!(!mark.exists());
 }
@@ -310,6 +319,91 @@ fn chains_in_parts_are_judged_together_and_do_not_depend_on_how_they_are_divided
     assert!(refusal(at, &format!("{line} 1/2 --plots a.png"), 2).contains("`ebm merge`"));
     let error = refusal(at, "merge 1-of-1.npy --out all.zarr", 2);
     assert!(error.contains("draw them as .zarr"), "{error}");
+}
+
+#[test]
+fn nothing_is_written_into_a_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let line = "sample banana --backend flex --kernel hmc --chains 2 --draws 20 --burn-in 20 --seed 3";
+    for part in [1, 2] {
+        well(at, &format!("{line} --part {part}/2 --out p-{part}.zarr"));
+    }
+    let attributes = fs::read_to_string(at.join("p-1.zarr/posterior/.zattrs")).unwrap();
+    assert!(!attributes.contains("warnings"), "{attributes}");
+    std::os::unix::fs::symlink("p-2.zarr", at.join("link")).unwrap();
+    fs::create_dir(at.join("other.zarr")).unwrap();
+    std::os::unix::fs::symlink("../other.zarr", at.join("p-2.zarr/out.zarr")).unwrap();
+    let before = tree(at);
+    for output in [
+        "--out p-2.zarr/inner.zarr",
+        "--out p-2.zarr/posterior/deep/inner.npy",
+        "--out p-2.zarr/out.zarr",
+        "--out link/inner.zarr",
+        "--out new/../p-2.zarr/inner.zarr",
+        "--out p-1.zarr/posterior/../../p-2.zarr/inner.zarr",
+        "--out all.zarr --plots p-2.zarr/p.svg",
+        "--out all.zarr --plots link/new/p.svg",
+    ] {
+        let error = refusal(at, &format!("merge p-1.zarr p-2.zarr {output}"), 2);
+        assert!(error.contains("it is inside the part p-2.zarr"), "{output}: {error}");
+        assert!(tree(at) == before, "{output}");
+    }
+    fs::remove_file(at.join("p-2.zarr/out.zarr")).unwrap();
+    well(at, "merge p-1.zarr p-2.zarr --out all.zarr --plots p.svg");
+    let attributes = fs::read_to_string(at.join("all.zarr/posterior/.zattrs")).unwrap();
+    assert!(attributes.contains("warnings"), "{attributes}");
+}
+
+#[test]
+fn a_slip_that_says_what_cannot_be_is_refused_by_name_and_its_part_drawn_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let line = "sample banana --backend flex --kernel hmc --chains 2 --draws 20 --burn-in 20 --seed 3";
+    for part in [1, 2] {
+        well(at, &format!("{line} --part {part}/2 --out p-{part}.npy"));
+    }
+    let path = at.join("p-2.npy.part.toml");
+    let sound = fs::read_to_string(&path).unwrap();
+    let slip: toml::Table = toml::from_str(&sound).unwrap();
+    let int = |n: i64| toml::Value::from(n);
+    let ints = |list: &[i64]| toml::Value::from(list.to_vec());
+    let zeros = |n: usize| toml::Value::from(vec![0.0_f64; n]);
+    let chains = toml::Value::Array;
+    let steps = ["chains", "runs", "steps"];
+    let test = ["chains", "runs", "test"];
+    let cases: [(&[&str], &str, toml::Value, &str); 10] = [
+        (&["chains"], "shape", ints(&[i64::MAX, 20, 2]), "shape is ["),
+        (&steps, "n_steps", int(0), "runs[0].steps.n_steps is 0"),
+        (&steps, "n_steps", int(i64::MAX), "runs[0]."),
+        (&steps, "acceptance", zeros(2), "runs[0].steps.acceptance are of 2 chains, expected 1"),
+        (&steps, "diverged", ints(&[21]), "runs[0].steps.diverged is 21 of 20 steps"),
+        (&steps, "diverged", ints(&[i64::MAX]), "runs[0].steps.diverged is"),
+        (&steps, "energies", chains(vec![zeros(19)]), "steps.energies are of 19 draws, expected 20"),
+        (&steps, "energies", chains(vec![zeros(20), zeros(20)]), "energies are of 2 chains, expected 1"),
+        (&test, "n_draws", int(0), "runs[0].test.n_draws is 0"),
+        (&test, "n_diverged", ints(&[21, 20]), "runs[0].test.n_diverged is 21 of 20"),
+    ];
+    for (table, field, value, part) in cases {
+        let mut damaged = slip.clone();
+        let mut at_field = &mut damaged;
+        for key in table {
+            at_field = match at_field.get_mut(*key).unwrap() {
+                toml::Value::Table(table) => table,
+                toml::Value::Array(tables) => tables[0].as_table_mut().unwrap(),
+                other => panic!("{key} is {other}"),
+            };
+        }
+        assert!(at_field.insert(field.to_owned(), value).is_some(), "{field}");
+        fs::write(&path, toml::to_string(&damaged).unwrap()).unwrap();
+        let error = refusal(at, "merge p-1.npy p-2.npy --out all.npy", 1);
+        assert!(error.contains("p-2.npy: its slip is damaged: ") && error.contains(part), "{part}: {error}");
+        assert!(error.contains("p-2.npy.part.toml") && !at.join("all.npy").exists(), "{error}");
+    }
+    let said = stderr(&well(at, &format!("{line} --part 2/2 --out p-2.npy")));
+    assert!(!said.contains("already"), "{said}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), sound);
+    well(at, "merge p-1.npy p-2.npy --out all.npy");
 }
 
 #[test]

@@ -163,6 +163,9 @@ impl DataSpec {
     /// # Errors
     /// [`DataError::Spec`] if something is asked for that only tables have, and the data are no table.
     fn check(&self) -> Result<(), DataError> {
+        if self.cache.as_ref().is_some_and(|cache| cache.as_os_str().is_empty()) {
+            return Err(DataError::Spec("data.cache is empty; expected a folder".into()));
+        }
         let keys = [
             ("columns", self.columns.is_some()),
             ("drop", self.drop.is_some()),

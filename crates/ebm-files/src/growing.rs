@@ -1,15 +1,16 @@
 //! A file that grows beside its final place, and goes on where a killed writer left it.
 //!
 //! Beside `NAME` it is the folder `.ebm-partial-NAME`: `rows` is what is written so far, `mark` says up to which byte
-//! it is on the disk, for which request, and what the writer has to know to go on, and `lock` is held by the writer.
+//! it is on the disk, with the hash of these bytes, for which request, and what the writer has to know to go on, and
+//! `lock` is held by the writer.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::FileError;
 use crate::draft::{is_device, write_bytes};
-use crate::scratch::{folder_of, recover, spelled, sync_folder};
+use crate::scratch::{HASH_OF_NOTHING, fnv1a, folder_of, recover, spelled, sync_folder};
 use crate::warning::warn;
 
 const ROWS: &str = "rows";
@@ -46,6 +47,8 @@ pub struct Growing {
     file: BufWriter<File>,
     /// Bytes so far.
     length: u64,
+    /// Their hash.
+    hash: u64,
     folder: PathBuf,
     path: PathBuf,
     request: String,
@@ -66,6 +69,8 @@ pub enum Found {
         /// What its last mark says.
         note: String,
     },
+    /// A file for the same request whose bytes are no longer those that were written, which is dropped.
+    Damaged,
     /// A file for another request, which is dropped.
     Other {
         /// The request.
@@ -99,13 +104,13 @@ impl Growing {
             Taken::Unknown => None,
             Taken::Theirs => return Err(FileError::Busy(path.to_owned())),
         };
-        let (found, length) = found(&folder, request).map_err(&failed)?;
+        let (found, length, hash) = found(&folder, request).map_err(&failed)?;
         let file = rows(&folder, length).map_err(&failed)?;
         sync_folder(beside).map_err(&failed)?;
         let stays = matches!(found, Found::Same { .. });
         let (path, request) = (path.to_owned(), request.to_owned());
         let file = BufWriter::with_capacity(1 << 16, file);
-        Ok(Self { file, length, folder, path, request, found, stays, recovered, _lock })
+        Ok(Self { file, length, hash, folder, path, request, found, stays, recovered, _lock })
     }
 
     /// Removes what a dead writer left of `path`, for one who writes something else there; what cannot be removed is a
@@ -132,6 +137,7 @@ impl Growing {
     /// If the file system refuses; what was marked stays.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         self.length += bytes.len() as u64;
+        self.hash = fnv1a(self.hash, bytes);
         self.file.write_all(bytes).map_err(FileError::write(&self.path))
     }
 
@@ -142,7 +148,8 @@ impl Growing {
     pub fn mark(&mut self, note: &str) -> Result<(), FileError> {
         let failed = FileError::write(&self.path);
         self.file.flush().and_then(|()| self.file.get_ref().sync_data()).map_err(&failed)?;
-        let text = format!("{} {}\n{}{note}", self.length, self.request.len(), self.request);
+        let hash = whole_hash(self.hash, &self.request, note);
+        let text = format!("{} {} {hash:016x}\n{}{note}", self.length, self.request.len(), self.request);
         write_bytes(&self.folder.join(MARK), text.as_bytes()).map_err(|error| match error {
             // Not the file within the folder, which nobody named.
             FileError::Write { source, .. } | FileError::Parent { source, .. } => failed(source),
@@ -251,36 +258,76 @@ fn is_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// What is there for this request, and how many of its bytes are on the disk.
-fn found(folder: &Path, request: &str) -> io::Result<(Found, u64)> {
+/// What is there for this request, how many of its bytes are on the disk, and their hash.
+fn found(folder: &Path, request: &str) -> io::Result<(Found, u64, u64)> {
     let mark = match fs::read(folder.join(MARK)) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Found::Nothing, 0)),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Found::Nothing, 0, HASH_OF_NOTHING)),
         Err(error) => return Err(error),
     };
     let found = match read_mark(&mark) {
-        Some((length, held, note)) if held == request => {
-            let is_whole = fs::metadata(folder.join(ROWS)).is_ok_and(|rows| length <= rows.len());
-            if is_whole {
-                return Ok((Found::Same { note: note.to_owned() }, length));
+        Some(Mark { request: held, .. }) if held != request => Found::Other { request: held.to_owned() },
+        // One of an earlier version, which does not say what its bytes were.
+        Some(Mark { hash: None, .. }) => Found::Nothing,
+        Some(Mark { length, hash: Some(expected), note, .. }) => match hash_of(&folder.join(ROWS), length)? {
+            Some(hash) if whole_hash(hash, request, note) == expected => {
+                return Ok((Found::Same { note: note.to_owned() }, length, hash));
             }
-            Found::Nothing
-        }
-        Some((_, held, _)) => Found::Other { request: held.to_owned() },
-        None => Found::Nothing,
+            _ => Found::Damaged,
+        },
+        None => Found::Damaged,
     };
     // Before the rows are: a mark must never be about other rows.
     fs::remove_file(folder.join(MARK))?;
     sync_folder(folder)?;
-    Ok((found, 0))
+    Ok((found, 0, HASH_OF_NOTHING))
 }
 
-/// The length, the request and the note of a mark.
-fn read_mark(mark: &[u8]) -> Option<(u64, &str, &str)> {
+/// What a mark says.
+struct Mark<'a> {
+    length: u64,
+    /// Of the rows, the request and the note.
+    hash: Option<u64>,
+    request: &'a str,
+    note: &'a str,
+}
+
+fn read_mark(mark: &[u8]) -> Option<Mark<'_>> {
     let (numbers, rest) = std::str::from_utf8(mark).ok()?.split_once('\n')?;
-    let (length, request) = numbers.split_once(' ')?;
-    let (request, note) = rest.split_at_checked(request.parse().ok()?)?;
-    Some((length.parse().ok()?, request, note))
+    let mut numbers = numbers.split(' ');
+    let length = numbers.next()?.parse().ok()?;
+    let (request, note) = rest.split_at_checked(numbers.next()?.parse().ok()?)?;
+    let hash = match numbers.next() {
+        Some(hash) => Some(u64::from_str_radix(hash, 16).ok()?),
+        None => None,
+    };
+    Some(Mark { length, hash, request, note })
+}
+
+/// The hash of rows that have this one, and of what a mark says of them.
+fn whole_hash(rows: u64, request: &str, note: &str) -> u64 {
+    fnv1a(fnv1a(rows, request.as_bytes()), note.as_bytes())
+}
+
+/// The hash of the first `length` bytes of a file; nothing if there are fewer.
+fn hash_of(path: &Path, length: u64) -> io::Result<Option<u64>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file.take(length),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let (mut hash, mut n, mut bytes) = (HASH_OF_NOTHING, 0, vec![0u8; 1 << 16]);
+    loop {
+        match file.read(&mut bytes) {
+            Ok(0) => return Ok((n == length).then_some(hash)),
+            Ok(read) => {
+                hash = fnv1a(hash, &bytes[..read]);
+                n += read as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The file to write on, `length` bytes long.
@@ -336,17 +383,27 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_shorter_than_their_mark_are_not_gone_on_from() {
+    fn rows_that_are_not_those_of_their_mark_are_not_gone_on_from() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         left(&path, "one", "0123456789", "");
         File::options().write(true).open(folder_for(&path).join(ROWS)).unwrap().set_len(9).unwrap();
         let next = Growing::open(&path, "one").unwrap();
-        assert_eq!((next.found(), next.length), (&Found::Nothing, 0));
+        assert_eq!((next.found(), next.length), (&Found::Damaged, 0));
         drop(next);
-        left(&path, "one", "0123456789", "");
-        fs::write(folder_for(&path).join(MARK), b"10 999\none").unwrap();
-        assert_eq!(*Growing::open(&path, "one").unwrap().found(), Found::Nothing);
+        let found = |file: &str, contents: &str| {
+            left(&path, "one", "0123456789", "");
+            fs::write(folder_for(&path).join(file), contents).unwrap();
+            Growing::open(&path, "one").unwrap().found().clone()
+        };
+        assert_eq!(found(ROWS, "0123456789 more"), Found::Same { note: "note".into() });
+        Growing::clear(&path);
+        assert_eq!(found(ROWS, "0123456798"), Found::Damaged);
+        assert_eq!(found(MARK, "10 999\none"), Found::Damaged);
+        assert_eq!(found(MARK, "10 3 0000000000000000\nonenote"), Found::Damaged);
+        // Of an earlier version, without a hash.
+        assert_eq!(found(MARK, "10 3\nonenote"), Found::Nothing);
+        assert_eq!(found(MARK, "10 3\ntwonote"), Found::Other { request: "two".into() });
     }
 
     #[test]

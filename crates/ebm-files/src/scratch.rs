@@ -146,16 +146,21 @@ pub(crate) fn prefix(path: &Path) -> String {
     format!("{PREFIX}{}-", spelled(path))
 }
 
+/// The hash of no bytes.
+pub(crate) const HASH_OF_NOTHING: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a in 64 bits: the hash of the bytes that `hash` is of, and of these after them.
+pub(crate) fn fnv1a(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// The name of `path` as a part of other names; a long one is hashed, and marked as such.
 pub(crate) fn spelled(path: &Path) -> String {
     let name = path.file_name().unwrap_or(OsStr::new("")).as_encoded_bytes();
     match std::str::from_utf8(name) {
         Ok(name) if name.len() <= LONGEST => name.to_owned(),
         _ => {
-            // FNV-1a, 64 bits.
-            let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-            });
+            let hash = fnv1a(HASH_OF_NOTHING, name);
             format!("{hash:016x}{HASHED}")
         }
     }

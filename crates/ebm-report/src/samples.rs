@@ -112,7 +112,7 @@ pub struct Samples {
     landscape: Option<Landscape>,
     statistics: Vec<Statistic>,
     labels: Option<Labels>,
-    warnings: Vec<String>,
+    warnings: Option<Vec<String>>,
     title: Option<String>,
 }
 
@@ -219,7 +219,7 @@ impl Samples {
             landscape: None,
             statistics: Vec::new(),
             labels: None,
-            warnings: Vec::new(),
+            warnings: None,
             title: None,
         })
     }
@@ -315,13 +315,13 @@ impl Samples {
 
     /// Draws with what is to be said against them, which a `.zarr` keeps.
     pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
-        self.warnings = warnings;
+        self.warnings = Some(warnings);
         self
     }
 
-    /// What is to be said against them.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
+    /// What is to be said against them; `None` if nobody has judged them.
+    pub fn warnings(&self) -> Option<&[String]> {
+        self.warnings.as_deref()
     }
 
     /// The shape.

@@ -131,22 +131,24 @@ impl Classes {
         0.0 < self.label_dropout
     }
 
-    /// The classes that `text` names: `all`, or names or numbers with commas between; a name that is there comes before
-    /// a number.
+    /// The classes that `text` names: `all`, which is each of them whatever their names are, or names or numbers with
+    /// commas between; a name that is there comes before a number.
     ///
     /// # Errors
     /// A wrong use of the program, with the classes that there are.
     pub fn named(&self, text: &str) -> Result<Vec<usize>> {
         let (names, n) = (&self.names, self.names.len());
         let whole = names.iter().position(|name| name == text);
-        if text == "all" && whole.is_none() {
+        if text == "all" {
             return Ok((0..n).collect());
         }
         let one = |part: &str| {
             let by_name = names.iter().position(|name| name == part);
             let by_number = || part.parse::<usize>().ok().filter(|class| *class < n);
             by_name.or_else(by_number).ok_or_else(|| {
-                let near = near(part, names.iter().map(String::as_str));
+                // A number that is out of range is no slip of a name.
+                let is_name = part.parse::<f64>().is_err();
+                let near = if is_name { near(part, names.iter().map(String::as_str)) } else { String::new() };
                 usage(anyhow!("--class {part}: expected {}{near}", self.listed()))
             })
         };

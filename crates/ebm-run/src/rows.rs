@@ -51,9 +51,36 @@ impl Rows {
     pub fn open(spec: &DataSpec, noise: &Noise, content: &Content, dim: usize, most: usize) -> Result<Self> {
         let data = open(spec, noise, content, dim)?;
         let n = data.len().unwrap_or(most).min(most);
-        let values = data.read(&(0..n).collect::<Vec<_>>(), None)?.values;
-        let numbers = (0..n).map(|row| data.number(row)).collect();
-        let files = data.files().to_vec();
+        Self::at(&(0..n).collect::<Vec<_>>(), &data, spec, dim)
+    }
+
+    /// `most` rows of the data that `spec` names, or all of them, in an order that `draw` shuffles: classes that stand one
+    /// after the other are mixed.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn drawn(
+        spec: &DataSpec,
+        noise: &Noise,
+        content: &Content,
+        dim: usize,
+        most: usize,
+        draw: &Noise,
+    ) -> Result<Self> {
+        let data = open(spec, noise, content, dim)?;
+        let Some(size) = NonZeroUsize::new(data.len().unwrap_or(most).min(most)) else {
+            return Self::at(&[], &data, spec, dim);
+        };
+        let mut order = Batches::new(data, size, draw);
+        let places = order.indices(0);
+        Self::at(&places, order.data(), spec, dim)
+    }
+
+    /// The rows at these places.
+    fn at(places: &[usize], data: &Data, spec: &DataSpec, dim: usize) -> Result<Self> {
+        let values = data.read(places, None)?.values;
+        let numbers = places.iter().map(|&place| data.number(place)).collect();
+        let files = places.iter().filter_map(|&place| data.files().get(place).cloned()).collect();
         Ok(Self { dim, values, numbers, files, about: about(spec, &data.summary()) })
     }
 

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let variances: Vec<f64> = (0..50).map(|i| 1000f64.powf(f64::from(i) / 49.0)).collect();
     let target = Gaussian::diagonal(vec![0.0; 50], variances.clone())?;
     println!("energy variance   step size   length   mean of x²/v (1)");
-    for energy_variance in [5e-2, 5e-4, 5e-6] {
+    for energy_variance in [5e-3, 5e-4, 5e-5] {
         let warm_up = MclmcWarmUp::new(1000)?.with_energy_variance(energy_variance)?;
         let (start, mut noise) = (Noise::seeded(1).normal([64, 50], &Device::flex()), Noise::seeded(2));
         let tuned = warm_up.run(&target, &Mclmc::new(0.1)?, start, &mut noise)?;

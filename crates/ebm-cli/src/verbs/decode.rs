@@ -19,6 +19,7 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::verbs::apart;
 
 /// `ebm decode`.
 #[derive(Debug, Args)]
@@ -54,6 +55,7 @@ impl Decode {
     /// Codes that cannot be read or are not of this network, or a file that cannot be written.
     pub fn run(self) -> Result<()> {
         let format = Format::of(&self.out).map_err(usage)?;
+        apart::check("--out", &self.out, &[("the file of codes", &self.latents)])?;
         let device = self.backend.device()?;
         let (card, network) = model(&self.run, self.step, &device, &say)?;
         let dim = card.architecture.dim();

@@ -22,6 +22,7 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::verbs::apart;
 use crate::verbs::reading::{Reading, config_of, described};
 
 /// `ebm encode`.
@@ -66,6 +67,9 @@ pub struct Encode {
     json: bool,
 }
 
+/// Rows that are encoded for a picture of them, unless said otherwise.
+const SHOWN: usize = 100;
+
 impl Encode {
     /// Encodes, decodes, and prints how far the way there and back leads.
     ///
@@ -75,6 +79,10 @@ impl Encode {
         let is_array = Format::of(&self.out).map_err(usage)? == Format::Npy;
         ensure!(is_array, usage(anyhow!("--out {}: expected a .npy", self.out.display())));
         ensure!(self.n != Some(0), usage(anyhow!("--n 0: expected at least 1")));
+        apart::check("--out", &self.out, &[("--data", &self.data)])?;
+        if let Some(path) = &self.decode {
+            apart::check("--decode", path, &[("--data", &self.data), ("--out", &self.out)])?;
+        }
         let device = self.backend.device()?;
         let (card, network) = model(&self.run, self.step, &device, &say)?;
         let dim = card.architecture.dim();
@@ -88,9 +96,16 @@ impl Encode {
         let (spec, noise) = described(&self.data, config_of(&self.run)?.as_ref(), &Noise::seeded(0))?;
         let split = if self.test { Split::Test } else { Split::Train };
         let spec = DataSpec { split, ..self.reading.applied(spec) };
-        let rows = Rows::open(&spec, &noise, &card.content, dim, self.n.unwrap_or(usize::MAX))?;
+        // A picture of more has no use, and thousands take long.
+        let is_shown =
+            self.decode.as_deref().is_some_and(|path| Format::of(path).is_ok_and(Format::is_picture));
+        let most = self.n.unwrap_or(if is_shown { SHOWN } else { usize::MAX });
+        let rows = Rows::open(&spec, &noise, &card.content, dim, most)?;
         say(rows.about());
         let n = rows.n_rows();
+        if self.n.is_none() && n == most {
+            say(&format!("the first {n} of them, for the picture; --n takes more"));
+        }
         bounds::samples("rows", &[n, dim])?;
 
         let began = Instant::now();
@@ -130,9 +145,22 @@ impl Encode {
         let s = if n == 1 { "" } else { "s" };
         tell!("{n} row{s} in {seconds:.1} s, {calls} evaluations: {}", self.out.display());
         if let Some(RoundTrip { mean, largest }) = trip {
-            tell!("there and back: mean absolute error {mean:.4}, largest {largest:.3}, in {unit}");
+            let [mean, largest] = [mean, largest].map(three_digits);
+            tell!("there and back: mean absolute error {mean}, largest {largest}, in {unit}");
         }
         Ok(())
+    }
+}
+
+/// An error to three digits.
+fn three_digits(error: f64) -> String {
+    if (1e-4..999.5).contains(&error) {
+        let digits = (2.0 - error.log10().floor()).max(0.0) as usize;
+        format!("{error:.digits$}")
+    } else if error == 0.0 {
+        "0".into()
+    } else {
+        format!("{error:.2e}")
     }
 }
 
@@ -142,4 +170,18 @@ fn latents(content: &Content, values: Vec<f32>, [n, dim]: [usize; 2]) -> Result<
         Content::Image { channels, height, width } => Samples::images(values, [n, channels, height, width])?,
         Content::Row { .. } => Samples::table(values, [n, dim])?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_three_digits() {
+        let numbers = [0.0, 2.346e-7, 0.000_234_2, 0.0123, 0.5, 1.0, 12.32, 123.4, 1234.0];
+        let expected = ["0", "2.35e-7", "0.000234", "0.0123", "0.500", "1.00", "12.3", "123", "1.23e3"];
+        for (number, expected) in numbers.into_iter().zip(expected) {
+            assert_eq!(three_digits(number), expected);
+        }
+    }
 }

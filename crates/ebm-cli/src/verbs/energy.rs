@@ -23,6 +23,7 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::{say, tell};
+use crate::verbs::apart;
 use crate::verbs::class_flags::ClassFlags;
 use crate::verbs::out_folder;
 use crate::verbs::reading::{Reading, config_of, described};
@@ -76,7 +77,8 @@ pub struct Energy {
 }
 
 impl Energy {
-    /// Writes the energy of every row as CSV, the highest first; rows are counted from 0.
+    /// Writes the energy of every row as CSV, the highest first, after those that are not finite; rows are counted from
+    /// 0.
     ///
     /// # Errors
     /// Whatever keeps the rows from being read or written, or a network that is no energy.
@@ -89,6 +91,11 @@ impl Energy {
                 "--json prints the summary on standard output; name a file for the table by --out"
             ))
         );
+        if let Some(out) = &self.out {
+            let others = [("--data", Some(self.data.as_path())), ("--against", self.against.as_deref())];
+            let others: Vec<_> = others.into_iter().filter_map(|(name, path)| Some((name, path?))).collect();
+            apart::check("--out", out, &others)?;
+        }
         if let Some(maps) = &self.maps {
             out_folder::check("--maps", maps, maps::is_ours)?;
         }
@@ -124,6 +131,15 @@ impl Energy {
                 if self.normalised { "log likelihoods of the data with noise of" } else { "energies at" };
             say(&format!("{what} the noise level {level}; --sigma sets another"));
         }
+        let mapping = match &self.maps {
+            Some(folder) => {
+                let heun = &card.sample.heun;
+                let mapping = Mapping::of(model, [heun.bottom, heun.top], self.levels)?;
+                maps::check_writable(folder)?;
+                Some(mapping)
+            }
+            None => None,
+        };
         let split = if self.test { Split::Test } else { Split::Train };
         let rows = self.read(&self.data, split, &card)?;
 
@@ -136,6 +152,13 @@ impl Energy {
                 None => rows.each(&device, &number),
             };
             let energies = energies_of(&rows, "rows")?;
+            let finite: Vec<f64> = energies.iter().copied().filter(|energy| energy.is_finite()).collect();
+            let not_finite = energies.len() - finite.len();
+            if 0 < not_finite {
+                say(&format!(
+                    "{not_finite} of {n} energies are not finite: rows far outside of the training data"
+                ));
+            }
             let contrast = match &self.against {
                 Some(path) => {
                     Some(auroc(&energies_of(&self.others(path, split, &card)?, "others")?, &energies)?)
@@ -148,8 +171,9 @@ impl Energy {
                 }
                 None => table(&mut tell::Results, &energies, &rows, density.as_ref())?,
             }
-            let mean = energies.iter().sum::<f64>() / energies.len() as f64;
+            let mean = finite.iter().sum::<f64>() / finite.len() as f64;
             line["mean_energy"] = json!(mean);
+            line["not_finite"] = json!(not_finite);
             line["auroc"] = json!(contrast);
             line["out"] = json!(self.out.as_ref().map(|out| out.to_string_lossy()));
             words += &match &density {
@@ -166,9 +190,7 @@ impl Energy {
                 words += &format!(", AUROC {:.4} ± {:.4}", auroc.value, auroc.standard_error);
             }
         }
-        if let Some(folder) = &self.maps {
-            let heun = &card.sample.heun;
-            let mapping = Mapping::of(model, [heun.bottom, heun.top], self.levels)?;
+        if let Some((folder, mapping)) = self.maps.as_ref().zip(mapping) {
             let found = maps::write(folder, &mapping, &rows, &card.content, level, &device)?;
             line["maps"] = json!(folder.to_string_lossy());
             line["mean_map"] = json!(found.mean);
@@ -240,10 +262,16 @@ fn usual_level(card: &ModelCard) -> f64 {
     }
 }
 
-/// One line a row, the highest energy first; with a density, its log likelihood in place of the energy.
-fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows, density: Option<&Density<'_>>) -> Result<()> {
+/// The rows, the highest energy first; before all those whose energy is no number, then those that are infinite.
+fn order(energies: &[f64]) -> Vec<usize> {
+    let class = |row: usize| (energies[row].is_finite(), !energies[row].is_nan());
     let mut order: Vec<usize> = (0..energies.len()).collect();
-    order.sort_by(|&a, &b| energies[b].total_cmp(&energies[a]));
+    order.sort_by(|&a, &b| class(a).cmp(&class(b)).then(energies[b].total_cmp(&energies[a])));
+    order
+}
+
+/// One line a row in their [`order`]; with a density, its log likelihood in place of the energy.
+fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows, density: Option<&Density<'_>>) -> Result<()> {
     let mut csv = csv::Writer::from_writer(writer);
     let has_bits = density.is_some_and(|density| density.bits(0.0).is_some());
     let columns = match (density, has_bits) {
@@ -252,7 +280,7 @@ fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows, density: Option<
         (Some(_), true) => vec!["row", "log_likelihood", "bits_per_dim", "file"],
     };
     csv.write_record(columns)?;
-    for &row in &order {
+    for row in order(energies) {
         let energy = energies[row];
         let mut fields = vec![rows.number(row).to_string()];
         fields.push(if density.is_some() { -energy } else { energy }.to_string());
@@ -261,4 +289,16 @@ fn table(writer: &mut dyn Write, energies: &[f64], rows: &Rows, density: Option<
         csv.write_record(fields)?;
     }
     Ok(csv.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn energies_that_are_not_finite_come_first_and_of_them_those_that_are_no_numbers() {
+        let energies = [1.0, -f64::NAN, 3.0, f64::NEG_INFINITY, f64::INFINITY, 2.0];
+        assert_eq!(order(&energies), [1, 4, 3, 2, 5, 0]);
+        assert_eq!(order(&[0.5, f64::NAN]), [1, 0]);
+    }
 }

@@ -25,6 +25,7 @@ use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::verbs::apart;
 use crate::verbs::class_flags::ClassFlags;
 use crate::verbs::reading::{Reading, config_of, described};
 
@@ -78,6 +79,11 @@ impl Interpolate {
     pub fn run(self) -> Result<()> {
         ensure!(2 <= self.n, usage(anyhow!("--n {}: expected at least 2", self.n)));
         let format = Format::of(&self.out).map_err(usage)?;
+        let read = match &self.data {
+            Some(path) => vec![("--data", path.as_path())],
+            None => vec![("A", Path::new(&self.a)), ("B", Path::new(&self.b))],
+        };
+        apart::check("--out", &self.out, &read)?;
         let device: Device = self.backend.device()?;
         let (card, network) = model(&self.run, self.step, &device, &say)?;
         let asked = self.classes.one(&card)?;

@@ -21,10 +21,9 @@ impl Merge {
     pub fn run(self) -> Result<()> {
         let format = Format::of(&self.out).map_err(usage)?;
         let gathered = Gathered::read(&self.parts)?;
-        for (path, _) in gathered.parts() {
-            let is_same =
-                path.canonicalize().ok().is_some_and(|path| self.out.canonicalize().ok() == Some(path));
-            ensure!(!is_same, usage(anyhow!("--out {}: it is one of the parts", self.out.display())));
+        gathered.check_outside("--out", &self.out)?;
+        if let Some(path) = &self.plots {
+            gathered.check_outside("--plots", path)?;
         }
         if gathered.parts()[0].1.chains.is_some() {
             return chains::merge(&self, &gathered, format);

@@ -35,8 +35,11 @@ fn text(ebm: &str, runs: &[PathBuf]) -> String {
         text += &format!("\nRuns here, the newest first: {}\n", names.join(", "));
         let run = quoted(newest);
         let next = [
-            (format!("sample {run} --n 100"), "new samples of it, also while it trains"),
-            (format!("eval {run}"), "how good they are"),
+            (
+                format!("sample {run} --n 100 --out more.npy"),
+                "new samples of it, also while it trains; .png, .csv",
+            ),
+            (format!("report {run}"), "its page, report.html"),
             (format!("train --resume {run}"), "on from its last checkpoint"),
         ];
         text += &lines(ebm, next);

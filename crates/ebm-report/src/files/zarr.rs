@@ -16,7 +16,7 @@ pub(crate) fn is_one(folder: &Path) -> bool {
 
 /// Writes two groups into the empty `folder`: `posterior` with a variable for each coordinate, and `sample_stats` with
 /// the statistics of each draw. All arrays are `[chain, draw]` and uncompressed; the attribute `warnings` of both is a
-/// list of what is to be said against the draws.
+/// list of what is to be said against the draws, and is missing where they were not judged.
 ///
 /// `arviz.from_zarr("draws.zarr")` of ArviZ 1 reads it, as does `xarray.open_datatree("draws.zarr", engine="zarr")`; both
 /// need the package zarr.
@@ -111,12 +111,13 @@ impl Store<'_> {
     }
 
     /// A group with the coordinates `chain` and `draw`, and what is to be said against its draws.
-    fn chains_group(&mut self, name: &str, warnings: &[String]) -> io::Result<()> {
+    fn chains_group(&mut self, name: &str, warnings: Option<&[String]>) -> io::Result<()> {
         let version = env!("CARGO_PKG_VERSION");
-        self.group(
-            name,
-            json!({"inference_library": "ebm", "inference_library_version": version, "warnings": warnings}),
-        )?;
+        let mut attributes = json!({"inference_library": "ebm", "inference_library_version": version});
+        if let Some(warnings) = warnings {
+            attributes["warnings"] = json!(warnings);
+        }
+        self.group(name, attributes)?;
         for (axis, n) in ["chain", "draw"].into_iter().zip(self.shape) {
             let bytes = (0..n as i64).flat_map(i64::to_le_bytes).collect();
             self.array(&format!("{name}/{axis}"), &[axis], &[n], "<i8", bytes)?;

@@ -65,7 +65,9 @@ fn steps(journal: &str) -> Vec<Step> {
     // Seconds begin anew with each session.
     let (mut before, mut last) = (0.0, 0.0);
     let step = |line: Value| {
-        let (step, seconds) = (line["step"].as_u64()?, line["seconds"].as_f64().unwrap_or(last));
+        // An event has a signed step.
+        let step = line["step"].as_u64().filter(|&step| i64::try_from(step).is_ok())?;
+        let seconds = line["seconds"].as_f64().unwrap_or(last);
         if seconds < last {
             before += last;
         }
@@ -216,6 +218,15 @@ mod tests {
         let file = events(100.0, &found);
         let has = |text: &[u8]| file.windows(text.len()).any(|window| window == text);
         assert!(has(b"brain.Event:2") && has(b"sampler/acceptance") && has(&104f64.to_le_bytes()));
+    }
+
+    #[test]
+    fn a_line_with_a_step_that_no_event_can_have_is_left_out() {
+        let line =
+            |step: u64| format!("{{\"event\":\"progress\",\"step\":{step},\"seconds\":1.0,\"loss\":0.5}}\n");
+        let most = i64::MAX as u64;
+        let found = steps(&[line(1), line(most), line(most + 1), line(u64::MAX)].concat());
+        assert_eq!(found.iter().map(|step| step.step).collect::<Vec<_>>(), [1, most]);
     }
 
     #[test]

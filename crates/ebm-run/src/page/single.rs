@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::evaluated::cut;
 use super::story::{State, Story};
 use super::{charts, evaluated, shown};
-use crate::hint::quoted;
+use crate::hint::{quoted, quoted_text};
 use crate::history::{Change, leaves};
 
 /// Lines of a kind that are shown.
@@ -207,9 +207,10 @@ fn again(story: &Story) -> Vec<Block> {
     let table =
         Table { caption: String::new(), heads: vec!["what".into(), "value".into()], rows: rows.collect() };
     let config = quoted(story.folder.config());
+    let backend = told("backend").map_or(String::new(), |name| format!(" --backend {}", quoted_text(&name)));
     let text = format!(
-        "ebm train {config}   # the same run again\nebm train --resume {run}   # go on\nebm eval {run}   # measure it\n\
-         ebm report {run}   # this page anew"
+        "ebm train {config}{backend}   # the same run again\nebm train --resume {run}{backend}   # go on\n\
+         ebm eval {run}{backend}   # measure it\nebm report {run}   # this page anew"
     );
     vec![Block::Table(table), Block::Code(text)]
 }

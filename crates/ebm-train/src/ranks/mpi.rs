@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mpi::datatype::{Partition, PartitionMut};
+use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Source};
@@ -78,19 +78,23 @@ impl Ranks for MpiRanks {
         let mut received: Vec<Count> = vec![0; self.size];
         world.all_to_all_into(&lengths[..], &mut received[..]);
 
-        let starts = starts(&lengths).ok_or_else(too_long)?;
-        let places = self::starts(&received).ok_or_else(too_long)?;
-        let total: usize = received.iter().map(|length| *length as usize).sum();
-        let (sent, mut bytes) = (parts.concat(), vec![0u8; total]);
-        let from = Partition::new(&sent[..], &lengths[..], &starts[..]);
-        let mut to = PartitionMut::new(&mut bytes[..], &received[..], &places[..]);
-        world.all_to_all_varcount_into(&from, &mut to);
-
-        let part = |(place, length): (&Count, &Count)| {
-            let place = *place as usize;
-            bytes[place..place + *length as usize].to_vec()
-        };
-        Ok(places.iter().zip(&received).map(part).collect())
+        // Blocks as long as the longest part: Open MPI 4.1 fails in MPI_Alltoallv where some parts are empty.
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let mut width: Count = 0;
+        world.all_reduce_into(&longest, &mut width, SystemOperation::max());
+        let width = width as usize;
+        if width == 0 {
+            return Ok(vec![Vec::new(); self.size]);
+        }
+        let total = width.checked_mul(self.size).filter(|total| Count::try_from(*total).is_ok());
+        let total = total.ok_or_else(too_long)?;
+        let (mut sent, mut bytes) = (vec![0u8; total], vec![0u8; total]);
+        for (block, part) in sent.chunks_exact_mut(width).zip(&parts) {
+            block[..part.len()].copy_from_slice(part);
+        }
+        world.all_to_all_into(&sent[..], &mut bytes[..]);
+        let blocks = bytes.chunks_exact(width).zip(&received);
+        Ok(blocks.map(|(block, length)| block[..*length as usize].to_vec()).collect())
     }
 
     fn abort(&self, code: u8) {
@@ -108,17 +112,6 @@ impl Drop for MpiRanks {
         }
         drop(self.universe.take());
     }
-}
-
-/// Where parts of these lengths begin, if the whole is not too long.
-fn starts(lengths: &[Count]) -> Option<Vec<Count>> {
-    let mut end: Count = 0;
-    let starts = lengths.iter().map(|length| {
-        let start = end;
-        end = end.checked_add(*length)?;
-        Some(start)
-    });
-    starts.collect()
 }
 
 /// Tells the other ranks every second that this one is alive, and ends all if one of them is lost.

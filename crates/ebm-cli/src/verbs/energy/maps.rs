@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
+use ebm_files::FileError;
 use ebm_report::{ColourScale, Picture, Samples, Sheet, parameter};
 use ebm_run::bounds;
 use ebm_run::card::Content;
@@ -25,6 +26,29 @@ const PAIRS: usize = 3;
 /// Whether a folder is one of maps.
 pub fn is_ours(folder: &Path) -> bool {
     folder.join(REPORT).is_file()
+}
+
+/// Why a trial of a folder ended.
+enum Trial {
+    Writable,
+    Failed(FileError),
+}
+
+impl From<FileError> for Trial {
+    fn from(error: FileError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Whether the folder could be written now; nothing is, but the folders that it is in are made.
+///
+/// # Errors
+/// If the disk refuses, or if the folder has other files in it.
+pub fn check_writable(folder: &Path) -> Result<()> {
+    match ebm_files::write_folder(folder, is_ours, |_| Err(Trial::Writable)) {
+        Err(Trial::Failed(error)) => Err(error.into()),
+        Ok(()) | Err(Trial::Writable) => Ok(()),
+    }
 }
 
 /// What is written about maps besides them.

@@ -37,7 +37,7 @@ pub fn compared(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Compa
         };
         let (spec, noise) = own(&config);
         let spec = DataSpec { split: Split::Test, ..request.reading.applied(spec) };
-        let rows = Rows::open(&spec, &noise, content, dim, most);
+        let rows = Rows::drawn(&spec, &noise, content, dim, most, &order());
         return Ok(Compared {
             rows: rows.context("no held-out data; --data PATH names others")?,
             is_training: false,
@@ -46,7 +46,7 @@ pub fn compared(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Compa
     let is_own = config.as_ref().is_some_and(|run| is_own(run, path));
     let (spec, noise) = described(path, config.as_ref(), noise)?;
     let spec = request.reading.applied(spec);
-    let open = |split| Rows::open(&DataSpec { split, ..spec.clone() }, &noise, content, dim, most);
+    let open = |split| Rows::drawn(&DataSpec { split, ..spec.clone() }, &noise, content, dim, most, &order());
     // Data without parts are what the samples are compared with, all of them.
     match open(Split::Test) {
         Err(error) if none_held_out(&error) => {
@@ -66,7 +66,12 @@ pub fn training(request: &Eval, card: &ModelCard) -> Result<Option<Rows>> {
         return Ok(None);
     }
     let dim = card.architecture.dim();
-    Ok(Some(Rows::open(&spec, &noise, &card.content, dim, most_nearest(dim))?))
+    Ok(Some(Rows::drawn(&spec, &noise, &card.content, dim, most_nearest(dim), &order())?))
+}
+
+/// By what rows are shuffled, the same for every evaluation.
+fn order() -> Noise {
+    Noise::seeded(0).derive("compared")
 }
 
 /// Rows among which the nearest of a sample is looked for.

@@ -19,7 +19,7 @@ use crate::terminal::instructions;
 const LINES: usize = 20;
 
 /// Keys whose text says where something is.
-const PLACES: [&str; 4] = ["path", "run", "file", "folder"];
+const PLACES: [&str; 5] = ["path", "run", "file", "folder", "cache"];
 
 /// The report, as Markdown: of the program and the machine, and of a run if one is given.
 ///
@@ -125,7 +125,7 @@ fn without_places(value: Value) -> Value {
             let one = |(key, value): (String, Value)| {
                 let value = match value {
                     Value::String(text) if PLACES.contains(&key.as_str()) => ending(&text).into(),
-                    Value::Array(items) if key == "columns" || key == "drop" => {
+                    Value::Array(items) if ["columns", "drop", "classes"].contains(&key.as_str()) => {
                         format!("{} names", items.len()).into()
                     }
                     other => without_places(other),

@@ -42,6 +42,28 @@ pub fn merge(merge: &Merge, gathered: &Gathered, format: Format) -> Result<()> {
     let dim = target.dim();
     bounds::samples("chains × draws", &[n_chains, n_draws, dim])?;
 
+    for (path, slip) in parts {
+        let damage = match &slip.chains {
+            Some(chains) => chains.damage([slip.count, n_draws, dim], sampler.is_descent()),
+            None => Some("chains are missing".into()),
+        };
+        if let Some(damage) = damage {
+            return Err(Gathered::damaged(path, &damage));
+        }
+    }
+    let of_run = |slip: &Slip| slip.chains.as_ref()?.runs.first()?.steps.as_ref().map(|steps| steps.n_steps);
+    let n_steps = of_run(&parts[0].1);
+    for (path, slip) in parts {
+        let runs = slip.chains.iter().flat_map(|chains| &chains.runs);
+        for found in runs.filter_map(|run| run.steps.as_ref()).map(|steps| steps.n_steps) {
+            let is_possible = Some(found) == n_steps && found.checked_mul(n_chains).is_some();
+            ensure!(
+                is_possible,
+                Gathered::damaged(path, &format!("steps.n_steps is {found}, of {n_chains} chains in all"))
+            );
+        }
+    }
+
     let (mut values, mut statistics, mut runs) = (vec![], vec![], vec![]);
     for (path, slip) in parts {
         ensure!(

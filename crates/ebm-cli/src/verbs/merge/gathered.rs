@@ -1,8 +1,8 @@
 //! Parts that make up a whole.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use ebm_run::usage::usage;
 
 use crate::verbs::part::{Part, Request, Slip, differences};
@@ -75,10 +75,12 @@ impl Gathered {
             next = next.checked_add(slip.count).with_context(failed)?;
         }
         let all = if slip.chains.is_some() { "chains" } else { "n" };
-        let expected = slip.request.count(all);
+        let Some(expected) = slip.request.count(all) else {
+            bail!("the parts have {next} items, their slips do not say how many were asked for")
+        };
         ensure!(
-            expected == Some(next),
-            "the parts have {next} items, their slips say that {expected:?} were asked for"
+            expected == next,
+            "the parts have {next} items, their slips say that {expected} were asked for"
         );
         Ok(Self(parts))
     }
@@ -88,10 +90,57 @@ impl Gathered {
         &self.0
     }
 
+    /// That a slip says what cannot be.
+    pub fn damaged(path: &Path, damage: &str) -> Error {
+        let (path, slip) = (path.display(), Slip::path(path));
+        anyhow!(
+            "{path}: its slip is damaged: {damage}; bring {} again, or draw the part again",
+            slip.display()
+        )
+    }
+
+    /// Refuses a place that is a part, lies inside one, or has one inside it: what is written there would destroy it.
+    ///
+    /// # Errors
+    /// A wrong use of the program.
+    pub fn check_outside(&self, flag: &str, out: &Path) -> Result<()> {
+        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // A link at its place is replaced, and what it leads to stays.
+        let itself = place_of(folder.unwrap_or(Path::new("."))).join(out.file_name().unwrap_or_default());
+        let (shown, places) = (out.display(), [place_of(out), itself]);
+        for (path, _) in &self.0 {
+            let (part, path) = (place_of(path), path.display());
+            for place in &places {
+                ensure!(*place != part, usage(anyhow!("{flag} {shown}: it is one of the parts")));
+                let is_inside = place.starts_with(&part);
+                ensure!(!is_inside, usage(anyhow!("{flag} {shown}: it is inside the part {path}")));
+                let is_around = part.starts_with(place);
+                ensure!(!is_around, usage(anyhow!("{flag} {shown}: the part {path} is inside it")));
+            }
+        }
+        Ok(())
+    }
+
     /// What was asked for.
     pub fn request(&self) -> &Request {
         &self.0[0].1.request
     }
+}
+
+/// Where a path leads, without links and `..`; there need be nothing yet.
+fn place_of(path: &Path) -> PathBuf {
+    let mut place = PathBuf::new();
+    for component in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match component {
+            Component::ParentDir => {
+                place.pop();
+            }
+            other => place.push(other),
+        }
+        // Link by link: a `..` goes on from where a link leads.
+        place = place.canonicalize().unwrap_or(place);
+    }
+    place
 }
 
 /// # Errors

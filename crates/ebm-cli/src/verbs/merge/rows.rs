@@ -30,6 +30,12 @@ pub fn merge(merge: &Merge, gathered: &Gathered, format: Format) -> Result<()> {
     );
     let (first, slip) = &parts[0];
     let Some(samples) = &slip.samples else { return Err(unusable(first)) };
+    for (path, slip) in parts {
+        let tally = slip.samples.as_ref().and_then(|samples| samples.tally);
+        if let Some(damage) = tally.and_then(Tally::damage) {
+            return Err(Gathered::damaged(path, &damage));
+        }
+    }
     let n = parts.iter().map(|(_, slip)| slip.count).sum();
     let pieces = Pieces::new(format, &one(samples)?, n).with_context(|| unusable(first))?;
     Growing::clear(out);
@@ -64,7 +70,8 @@ pub fn merge(merge: &Merge, gathered: &Gathered, format: Format) -> Result<()> {
 fn one(samples: &OfSamples) -> Result<Samples> {
     let OfSamples { dims, is_image, is_double, columns, .. } = samples;
     bounds::samples("dims", dims)?;
-    let values = vec![0.0; dims.iter().product()];
+    let n = dims.iter().try_fold(1usize, |n, &dim| n.checked_mul(dim));
+    let values = vec![0.0; n.with_context(|| format!("a slip says dims = {dims:?}"))?];
     Ok(match (dims.as_slice(), is_image) {
         (&[channels, height, width], true) => Samples::images(values, [1, channels, height, width])?,
         (&[dim], false) if *is_double => {

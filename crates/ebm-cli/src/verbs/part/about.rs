@@ -69,6 +69,19 @@ impl Tested {
         [self.error / self.n_sound as f64, self.largest]
     }
 
+    fn damage(&self, [chains, draws]: [usize; 2], n_steps: usize) -> Option<String> {
+        let (n, [diverged, of]) = (self.n_draws, self.n_diverged);
+        let expected = chains.checked_mul(draws);
+        if n == 0 || Some(n) != expected {
+            return Some(format!("test.n_draws is {n}, of {chains} chains of {draws} draws"));
+        }
+        if n < self.n_sound {
+            return Some(format!("test.n_sound is {} of {n} draws", self.n_sound));
+        }
+        let is_possible = diverged <= of && of == n_steps;
+        (!is_possible).then(|| format!("test.n_diverged is {diverged} of {of}, there are {n_steps} steps"))
+    }
+
     fn beside(self, other: Self) -> Self {
         let [n, of] = self.n_diverged;
         Self {
@@ -83,6 +96,41 @@ impl Tested {
 }
 
 impl About {
+    /// The first field that cannot be of so many chains of so many draws, and why; nothing if all can. Of independent
+    /// draws there are no steps.
+    pub fn damage(&self, [chains, draws]: [usize; 2], is_independent: bool) -> Option<String> {
+        let Some(steps) = &self.steps else {
+            if !is_independent {
+                return Some("steps are missing".into());
+            }
+            return self.test.map(|_| "test is there, and no steps".into());
+        };
+        if is_independent {
+            return Some("steps are there, of independent draws".into());
+        }
+        let Steps { n_steps, acceptance, diverged, energies } = steps;
+        let Some(all) = n_steps.checked_mul(chains).filter(|&all| 0 < all) else {
+            return Some(format!("steps.n_steps is {n_steps}, of {chains} chains"));
+        };
+        let lengths = [
+            ("acceptance", acceptance.as_ref().map(Vec::len)),
+            ("diverged", diverged.as_ref().map(Vec::len)),
+            ("energies", energies.as_ref().map(Vec::len)),
+        ];
+        for (field, n) in lengths {
+            if let Some(n) = n.filter(|&n| n != chains) {
+                return Some(format!("steps.{field} are of {n} chains, expected {chains}"));
+            }
+        }
+        if let Some(n) = diverged.iter().flatten().find(|&n| n_steps < n) {
+            return Some(format!("steps.diverged is {n} of {n_steps} steps"));
+        }
+        if let Some(chain) = energies.iter().flatten().find(|chain| chain.len() != draws) {
+            return Some(format!("steps.energies are of {} draws, expected {draws}", chain.len()));
+        }
+        self.test.and_then(|test| test.damage([chains, draws], all))
+    }
+
     /// What is known of all chains, from what is known of each run of them, in their order.
     pub fn all(runs: &[Self]) -> Self {
         let all = |of: fn(&Self) -> Option<f64>| {

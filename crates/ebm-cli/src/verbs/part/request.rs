@@ -71,7 +71,11 @@ fn collect(path: &str, found: &Table, expected: &Table, all: &mut Vec<String>) {
             (a, b) if a == b => {}
             (a, b) => {
                 let shown = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
-                all.push(format!("{path} is {}, not {}", shown(a), shown(b)));
+                let [a, b] = [shown(a), shown(b)];
+                // A NaN differs from itself.
+                if a != b {
+                    all.push(format!("{path} is {a}, not {b}"));
+                }
             }
         }
     }
@@ -89,6 +93,8 @@ mod tests {
         };
         assert_eq!(differences(&request("1", 2), &request("1", 2)), Vec::<String>::new());
         let found = differences(&request("1", 2).with("more", 3), &request("2", 4));
+        let nan = || request("1", 2).with("x", f64::NAN);
+        assert_eq!(differences(&nan(), &nan()), Vec::<String>::new());
         assert_eq!(found, ["heun.levels is 2, not 4", "more is 3, not nothing", "seed is \"1\", not \"2\""]);
     }
 

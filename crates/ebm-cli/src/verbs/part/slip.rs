@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::about::About;
 use super::range::Part;
-use super::request::Request;
+use super::request::{Request, differences};
 
 /// The version of what a slip says.
 const FORMAT: u32 = 1;
@@ -105,19 +105,52 @@ impl Tally {
 
     /// These chains and others.
     pub fn beside(self, other: Self) -> Self {
-        let diverged = self.diverged.zip(other.diverged).map(|(a, b)| a + b);
-        let (chains, acceptance) = (self.chains + other.chains, self.acceptance + other.acceptance);
+        let diverged = self.diverged.zip(other.diverged).map(|(a, b)| a.saturating_add(b));
+        let chains = self.chains.saturating_add(other.chains);
+        let acceptance = self.acceptance + other.acceptance;
         Self { chains, acceptance, diverged, ..self }
+    }
+
+    /// The first number that cannot be, and why; nothing if all can.
+    pub fn damage(self) -> Option<String> {
+        let Self { chains, steps, diverged, .. } = self;
+        let Some(all) = chains.checked_mul(steps).filter(|&all| 0 < all) else {
+            return Some(format!("tally is of {chains} chains of {steps} steps"));
+        };
+        let diverged = diverged.filter(|&diverged| all < diverged)?;
+        Some(format!("tally.diverged is {diverged} of {all} steps"))
     }
 
     /// The same as the steps of one chain, about which there is the same to say.
     pub fn steps(self) -> Steps {
         Steps {
-            n_steps: self.chains * self.steps,
+            n_steps: self.chains.saturating_mul(self.steps),
             acceptance: Some(vec![self.acceptance / self.chains as f64]),
             diverged: self.diverged.map(|diverged| vec![diverged]),
             energies: None,
         }
+    }
+}
+
+impl OfChains {
+    /// The first field that cannot be of chains of this shape, and why; nothing if all can. Of independent draws there
+    /// are no steps.
+    pub fn damage(&self, shape: [usize; 3], is_independent: bool) -> Option<String> {
+        if self.shape != shape {
+            return Some(format!("shape is {:?}, expected {shape:?}", self.shape));
+        }
+        let [chains, draws, _] = shape;
+        // Each chain is a run of its own, or all are one.
+        let n = self.runs.len();
+        let of_run = match n {
+            _ if n == chains => 1,
+            1 => chains,
+            _ => return Some(format!("runs are {n}, expected {chains}")),
+        };
+        self.runs.iter().enumerate().find_map(|(run, about)| {
+            let damage = about.damage([of_run, draws], is_independent)?;
+            Some(format!("runs[{run}].{damage}"))
+        })
     }
 }
 
@@ -176,7 +209,8 @@ impl Slip {
     /// A wrong use of the program if the file is another part of the same.
     pub fn of_drawn(file: &Path, part: Part, request: &Request) -> Result<Option<Self>> {
         // What a damaged one says does not count: the part is drawn again.
-        let slip = Self::find(file).ok().flatten().filter(|slip| slip.request == *request);
+        let slip =
+            Self::find(file).ok().flatten().filter(|slip| differences(&slip.request, request).is_empty());
         let Some(slip) = slip else { return Ok(None) };
         if !slip.is_of(file)? {
             return Ok(None);
@@ -334,6 +368,17 @@ mod tests {
         Slip::remove(&file).unwrap();
         Slip::remove(&file).unwrap();
         assert_eq!(Slip::find(&file).unwrap(), None);
+    }
+
+    #[test]
+    fn a_tally_that_cannot_be_is_damaged() {
+        let tally = |chains, steps, diverged| Tally { chains, steps, acceptance: 0.5, diverged };
+        assert_eq!(tally(3, 4, Some(12)).damage(), None);
+        assert_eq!(tally(3, 4, None).damage(), None);
+        let damage = |tally: Tally| tally.damage().unwrap();
+        assert_eq!(damage(tally(3, 4, Some(13))), "tally.diverged is 13 of 12 steps");
+        assert_eq!(damage(tally(3, 0, None)), "tally is of 3 chains of 0 steps");
+        assert!(tally(usize::MAX, 2, None).damage().is_some());
     }
 
     #[test]

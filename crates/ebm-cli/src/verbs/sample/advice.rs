@@ -111,7 +111,8 @@ impl Advice {
             "non-finite" | "non-finite-steps" => vec![self.step_times(0.1), self.tested()],
             "stuck" | "low-acceptance" => self.adapting(0.1),
             "high-acceptance" => self.adapting(10.0),
-            "divergences" if self.adapted => vec![self.step_times(0.5)],
+            // Steps that are set are adapted no more, which costs more than a few divergences do.
+            "divergences" if self.adapted => vec![format!("--burn-in {}", 2 * self.burn_in.max(250))],
             "divergences" => self.adapting(0.5),
             "r-hat" => self.mixing(),
             "ess-bulk" | "ess-tail" => vec![self.farther(), self.more_draws()],

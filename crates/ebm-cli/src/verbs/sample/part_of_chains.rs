@@ -48,7 +48,13 @@ impl PartOfChains<'_> {
     /// A wrong use of the program if another part is in its place.
     pub fn is_drawn(&self, chains: &Range<usize>) -> Result<bool> {
         let slip = Slip::of_drawn(&self.sample.out, self.part, &self.request)?;
+        let slip = slip.filter(|slip| (slip.first, slip.count) == (chains.start, chains.len()));
         let Some(found) = slip.and_then(|slip| slip.chains) else { return Ok(false) };
+        let shape = [chains.len(), self.request.count("draws").unwrap_or(0), self.target.dim()];
+        // What a damaged one says does not count: the part is drawn again.
+        if found.damage(shape, self.sampler.is_descent()).is_some() {
+            return Ok(false);
+        }
         say(&format!("{} is drawn already", self.sample.out.display()));
         self.report(found.shape, chains);
         Ok(true)

@@ -77,7 +77,7 @@ impl Report<'_> {
         if self.json {
             self.entry(shape, about, &summaries, &advice.entries(&verdict));
         } else {
-            self.table(shape, about, &summaries, samples.warnings().is_empty());
+            self.table(shape, about, &summaries, samples.warnings().is_some_and(<[String]>::is_empty));
             advice.say(&verdict);
         }
         advice.check(&verdict, self.strict)

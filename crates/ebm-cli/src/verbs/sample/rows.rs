@@ -73,7 +73,13 @@ impl Rows<'_> {
         let (began, out, part) = (Instant::now(), &self.sample.out, self.sample.this_part());
         let job = self.job(n)?;
         let drawn = match part {
-            Some(part) => Slip::of_drawn(out, part, &job.request)?,
+            // What a damaged one says does not count: the part is drawn again.
+            Some(part) => Slip::of_drawn(out, part, &job.request)?.filter(|slip| {
+                let tally = slip.samples.as_ref().and_then(|samples| samples.tally);
+                slip.samples.is_some()
+                    && (slip.first, slip.count) == (job.rows.start, job.rows.len())
+                    && tally.and_then(Tally::damage).is_none()
+            }),
             None => None,
         };
         let tally = match drawn {
@@ -127,7 +133,9 @@ impl Rows<'_> {
         ensure!(
             part.of() <= n_groups,
             usage(anyhow!(
-                "--part {part}: {n} samples are drawn in {n_groups} groups of {size}, expected at most as many parts"
+                "--part {part}: {} drawn in {} of {size}, expected at most as many parts",
+                if n == 1 { "1 sample is".to_owned() } else { format!("{n} samples are") },
+                if n_groups == 1 { "1 group".to_owned() } else { format!("{n_groups} groups") }
             ))
         );
         let groups = part.of_items(n_groups);
@@ -240,6 +248,10 @@ impl Rows<'_> {
         let out = self.sample.out.display();
         match file.found() {
             Found::Nothing => Ok(Progress::default()),
+            Found::Damaged => {
+                say(&format!("what is written of {out} is damaged: begun anew"));
+                Ok(Progress::default())
+            }
             Found::Other { request: other } => {
                 let other = toml::from_str::<Request>(other).unwrap_or_default();
                 let different = differences(&other, request).join("; ");

@@ -35,11 +35,18 @@ impl From<FileError> for Failure {
 
 impl ImageFolder {
     /// One split, whose decoded bytes are in a file in the folder `cache`: the one that is there if no image has changed
-    /// since, by names, lengths and times of change, or else a new one.
+    /// since, by names, lengths and times of change, on Unix also by inodes, or else a new one.
     ///
     /// # Errors
-    /// As [`read`](Self::read), or if the file cannot be written.
+    /// As [`read`](Self::read), if `cache` is within the folder of images, or if the file cannot be written.
     pub(crate) fn cached(&self, split: Split, cache: &Path) -> Result<CachedImages, DataError> {
+        if is_within(cache, &self.root) {
+            return Err(DataError::Spec(format!(
+                "data.cache is {}, within the data {}; expected a folder elsewhere",
+                cache.display(),
+                self.root.display()
+            )));
+        }
         let Listing { files, labels, classes, notes } = self.list(split)?;
         let path = cache.join(self.cache_name(split));
         let key = self.key(&files)?;
@@ -71,7 +78,7 @@ impl ImageFolder {
             let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             let changed = changed.map_or(0, |since| since.as_nanos());
             hash.update(file.as_os_str().as_encoded_bytes());
-            hash.update(format!("\0{} {changed}\n", found.len()));
+            hash.update(format!("\0{} {changed} {:?}\n", found.len(), replaced(&found)));
             Ok(())
         };
         match packed::archive_at(&self.root) {
@@ -90,10 +97,10 @@ impl ImageFolder {
         };
         let attempt = |in_colour: bool| {
             ebm_files::write(path, |out| {
-                let mut writer = PixelWriter { out, path };
+                let mut writer = PixelWriter::new(out, path);
                 let (shape, notes) = self.decoded_into(files, contents.as_ref(), in_colour, &mut writer)?;
                 let about = About { key: key.to_owned(), shape, n: files.len(), notes };
-                writer.write(&about.end()).map_err(Failure::Data)
+                writer.finish(&about).map_err(Failure::Data)
             })
         };
         match attempt(false) {
@@ -135,6 +142,28 @@ impl ImageFolder {
         writer.write(&collected.taken()).map_err(Failure::Data)?;
         Ok((collected.shape, collected.notes(&self.preparation)))
     }
+}
+
+/// Whether a folder, which need not be there, is `root` or within it.
+fn is_within(folder: &Path, root: &Path) -> bool {
+    let (Ok(folder), Ok(root)) = (std::path::absolute(folder), root.canonicalize()) else { return false };
+    // The part of the path that is there may lead over links, the rest cannot.
+    let real = |part: &Path| Some(part.canonicalize().ok()?.join(folder.strip_prefix(part).ok()?));
+    folder.ancestors().find_map(real).is_some_and(|folder| folder.starts_with(root))
+}
+
+/// What tells a file from another of its length and time of change that took its place: its inode, and when that was
+/// changed, which no program sets.
+#[cfg(unix)]
+fn replaced(found: &fs::Metadata) -> [i128; 3] {
+    use std::os::unix::fs::MetadataExt;
+    [i128::from(found.ino()), i128::from(found.ctime()), i128::from(found.ctime_nsec())]
+}
+
+/// Nothing does.
+#[cfg(not(unix))]
+fn replaced(_: &fs::Metadata) -> [i128; 0] {
+    []
 }
 
 fn hex(hash: Sha256) -> String {
@@ -208,15 +237,17 @@ mod tests {
     #[test]
     fn a_file_is_made_anew_where_an_image_has_changed_and_only_there() {
         let (images, cache) = (folder(None), tempfile::tempdir().unwrap());
-        let first = || open(images.path(), Some(cache.path()), |_| {}).read(&[0], None).unwrap().values;
+        let read = || open(images.path(), Some(cache.path()), |_| {}).read(&[0], None);
+        let first = || read().unwrap().values;
         let before = first();
         let path = cache.path().join(&names(cache.path())[0]);
         let mut bytes = fs::read(&path).unwrap();
-        // As it is, and not as the images are.
+        // Altered among the images, it is refused.
         bytes[0] ^= 0xff;
         fs::write(&path, &bytes).unwrap();
-        assert_ne!(first(), before);
-        // Damaged, it is made anew.
+        let error = read().unwrap_err().to_string();
+        assert!(error.contains(".pixels") && error.contains("delete the file"), "{error}");
+        // Cut off, it is made anew.
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         assert_eq!(first(), before);
         let file = images.path().join("a/0.png");
@@ -228,6 +259,42 @@ mod tests {
         fs::remove_file(file).unwrap();
         assert_ne!(first(), changed);
         assert_eq!(names(cache.path()).len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_image_that_took_the_place_of_one_of_its_length_and_time_is_noticed() {
+        let (images, cache) = (folder(None), tempfile::tempdir().unwrap());
+        let (file, other) = (images.path().join("a/00.bmp"), cache.path().join("other.bmp"));
+        let write = |file: &Path, level: u8| {
+            GrayImage::from_raw(3, 2, vec![level; 6]).unwrap().save(file).unwrap();
+            fs::File::options().write(true).open(file).unwrap().set_modified(UNIX_EPOCH).unwrap();
+            fs::metadata(file).unwrap().len()
+        };
+        let lengths = [write(&file, 10), write(&other, 200)];
+        assert_eq!(lengths[0], lengths[1]);
+        let kept = cache.path().join("kept");
+        let all = || open(images.path(), Some(kept.as_path()), |_| {}).read(&[0, 1], None).unwrap().values;
+        let before = all();
+        fs::rename(other, file).unwrap();
+        assert_ne!(all(), before);
+    }
+
+    #[test]
+    fn a_cache_is_a_folder_outside_of_the_images() {
+        let images = folder(None);
+        let refused = |cache: &Path| {
+            let mut spec = DataSpec::new(DatasetName::Folder, Some(images.path().into()));
+            spec.cache = Some(cache.into());
+            Data::open(&spec, &Noise::seeded(1)).err().unwrap().to_string()
+        };
+        for cache in [images.path().to_owned(), images.path().join("a"), images.path().join("new/er")] {
+            let error = refused(&cache);
+            assert!(error.contains("data.cache") && error.contains("elsewhere"), "{error}");
+        }
+        assert!(!images.path().join("new").exists());
+        let error = refused(Path::new(""));
+        assert!(error.contains("data.cache is empty"), "{error}");
     }
 
     #[test]
