@@ -2,6 +2,8 @@
 #![cfg(unix)]
 
 mod common;
+#[path = "common/tree.rs"]
+mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,23 +13,10 @@ use std::time::{Duration, Instant};
 
 use common::{ebm, stderr, stdout};
 use serde_json::{Value, json};
+use tree::tree;
 
 /// What a whole and its parts are drawn with: 430 samples are five groups of at most 100.
 const WHOLE: &str = "sample run --backend flex --sampler heun --set heun.levels=3 --n 430 --seed 5";
-
-/// All files under a folder, by path.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(tree(&path));
-        } else {
-            found.insert(path.clone(), fs::read(path).unwrap());
-        }
-    }
-    found
-}
 
 /// The contents of a file, or of all files of a folder by their path in it.
 fn contents(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

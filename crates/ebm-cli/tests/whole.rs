@@ -3,6 +3,8 @@
 
 #[allow(dead_code, reason = "no test needs all of it")]
 mod common;
+#[path = "common/tree.rs"]
+mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,20 +14,7 @@ use std::time::{Duration, Instant};
 
 use common::{ebm, stderr};
 use serde_json::{Value, json};
-
-/// All files under a folder, by path.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(tree(&path));
-        } else {
-            found.insert(path.clone(), fs::read(path).unwrap());
-        }
-    }
-    found
-}
+use tree::tree;
 
 /// The one error of a command that is refused.
 fn refusal(arguments: &[&str], folder: &Path, code: i32) -> String {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use crate::FileError;
-use crate::scratch::{folder_of, recover, scratch, sync_folder};
+use crate::scratch::{folder_of, made_folder_of, recover, scratch, sync_folder};
 use crate::warning::warn;
 
 /// A file being written beside its final place; dropped without [`Draft::commit`], it is removed.
@@ -29,15 +29,10 @@ impl Draft {
     /// # Errors
     /// If the folder or the file in it cannot be made, or `path` is a device or leads to one.
     pub fn of(path: &Path) -> Result<Self, FileError> {
-        let folder = folder_of(path);
         if is_device(path) {
             return Err(FileError::Device(path.to_owned()));
         }
-        fs::create_dir_all(folder).map_err(|source| FileError::Parent {
-            path: path.to_owned(),
-            folder: folder.to_owned(),
-            source,
-        })?;
+        made_folder_of(path)?;
         let recovered = recover(path);
         let made = scratch(path, |builder, folder| {
             let mut builder = builder.clone();

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::FileError;
-use crate::scratch::{NEW, OLD, folder_of, is_there, recover, scratch, sync_folder};
+use crate::scratch::{NEW, OLD, is_there, made_folder_of, recover, scratch, sync_folder};
 use crate::warning::warn;
 
 /// Fills an empty folder and puts it at `path`, in place of what is there; if `fill` fails, nothing changes.
@@ -24,12 +24,7 @@ pub fn write_folder<E: From<FileError>>(
     fill: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
     let failed = FileError::write(path);
-    let beside = folder_of(path);
-    fs::create_dir_all(beside).map_err(|source| FileError::Parent {
-        path: path.to_owned(),
-        folder: beside.to_owned(),
-        source,
-    })?;
+    let beside = made_folder_of(path)?;
     let recovered = recover(path);
     let may_replace = || match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() && !is_ours(path) && !is_empty(path) => {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::FileError;
 use crate::draft::{is_device, write_bytes};
-use crate::scratch::{HASH_OF_NOTHING, fnv1a, folder_of, recover, spelled, sync_folder};
+use crate::scratch::{HASH_OF_NOTHING, fnv1a, folder_of, made_folder_of, recover, spelled, sync_folder};
 use crate::warning::warn;
 
 const ROWS: &str = "rows";
@@ -91,12 +91,7 @@ impl Growing {
         if is_device(path) {
             return Err(FileError::Device(path.to_owned()));
         }
-        let beside = folder_of(path);
-        fs::create_dir_all(beside).map_err(|source| FileError::Parent {
-            path: path.to_owned(),
-            folder: beside.to_owned(),
-            source,
-        })?;
+        let beside = made_folder_of(path)?;
         let recovered = recover(path);
         let (folder, failed) = (folder_for(path), FileError::write(path));
         let _lock = match take(&folder).map_err(&failed)? {

@@ -195,6 +195,17 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// The folder that `path` lies in, made if it is not there.
+pub(crate) fn made_folder_of(path: &Path) -> Result<&Path, FileError> {
+    let folder = folder_of(path);
+    fs::create_dir_all(folder).map_err(|source| FileError::Parent {
+        path: path.to_owned(),
+        folder: folder.to_owned(),
+        source,
+    })?;
+    Ok(folder)
+}
+
 /// Whether there is a file, folder or link at `path`.
 pub(crate) fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()

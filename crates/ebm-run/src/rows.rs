@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -67,13 +68,8 @@ impl Rows {
         most: usize,
         draw: &Noise,
     ) -> Result<Self> {
-        let data = open(spec, noise, content, dim)?;
-        let Some(size) = NonZeroUsize::new(data.len().unwrap_or(most).min(most)) else {
-            return Self::at(&[], &data, spec, dim);
-        };
-        let mut order = Batches::new(data, size, draw);
-        let places = order.indices(0);
-        Self::at(&places, order.data(), spec, dim)
+        let data = Arc::new(open(spec, noise, content, dim)?);
+        Self::at(&shuffled(&data, most, draw), &data, spec, dim)
     }
 
     /// The rows at these places.
@@ -184,14 +180,18 @@ pub fn labelled(
     draw: &Noise,
     device: &Device,
 ) -> Result<Option<(Tensor<2>, Vec<usize>)>> {
-    let data = open(spec, noise, content, dim)?;
-    let n = data.len().unwrap_or(n).min(n);
-    let size = NonZeroUsize::new(n).ok_or_else(|| usage(anyhow!("{}: no rows", place(spec))))?;
-    let mut order = Batches::new(data, size, draw);
-    let indices = order.indices(0);
-    let rows = order.data().read(&indices, None)?;
+    let data = Arc::new(open(spec, noise, content, dim)?);
+    let places = shuffled(&data, n, draw);
+    ensure!(!places.is_empty(), usage(anyhow!("{}: no rows", place(spec))));
+    let rows = data.read(&places, None)?;
     let labels = rows.labels.as_ref().map(|labels| labels.iter().map(|label| *label as usize).collect());
     Ok(labels.map(|labels| (rows.tensor(device), labels)))
+}
+
+/// The places of `most` rows, or of all of them, in an order that `draw` shuffles.
+fn shuffled(data: &Arc<Data>, most: usize, draw: &Noise) -> Vec<usize> {
+    let size = NonZeroUsize::new(data.len().unwrap_or(most).min(most));
+    size.map_or_else(Vec::new, |size| Batches::new(data.clone(), size, draw).indices(0))
 }
 
 /// The data of a configuration, in the units of `held` if they are points.

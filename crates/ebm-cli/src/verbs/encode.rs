@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
-use ebm_data::{DataSpec, Split};
+use ebm_data::Split;
 use ebm_model::NetworkConfig;
-use ebm_ops::Noise;
 use ebm_report::{Format, Samples};
 use ebm_run::bounds;
 use ebm_run::card::Content;
@@ -23,7 +22,7 @@ use serde_json::json;
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
 use crate::verbs::apart;
-use crate::verbs::reading::{Reading, config_of, described};
+use crate::verbs::reading::Reading;
 
 /// `ebm encode`.
 #[derive(Debug, Args)]
@@ -93,9 +92,8 @@ impl Encode {
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         config.check().map_err(usage)?;
         let encoder = Encoder::new(&network, &card.content, &config, self.tolerance)?;
-        let (spec, noise) = described(&self.data, config_of(&self.run)?.as_ref(), &Noise::seeded(0))?;
         let split = if self.test { Split::Test } else { Split::Train };
-        let spec = DataSpec { split, ..self.reading.applied(spec) };
+        let (spec, noise) = self.reading.described(&self.data, &self.run, split)?;
         // A picture of more has no use, and thousands take long.
         let is_shown =
             self.decode.as_deref().is_some_and(|path| Format::of(path).is_ok_and(Format::is_picture));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
-use ebm_data::{DataSpec, Split};
+use ebm_data::Split;
 use ebm_eval::auroc;
 use ebm_model::{Capabilities, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
@@ -26,7 +26,7 @@ use crate::terminal::{say, tell};
 use crate::verbs::apart;
 use crate::verbs::class_flags::ClassFlags;
 use crate::verbs::out_folder;
-use crate::verbs::reading::{Reading, config_of, described};
+use crate::verbs::reading::Reading;
 use density::Density;
 
 /// `ebm energy`.
@@ -208,8 +208,7 @@ impl Energy {
 
     /// The rows at `path`.
     fn read(&self, path: &Path, split: Split, card: &ModelCard) -> Result<Rows> {
-        let (spec, noise) = described(path, config_of(&self.run)?.as_ref(), &Noise::seeded(0))?;
-        let spec = DataSpec { split, ..self.reading.applied(spec) };
+        let (spec, noise) = self.reading.described(path, &self.run, split)?;
         let rows = Rows::open(&spec, &noise, &card.content, card.architecture.dim(), usize::MAX)?;
         say(rows.about());
         Ok(rows)

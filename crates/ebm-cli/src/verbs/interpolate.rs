@@ -6,9 +6,8 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use clap::Args;
-use ebm_data::{DataSpec, Split};
+use ebm_data::Split;
 use ebm_model::NetworkConfig;
-use ebm_ops::Noise;
 use ebm_report::Format;
 use ebm_run::bounds;
 use ebm_run::card::{Content, ModelCard};
@@ -27,7 +26,7 @@ use crate::terminal::backend::Backend;
 use crate::terminal::say;
 use crate::verbs::apart;
 use crate::verbs::class_flags::ClassFlags;
-use crate::verbs::reading::{Reading, config_of, described};
+use crate::verbs::reading::Reading;
 
 /// `ebm interpolate`.
 #[derive(Debug, Args)]
@@ -130,9 +129,8 @@ impl Interpolate {
 impl Interpolate {
     /// Both ends by their numbers in the data at `path`.
     fn rows(&self, path: &Path, card: &ModelCard, dim: usize) -> Result<[Vec<f32>; 2]> {
-        let (spec, noise) = described(path, config_of(&self.run)?.as_ref(), &Noise::seeded(0))?;
         let split = if self.test { Split::Test } else { Split::Train };
-        let spec = DataSpec { split, ..self.reading.applied(spec) };
+        let (spec, noise) = self.reading.described(path, &self.run, split)?;
         let data = rows::open(&spec, &noise, &card.content, dim)?;
         let n = data.len();
         let row = |text: &String| -> Result<Vec<f32>> {

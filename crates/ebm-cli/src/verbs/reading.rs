@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::{ArgAction, Args, ValueEnum};
-use ebm_data::{DataSpec, Missing, delimiter_named};
+use ebm_data::{DataSpec, Missing, Split, delimiter_named};
 use ebm_ops::Noise;
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
@@ -68,6 +68,15 @@ impl Reading {
             follow_links: self.follow_links.then_some(true).or(spec.follow_links),
             ..spec
         }
+    }
+
+    /// How the data at `path`, those of `run` or others, are read as the flags say, and what they are drawn from.
+    ///
+    /// # Errors
+    /// If it is no data that can be read, or the run cannot be read.
+    pub fn described(&self, path: &Path, run: &Path, split: Split) -> Result<(DataSpec, Noise)> {
+        let (spec, noise) = described(path, config_of(run)?.as_ref(), &Noise::seeded(0))?;
+        Ok((DataSpec { split, ..self.applied(spec) }, noise))
     }
 }
 

@@ -2,12 +2,11 @@
 
 use burn::tensor::Tensor;
 use ebm_model::Potential;
+use ebm_ops::Noise;
 use ebm_ops::leapfrog::choose_rows;
 use ebm_ops::row_dot::row_dot;
-use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
-use super::dual_averaging::target_acceptance;
 use super::trajectory_length::TrajectoryLength;
 use super::warm_up::{mean, numbers};
 use crate::mcmc::trajectory::{Trajectory, n_steps};
@@ -38,10 +37,14 @@ const ACCEPTANCE: f64 = 0.651;
 /// Hoffman, Radul and Sountsov (2021), *An adaptive MCMC scheme for setting trajectory lengths in Hamiltonian Monte
 /// Carlo*, §3, with Adam's rate 0.05 for shorter warm-ups.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Settings")]
-pub struct Chees {
-    n_steps: usize,
-    acceptance: Option<f64>,
+#[serde(transparent)]
+pub struct Chees(WarmUp);
+
+/// As many steps, to the same acceptance.
+impl From<WarmUp> for Chees {
+    fn from(warm_up: WarmUp) -> Self {
+        Self(warm_up)
+    }
 }
 
 impl Chees {
@@ -50,7 +53,7 @@ impl Chees {
     /// # Errors
     /// [`SampleError::OutOfRange`] if there are no steps.
     pub fn new(n_steps: usize) -> Result<Self, SampleError> {
-        Ok(Self { n_steps: OutOfRange::at_least("warm_up_steps", 1, n_steps)?, acceptance: None })
+        Ok(Self(WarmUp::new(n_steps)?))
     }
 
     /// The same steps to this harmonic mean of the acceptances.
@@ -58,12 +61,12 @@ impl Chees {
     /// # Errors
     /// [`SampleError::OutOfRange`] unless it is between 0 and 1.
     pub fn with_acceptance(self, acceptance: f64) -> Result<Self, SampleError> {
-        Ok(Self { acceptance: Some(target_acceptance(acceptance)?), ..self })
+        Ok(Self(self.0.with_acceptance(acceptance)?))
     }
 
     /// The number of steps.
     pub fn n_steps(&self) -> usize {
-        self.n_steps
+        self.0.n_steps()
     }
 
     /// Warms up chains that start at `position`, `[chains, dim]`; `kernel` has the first step size and mass, and for one
@@ -81,13 +84,13 @@ impl Chees {
         noise: &mut Noise,
     ) -> Result<Tuned<Hmc, Evaluated>, SampleError> {
         let [n_chains, dim] = position.dims();
-        let target = self.acceptance.unwrap_or(ACCEPTANCE);
-        let mut adapting = WarmUp::new(self.n_steps)?.with_acceptance(target)?.adapting(kernel, dim)?;
+        let target = self.0.acceptance().unwrap_or(ACCEPTANCE);
+        let mut adapting = self.0.with_acceptance(target)?.adapting(kernel, dim)?;
         // the first trajectories are short, and cost little
         let mut length = TrajectoryLength::new(kernel.step_size(), RATE);
         let mut state = kernel.init(model, position);
         let mut acceptances = vec![];
-        for step in 1..=self.n_steps {
+        for step in 1..=self.0.n_steps() {
             let trial = adapting.trial()?;
             let (share, mass) = (halton(step), trial.mass().clone());
             let longest = if n_chains < 2 { trial.longest() } else { length.time() };
@@ -119,22 +122,6 @@ impl Chees {
         let kernel = if n_chains < 2 { kernel } else { kernel.with_longest(length.average())? };
         let report = WarmUpReport { acceptance: mean(&acceptances), ..report };
         Ok(Tuned { kernel, state, report })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    n_steps: usize,
-    acceptance: Option<f64>,
-}
-
-impl TryFrom<Settings> for Chees {
-    type Error = SampleError;
-
-    fn try_from(Settings { n_steps, acceptance }: Settings) -> Result<Self, SampleError> {
-        let plain = Self::new(n_steps)?;
-        acceptance.map_or(Ok(plain), |acceptance| plain.with_acceptance(acceptance))
     }
 }
 

@@ -56,9 +56,7 @@ impl NamedSampler for CheesSettings {
 fn with_chees(kernel: Hmc) -> AnyKernel {
     let (name, first) = (CheesSettings::NAME, kernel.clone());
     let warm_up = move |model: Density, warm_up: &WarmUp, start: Tensor<2>, noise: &mut Noise| {
-        let plain = Chees::new(warm_up.n_steps())?;
-        let chees = warm_up.acceptance().map_or(Ok(plain), |acceptance| plain.with_acceptance(acceptance))?;
-        let tuned = chees.run(model.energy_for(name)?, &first, start, noise)?;
+        let tuned = Chees::from(*warm_up).run(model.energy_for(name)?, &first, start, noise)?;
         let (kernel, state) = (with_chees(tuned.kernel), erase(tuned.state));
         Ok(WarmedUp { kernel, state, report: Some(tuned.report) })
     };

@@ -2,13 +2,12 @@
 
 use burn::tensor::Tensor;
 use ebm_model::Potential;
-use ebm_ops::{Noise, OutOfRange};
+use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-use super::dual_averaging::target_acceptance;
 use super::warm_up::{mean, numbers};
 use super::widest_direction::WidestDirection;
-use crate::{Evaluated, Kernel, Mamclmc, SampleError, Tunable, Tuned, WarmUp};
+use crate::{Evaluated, Kernel, Mamclmc, SampleError, Tuned, WarmUp};
 
 /// The longest trajectory, in deviations of the widest direction.
 const LENGTH: f64 = 2.0;
@@ -25,10 +24,14 @@ const LENGTH: f64 = 2.0;
 /// the length without correlations; Sountsov and Hoffman (2022), *Focusing on difficult directions for learning HMC
 /// trajectory lengths*, for the principal component.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Settings")]
-pub struct MamclmcWarmUp {
-    n_steps: usize,
-    acceptance: Option<f64>,
+#[serde(transparent)]
+pub struct MamclmcWarmUp(WarmUp);
+
+/// As many steps, to the same acceptance.
+impl From<WarmUp> for MamclmcWarmUp {
+    fn from(warm_up: WarmUp) -> Self {
+        Self(warm_up)
+    }
 }
 
 impl MamclmcWarmUp {
@@ -37,7 +40,7 @@ impl MamclmcWarmUp {
     /// # Errors
     /// [`SampleError::OutOfRange`] if there are no steps.
     pub fn new(n_steps: usize) -> Result<Self, SampleError> {
-        Ok(Self { n_steps: OutOfRange::at_least("warm_up_steps", 1, n_steps)?, acceptance: None })
+        Ok(Self(WarmUp::new(n_steps)?))
     }
 
     /// The same steps to this acceptance.
@@ -45,12 +48,12 @@ impl MamclmcWarmUp {
     /// # Errors
     /// [`SampleError::OutOfRange`] unless it is between 0 and 1.
     pub fn with_acceptance(self, acceptance: f64) -> Result<Self, SampleError> {
-        Ok(Self { acceptance: Some(target_acceptance(acceptance)?), ..self })
+        Ok(Self(self.0.with_acceptance(acceptance)?))
     }
 
     /// The number of steps.
     pub fn n_steps(&self) -> usize {
-        self.n_steps
+        self.0.n_steps()
     }
 
     /// Warms up chains that start at `position`, `[chains, dim]`; `kernel` has the first step size, mass and length.
@@ -68,11 +71,10 @@ impl MamclmcWarmUp {
         noise: &mut Noise,
     ) -> Result<Tuned<Mamclmc, Evaluated>, SampleError> {
         let [n_chains, dim] = position.dims();
-        let target = self.acceptance.unwrap_or(Mamclmc::ACCEPTANCE);
-        let mut adapting = WarmUp::new(self.n_steps)?.with_acceptance(target)?.adapting(kernel, dim)?;
+        let mut adapting = self.0.adapting(kernel, dim)?;
         let (mut longest, mut widest) = (kernel.longest(), None::<WidestDirection>);
         let mut state = kernel.init(model, position);
-        for _ in 0..self.n_steps {
+        for _ in 0..self.0.n_steps() {
             let trial = adapting.trial()?.with_longest(longest)?;
             let (next, info) = trial.step(model, state, noise);
             state = next;
@@ -92,22 +94,6 @@ impl MamclmcWarmUp {
         }
         let (kernel, report) = adapting.finish(n_chains)?;
         Ok(Tuned { kernel: kernel.with_longest(longest)?, state, report })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    n_steps: usize,
-    acceptance: Option<f64>,
-}
-
-impl TryFrom<Settings> for MamclmcWarmUp {
-    type Error = SampleError;
-
-    fn try_from(Settings { n_steps, acceptance }: Settings) -> Result<Self, SampleError> {
-        let plain = Self::new(n_steps)?;
-        acceptance.map_or(Ok(plain), |acceptance| plain.with_acceptance(acceptance))
     }
 }
 

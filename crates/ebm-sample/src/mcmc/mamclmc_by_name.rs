@@ -64,9 +64,7 @@ impl NamedSampler for MamclmcSettings {
 fn with_warm_up(kernel: Mamclmc) -> AnyKernel {
     let (name, first) = (MamclmcSettings::NAME, kernel.clone());
     let warm_up = move |model: Density, warm_up: &WarmUp, start: Tensor<2>, noise: &mut Noise| {
-        let plain = MamclmcWarmUp::new(warm_up.n_steps())?;
-        let how = warm_up.acceptance().map_or(Ok(plain), |acceptance| plain.with_acceptance(acceptance))?;
-        let tuned = how.run(model.energy_for(name)?, &first, start, noise)?;
+        let tuned = MamclmcWarmUp::from(*warm_up).run(model.energy_for(name)?, &first, start, noise)?;
         let (kernel, state) = (with_warm_up(tuned.kernel), erase(tuned.state));
         Ok(WarmedUp { kernel, state, report: Some(tuned.report) })
     };
