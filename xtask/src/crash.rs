@@ -5,6 +5,7 @@
 
 mod faults;
 mod kills;
+mod ranks;
 mod run;
 mod strace;
 mod verbs;
@@ -13,8 +14,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::program::built;
+use crate::program::built_with;
 use run::Program;
+
+/// Shards of a batch for runs on several ranks, or as many as ranks if these are more.
+const SHARDS: u32 = 8;
 
 /// What to disturb, and how often.
 #[derive(clap::Args)]
@@ -28,6 +32,9 @@ pub struct Crash {
     /// Training steps of each run; a checkpoint is saved after every step.
     #[arg(long, default_value_t = 60)]
     steps: u32,
+    /// Kill one of up to so many ranks of MPI, and go on with another number of them. Needs an MPI library and mpirun.
+    #[arg(long, value_name = "N", conflicts_with = "faults")]
+    ranks: Option<u32>,
     /// Inject faults instead: for each system call by which one save changes the disk, kill the program there, or let
     /// the call fail. Needs strace.
     #[arg(long)]
@@ -54,15 +61,18 @@ pub struct Crash {
 pub fn crash(crash: &Crash) -> Result<ExitCode, String> {
     let ebm = match &crash.ebm {
         Some(ebm) => ebm.clone(),
-        None => built()?,
+        None => built_with(if crash.ranks.is_some() { &["mpi"] } else { &[] })?,
     };
     let folder = std::env::temp_dir().join(format!("ebm-crash-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| format!("could not create {}: {e}", folder.display()))?;
-    let program = Program { ebm, preset: crash.preset.clone(), steps: crash.steps };
+    let shards = crash.ranks.map_or(1, |ranks| SHARDS.max(ranks));
+    let program = Program { ebm, preset: crash.preset.clone(), steps: crash.steps, shards };
     let failures = if let Some(verb) = &crash.verb {
         verbs::verbs(&program.ebm, verb, crash.data.as_deref(), &folder)?
     } else if crash.faults {
         faults::faults(&program, &folder)?
+    } else if let Some(most) = crash.ranks {
+        ranks::kills(&program, most, crash.kills, crash.seed, &folder)?
     } else {
         kills::kills(&program, crash.kills, crash.seed, &folder)?
     };

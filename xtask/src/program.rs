@@ -30,8 +30,19 @@ pub fn run(verb: &str, given: Vec<OsString>) -> Result<ExitCode, String> {
 /// # Errors
 /// If it cannot be built.
 pub fn built() -> Result<PathBuf, String> {
+    built_with(&[])
+}
+
+/// The same with features of `ebm-cli` besides the default ones.
+///
+/// # Errors
+/// As [`built`].
+pub fn built_with(features: &[&str]) -> Result<PathBuf, String> {
     let mut build = cargo("build");
     build.args(["--quiet", "--release", "--package", "ebm-cli", "--bin", "ebm"]);
+    if !features.is_empty() {
+        build.arg("--features").arg(features.join(","));
+    }
     let status = build.status().map_err(|e| format!("could not start cargo: {e}"))?;
     if !status.success() {
         return Err("could not build ebm".into());

@@ -1,4 +1,7 @@
-//! An archive to give away: the program, its licences, completions, manual pages, and a checksum beside it.
+//! An archive to give away: the program, its licences and those of the crates in it, a list of these crates, completions,
+//! manual pages, and a checksum beside it.
+
+mod dependencies;
 
 use std::fmt::Write;
 use std::fs;
@@ -64,6 +67,10 @@ pub fn release(asked: &Release) -> Result<ExitCode, String> {
         write(&folder.join("completions").join(file), script.as_bytes())?;
     }
     manual(&ebm, &folder.join("man"))?;
+    let crates = dependencies::of(&features::parse(&asked.features)?, asked.target.as_deref())?;
+    let bill = format!("{:#}\n", dependencies::bill(&version, &crates));
+    write(&folder.join("sbom.cdx.json"), bill.as_bytes())?;
+    write(&folder.join("LICENSES-OF-OTHERS.txt"), dependencies::licences(&crates).as_bytes())?;
     let archive = out.join(format!("{name}.tar.gz"));
     pack(&out, &name, &archive)?;
     let bytes = fs::read(&archive).map_err(|e| format!("{}: {e}", archive.display()))?;

@@ -13,13 +13,14 @@
 //! The pictures of a page are those that its commands write to `pictures/`.
 
 mod book;
+mod bound;
 mod expectation;
 mod links;
 mod page;
 mod run;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -52,7 +53,8 @@ pub fn tour(asked: &Tour) -> Result<ExitCode, String> {
         wrong.extend(book.missing_pictures());
     }
     if !wrong.is_empty() || asked.check {
-        return Ok(told(&wrong, &format!("{} pages: form and links are right", book.pages.len())));
+        let code = told(&wrong, &format!("{} pages: form and links are right", book.pages.len()));
+        return if wrong.is_empty() { bind(&folder) } else { Ok(code) };
     }
     let ebm = match &asked.ebm {
         Some(ebm) => ebm.canonicalize().map_err(|e| format!("{}: {e}", ebm.display()))?,
@@ -63,10 +65,7 @@ pub fn tour(asked: &Tour) -> Result<ExitCode, String> {
     let wrong = run::run(&book, asked.page.as_deref(), &ebm, &scratch)?;
     let seconds = began.elapsed().as_secs();
     let code = told(&wrong, &format!("every command and every number holds, {seconds} s"));
-    if wrong.is_empty() {
-        build(&folder)?;
-    }
-    Ok(code)
+    if wrong.is_empty() { bind(&folder) } else { Ok(code) }
 }
 
 fn told(wrong: &[String], right: &str) -> ExitCode {
@@ -79,20 +78,23 @@ fn told(wrong: &[String], right: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Builds the book, if `mdbook` is installed.
-fn build(folder: &std::path::Path) -> Result<(), String> {
+/// Binds the book and follows its links, if `mdbook` is installed.
+fn bind(folder: &Path) -> Result<ExitCode, String> {
     let version =
         Command::new("mdbook").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if version.is_err() {
         println!("mdbook is not installed (`cargo install mdbook`): the pages were checked and not bound");
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let status = Command::new("mdbook").arg("build").arg(folder).status();
     match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("mdbook build: {status}")),
-        Err(error) => Err(format!("could not start mdbook: {error}")),
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(format!("mdbook build: {status}")),
+        Err(error) => return Err(format!("could not start mdbook: {error}")),
     }
+    let book = folder.join("book");
+    let right = format!("{}: every link leads somewhere", book.join("index.html").display());
+    Ok(told(&bound::problems(&book)?, &right))
 }
 
 #[cfg(test)]

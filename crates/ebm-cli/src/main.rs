@@ -12,7 +12,6 @@ mod verbs;
 use std::io::Write;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
-use ebm_run::usage::Usage;
 
 /// Tensors come and go by the megabyte, and the system's allocator gives each back to the kernel: every
 /// operation would then fault its pages in anew.
@@ -51,6 +50,6 @@ fn code() -> u8 {
         .and_then(|most| ebm_ops::simd::with_instructions(most, || verb.run(Arguments::command)));
     result.unwrap_or_else(|error| {
         terminal::say(&format!("error: {error:#}"));
-        if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }
+        terminal::usage::exit_code(&error)
     })
 }

@@ -11,6 +11,7 @@ pub mod machine;
 pub mod program;
 pub mod progress;
 pub mod ranks;
+pub mod usage;
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -212,6 +212,19 @@ fn a_model_without_classes_or_without_label_dropout_refuses_what_it_cannot_do() 
         (&["--set", "classes=[\"a\"]"], &["names for a network without classes"]),
         (&["--set", "model.classes=2", "--set", "classes=[\"a\"]"], &["classes: expected 2 names"]),
         (&["--set", "model=mlp-energy", "--set", "model.classes=2"], &["there is no key model.classes"]),
+        (
+            &[
+                "--set",
+                "model=noisy-energy",
+                "--set",
+                "model.normalized=true",
+                "--set",
+                "model.classes=2",
+                "--set",
+                "objective=dual",
+            ],
+            &["dual trains networks without classes", "`denoising` trains those with classes"],
+        ),
     ] {
         refused(at, &train(more), parts);
     }

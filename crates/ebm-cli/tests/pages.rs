@@ -86,6 +86,8 @@ fn a_run_has_a_page_that_says_what_it_is_and_what_it_came_to() {
         html.contains("<img src=\"data:image/png;base64,") && html.contains("<div class=\"controls\" hidden")
     );
 
+    assert!(html.contains("<li class=\"drawing\""), "a picture of points is a drawing");
+
     // An evaluation is kept, and shown.
     let said = done("eval --n 60 --likelihood 0 --backend flex", &[&run]);
     assert!(!said.contains("warning: the evaluation"), "{said}");
@@ -223,6 +225,9 @@ addEventListener("load", () => setTimeout(() => {
   for (const image of all("img")) {
     if (!image.alt.trim()) faults.push("a picture without a text");
     if (!image.complete || !image.naturalWidth) faults.push(`a picture that is not shown: ${image.alt}`);
+    const isTurned = getComputedStyle(image).filter !== "none";
+    const isDrawing = Boolean(image.closest(".drawing"));
+    if (isTurned !== (isDrawing && matchMedia("(prefers-color-scheme: dark)").matches)) faults.push(`the wrong paper: ${image.alt}`);
   }
   for (const svg of all("svg[role=img]")) {
     const label = svg.getAttribute("aria-label") || "";
@@ -370,6 +375,7 @@ fn energies_have_landscapes_images_a_film_and_tables_their_columns() {
         assert!(energy.contains(part), "no {part}");
     }
     assert!(images.contains("From noise to samples") && images.contains("data-rows=\"6\""));
+    assert!(!images.contains("<li class=\"drawing\""), "digits are no drawing on white");
     for part in ["&lt;b&gt;width", "where its values lie", "t.csv"] {
         assert!(table.contains(part), "no {part}");
     }

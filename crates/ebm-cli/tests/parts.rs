@@ -79,6 +79,40 @@ fn parts_in_any_order_are_the_bytes_of_the_whole() {
 }
 
 #[test]
+fn parts_of_samples_of_classes_are_the_bytes_of_the_whole_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let set = "--set model.hidden=8 --set model.classes=2 --set record.picture_samples=0";
+    well(at, &format!("train two-moons --backend flex --steps 4 --batch-size 16 {set} --out run"));
+    // An odd number, so that the classes of parts do not all begin with the first.
+    let line = format!("{WHOLE} --class 1,0 --guidance 0.5");
+    for format in ["npy", "safetensors", "csv"] {
+        well(at, &format!("{line} --out whole.{format}"));
+        for part in [2, 5, 3, 1, 4] {
+            well(at, &format!("{line} --part {part}/5 --out p-{part}.{format}"));
+        }
+        let list = [3, 5, 1, 2, 4].map(|part| format!("p-{part}.{format}")).join(" ");
+        well(at, &format!("merge {list} --out all.{format}"));
+        let whole = fs::read(at.join(format!("whole.{format}"))).unwrap();
+        assert!(fs::read(at.join(format!("all.{format}"))).unwrap() == whole, "{format}");
+        // Other classes are another whole.
+        well(at, &format!("{WHOLE} --class 0,1 --guidance 0.5 --part 2/5 --out other.{format}"));
+        let list = list.replace(&format!("p-2.{format}"), &format!("other.{format}"));
+        let error = refusal(at, &format!("merge {list} --out none.{format}"), 2);
+        assert!(error.contains("classes"), "{error}");
+    }
+    // Each sample has its class: the ones are the even ones.
+    let text = fs::read_to_string(at.join("all.csv")).unwrap();
+    let classes: Vec<&str> = text.lines().skip(1).map(|line| line.rsplit_once(',').unwrap().1).collect();
+    let expected: Vec<&str> = (0..430).map(|i| if i % 2 == 0 { "1" } else { "0" }).collect();
+    assert_eq!(classes, expected);
+    let bytes = fs::read(at.join("all.safetensors")).unwrap();
+    let length = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let labels = (0..430i64).flat_map(|i| ((i + 1) % 2).to_le_bytes()).collect::<Vec<_>>();
+    assert!(bytes[length..length + 8 * 430] == labels, "the classes stand before the samples");
+}
+
+#[test]
 fn what_is_no_whole_is_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

@@ -119,7 +119,7 @@ fn on_ranks(n: usize, run: &Path, more: &[&str]) -> Command {
 }
 
 #[test]
-#[ignore = "needs a build with --features mpi, and mpirun"]
+#[cfg_attr(not(feature = "mpi"), ignore = "needs a build with --features mpi, and mpirun")]
 fn two_ranks_come_to_the_bytes_of_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let steps = ["--set", "train.shards=8", "--steps", "8"];
@@ -148,4 +148,89 @@ fn two_ranks_come_to_the_bytes_of_one_process() {
     let error = stderr(&output);
     assert!(!output.status.success() && error.contains("rank 1: its configuration is"), "{error}");
     assert!(!other.exists());
+}
+
+/// Starts `command` and waits until its run has a checkpoint of this step or a later one; the process of `mpirun`, and those of its ranks.
+#[cfg(target_os = "linux")]
+fn begun(mut command: Command, run: &Path, step: u64) -> (std::process::Child, Vec<String>) {
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+    let mut mpirun = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let (began, id) = (Instant::now(), mpirun.id());
+    while last_step(run) < step {
+        assert!(mpirun.try_wait().unwrap().is_none(), "it has ended before it was disturbed");
+        assert!(began.elapsed() < Duration::from_secs(300), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let ranks = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    (mpirun, ranks.split_whitespace().map(str::to_owned).collect())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "kills ranks and waits for mpirun to end the others: needs a build with --features mpi, and mpirun"]
+fn a_rank_that_is_killed_or_stopped_ends_all_and_the_run_goes_on_with_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = ["--set", "train.shards=8", "--steps", "200", "--checkpoint-every", "1"];
+    let one = folder.path().join("one");
+    ran(train(&one, &steps[..4]));
+    for (signal, ranks, others, said) in
+        [("-KILL", 3, 2, "signal 9"), ("-STOP", 2, 3, "rank 1: it has not been heard of for 8 s")]
+    {
+        let run = folder.path().join(signal);
+        let (mpirun, processes) = begun(on_ranks(ranks, &run, &steps), &run, 10);
+        assert_eq!(processes.len(), ranks);
+        assert!(Command::new("kill").args([signal, &processes[1]]).status().unwrap().success());
+        let output = mpirun.wait_with_output().unwrap();
+        assert!(!output.status.success() && stderr(&output).contains(said), "{}", stderr(&output));
+        assert!(last_step(&run) < 200, "it has ended before it was disturbed");
+        let mut resume = Command::new("mpirun");
+        resume.args(["--allow-run-as-root", "--oversubscribe", "-n", &others.to_string()]);
+        resume.arg(ebm(&[]).get_program()).args(["train", "--backend", "flex", "--quiet", "--resume"]);
+        resume.arg(&run).env("RAYON_NUM_THREADS", "1");
+        ran(resume);
+        assert!(checkpoint(&run, 200) == checkpoint(&one, 200), "{signal}");
+    }
+}
+
+/// The step of the last checkpoint of a run; 0 if there is none.
+#[cfg(target_os = "linux")]
+fn last_step(run: &Path) -> u64 {
+    let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
+    let step = |name: std::ffi::OsString| name.to_str()?.strip_prefix("step-")?.parse().ok();
+    entries.filter_map(|entry| step(entry.file_name())).max().unwrap_or(0)
+}
+
+#[test]
+#[cfg_attr(not(feature = "mpi"), ignore = "needs a build with --features mpi, and mpirun")]
+fn a_rank_that_reads_other_data_is_named_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = ["a", "b"].map(|name| folder.path().join(name));
+    for (place, last) in places.iter().zip(["0.5", "0.25"]) {
+        fs::create_dir(place).unwrap();
+        let rows: String = (0..40).map(|i| format!("{i},{}\n", i * i % 7)).collect();
+        fs::write(place.join("t.csv"), format!("x,y\n{rows}1,{last}\n")).unwrap();
+    }
+    let run = folder.path().join("run");
+    let mut command = Command::new("mpirun");
+    command.args(["--allow-run-as-root", "--oversubscribe"]);
+    for (i, place) in places.iter().enumerate() {
+        command.args([":"].iter().take(i)).args(["-n", "1", "-wdir"]).arg(place);
+        command.arg(ebm(&[]).get_program()).args(["train", "table", "--data", "t.csv", "--steps", "2"]);
+        command.args([
+            "--set",
+            "train.shards=2",
+            "--batch-size",
+            "8",
+            "--backend",
+            "flex",
+            "--quiet",
+            "--out",
+        ]);
+        command.arg(&run);
+    }
+    let output = command.env("RAYON_NUM_THREADS", "1").output().unwrap();
+    let error = stderr(&output);
+    assert!(!output.status.success() && error.contains("rank 1: its data is"), "{error}");
+    assert!(!run.exists());
 }

@@ -339,6 +339,37 @@ fn heavy_tails_are_said_and_quantiles_bring_them_back() {
 }
 
 #[test]
+fn score_matching_without_noise_says_which_column_has_no_density() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let is_positive = normal(400, 9).iter().map(|z| f64::from(u8::from(0.5 < *z))).collect();
+    fs::write(at.join("t.csv"), table("x,flag", &[normal(400, 8), is_positive])).unwrap();
+    fs::write(at.join("smooth.csv"), table("x,y", &[normal(400, 8), normal(400, 9)])).unwrap();
+    let warning = |said: &str| said.lines().find(|line| line.starts_with("warning: ")).map(str::to_owned);
+    let trained = |file: &str, more: &[&str]| {
+        let (said, _) = train(at, file, "1", &[&ENERGY[..], more].concat());
+        let journal = fs::read_to_string(at.join("run/journal.jsonl")).unwrap();
+        let mut lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let data = lines.find(|line| line["event"] == "data").unwrap();
+        fs::remove_dir_all(at.join("run")).unwrap();
+        (warning(&said), data["warnings"].clone())
+    };
+    for objective in ["sliced", "implicit", "finite-difference"] {
+        let set = ["--set", &format!("objective={objective}")];
+        assert_eq!(trained("smooth.csv", &set), (None, Value::Null), "{objective}");
+        let (said, journalled) = trained("t.csv", &set);
+        let said = said.unwrap_or_else(|| panic!("{objective} says nothing of a column of 0 and 1"));
+        assert!(
+            said.starts_with("warning: column flag has one value in ") && said.contains(objective),
+            "{said}"
+        );
+        assert_eq!(format!("warning: {}", journalled[0].as_str().unwrap()), said);
+        let hint: Vec<&str> = said.split('`').nth(1).unwrap().split(' ').collect();
+        assert_eq!(trained("t.csv", &hint), (None, Value::Null), "{hint:?}");
+    }
+}
+
+#[test]
 fn text_without_an_end_is_refused_soon_and_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

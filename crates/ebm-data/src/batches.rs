@@ -6,11 +6,12 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 use ebm_ops::Noise;
 
+use crate::permutation::Permutation;
 use crate::{Augmentation, Batch, Data, DataError};
 
 /// Batches of a dataset: batch `step` is a pure function of the stream of noise and `step`.
 ///
-/// Finite data is read in epochs, each a random permutation of the items. Batch `step` takes positions `step · size` to
+/// Finite data is read in epochs, each a random permutation of the items; that of more than 2²⁴ items takes no memory. Batch `step` takes positions `step · size` to
 /// `step · size + size − 1` of the sequence of all epochs, so a batch may span two epochs and none is short.
 /// Of endless data it takes the items with these indices.
 /// Resuming in the middle of an epoch needs nothing but the step.
@@ -26,7 +27,7 @@ pub struct Batches {
     moves: Noise,
     augmentation: Augmentation,
     /// The epoch read last, and its order.
-    epoch: Option<(u64, Vec<usize>)>,
+    epoch: Option<(u64, Permutation)>,
 }
 
 impl Batches {
@@ -105,9 +106,9 @@ impl Batches {
 
     fn item(&mut self, epoch: u64, position: usize, n: usize) -> usize {
         if self.epoch.as_ref().is_none_or(|(known, _)| *known != epoch) {
-            self.epoch = Some((epoch, self.order.child(epoch).permutation(n)));
+            self.epoch = Some((epoch, Permutation::of(n, &mut self.order.child(epoch))));
         }
-        self.epoch.as_ref().map_or(position, |(_, order)| order[position])
+        self.epoch.as_ref().map_or(position, |(_, order)| order.at(position))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A dataset of any kind, read as rows of values.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_dataset::Dataset;
@@ -12,6 +13,7 @@ use crate::images::pixels::dequantize;
 use crate::item::{Image, ImageShape, Point};
 use crate::summary::Summary;
 use crate::tables::layout::RowLayout;
+use crate::tables::selection::Numbers;
 use crate::tables::transform::Transform;
 
 /// The length of an endless dataset: the largest `usize`.
@@ -31,7 +33,8 @@ pub struct Images {
     classes: Vec<String>,
     counts: Vec<usize>,
     notes: Vec<String>,
-    files: Vec<PathBuf>,
+    files: Arc<[PathBuf]>,
+    source: Option<String>,
     items: Box<dyn Dataset<Image, DataError>>,
 }
 
@@ -41,9 +44,12 @@ pub struct Points {
     /// Whether the transform is still to be applied to the items.
     is_raw: bool,
     columns: Vec<String>,
+    classes: Vec<String>,
+    counts: Vec<usize>,
     /// The number of each item in its file, if some were left out.
-    numbers: Option<Vec<usize>>,
+    numbers: Option<Numbers>,
     notes: Vec<String>,
+    source: Option<String>,
     items: Box<dyn Dataset<Point, DataError>>,
 }
 
@@ -66,8 +72,9 @@ impl Data {
         classes: Vec<String>,
         items: impl Dataset<Image, DataError> + 'static,
     ) -> Self {
-        let (counts, notes, files) = Default::default();
-        Self::Images(Images { shape, classes, counts, notes, files, items: Box::new(items) })
+        let (counts, notes, source) = Default::default();
+        let files = Arc::from([]);
+        Self::Images(Images { shape, classes, counts, notes, files, source, items: Box::new(items) })
     }
 
     /// Points from any dataset of Burn's; its length is [`ENDLESS`] if it has no end.
@@ -78,8 +85,11 @@ impl Data {
             transform: transform.into(),
             is_raw: false,
             columns: Vec::new(),
+            classes: Vec::new(),
+            counts: Vec::new(),
             numbers: None,
             notes: Vec::new(),
+            source: None,
             items: Box::new(items),
         })
     }
@@ -126,8 +136,28 @@ impl Data {
     pub fn classes(&self) -> &[String] {
         match self {
             Self::Images(images) => &images.classes,
-            Self::Points(_) => &[],
+            Self::Points(points) => &points.classes,
         }
+    }
+
+    /// Whether every item is in memory, or made from nothing; otherwise items are read from files as they are wanted, and
+    /// may be found to be damaged then.
+    pub fn is_in_memory(&self) -> bool {
+        self.source().is_none()
+    }
+
+    /// What tells data that are read as they are wanted from others, as far as that is known without reading them all: the
+    /// names of their files and how long they are. `None` of data that are in memory.
+    pub fn source(&self) -> Option<&str> {
+        let (Self::Images(Images { source, .. }) | Self::Points(Points { source, .. })) = self;
+        source.as_deref()
+    }
+
+    /// The data as ones that are read as they are wanted, from what `source` says.
+    pub(crate) fn read_from(mut self, of_files: String) -> Self {
+        let (Self::Images(Images { source, .. }) | Self::Points(Points { source, .. })) = &mut self;
+        *source = Some(of_files);
+        self
     }
 
     /// The file of each image, in their order; empty if they have no files of their own.
@@ -156,7 +186,7 @@ impl Data {
     }
 
     /// The points with the number of each in its file, from 0.
-    pub(crate) fn with_numbers(mut self, numbers: Option<Vec<usize>>) -> Self {
+    pub(crate) fn with_numbers(mut self, numbers: Option<Numbers>) -> Self {
         if let Self::Points(points) = &mut self {
             points.numbers = numbers;
         }
@@ -180,18 +210,25 @@ impl Data {
         Ok(self)
     }
 
-    /// The images with the number of items of each class.
-    pub(crate) fn with_counts(mut self, counts: Vec<usize>) -> Self {
-        if let Self::Images(images) = &mut self {
-            images.counts = counts;
+    /// The data with the number of items of each class.
+    pub(crate) fn with_counts(mut self, of_classes: Vec<usize>) -> Self {
+        let (Self::Images(Images { counts, .. }) | Self::Points(Points { counts, .. })) = &mut self;
+        *counts = of_classes;
+        self
+    }
+
+    /// The points with the names of their classes, in the order of their labels; none if they have no labels.
+    pub(crate) fn with_classes(mut self, classes: Vec<String>) -> Self {
+        if let Self::Points(points) = &mut self {
+            points.classes = classes;
         }
         self
     }
 
     /// The images with the file of each, or none.
-    pub(crate) fn with_files(mut self, files: Vec<PathBuf>) -> Self {
+    pub(crate) fn with_files(mut self, files: impl Into<Arc<[PathBuf]>>) -> Self {
         if let Self::Images(images) = &mut self {
-            images.files = files;
+            images.files = files.into();
         }
         self
     }
@@ -206,7 +243,7 @@ impl Data {
     /// The number of item `index` in its file, from 0, where rows may have been left out.
     pub fn number(&self, index: usize) -> usize {
         match self {
-            Self::Points(Points { numbers: Some(numbers), .. }) => numbers[index],
+            Self::Points(Points { numbers: Some(numbers), .. }) => numbers.at(index),
             _ => index,
         }
     }
@@ -222,10 +259,11 @@ impl Data {
                 notes: notes.clone(),
                 ..Summary::default()
             },
-            Self::Points(Points { columns, notes, .. }) => Summary {
+            Self::Points(Points { columns, classes, counts, notes, .. }) => Summary {
                 rows,
                 columns: columns.clone(),
                 dim: Some(self.dim()),
+                classes: classes.iter().cloned().zip(counts.iter().copied()).collect(),
                 notes: notes.clone(),
                 ..Summary::default()
             },

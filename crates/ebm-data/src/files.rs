@@ -16,3 +16,4 @@ pub mod pickle;
 pub mod picture;
 pub(crate) mod pixels;
 pub mod rows;
+pub(crate) mod state;

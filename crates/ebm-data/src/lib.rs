@@ -34,8 +34,9 @@
 //!
 //! Files are untrusted: memory grows with what is read, never with what a header claims, and a [`DataError`] names the
 //! file, what was expected and what was found.
-//! This crate downloads nothing and reads a dataset completely: it must fit into memory, except for folders of images
-//! with a [`cache`](DataSpec::cache).
+//! This crate downloads nothing. A dataset of up to [`memory`](DataSpec::memory) megabytes is read completely; the images
+//! of a larger folder and the rows of a larger table are read as they are wanted.
+//! [`Ahead`] reads the batches of the next steps beside training.
 
 #![forbid(unsafe_code)]
 
@@ -44,9 +45,11 @@ mod item;
 mod split;
 mod summary;
 
+mod ahead;
 mod batches;
 mod data;
 mod generated;
+mod permutation;
 
 mod named;
 mod registry;
@@ -60,6 +63,7 @@ pub mod toys;
 #[doc(hidden)]
 pub mod files;
 
+pub use ahead::Ahead;
 pub use batches::Batches;
 pub use data::{Batch, Data, ENDLESS, Images, Points};
 pub use error::DataError;

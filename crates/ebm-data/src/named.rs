@@ -48,7 +48,8 @@ impl OpenOptions<'_> {
     /// # Errors
     /// [`DataError::Spec`] if there is none.
     pub(crate) fn path(&self, name: &str) -> Result<&Path, DataError> {
-        self.spec.path.as_deref().ok_or_else(|| DataError::Spec(format!("the dataset {name:?} needs a path")))
+        let text = || format!("the dataset {name:?} needs a path: `--data PATH`");
+        self.spec.path.as_deref().ok_or_else(|| DataError::Spec(text()))
     }
 
     /// The stream of noise of generated data: each split has its own.

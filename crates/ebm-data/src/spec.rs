@@ -37,6 +37,10 @@ pub struct DataSpec {
     /// The columns of a table to leave out, by name or by number from 1.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::names")]
     pub drop: Option<Vec<String>>,
+    /// The column of a table that says the class of each row, by name or by number from 1; it is not learned. Classes are
+    /// whole numbers or text.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::name")]
+    pub label: Option<String>,
     /// Whether the first row of a text table is a header; found out by default.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "keys::yes_or_no")]
     pub header: Option<bool>,
@@ -71,10 +75,14 @@ pub struct DataSpec {
     /// Whether links that lead out of an image folder are followed; `false` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_links: Option<bool>,
-    /// A folder in which the decoded bytes of an image folder are kept, so that they are read as they are wanted and need
-    /// not fit into memory; what is kept is made anew where an image has changed. Without one, images are in memory.
+    /// A folder in which the decoded bytes of an image folder, or the numbers of a text table, are kept, so that they are
+    /// read as they are wanted and need not fit into memory; what is kept is made anew where a file has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
+    /// Megabytes (2²⁰ bytes) that the images of a folder or the numbers of a table may take in memory, 256 by default; of
+    /// more, the images or rows are read from their files as they are wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
     /// Whether training sees images mirrored left to right, every second time; `false` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flip: Option<bool>,
@@ -129,6 +137,9 @@ pub enum ImageSize {
     Rectangle([usize; 2]),
 }
 
+/// Megabytes that data may take in memory, unless said otherwise.
+const IN_MEMORY: u64 = 256;
+
 fn yes() -> bool {
     true
 }
@@ -143,6 +154,7 @@ impl DataSpec {
             standardize: true,
             columns: None,
             drop: None,
+            label: None,
             header: None,
             delimiter: None,
             decimal: None,
@@ -155,6 +167,7 @@ impl DataSpec {
             channels: None,
             follow_links: None,
             cache: None,
+            memory: None,
             flip: None,
             shift: None,
         }
@@ -169,6 +182,7 @@ impl DataSpec {
         let keys = [
             ("columns", self.columns.is_some()),
             ("drop", self.drop.is_some()),
+            ("label", self.label.is_some()),
             ("header", self.header.is_some()),
             ("delimiter", self.delimiter.is_some()),
             ("decimal", self.decimal.is_some()),
@@ -236,6 +250,25 @@ impl DataSpec {
         }
     }
 
+    /// Bytes that the data may take in memory.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        self.memory.unwrap_or(IN_MEMORY).saturating_mul(1 << 20)
+    }
+
+    /// Whether its items may be read as they are wanted.
+    fn may_be_wanted(&self) -> bool {
+        matches!(self.dataset, DatasetName::Folder | DatasetName::Table)
+    }
+
+    /// The same data, with the column of classes that `other` says, if this is a table and does not say one; a table that
+    /// is read as rows of a model need not have it.
+    pub fn with_label_as(self, other: &Self) -> Self {
+        match self.dataset {
+            DatasetName::Table => Self { label: self.label.or_else(|| other.label.clone()), ..self },
+            _ => self,
+        }
+    }
+
     fn is_of_image_files(&self) -> bool {
         use DatasetName::{Cifar10, FashionMnist, Folder, Mnist, Stack};
         matches!(self.dataset, Cifar10 | FashionMnist | Folder | Mnist | Stack)
@@ -250,14 +283,16 @@ impl DataSpec {
             ("background", self.background.is_some() && !is_of_images),
             ("channels", self.channels.is_some() && !is_of_images),
             ("follow_links", self.follow_links == Some(true) && self.dataset != DatasetName::Folder),
-            ("cache", self.cache.is_some() && self.dataset != DatasetName::Folder),
+            ("cache", self.cache.is_some() && !self.may_be_wanted()),
+            ("memory", self.memory.is_some() && !self.may_be_wanted()),
             ("flip", self.flip.is_some() && !is_of_images && !is_drawn),
             ("shift", self.shift.is_some() && !is_of_images && !is_drawn),
         ];
         match keys.into_iter().find(|(_, is_idle)| *is_idle) {
             Some((key, _)) => {
                 let kind = match key {
-                    "follow_links" | "cache" => "folders of images",
+                    "follow_links" => "folders of images",
+                    "cache" | "memory" => "folders of images and tables",
                     "flip" | "shift" => "images",
                     _ => "files of images",
                 };
@@ -274,7 +309,8 @@ impl DataSpec {
 impl Data {
     /// Opens the data that `spec` describes; `noise` seeds generated data, with a stream of its own for each split.
     ///
-    /// Files are read and checked completely before this returns.
+    /// Files are read and checked completely before this returns, except for images of a folder that need more than
+    /// [`memory`](DataSpec::memory) megabytes.
     ///
     /// # Errors
     /// If files are missing or damaged, or if `spec` needs a path and has none.

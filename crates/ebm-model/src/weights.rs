@@ -252,7 +252,7 @@ mod tests {
             classes: 0,
         };
         let init = Noise::seeded(seed);
-        Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+        Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
             .build(&Init::new(init, &Device::flex()))
             .unwrap()
     }

@@ -59,7 +59,7 @@ fn compare(bytes: &[u8], width: usize) {
         .collect();
 
     let network = UNetConfig { widths: vec![width, 2 * width], ..UNetConfig::reference() };
-    let network = Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, network })
+    let network = Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
         .build(&Init::new(Noise::seeded(0), &device))
         .unwrap();
     let network = weights::apply(network, carried).unwrap();

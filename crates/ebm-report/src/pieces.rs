@@ -5,7 +5,7 @@ use crate::files::{csv, npy, safetensors};
 use crate::{Format, ReportError, Samples, Shape};
 
 /// A file of rows or images whose number is known before they are: its [`head`](Self::head), followed by the
-/// [`body`](Self::body) of each piece in their order.
+/// [`body`](Self::body) of each piece in their order; between them, of samples of classes, their [`classes`](Self::classes).
 ///
 /// It has the bytes that [`write`](crate::write()) gives to all of them at once.
 ///
@@ -27,7 +27,8 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// A file in `format` of `n` samples that have the shape, precision and column names of the one sample `like`.
+    /// A file in `format` of `n` samples that have the shape, precision and column names of the one sample `like`, and
+    /// labels if it has one.
     ///
     /// # Errors
     /// A format that is not written in pieces, samples that it cannot hold, chains, or not one sample.
@@ -67,13 +68,27 @@ impl Pieces {
         let (dims, width) = (self.dims(), self.like.numbers().width());
         match self.format {
             Format::Npy => npy::header(&dims, width),
-            Format::Safetensors => safetensors::header(&dims, width, self.like.columns()),
+            Format::Safetensors => {
+                let names = self.like.labels().map(|labels| labels.names.as_slice());
+                safetensors::header(&dims, width, self.like.columns(), names)
+            }
             _ => {
                 let mut out = Vec::new();
                 csv::head(&self.like, &mut out)?;
                 Ok(out)
             }
         }
+    }
+
+    /// How many bytes each sample has between the head and the first sample: its class, in a `.safetensors`.
+    pub fn class_width(&self) -> usize {
+        let is_there = self.format == Format::Safetensors && self.like.labels().is_some();
+        if is_there { safetensors::CLASS_WIDTH } else { 0 }
+    }
+
+    /// The bytes of the next samples between the head and the first sample, given the numbers of their classes.
+    pub fn classes(&self, classes: &[usize]) -> Vec<u8> {
+        if self.class_width() == 0 { Vec::new() } else { safetensors::numbers_of(classes) }
     }
 
     /// The bytes of the next samples.
@@ -83,7 +98,7 @@ impl Pieces {
     pub fn body(&self, piece: &Samples) -> Result<Vec<u8>, ReportError> {
         let kind = |samples: &Samples| {
             let is_double = matches!(samples.numbers(), Numbers::Double(_));
-            (samples.shape().dims().split_off(1), is_double)
+            (samples.shape().dims().split_off(1), is_double, samples.labels().is_some())
         };
         if kind(piece) != kind(&self.like) {
             let (found, expected) = (piece.shape().dims(), self.dims());
@@ -104,14 +119,15 @@ impl Pieces {
             return None;
         }
         let numbers = self.dims().iter().map(|&d| d as u64).product::<u64>();
-        Some(self.head().ok()?.len() as u64 + numbers * self.like.numbers().width() as u64)
+        let classes = (self.n * self.class_width()) as u64;
+        Some(self.head().ok()?.len() as u64 + classes + numbers * self.like.numbers().width() as u64)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::write;
+    use crate::{Labels, write};
 
     /// Samples `from..to` of each kind.
     fn kinds(from: usize, to: usize) -> [Samples; 3] {
@@ -145,6 +161,39 @@ mod tests {
                 let found = [pieces.head().unwrap(), bodies].concat();
                 assert_eq!(found, std::fs::read(&path).unwrap(), "{format:?}, {:?}", whole.shape());
                 assert_eq!(pieces.length().unwrap_or(found.len() as u64), found.len() as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_of_classes_have_the_bytes_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let class = |i: usize| (i * i) % 3;
+        for names in [vec![], vec!["left".to_owned(), "right".into()]] {
+            let labelled = |from: usize, to: usize| {
+                let labels = Labels { classes: (from..to).map(class).collect(), names: names.clone() };
+                kinds(from, to).map(|samples| samples.with_labels(labels.clone()).unwrap())
+            };
+            for format in [Format::Npy, Format::Safetensors, Format::Csv] {
+                for (kind, whole) in labelled(0, 10).iter().enumerate() {
+                    if format.check(whole.shape()).is_err() {
+                        continue;
+                    }
+                    let path = folder.path().join(format!("a.{}", format.extension()));
+                    write(&path, whole).unwrap();
+                    let pieces = Pieces::new(format, &labelled(0, 1)[kind], 10).unwrap();
+                    let spans = [(0, 1), (1, 7), (7, 10)];
+                    let mut found = pieces.head().unwrap();
+                    for (from, to) in spans {
+                        found.extend(pieces.classes(&(from..to).map(class).collect::<Vec<_>>()));
+                    }
+                    for (from, to) in spans {
+                        found.extend(pieces.body(&labelled(from, to)[kind]).unwrap());
+                    }
+                    assert_eq!(found, std::fs::read(&path).unwrap(), "{format:?}, {:?}", whole.shape());
+                    assert_eq!(pieces.length().unwrap_or(found.len() as u64), found.len() as u64);
+                    assert!(pieces.body(&kinds(0, 1)[kind]).is_err(), "a sample without its class");
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ pub fn read_chains(path: &Path, shape: [usize; 3]) -> Result<Samples, ReportErro
     let samples = match format {
         Format::Zarr => zarr::read(path, shape),
         Format::Npy => numbers(path, &npy::header(&shape, 4)?, shape),
-        Format::Safetensors => numbers(path, &safetensors::header(&shape, 4, &[])?, shape),
+        Format::Safetensors => numbers(path, &safetensors::header(&shape, 4, &[], None)?, shape),
         Format::Csv => lines(path, shape),
         _ => return Err(ReportError::Format(format!("{}: a picture has no draws", path.display()))),
     };

@@ -73,7 +73,8 @@ fn one(Target { name, law, bottom }: &Target, seed: u64, steps: u64) -> Result<(
     let network = Mlp::new(&MlpConfig { dim, ..MlpConfig::default() }, &init)?;
     let energy = NoisyEnergy::new(network, sigma_data)?.normalized(&init.part("constant"));
     let levels = NoiseLaw::LogUniform { top: TOP, bottom: *bottom };
-    let objective = DualScoreMatching::new(levels, Weighting::Edm { sigma_data }, 2.0 * dim as f64)?;
+    // at 2 each term counts by the inverse of its target's chance, whatever the dimension
+    let objective = DualScoreMatching::new(levels, Weighting::Edm { sigma_data }, 2.0)?;
     let settings = TrainSettings { steps, learning_rate: 3e-3, ..TrainSettings::default() };
     let mut trainer = Trainer::new(TrainState::new(energy, noise.derive("objective")), objective, settings)?;
     let (began, data) = (Instant::now(), noise.derive("data"));

@@ -27,7 +27,8 @@ fn main() -> Result<(), Error> {
     let (card, network) = model(run, None, &device, &|line| println!("{line}"))?;
     let spec = DataSpec::detect(Path::new(digits))?;
     let noise = Noise::seeded(0);
-    let judge = classifier(&spec, &noise, &folder_of(run), &device, &|line| println!("{line}"))?.network;
+    let say = |line: &str| println!("{line}");
+    let judge = classifier(&spec, &noise, &folder_of(run), &device, &say, &|_| Box::new(()))?.network;
     let data = Data::open(&DataSpec { split: Split::Test, ..spec }, &noise)?;
     let batch = data.read(&(0..n_digits).collect::<Vec<_>>(), None)?;
     let labels = batch.labels.clone().ok_or("digits without labels")?;

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::Checkpoints;
 
 use crate::card::ModelCard;
 use crate::config::Config;
+use crate::error::{Context, Result, anyhow, disagreement, ensure, usage};
 use crate::folder::RunFolder;
 use crate::history::leaves;
-use crate::usage::usage;
 
 /// Most bytes of the weights of a checkpoint.
 const MAX_BYTES: u64 = 1 << 33;
@@ -26,7 +25,7 @@ pub fn with_model(folder: &RunFolder, card: &ModelCard) -> Result<()> {
     let file = folder.config();
     ensure!(
         differences.is_empty(),
-        usage(anyhow!(
+        disagreement(anyhow!(
             "{} is not the configuration of {}: {}",
             file.display(),
             folder.model().display(),
@@ -52,7 +51,7 @@ pub fn with_checkpoint(folder: &RunFolder, model: &Architecture, device: &Device
     let shapes = model.shapes(device).map_err(usage)?;
     let not_its_own =
         || format!("{} is not the configuration of {}", folder.config().display(), path.display());
-    weights::check(&shapes, &tensors).with_context(not_its_own).map_err(usage)
+    weights::check(&shapes, &tensors).with_context(not_its_own).map_err(disagreement)
 }
 
 fn last_weights(checkpoints: &Path) -> Option<PathBuf> {
@@ -155,7 +154,7 @@ mod tests {
             };
             let differences = expected(config, other);
             assert!(!differences.is_empty(), "{i} and {j} have the same weights");
-            let all_in = |error: anyhow::Error| {
+            let all_in = |error: crate::Error| {
                 let error = format!("{error:#}");
                 for difference in &differences {
                     assert!(error.contains(difference), "{difference} is not in: {error}");

@@ -1,12 +1,11 @@
 //! What is too much to ask for: refused in a line, and not by a system that has run out of memory or by a wait
 //! without an end.
 
-use anyhow::{Result, anyhow, ensure};
 use ebm_model::NetworkConfig;
 
 use crate::config::Config;
+use crate::error::{Result, anyhow, ensure, usage};
 use crate::limits::{EVALUATIONS, product};
-use crate::usage::usage;
 
 /// Most numbers of samples or draws that are held at once: a gibibyte, of which there are a few copies.
 const NUMBERS: u128 = 1 << 28;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use ebm_data::{RowLayout, Transform, to_pixel};
@@ -13,6 +12,7 @@ use ebm_ops::Noise;
 use ebm_report::Samples;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Context, Error, Result, anyhow, bail, ensure};
 use crate::normalization::Normalization;
 use crate::sampling::SampleConfig;
 use crate::{digest, fields, limits};

@@ -1,19 +1,37 @@
 //! Classes: those that a network learns from the labels of the data, and those that are asked for.
 
-use anyhow::{Result, anyhow, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use ebm_data::Data;
 use ebm_model::NetworkConfig;
 use ebm_train::{Batch, BoxError, LABEL_DROPOUT, ObjectiveConfig};
 
 use crate::card::{ClassCard, ModelCard};
-use crate::config::Config;
+use crate::config::{Config, Overrides};
+use crate::error::{Result, anyhow, ensure, usage};
 use crate::hint::near;
 use crate::sampling::Asked;
-use crate::usage::usage;
 
 /// Rows whose labels are looked at before training; every batch is checked as well.
 const LOOKED_AT: usize = 1000;
+
+/// The configuration with a network of as many classes as a table has that says which column they are in.
+///
+/// # Errors
+/// A wrong use of the program: a network that knows no classes.
+pub(crate) fn of_label(config: Config, data: &Data) -> Result<Config> {
+    let k = data.classes().len();
+    if config.data.label.is_none() || k == 0 || config.model.classes() != 0 {
+        return Ok(config);
+    }
+    let with_classes = config.with(&Overrides { set: vec![format!("model.classes={k}")] });
+    match with_classes {
+        Ok(with_classes) if with_classes.model.classes() == k => Ok(with_classes),
+        _ => Err(usage(anyhow!(
+            "data.label: the network knows no classes; `--set model=mlp` and `--set model=noisy-energy` do, and `--drop` \
+             leaves the column out"
+        ))),
+    }
+}
 
 /// The configuration with what a network of classes needs: the names of the classes and the share of labels left out.
 ///

@@ -1,8 +1,9 @@
 //! What a run is: everything that, with the data, determines it.
 
+mod origin;
+
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use ebm_data::{DataSpec, DatasetName};
 use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::{ObjectiveConfig, TrainSettings};
@@ -10,15 +11,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::error::{Context, Error, Result, anyhow, bail, ensure, usage};
 use crate::fields::mismatch;
 use crate::folder::RunFolder;
 use crate::hint::near;
 use crate::history;
 use crate::objective;
-use crate::origin::Origin;
 use crate::presets;
 use crate::sampling::SampleConfig;
-use crate::usage::usage;
+
+pub use origin::Origin;
 
 /// Most bytes of a configuration file.
 const MAX_BYTES: u64 = 1 << 20;

@@ -1,14 +1,13 @@
 //! Rows as the noise that a network makes them of, and back.
 
-use anyhow::{Result, anyhow, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_model::{Capabilities, Network};
 use ebm_sample::flow::AdaptiveFlow;
 
 use crate::card::Content;
+use crate::error::{Result, anyhow, ensure, usage};
 use crate::rows::Rows;
 use crate::sampling::{SampleConfig, host};
-use crate::usage::usage;
 
 /// Rows that flow together; each has steps of its own.
 const TOGETHER: usize = 100;
@@ -127,17 +126,42 @@ impl<'a> Encoder<'a> {
     }
 }
 
-impl RoundTrip {
-    /// Of numbers and what came back, as many; in units of 1/255 of the grey scale for pictures, of the model for rows.
-    pub fn of(content: &Content, began: &[f32], came_back: &[f32]) -> Self {
+/// The errors of numbers as they come: the same whatever blocks they come in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RoundTripErrors {
+    sum: f64,
+    largest: f64,
+    n: usize,
+}
+
+impl RoundTripErrors {
+    /// Adds numbers and what came back, as many; in units of 1/255 of the grey scale for pictures, of the model for rows.
+    pub fn add(&mut self, content: &Content, began: &[f32], came_back: &[f32]) {
         let unit = match content {
             // Bins of bytes are 2 · 255/256² apart, see `ebm_data::dequantize`.
             Content::Image { .. } => 0.5 * 256.0 * 256.0 / 255.0,
             Content::Row { .. } => 1.0,
         };
-        let errors = began.iter().zip(came_back).map(|(a, b)| unit * (f64::from(*a) - f64::from(*b)).abs());
-        let largest = errors.clone().fold(0.0, f64::max);
-        Self { mean: errors.sum::<f64>() / began.len().max(1) as f64, largest }
+        for (a, b) in began.iter().zip(came_back) {
+            let error = unit * (f64::from(*a) - f64::from(*b)).abs();
+            self.sum += error;
+            self.largest = self.largest.max(error);
+        }
+        self.n += began.len();
+    }
+
+    /// Their mean and the largest.
+    pub fn round_trip(&self) -> RoundTrip {
+        RoundTrip { mean: self.sum / self.n.max(1) as f64, largest: self.largest }
+    }
+}
+
+impl RoundTrip {
+    /// Of numbers and what came back, as [`RoundTripErrors::add`] takes them.
+    pub fn of(content: &Content, began: &[f32], came_back: &[f32]) -> Self {
+        let mut errors = RoundTripErrors::default();
+        errors.add(content, began, came_back);
+        errors.round_trip()
     }
 }
 
@@ -152,5 +176,9 @@ mod tests {
         assert!((found.mean - 0.5).abs() < 1e-6 && (found.largest - 1.0).abs() < 1e-6, "{found:?}");
         let row = Content::Row { transform: None, columns: Vec::new() };
         assert_eq!(RoundTrip::of(&row, &[1.0, 2.0], &[1.5, 2.0]), RoundTrip { mean: 0.25, largest: 0.5 });
+        let mut errors = RoundTripErrors::default();
+        errors.add(&row, &[1.0], &[1.5]);
+        errors.add(&row, &[2.0, 3.0, 0.1], &[2.0, 3.7, 0.3]);
+        assert_eq!(errors.round_trip(), RoundTrip::of(&row, &[1.0, 2.0, 3.0, 0.1], &[1.5, 2.0, 3.7, 0.3]));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
 use ebm_model::weights;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::error::{Context, Result};
 use crate::folder::RunFolder;
 
 /// Most bytes of the file.

@@ -4,14 +4,13 @@ pub mod tensorboard;
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
 use burn::tensor::TensorData;
 use ebm_model::weights::{self, NamedTensors};
 use ebm_model::{Architecture, Network};
 use serde_json::{Map, Value};
 
 use crate::card::ModelCard;
-use crate::usage::usage;
+use crate::error::{Result, anyhow, bail, usage};
 
 /// How a module in Python finds its weights.
 const LOADING: &str = include_str!("export/loading.py");
@@ -27,6 +26,7 @@ const UNET: Twin = Twin {
     known: &[
         "kind",
         "sigma_data",
+        "bounds",
         "channels",
         "height",
         "width",

@@ -8,11 +8,12 @@ pub mod unpack;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::download::Downloader;
 use self::manifest::{Dataset, Download, Manifest};
+
+use crate::error::{Context, Result, bail};
 
 /// The names that `ebm fetch` knows.
 pub const DATASETS: [&str; 3] = ["mnist", "fashion-mnist", "cifar10"];

@@ -1,9 +1,9 @@
 //! Which field of a card or a configuration is wrong, where the reader of its text does not say it.
 
-use anyhow::{Error, anyhow};
 use ebm_model::{Architecture, NetworkConfig};
 use serde_json::{Value, json};
 
+use crate::error::{Error, anyhow};
 use crate::sampling::SampleConfig;
 
 /// Why `text` is no card, with the field.

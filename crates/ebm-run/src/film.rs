@@ -1,12 +1,12 @@
 //! The way of a few samples from noise, kept with a run for its page.
 
-use anyhow::{Context, Result};
 use ebm_model::weights;
 use ebm_report::page::{Embedded, Plane, Relief};
 use ebm_report::{Grid, Samples, Shape, window};
 use serde::{Deserialize, Serialize};
 
 use crate::card::Content;
+use crate::error::{Context, Result};
 use crate::folder::RunFolder;
 use crate::sampling::Keep;
 

@@ -1,20 +1,19 @@
 //! Whether the data of a run that goes on are those that it began with.
 
-use anyhow::{Context, Result, anyhow, ensure};
 use ebm_data::Data;
 use ebm_model::weights;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::digest;
+use crate::error::{Context, Result, anyhow, disagreement, ensure};
 use crate::folder::RunFolder;
 use crate::hint::quoted;
-use crate::usage::usage;
 
 /// Most bytes of the file.
 const MAX_BYTES: u64 = 1 << 12;
 
-/// Rows that are read at once.
+/// Rows that are read at once, and those that stand for all of data that are read as they are wanted.
 const ROWS: usize = 1024;
 
 /// What is written down of data that have an end.
@@ -25,22 +24,48 @@ pub struct Fingerprint {
     pub rows: usize,
     /// SHA-256 of their values in the model's units and of their labels, in their order.
     pub sha256: String,
+    /// Whether that is of some of the rows, spread over the data, and of the names and lengths of files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_some: bool,
 }
 
 impl Fingerprint {
     /// That of some data, or `None` if they have no end, and are a function of the configuration alone.
     ///
+    /// Of data that are in memory it is of every row; of others, of 1,024 rows and of what is known without reading.
+    ///
     /// # Errors
     /// If a row cannot be read.
     pub fn of(data: &Data) -> Result<Option<Self>> {
+        let Some(source) = data.source() else { return Self::of_all(data) };
+        let Some(rows) = data.len() else { return Ok(None) };
+        let mut hash = Sha256::new_with_prefix(source);
+        let n = rows.min(ROWS);
+        let spread: Vec<usize> = (0..n).map(|i| (i as u128 * rows as u128 / n as u128) as usize).collect();
+        digest::add(&mut hash, &data.read(&spread, None)?);
+        Ok(Some(Self { rows, sha256: digest::hex(hash), of_some: true }))
+    }
+
+    /// That of every row of some data.
+    fn of_all(data: &Data) -> Result<Option<Self>> {
         let Some(rows) = data.len() else { return Ok(None) };
         let mut hash = Sha256::new();
-        let all: Vec<usize> = (0..rows).collect();
-        for indices in all.chunks(ROWS) {
-            let batch = data.read(indices, None)?;
-            digest::add(&mut hash, &batch);
+        for first in (0..rows).step_by(ROWS) {
+            let indices: Vec<usize> = (first..rows.min(first + ROWS)).collect();
+            digest::add(&mut hash, &data.read(&indices, None)?);
         }
-        Ok(Some(Self { rows, sha256: digest::hex(hash) }))
+        Ok(Some(Self { rows, sha256: digest::hex(hash), of_some: false }))
+    }
+
+    /// That of the data of a run that goes on, made as the one in its folder was.
+    ///
+    /// # Errors
+    /// If a row or the folder's file cannot be read.
+    pub fn of_resumed(folder: &RunFolder, data: &Data) -> Result<Option<Self>> {
+        match Self::read(folder)? {
+            Some(held) if !held.of_some => Self::of_all(data),
+            _ => Self::of(data),
+        }
     }
 
     /// That of the data with which the run in `folder` began, if its folder says so.
@@ -75,6 +100,10 @@ impl Fingerprint {
 /// A wrong use of the program, with the command that begins a new run on the data.
 pub fn check(folder: &RunFolder, found: Option<&Fingerprint>) -> Result<()> {
     let (Some(held), Some(found)) = (Fingerprint::read(folder)?, found) else { return Ok(()) };
+    if held.of_some && !found.of_some && held.rows == found.rows {
+        // The data are in memory by now, and were not as the run began: their rows are not hashed alike.
+        return Ok(());
+    }
     let count = |rows: usize| format!("{rows} row{}", if rows == 1 { "" } else { "s" });
     let difference = if held.rows == found.rows {
         "other values".to_owned()
@@ -84,7 +113,7 @@ pub fn check(folder: &RunFolder, found: Option<&Fingerprint>) -> Result<()> {
     let run = quoted(folder.path());
     ensure!(
         held == *found,
-        usage(anyhow!(
+        disagreement(anyhow!(
             "the data have changed since {run} began: {difference}; `ebm train --from {run}` begins a new run on them \
              from its weights"
         ))
@@ -127,6 +156,32 @@ mod tests {
         // The first is kept.
         of_table(others[0]).write(&run).unwrap();
         assert_eq!(Fingerprint::read(&run).unwrap(), Some(held));
+    }
+
+    #[test]
+    fn data_that_are_read_as_they_are_wanted_are_told_by_rows_and_length_and_an_older_run_by_all_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let open = |text: &str, is_kept: bool| {
+            std::fs::write(&path, text).unwrap();
+            let cache = is_kept.then(|| folder.path().join("cache"));
+            let spec = DataSpec { cache, ..DataSpec::new(DatasetName::Table, Some(path.clone())) };
+            Data::open(&spec, &Noise::seeded(1)).unwrap()
+        };
+        let text = "x,y\n0,1\n2,5\n4,-3\n";
+        let of = |text: &str| Fingerprint::of(&open(text, true)).unwrap().unwrap();
+        let held = of(text);
+        assert!(held.of_some && held == of(text));
+        for other in ["x,y\n0,1\n2,5\n4,-3.001\n", "x,y\n0,1\n2,5\n4,-3\n4,-3\n"] {
+            assert_ne!(held, of(other), "{other}");
+        }
+        let (run, _lock) = RunFolder::create(Some(&folder.path().join("run")), "run").unwrap();
+        let before = of_table(text);
+        before.write(&run).unwrap();
+        let found = Fingerprint::of_resumed(&run, &open(text, true)).unwrap();
+        assert_eq!(found.as_ref(), Some(&before));
+        let other = Fingerprint::of_resumed(&run, &open("x,y\n0,1\n2,5\n4,-2\n", true)).unwrap();
+        assert!(check(&run, other.as_ref()).is_err());
     }
 
     #[test]

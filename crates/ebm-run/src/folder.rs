@@ -4,12 +4,10 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-
 use crate::digest;
+use crate::error::{Context, Result, anyhow, bail, not_found, usage};
 use crate::hint::quoted;
 use crate::lock::Lock;
-use crate::usage::usage;
 
 /// The folder of one run.
 #[derive(Clone, Debug)]
@@ -94,7 +92,7 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<Self> {
         let run = Self(path.to_owned());
         if !run.config().is_file() {
-            bail!(usage(anyhow!("{} is no run: it has no config.toml", path.display())));
+            bail!(not_found(anyhow!("{} is no run: it has no config.toml", path.display())));
         }
         Ok(run)
     }

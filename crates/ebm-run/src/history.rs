@@ -7,15 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, anyhow};
 use ebm_model::weights;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::config::Config;
+use crate::error::{Context, Result, anyhow, usage};
 use crate::folder::RunFolder;
 use crate::hint::quoted;
-use crate::usage::usage;
 
 /// Most bytes of a history.
 const MAX_BYTES: u64 = 1 << 24;
@@ -94,7 +92,7 @@ pub fn append(folder: &RunFolder, entry: &Entry) -> Result<()> {
 ///
 /// # Errors
 /// If a configuration cannot be written.
-pub fn changes(old: &Config, new: &Config) -> Result<Vec<Change>> {
+pub fn changes<T: Serialize>(old: &T, new: &T) -> Result<Vec<Change>> {
     let [old, new] = [leaves("", old)?, leaves("", new)?];
     // A table of another kind has other keys.
     let gone = old.iter().filter(|(key, _)| !new.contains_key(*key));
@@ -176,7 +174,7 @@ fn part(key: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Overrides;
+    use crate::config::{Config, Overrides};
 
     fn config(set: &[&str]) -> Config {
         let set = set.iter().map(|&text| text.to_owned()).collect();

@@ -1,13 +1,12 @@
 //! The way from one sample to another through the noise that they are made of.
 
-use anyhow::{Result, anyhow};
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_model::Capabilities;
 use ebm_ops::Noise;
 use ebm_sample::{Descent, ProbabilityFlow};
 
+use crate::error::{Result, anyhow, usage};
 use crate::sampling::host;
-use crate::usage::usage;
 
 /// Cosines of angles within which a straight line is as good.
 const STRAIGHT: f64 = 1.0 - 1e-9;

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
 use ebm_train::{BoxError, Event, Observer};
 use serde_json::{Value, json};
 
+use crate::error::{Context, Result};
 use crate::own_file::open_own;
 
 /// Most bytes of a journal that are read.

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::Result;
 use ebm_data::DataSpec;
 use ebm_sample::Sampler;
 use toml::Table;
 
 use crate::config::Config;
+use crate::error::Result;
 use crate::history::leaves;
 use crate::sampling::SampleConfig;
 
@@ -53,6 +53,7 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
             values.entry(format!("{table}.sigma")).or_insert(None);
         }
     }
+    values.entry("sample.langevin.noise".to_owned()).or_insert(None);
     if values.contains_key("model.frequencies") {
         values.entry("model.classes".to_owned()).or_insert(Some("0".to_owned()));
     }
@@ -62,9 +63,10 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
     if values.contains_key("model.layers") {
         values.entry("model.fourier_features".to_owned()).or_insert(Some("0".to_owned()));
     }
-    // Of the kinds that are an energy at every noise level.
-    if values.contains_key("model.sigma_data") && values.get("model.kind").is_some_and(is_energy) {
-        values.entry("model.normalized".to_owned()).or_insert(None);
+    // Of the kinds that are an energy at every noise level, or else a score.
+    if values.contains_key("model.sigma_data") {
+        let own = if values.get("model.kind").is_some_and(is_energy) { "normalized" } else { "bounds" };
+        values.entry(format!("model.{own}")).or_insert(None);
     }
     for (key, value) in of_samplers(&config.sample)? {
         values.entry(format!("sample.{key}")).or_insert(Some(value));
@@ -85,6 +87,7 @@ pub fn of_sample(config: &SampleConfig) -> Result<Vec<Key>> {
     let mut values: BTreeMap<String, Option<String>> =
         leaves("", config)?.into_iter().map(|(key, value)| (key, Some(value))).collect();
     values.entry("langevin.sigma".into()).or_insert(None);
+    values.entry("langevin.noise".into()).or_insert(None);
     for (key, value) in of_samplers(config)? {
         values.entry(key).or_insert(Some(value));
     }
@@ -95,7 +98,8 @@ pub fn of_sample(config: &SampleConfig) -> Result<Vec<Key>> {
 /// The numbers of every sampler that the configuration does not have, by the table that they are read from: that of its
 /// section, or of its name where the section is of more samplers and has not this number.
 fn of_samplers(config: &SampleConfig) -> Result<BTreeMap<String, String>> {
-    let given = leaves("", config)?;
+    let mut given = leaves("", config)?;
+    given.entry("langevin.noise".to_owned()).or_default();
     let mut values = BTreeMap::new();
     for (name, _) in Sampler::list() {
         let section = Sampler::named(name)?.section();
@@ -142,6 +146,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("data.standardize", "whether columns of a table are scaled to mean 0 and variance 1"),
     ("data.columns", "the columns of a table to read, by name or number"),
     ("data.drop", "the columns of a table to leave out"),
+    ("data.label", "the column of a table that says the class of each row, by name or number"),
     ("data.header", "whether the first row of a table is a header; found out if not set"),
     ("data.delimiter", "the character between fields of a table; found out if not set"),
     ("data.decimal", "the decimal separator of a table; found out if not set"),
@@ -154,6 +159,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("data.channels", "channels to which images are brought: 1 for grey, 3 for colours"),
     ("data.follow_links", "whether links that lead out of an image folder are followed"),
     ("data.cache", "a folder for the decoded bytes of an image folder, which then need not fit into memory"),
+    (
+        "data.memory",
+        "megabytes that images of a folder or a table may take in memory; more are read as they are wanted",
+    ),
     ("data.flip", "whether training sees images mirrored left to right, every second time"),
     ("data.shift", "by how many pixels at most training sees images shifted, edges filled by reflection"),
     ("model.kind", "the network: mlp, mlp-score, mlp-energy, unet, …; sets the defaults of its kind"),
@@ -187,6 +196,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("model.*.residual", "whether a hidden layer adds to its input"),
     ("model.*.confinement", "λ of ½λ‖x‖², which is added to the energy"),
     ("model.*.sigma_data", "the standard deviation of the data that the network is scaled for"),
+    ("model.*.bounds", "the least and the greatest value of the data: [LEAST, GREATEST]; none if not set"),
     ("model.*.normalized", "whether energies of all noise levels compare, for the objective dual: true"),
     ("model.*.features", "channels at the finest resolution of a RefineNet; twice as many below it"),
     ("model.*.levels", "number of noise levels that are classes of the network"),
@@ -260,15 +270,20 @@ const MEANINGS: &[(&str, &str)] = &[
     ("sample.distances.largest", "the largest distance between points of the data, the top level by rule"),
     ("sample.distances.median", "the median of these distances"),
     ("sample.distances.rows", "rows of data between which distances were taken"),
+    ("sample.reach", "the highest noise level that the network has learned, above which no level by rule is"),
     (
         "sample.langevin.sigma",
-        "auto: top, levels and step_ratio by rule from the data, bottom and steps_per_level",
+        "auto: top, levels, step_ratio and noise by rule from the data, bottom and steps_per_level",
     ),
     ("sample.*.top", "the highest noise level"),
     ("sample.*.bottom", "the lowest noise level above 0"),
     ("sample.*.levels", "number of noise levels"),
     ("sample.*.steps_per_level", "Langevin steps at each level"),
     ("sample.*.step_ratio", "η/σ² of a Langevin step"),
+    (
+        "sample.*.noise",
+        "noise of a Langevin step: full (if not set), or consistent, so that samples have that of their level",
+    ),
     ("sample.*.churn", "amount of fresh noise over all levels"),
     ("sample.*.corrections", "Langevin steps at each level"),
     ("sample.*.start", "standard deviation of the normal distribution that chains start from"),

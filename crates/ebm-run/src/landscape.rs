@@ -1,12 +1,11 @@
 //! The energy that a network has learned, under its samples.
 
-use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_model::{Architecture, AtNoise, Capabilities, Energy, Init, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
 
 use crate::card::Content;
-use crate::usage::usage;
+use crate::error::{Result, anyhow, bail, ensure, usage};
 use ebm_report::{Landscape, Samples, Shape, window};
 
 /// Points that the energy is asked for at once.

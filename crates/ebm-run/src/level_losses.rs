@@ -2,11 +2,12 @@
 
 use std::num::NonZeroUsize;
 
-use anyhow::Result;
 use burn::tensor::Tensor;
 use ebm_model::Capabilities;
 use ebm_ops::Noise;
 use ebm_train::{NoiseLaw, ObjectiveConfig};
+
+use crate::error::Result;
 
 /// How many levels.
 const LEVELS: usize = 8;

@@ -16,12 +16,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Errors that are the caller's, a wrong configuration for instance, carry a [`usage::Usage`].
+//! An [`Error`] says by its kind what can be done about it: another process trains in the folder, a file is not there,
+//! what was asked for cannot be.
 #![forbid(unsafe_code)]
 #![recursion_limit = "256"]
 
 pub mod config;
 mod digest;
+pub mod error;
 mod fields;
 pub mod keys;
 mod limits;
@@ -43,6 +45,7 @@ pub mod history;
 pub mod origin;
 
 pub mod agreement;
+mod atoms;
 pub mod bounds;
 pub mod encoding;
 pub mod film;
@@ -59,7 +62,6 @@ pub mod normalization_of_run;
 pub mod recognition;
 pub mod restoring;
 pub mod rows;
-pub mod usage;
 
 pub mod journal;
 pub mod page;
@@ -78,3 +80,5 @@ mod pages;
 
 #[cfg(test)]
 mod mutations;
+
+pub use error::{Cause, Error};

@@ -1,6 +1,6 @@
 //! The most that a configuration or a model file may ask for, and the errors that say so.
 
-use anyhow::{Result, ensure};
+use crate::error::{Result, ensure};
 
 /// Most evaluations of a score in all steps of a chain: days.
 pub(crate) const EVALUATIONS: u128 = 10_000_000_000;

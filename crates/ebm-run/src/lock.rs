@@ -4,8 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-
+use crate::error::{Context, Result, anyhow, locked};
 use crate::own_file::open_own;
 
 /// The right to write into a run's folder.
@@ -30,7 +29,7 @@ impl Lock {
         let exclusive = match file.try_lock() {
             Ok(()) => true,
             Err(TryLockError::WouldBlock) => {
-                bail!("{} is being trained by {}", folder.display(), holder(file))
+                return Err(locked(anyhow!("{} is being trained by {}", folder.display(), holder(file))));
             }
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => false,
             Err(TryLockError::Error(error)) => return Err(error).with_context(failed),

@@ -1,13 +1,12 @@
 //! What each pixel or column of a row adds to its −log p by a trained network.
 
-use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
 use ebm_eval::{ScoreMap, path_contributions};
 use ebm_model::{AtNoise, Capabilities};
 
+use crate::error::{Result, anyhow, bail, ensure, usage};
 use crate::rows::Rows;
 use crate::sampling::host;
-use crate::usage::usage;
 
 /// Rows whose scores are on the device at once.
 const TOGETHER: usize = 50;

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use ebm_model::{Init, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
@@ -13,9 +12,9 @@ use crate::agreement;
 use crate::card::{Content, ModelCard};
 use crate::classes;
 use crate::config::Config;
+use crate::error::{Context, Error, Result, anyhow, bail, ensure, not_found, usage};
 use crate::folder::RunFolder;
 use crate::parts;
-use crate::usage::usage;
 
 /// Most bytes of the description of a sample.
 const MAX_CONTENT: u64 = 1 << 28;
@@ -58,7 +57,7 @@ pub fn model(
     if !folder.model().is_file() {
         return match (step, steps.is_empty()) {
             (Some(step), _) => Err(no_step(run, step, &steps)),
-            (None, true) => bail!(usage(anyhow!("{run} has no model and no checkpoint yet"))),
+            (None, true) => bail!(not_found(anyhow!("{run} has no model and no checkpoint yet"))),
             (None, false) => {
                 let (card, network) = of_checkpoint(&folder, &checkpoints, None, device, notice)?;
                 notice(&format!("{run} has no model yet: its checkpoint of step {} is used", card.step));
@@ -176,10 +175,10 @@ fn latest(checkpoints: &Checkpoints, blank: &Network) -> Result<Restored<Network
     found
 }
 
-fn no_step(run: impl Display, step: u64, steps: &[u64]) -> anyhow::Error {
+fn no_step(run: impl Display, step: u64, steps: &[u64]) -> Error {
     let known = match steps {
         [] => "it has none yet".to_owned(),
         steps => format!("there are {}", steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
     };
-    usage(anyhow!("{run} has no checkpoint of step {step}; {known}"))
+    not_found(anyhow!("{run} has no checkpoint of step {step}; {known}"))
 }

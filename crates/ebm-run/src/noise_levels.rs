@@ -1,6 +1,6 @@
 //! Noise levels that a configuration leaves to a rule, found from the data.
 //!
-//! `sample.langevin.sigma = "auto"` stands for the ladder and the step of annealed Langevin dynamics, and
+//! `sample.langevin.sigma = "auto"` stands for the ladder, the step and the noise of annealed Langevin dynamics, and
 //! `objective.noise.sigma = "auto"` for the levels of training. What is found takes their place before a run is written
 //! down, so that its configuration and its card have numbers only.
 //!
@@ -9,16 +9,15 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
 use burn::tensor::Device;
 use ebm_data::Data;
 use ebm_ops::Noise;
 use ebm_train::{NoiseSettings, ObjectiveConfig};
 
 use crate::config::Config;
+use crate::error::{Result, usage};
 use crate::rows::data_of;
 use crate::sampling::{Distances, design};
-use crate::usage::usage;
 
 /// Whether something is left to a rule.
 pub fn is_by_rule(config: &Config) -> bool {
@@ -39,6 +38,16 @@ fn of_training(objective: &mut ObjectiveConfig) -> Option<&mut NoiseSettings> {
     }
 }
 
+/// The highest noise level that a network learns, to four digits, if training has a distribution of levels that is known.
+pub fn reach(objective: &ObjectiveConfig) -> Option<f64> {
+    let reach = match objective {
+        ObjectiveConfig::Denoising(settings) => settings.noise.law().ok()?.reach(),
+        ObjectiveConfig::Dual(settings) => settings.noise.law().ok()?.reach(),
+        _ => return None,
+    };
+    format!("{reach:.3e}").parse().ok()
+}
+
 /// The configuration with what is found from `data` in place of what is left to a rule, and a line about each.
 ///
 /// # Errors
@@ -50,24 +59,29 @@ pub fn found(config: &Config, data: &Arc<Data>, device: &Device) -> Result<(Conf
     }
     let distances = Distances::of(data, &Noise::seeded(config.seed), device)?;
     let dim = data.dim();
-    if let Some((sample, line)) = config.sample.by_rule(dim, &distances).map_err(usage)? {
-        config.sample = sample;
-        lines.push(line);
-    }
     let langevin = &config.sample.langevin;
+    let mut of_levels = None;
     if let Some(noise) = of_training(&mut config.objective)
         && noise.sigma.is_some()
     {
         let bottom = noise.bottom().unwrap_or(langevin.bottom);
-        let design = design(dim, &distances, bottom, langevin.steps_per_level).map_err(usage)?;
+        let design = design(dim, distances.largest, bottom, langevin.steps_per_level).map_err(usage)?;
         *noise = noise.designed(&design);
-        lines.push(format!(
+        of_levels = Some(format!(
             "training levels by rule: {}; from {} to {bottom}, {} of them",
             distances.about(),
             design.top,
             design.levels
         ));
     }
+    if config.sample.langevin.sigma.is_some() {
+        config.sample.reach = reach(&config.objective);
+    }
+    if let Some((sample, line)) = config.sample.by_rule(dim, &distances).map_err(usage)? {
+        config.sample = sample;
+        lines.push(line);
+    }
+    lines.extend(of_levels);
     config.sample.distances = Some(distances);
     Ok((config, lines))
 }
@@ -88,6 +102,7 @@ pub fn of_data(config: Config, device: &Device) -> Result<(Config, Vec<String>)>
 mod tests {
     use super::*;
     use crate::config::Overrides;
+    use ebm_sample::LevelNoise;
 
     fn config(set: &[&str]) -> Config {
         let set = set.iter().map(|&text| text.to_owned()).collect();
@@ -108,12 +123,25 @@ mod tests {
         assert!(distances.median.unwrap() < distances.largest);
         // ln(top/bottom)/ln γ with γ of 784 dimensions.
         assert!((80..130).contains(&langevin.levels), "{langevin:?}");
+        assert_eq!(langevin.noise, Some(LevelNoise::Consistent));
         let text = found.to_toml().unwrap();
         assert!(!text.contains("auto"), "{text}");
         assert!(text.contains("law = \"geometric\"") && text.contains("[sample.distances]"), "{text}");
         assert_eq!(Config::parse(&text, &Overrides::default()).unwrap(), found);
         // The same run again has nothing to find.
         assert_eq!(of_data(found.clone(), &Device::flex()).unwrap(), (found, Vec::new()));
+    }
+
+    #[test]
+    fn the_top_by_rule_is_no_higher_than_the_network_has_learned() {
+        let set = |law: &str| config(&["sample.langevin.sigma=auto", &format!("objective.noise.{law}")]);
+        let found = |config| of_data(config, &Device::flex()).unwrap().0.sample;
+        // exp(−0.4 + 1.2 · 3.0902) = 27.34, and of a mean of 2 more than the largest distance
+        let low = found(set("mean=-0.4"));
+        assert!(low.langevin.top == 27.34 && 27.34 < low.distances.unwrap().largest, "{:?}", low.langevin);
+        let high = found(set("mean=2.0"));
+        assert_eq!(high.langevin.top, high.distances.unwrap().largest);
+        assert!(high.langevin.top < high.reach.unwrap());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What makes a density of energies whose noise levels compare.
 
-use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor};
 use ebm_eval::importance;
 use ebm_model::{Gaussian, JointPotential};
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Result, ensure};
 use crate::limits;
 
 /// Draws by which log Z is estimated.

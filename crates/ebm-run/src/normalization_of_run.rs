@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Result;
 use burn::tensor::Device;
 use ebm_model::{Architecture, Capabilities, Network, NetworkConfig};
 use ebm_ops::Noise;
@@ -10,6 +9,7 @@ use ebm_train::{NoiseLaw, ObjectiveConfig};
 
 use crate::card::ModelCard;
 use crate::config::Config;
+use crate::error::Result;
 use crate::folder::RunFolder;
 use crate::model::run_and_step;
 use crate::normalization::Normalization;

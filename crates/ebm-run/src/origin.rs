@@ -1,29 +1,17 @@
 //! The weights that a run begins from, where they are those of another run or of a model file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_model::{Network, NetworkConfig, weights};
-use serde::{Deserialize, Serialize};
 
 use crate::agreement::differences;
 use crate::card::ModelCard;
 use crate::config::{Config, Overrides};
+use crate::error::{Result, anyhow, disagreement, ensure, usage};
 use crate::model::model;
-use crate::usage::usage;
 
-/// Where the weights are, and which they are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Origin {
-    /// A run's folder or a model file.
-    pub path: PathBuf,
-    /// Steps of training that the weights have.
-    pub step: u64,
-    /// SHA-256 of the averaged weights.
-    pub sha256: String,
-}
+pub use crate::config::Origin;
 
 /// An origin with its network.
 pub struct Begun {
@@ -63,7 +51,7 @@ impl Begun {
         let is_asked = |key: &str| set.set.iter().any(|set| set.trim_start().starts_with(key));
         if !differing.is_empty() && is_asked("model") {
             let differing = differing.join("; ");
-            return Err(usage(anyhow!("the weights of {path} are of another network: {differing}")));
+            return Err(disagreement(anyhow!("the weights of {path} are of another network: {differing}")));
         }
         if !differing.is_empty() {
             notice(&format!("the network is that of {path}: {}", held_values(&differing)));

@@ -3,31 +3,31 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
-use ebm_data::{Augmentation, Batches, Data, ImageShape};
+use ebm_data::{Ahead, Augmentation, Batches, Data, ImageShape};
 use ebm_model::{Init, Input, ModelError, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_report::Format;
 use ebm_train::{Alone, BuildContext, Every, Retreats};
 use serde_json::{Value, json};
 
+use crate::atoms;
 use crate::bounds;
 use crate::card::{Content, ModelCard};
 use crate::classes;
 use crate::config::Config;
+use crate::error::{Result, anyhow, bail, ensure, usage};
 use crate::folder::RunFolder;
 use crate::journal::Remarks;
 use crate::landscape::level_shown;
 use crate::level_losses::LevelLosses;
 use crate::noise_levels;
-use crate::objective::{Loss, explained};
+use crate::objective::{Loss, drops_if_asked, explained};
 use crate::page::LivePage;
 use crate::pictures::{Allowance, Pictures};
 use crate::rows::{about, data_of, refused};
 use crate::sampling::{Asked, Drawing};
 use crate::training::Training;
-use crate::usage::usage;
 
 /// The parts of a run, each of which fits the others.
 pub struct Parts {
@@ -35,6 +35,8 @@ pub struct Parts {
     pub config: Config,
     /// What of the configuration was found from the data, a line each.
     pub found: Vec<String>,
+    /// What the objective cannot learn from these data, a line each.
+    pub warnings: Vec<String>,
     /// The root of all randomness.
     pub noise: Noise,
     /// What is learned from.
@@ -88,8 +90,9 @@ impl Parts {
         let data = Arc::new(data_of(config, held)?);
         let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
         let content = content(&config, &data).map_err(usage)?;
-        let config = classes::found(config, &data)?;
+        let config = classes::found(classes::of_label(config, &data)?, &data)?;
         bounds::run(&config)?;
+        drops_if_asked(&config.objective, &config.model).map_err(usage)?;
         let background = background(&data, &content, &noise)?;
         let device = device()?;
         let (config, found) = noise_levels::found(&config, &data, &device)?;
@@ -104,10 +107,12 @@ impl Parts {
             n => drawing.of_classes(Asked { classes: (0..n).collect(), guidance: 0.0 }),
         };
         let batches = Batches::new(data, batch_size, &noise);
+        let warnings = atoms::warning(&config.objective, &network, &batches).map_err(refused)?;
         let augmentation = Augmentation::of(&config.data, batches.data().image_shape()).map_err(refused)?;
         let parts = Self {
             config,
             found,
+            warnings: warnings.into_iter().collect(),
             noise,
             batches,
             augmentation,
@@ -129,7 +134,7 @@ impl Parts {
     /// The run of these parts; `config` is the text of its `config.toml`.
     pub fn training(&self, config: String) -> Training<'_, Network, Loss> {
         // Only what is learned from: no statistic of the data and no evaluation sees images that are moved.
-        let mut batches = self.batches.clone().augmented(self.augmentation);
+        let mut batches = Ahead::new(self.batches.clone().augmented(self.augmentation));
         let n_classes = self.config.model.classes();
         Training {
             config,
@@ -165,6 +170,9 @@ impl Parts {
         line["dataset"] = json!(spec.dataset);
         line["path"] = json!(spec.path);
         line["split"] = json!(spec.split);
+        if !self.warnings.is_empty() {
+            line["warnings"] = json!(self.warnings);
+        }
         Some(line)
     }
 

@@ -5,7 +5,6 @@ mod allowance;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use burn::tensor::Device;
 use ebm_model::Network;
 use ebm_ops::Noise;
@@ -14,6 +13,7 @@ use ebm_train::{BoxError, Event, Observer, TrainState};
 use serde_json::json;
 
 use crate::card::Content;
+use crate::error::Result;
 use crate::film::Film;
 use crate::folder::RunFolder;
 use crate::journal::Remarks;

@@ -1,12 +1,11 @@
 //! What has to be the same wherever a run is trained.
 
-use anyhow::{Context, Result};
 use ebm_train::Ranks;
 
 use crate::config::Config;
 use crate::digest;
+use crate::error::{Context, Result, usage};
 use crate::fingerprint::Fingerprint;
-use crate::usage::usage;
 
 /// Compares the program, the configuration and the data of all ranks, before anything is written.
 ///
@@ -20,6 +19,7 @@ pub fn agree(ranks: &dyn Ranks, config: &Config, data: Option<&Fingerprint>) -> 
     let (program, config) = (digest::of(program), digest::of(config.to_toml()?));
     let data =
         data.map_or("without an end".to_owned(), |data| format!("{} in {} rows", data.sha256, data.rows));
-    let facts = [("program", &*program), ("configuration", &*config), ("data", &*data)];
+    // Numbers of a configuration are found from the data: where both differ, the data are why.
+    let facts = [("program", &*program), ("data", &*data), ("configuration", &*config)];
     ebm_train::agree(ranks, &facts).map_err(usage)
 }

@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
 use ebm_eval::{FeatureNetwork, FeatureNetworkConfig};
 use ebm_model::{Init, weights};
 use ebm_ops::Noise;
 
-use crate::usage::usage;
-
 mod classifier;
+mod recipe;
 
-pub use classifier::{CachedClassifier, classifier};
+pub use classifier::{CachedClassifier, ClassifierObserver, classifier};
+
+use crate::error::{Context, Result, anyhow, bail, usage};
 
 /// Most bytes of a file of weights.
 const MAX_BYTES: u64 = 1 << 31;
@@ -50,6 +50,19 @@ pub fn save(network: &FeatureNetwork, path: &Path) -> Result<()> {
 ///     { kind = "dense", outputs = 10 },
 /// ]
 /// ```
+///
+/// Layers are those of [`FeatureLayer`](ebm_eval::FeatureLayer): `conv`, `dense`, `relu`, `silu`, `tanh`, `mean-pool`,
+/// `max-pool`, `global-mean`, `flatten`, `group-norm` with `groups`, and `residual`, which adds what its own `layers` make
+/// of an image to it:
+///
+/// ```toml
+/// [[layers]]
+/// kind = "residual"
+/// layers = [{ kind = "group-norm", groups = 8 }, { kind = "silu" }, { kind = "conv", outputs = 64, size = 3 }]
+/// ```
+///
+/// The weights have PyTorch's names: `0.weight` and `0.bias` of the first layer, `3.2.weight` of layer 2 within layer 3,
+/// both counted from 0.
 ///
 /// # Errors
 /// If a file cannot be read, the description is missing or impossible, or the weights do not fit it.

@@ -5,11 +5,13 @@ mod by_rule;
 mod config;
 mod distances;
 mod draw;
+mod not_finite;
 mod views;
 
 pub use asked::{Asked, OfClasses};
 pub use by_rule::design;
 pub use config::{ChainConfig, HeunConfig, LangevinConfig, SampleConfig};
 pub use distances::Distances;
-pub use draw::{Drawing, Drawn, Keep, NotFinite, host};
+pub use draw::{Drawing, Drawn, Keep, host};
+pub use not_finite::NotFinite;
 pub use views::with_density;

@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, ensure};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use ebm_ops::Noise;
@@ -17,11 +16,11 @@ use ebm_train::{
 use serde_json::json;
 
 use crate::config::RecordConfig;
+use crate::error::{Context, Result, anyhow, disagreement, ensure, usage};
 use crate::folder::RunFolder;
 use crate::history::{self, Change, Entry};
 use crate::journal::{Echo, Journal, Remarks};
 use crate::lock::Lock;
-use crate::usage::usage;
 
 /// Batches by step, counted from 0: rows, `[batch, dim]`, with labels for a network of classes, a pure function of the
 /// step.
@@ -172,7 +171,7 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
         let lock = folder.take()?;
         ensure!(
             folder.config_text()? == self.config,
-            usage(anyhow!("{} is not the configuration of this run", folder.config().display()))
+            disagreement(anyhow!("{} is not the configuration of this run", folder.config().display()))
         );
         folder.probe(self.checkpoint_bytes())?;
         let changes = std::mem::take(&mut self.changes);
@@ -199,7 +198,7 @@ impl<'a, M: Module, O: Objective<M>> Training<'a, M, O> {
             .context("every rank reads the run's folder, where rank 0 has it")?;
         ensure!(
             folder.config_text()? == self.config,
-            usage(anyhow!("{} is not the configuration of this rank", folder.config().display()))
+            disagreement(anyhow!("{} is not the configuration of this rank", folder.config().display()))
         );
         self.session(folder, None, *resumed == 1, notice)
     }

@@ -4,6 +4,7 @@ pub(crate) mod annealed;
 pub(crate) mod descend;
 pub(crate) mod ladder;
 pub(crate) mod level;
+pub(crate) mod level_noise;
 pub(crate) mod level_steps;
 pub mod noise_design;
 

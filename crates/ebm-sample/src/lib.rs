@@ -57,6 +57,7 @@ pub use descent::annealed::Annealed;
 pub use descent::descend::{Descent, Levels};
 pub use descent::ladder::NoiseLadder;
 pub use descent::level::{Level, Rung};
+pub use descent::level_noise::LevelNoise;
 pub use descent::noise_design::{self, NoiseDesign, SigmaRule};
 pub use error::SampleError;
 pub use kernel::{Kernel, State};

@@ -5,6 +5,8 @@
 mod divergence;
 #[path = "../examples/certificate/invariance.rs"]
 mod invariance;
+#[path = "../examples/certificate/kept.rs"]
+mod kept;
 #[path = "../examples/certificate/langevin.rs"]
 mod langevin;
 #[path = "../examples/certificate/microcanonical.rs"]
@@ -17,7 +19,7 @@ mod resonance;
 mod tuned;
 
 use ebm_ops::Noise;
-use report::Section;
+use report::{Row, Section, Verdict};
 
 fn assert_all_hold(section: &Section) {
     assert!(section.failing().is_empty(), "{}", section.markdown());
@@ -57,4 +59,33 @@ fn warmed_up_trajectories_of_any_greatest_length_mix_on_a_normal_law() {
 #[test]
 fn chains_stay_where_there_are_numbers_and_count_where_there_are_none() {
     assert_all_hold(&divergence::section(&Noise::seeded(143)));
+}
+
+#[test]
+fn a_row_is_kept_until_the_program_is_another_or_its_file_is_cut_off() {
+    let folder = std::env::temp_dir().join(format!("ebm-kept-{}", std::process::id()));
+    let found = |verdict| Row { cells: vec!["a posterior".into(), "1.0".into()], verdict };
+    let row = |name: &str, verdict| {
+        let mut was_found = false;
+        let kept = kept::Kept::open(folder.clone()).unwrap();
+        let row = kept.row(name, || {
+            was_found = true;
+            found(verdict)
+        });
+        assert_eq!((&row.cells, row.verdict), (&found(verdict).cells, verdict));
+        was_found
+    };
+    for verdict in [Verdict::Holds, Verdict::KnownHard, Verdict::Fails] {
+        let name = format!("{verdict:?}");
+        assert!(row(&name, verdict), "there was none");
+        assert!(!row(&name, verdict), "{name} is there");
+        let path = folder.join(format!("{name}.tsv"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        for other in [text.replacen("build ", "build 0", 1), text[..text.len() - 1].into(), String::new()] {
+            std::fs::write(&path, other).unwrap();
+            assert!(row(&name, verdict), "{name} of another build, or a part of it, was taken");
+            assert!(!row(&name, verdict));
+        }
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -28,7 +28,7 @@ fn noisy() -> Network {
         fourier_features: 0,
         classes: 0,
     };
-    build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, network }))
+    build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, bounds: None, network }))
 }
 
 /// An energy at every noise level whose levels compare.
@@ -98,7 +98,7 @@ fn every_objective_is_finite_on_its_network_and_refuses_the_others() {
 #[test]
 fn a_network_of_classes_is_trained_by_denoising_and_refused_by_the_others() {
     let network = MlpConfig { dim: 2, hidden: 8, layers: 1, classes: 3, ..MlpConfig::default() };
-    let network = build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, network }));
+    let network = build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, bounds: None, network }));
     for (name, _) in ObjectiveConfig::ALL {
         match built(&ObjectiveConfig::named(name).unwrap(), &network) {
             Ok(_) => assert_eq!(*name, "denoising"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::run::{Program, leftovers, results, skipped_a_checkpoint, succeeds};
 
 /// Kills after which a run is left to finish.
-const KILLS_PER_RUN: u32 = 10;
+pub(super) const KILLS_PER_RUN: u32 = 10;
 
 /// How many times something happened.
 #[derive(Default)]
@@ -107,7 +107,11 @@ fn disturb(
 }
 
 /// Compares the results of a run with those expected.
-fn compare(program: &Program, run: &Path, expected: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
+pub(super) fn compare(
+    program: &Program,
+    run: &Path,
+    expected: &BTreeMap<String, Vec<u8>>,
+) -> Result<(), String> {
     let (found, left) = (results(run, program.steps)?, leftovers(run));
     if found == *expected && left.is_empty() {
         return Ok(());
@@ -120,20 +124,25 @@ fn compare(program: &Program, run: &Path, expected: &BTreeMap<String, Vec<u8>>) 
     Err(format!("different bytes in {differ:?}, temporary files left: {left:?}"))
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The generator SplitMix64 (Steele, Lea and Flood, 2014), so that a seed gives the same instants again.
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
     /// A number in `[0, 1)`.
-    fn uniform(&mut self) -> f64 {
+    pub(super) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A whole number below `n`; 0 if that is 0.
+    pub(super) fn below(&mut self, n: u32) -> u32 {
+        (self.uniform() * f64::from(n)) as u32
     }
 }

@@ -14,6 +14,8 @@ pub struct Program {
     pub preset: String,
     /// Training steps.
     pub steps: u32,
+    /// Shards of a batch.
+    pub shards: u32,
 }
 
 impl Program {
@@ -30,6 +32,8 @@ impl Program {
         if self.preset.ends_with("pcd") {
             set.extend(["objective.chains.capacity=200"]);
         }
+        let shards = format!("train.shards={}", self.shards);
+        set.extend((1 < self.shards).then_some(shards.as_str()));
         for set in set {
             command.args(["--set", set]);
         }

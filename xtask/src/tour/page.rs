@@ -102,14 +102,17 @@ impl Page {
         }
     }
 
-    /// What is missing: the ten lines, the exercise, the place in the code, a number that is checked and not shown.
+    /// What is missing: the formula, the ten lines, the picture, the exercise, the place in the code, a number that is
+    /// checked and not shown.
     pub fn problems(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         if !PLAIN.contains(&self.name.as_str()) {
             let has = |text: &str| self.visible.contains(text);
             let parts = [
+                (has("```text"), "no formula"),
                 (has("```rust"), "no lines of Rust"),
                 (has("```console"), "no command"),
+                (has("!["), "no picture"),
                 (has("<details>"), "no exercise with its answer"),
                 (self.links.iter().any(|link| link.contains("/crates/")), "no link to the code"),
             ];
@@ -132,6 +135,10 @@ mod tests {
 
     const PAGE: &str = "\
 # A page
+```text
+E = x²
+```
+![A line](pictures/a.png)
 It is 1.05, see [the code](../../../crates/ebm-ops/src/lib.rs).
 ```rust
 let [a](b) = c;
@@ -160,7 +167,7 @@ ebm eval run
         let expected = ["inspect run", "sample gaussian --draws 100 --out my pictures/a.png", "eval run"];
         assert_eq!(commands, expected);
         assert_eq!(page.commands[1].expectations.len(), 1);
-        assert_eq!(page.links, ["../../../crates/ebm-ops/src/lib.rs"]);
+        assert_eq!(page.links, ["pictures/a.png", "../../../crates/ebm-ops/src/lib.rs"]);
         assert!(page.problems().is_empty(), "{:?}", page.problems());
     }
 
@@ -168,7 +175,7 @@ ebm eval run
     fn a_number_that_is_checked_and_not_shown_is_a_problem_and_so_is_a_page_without_parts() {
         let page = Page::parse("page.md", &PAGE.replace("It is 1.05", "It is 1.06")).unwrap();
         assert_eq!(page.problems(), ["page.md: 1.05 is expected and stands nowhere"]);
-        assert_eq!(Page::parse("page.md", "words").unwrap().problems().len(), 4);
+        assert_eq!(Page::parse("page.md", "words").unwrap().problems().len(), 6);
     }
 
     #[test]

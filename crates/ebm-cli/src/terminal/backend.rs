@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use burn::tensor::Device;
 use clap::ValueEnum;
 
-use ebm_run::usage::usage;
+use crate::terminal::usage::usage;
 
 /// Where tensors live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -93,10 +93,34 @@ fn answering(backend: Backend, device: impl FnOnce() -> Device + std::panic::Unw
         device
     });
     std::panic::set_hook(hook);
-    answer.map_err(|_| {
+    let device = answer.map_err(|_| {
         anyhow::anyhow!(
             "backend {}: no device or driver answers; --backend flex runs on the CPU",
             backend.name()
         )
-    })
+    })?;
+    if let Some(driver) = software_driver(&device) {
+        SOFTWARE.call_once(|| super::say(&slow(backend, &driver)));
+    }
+    Ok(device)
+}
+
+/// Whether it has been said that a graphics card is imitated.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+static SOFTWARE: std::sync::Once = std::sync::Once::new();
+
+/// The name of the driver that imitates a graphics card on the CPU, where the device is one.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn software_driver(device: &Device) -> Option<String> {
+    let identity = device.identity()?;
+    identity.physical.is_none().then_some(identity.name)
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn slow(backend: Backend, driver: &str) -> String {
+    let faster = if cfg!(feature = "flex") { "; --backend flex is many times faster" } else { "" };
+    format!(
+        "warning: backend {} found no graphics card and runs on the CPU by {driver}{faster}",
+        backend.name()
+    )
 }

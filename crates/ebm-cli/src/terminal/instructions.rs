@@ -5,7 +5,7 @@ use std::env::VarError;
 use anyhow::{Result, anyhow, bail};
 use ebm_ops::simd::Instructions;
 
-use ebm_run::usage::usage;
+use crate::terminal::usage::usage;
 
 /// The variable that limits them.
 const VARIABLE: &str = "EBM_SIMD";

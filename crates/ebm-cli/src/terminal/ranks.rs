@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use ebm_run::usage::Usage;
 use ebm_train::{Alone, Ranks};
 
 use super::{hush, say};
@@ -57,7 +56,7 @@ fn join(_: usize) -> Result<Arc<dyn Ranks>> {
 /// Refuses to train one of several runs that were meant to be one.
 #[cfg(not(feature = "mpi"))]
 fn join(size: usize) -> Result<Arc<dyn Ranks>> {
-    Err(ebm_run::usage::usage(anyhow::anyhow!(
+    Err(crate::terminal::usage::usage(anyhow::anyhow!(
         "{size} processes were started to train together, and this program was built without MPI; from the sources, \
          `cargo build --release -p ebm-cli --features mpi` builds it in"
     )))
@@ -81,6 +80,6 @@ pub fn ended(ranks: &dyn Ranks, done: Result<u8>) -> Result<u8> {
     };
     hush(false);
     say(&format!("error: {of}{error:#}"));
-    ranks.abort(if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 });
+    ranks.abort(super::usage::exit_code(&error).into());
     done
 }

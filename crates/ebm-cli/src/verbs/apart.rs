@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
-use ebm_run::usage::usage;
+
+use crate::terminal::usage::usage;
 
 /// Whether the file that `flag` names may be written by a verb that reads or writes `others`, each with its name on the
 /// command line: it is none of them, and no file in one that is a folder.

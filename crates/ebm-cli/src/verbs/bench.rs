@@ -16,9 +16,9 @@ use ebm_train::{
 use serde::Serialize;
 
 use crate::terminal::backend::Backend;
+use crate::terminal::usage::usage;
 use ebm_run::bounds;
 use ebm_run::objective::Loss;
-use ebm_run::usage::usage;
 
 /// Runs that are not counted.
 const WARM_UP: usize = 3;
@@ -108,7 +108,8 @@ impl Subject {
     fn new(batch_size: usize, width: usize, device: &Device) -> Result<Self> {
         let noise = Noise::seeded(0);
         let network = UNetConfig { widths: vec![width, 2 * width], ..UNetConfig::reference() };
-        let architecture = Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, network });
+        let architecture =
+            Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, bounds: None, network });
         let network = architecture.build(&Init::new(noise.derive("init"), device)).map_err(usage)?;
         let images = noise.derive("data").uniform([batch_size, architecture.dim()], device) * 2.0 - 1.0;
         Ok(Self { network, images, device: device.clone(), noise })

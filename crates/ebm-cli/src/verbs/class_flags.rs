@@ -5,7 +5,8 @@ use clap::Args;
 use ebm_run::card::ModelCard;
 use ebm_run::classes::{self, Classes};
 use ebm_run::sampling::Asked;
-use ebm_run::usage::usage;
+
+use crate::terminal::usage::usage;
 
 /// Which classes are asked for, and how strongly.
 #[derive(Clone, Debug, Default, Args)]

@@ -13,12 +13,12 @@ use ebm_run::config::assign_to;
 use ebm_run::encoding::Encoder;
 use ebm_run::model::model;
 use ebm_run::sampling::SampleConfig;
-use ebm_run::usage::usage;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 use crate::verbs::apart;
 
 /// `ebm decode`.

@@ -1,28 +1,32 @@
 //! `ebm encode`: the noise that a network makes pictures or rows of, and the way back.
 
+mod decoded;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use burn::tensor::Device;
 use clap::Args;
 use ebm_data::Split;
 use ebm_model::NetworkConfig;
-use ebm_report::{Format, Samples};
+use ebm_report::{Format, Pieces, Samples};
 use ebm_run::bounds;
 use ebm_run::card::Content;
 use ebm_run::config::assign_to;
-use ebm_run::encoding::{Encoder, RoundTrip};
+use ebm_run::encoding::{Encoder, RoundTrip, RoundTripErrors};
 use ebm_run::model::model;
-use ebm_run::rows::Rows;
+use ebm_run::rows::RowsByBlock;
 use ebm_run::sampling::SampleConfig;
-use ebm_run::usage::usage;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 use crate::verbs::apart;
 use crate::verbs::reading::Reading;
+use decoded::Decoded;
 
 /// `ebm encode`.
 #[derive(Debug, Args)]
@@ -98,33 +102,17 @@ impl Encode {
         let is_shown =
             self.decode.as_deref().is_some_and(|path| Format::of(path).is_ok_and(Format::is_picture));
         let most = self.n.unwrap_or(if is_shown { SHOWN } else { usize::MAX });
-        let rows = Rows::open(&spec, &noise, &card.content, dim, most)?;
+        let rows = RowsByBlock::open(&spec, &noise, &card.content, dim, most)?;
         say(rows.about());
         let n = rows.n_rows();
         if self.n.is_none() && n == most {
             say(&format!("the first {n} of them, for the picture; --n takes more"));
         }
-        bounds::samples("rows", &[n, dim])?;
+
+        bounds::written("rows", &[n, dim])?;
 
         let began = Instant::now();
-        let ways = if self.one_way { 1 } else { 2 };
-        let bar = ProgressBar::new((ways * n) as u64);
-        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
-        let codes = encoder.encode(&rows, &device, |rows| bar.inc(rows as u64))?;
-        let back = match self.one_way {
-            true => None,
-            false => Some(encoder.decode(&codes.values, dim, &device, |rows| bar.inc(rows as u64))?),
-        };
-        bar.finish_and_clear();
-        let trip = back.as_ref().map(|back| {
-            let values: Vec<f32> = (0..n).flat_map(|row| rows.row(row)).copied().collect();
-            RoundTrip::of(&card.content, &values, &back.values)
-        });
-        let calls = codes.calls + back.as_ref().map_or(0, |back| back.calls);
-        ebm_report::write(&self.out, &latents(&card.content, codes.values, [n, dim])?)?;
-        if let (Some(path), Some(back)) = (&self.decode, back) {
-            ebm_report::write(path, &card.content.samples(back.values, n)?)?;
-        }
+        let Encoded { trip, calls } = self.encode(&encoder, &rows, &card.content, dim, &device)?;
         let seconds = began.elapsed().as_secs_f64();
         let unit = match card.content {
             Content::Image { .. } => "1/255",
@@ -148,6 +136,59 @@ impl Encode {
         }
         Ok(())
     }
+
+    /// Encodes and decodes block after block, and writes what comes of it; the files appear when they are whole.
+    fn encode(
+        &self,
+        encoder: &Encoder<'_>,
+        rows: &RowsByBlock,
+        content: &Content,
+        dim: usize,
+        device: &Device,
+    ) -> Result<Encoded> {
+        let n = rows.n_rows();
+        let bar = ProgressBar::new((if self.one_way { 1 } else { 2 } * n) as u64);
+        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
+        let tick = |rows: usize| bar.inc(rows as u64);
+        let mut found = Encoded { trip: None, calls: 0 };
+        let mut errors = RoundTripErrors::default();
+        let pieces = Pieces::new(Format::Npy, &latents(content, vec![0.0; dim], [1, dim])?, n)?;
+        let mut decoded =
+            self.decode.as_deref().map(|path| Decoded::new(path, content, [n, dim])).transpose()?;
+        ebm_files::write(&self.out, |out| -> Result<()> {
+            out.write_all(&pieces.head()?)?;
+            for block in rows.blocks() {
+                let (first, block) = block?;
+                let counted = || format!("counted from row {first}");
+                let values: Vec<f32> = (0..block.n_rows()).flat_map(|row| block.row(row)).copied().collect();
+                let codes = encoder.encode(&block, device, tick).with_context(counted)?;
+                found.calls += codes.calls;
+                if !self.one_way {
+                    let back = encoder.decode(&codes.values, dim, device, tick).with_context(counted)?;
+                    found.calls += back.calls;
+                    errors.add(content, &values, &back.values);
+                    if let Some(decoded) = &mut decoded {
+                        decoded.add(content, back.values)?;
+                    }
+                }
+                out.write_all(&pieces.body(&latents(content, codes.values, [block.n_rows(), dim])?)?)?;
+            }
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        found.trip = (!self.one_way).then(|| errors.round_trip());
+        if let Some(decoded) = decoded {
+            decoded.end(content)?;
+        }
+        Ok(found)
+    }
+}
+
+/// What encoding came to.
+struct Encoded {
+    trip: Option<RoundTrip>,
+    /// Evaluations of the score.
+    calls: usize,
 }
 
 /// An error to three digits.

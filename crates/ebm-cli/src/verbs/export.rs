@@ -9,11 +9,11 @@ use ebm_run::export::tensorboard::{self, EventFile};
 use ebm_run::folder::RunFolder;
 use ebm_run::hint::quoted;
 use ebm_run::model::model;
-use ebm_run::usage::usage;
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 
 /// The word that is no folder.
 const TENSORBOARD: &str = "tensorboard";

@@ -6,11 +6,11 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use ebm_run::foreign::{Checkpoint, Foreign, ForeignKind, Weights};
-use ebm_run::usage::usage;
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 
 /// `ebm import`.
 #[derive(Debug, Args)]

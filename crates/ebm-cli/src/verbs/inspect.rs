@@ -12,7 +12,6 @@ use ebm_model::weights::{self, NamedTensors};
 use ebm_run::card::ModelCard;
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
-use ebm_run::usage::usage;
 use ebm_run::{history, journal, model};
 use ebm_train::Listed;
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use serde_json::{Value, json};
 use self::nulls::without_nulls;
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 
 /// `ebm inspect`.
 #[derive(Debug, Args)]

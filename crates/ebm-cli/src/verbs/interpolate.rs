@@ -18,12 +18,12 @@ use ebm_run::model::{model, run_and_step};
 use ebm_run::restoring::Pictures;
 use ebm_run::rows;
 use ebm_run::sampling::SampleConfig;
-use ebm_run::usage::usage;
 use ebm_sample::ProbabilityFlow;
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 use crate::verbs::apart;
 use crate::verbs::class_flags::ClassFlags;
 use crate::verbs::reading::Reading;

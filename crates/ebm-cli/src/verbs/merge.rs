@@ -7,10 +7,11 @@ mod rows;
 
 use anyhow::{Result, anyhow, ensure};
 use ebm_report::Format;
-use ebm_run::usage::usage;
 
 pub use self::arguments::Merge;
 use self::gathered::Gathered;
+
+use crate::terminal::usage::usage;
 
 impl Merge {
     /// Puts the parts together; the file has the bytes that it would have had without parts.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
-use ebm_run::usage::usage;
+
+use crate::terminal::usage::usage;
 
 /// Whether a verb may write the folder that `flag` names: nothing is there, an empty folder, or one that is the verb's.
 ///

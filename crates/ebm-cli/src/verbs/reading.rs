@@ -20,6 +20,9 @@ pub struct Reading {
     /// The columns of a table to leave out, by name or by number from 1.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     drop: Option<Vec<String>>,
+    /// The column of a table that has the class of each row, by name or by number from 1; it is not learned.
+    #[arg(long, value_name = "NAME")]
+    label: Option<String>,
     /// Whether the first row of a text table is a header [default: found out].
     #[arg(long, value_enum)]
     header: Option<YesOrNo>,
@@ -61,6 +64,7 @@ impl Reading {
         DataSpec {
             columns: self.columns.clone().or(spec.columns),
             drop: self.drop.clone().or(spec.drop),
+            label: self.label.clone().or(spec.label),
             header: self.header.map(|header| matches!(header, YesOrNo::Yes)).or(spec.header),
             delimiter: self.delimiter.or(spec.delimiter),
             decimal: self.decimal.or(spec.decimal),
@@ -112,7 +116,10 @@ pub fn is_own(run: &Config, path: &Path) -> bool {
 pub fn described(path: &Path, run: Option<&Config>, noise: &Noise) -> Result<(DataSpec, Noise)> {
     match run {
         Some(run) if is_own(run, path) => Ok(own(run)),
-        Some(run) => Ok((DataSpec::detect(path)?.with_images_as(&run.data), noise.clone())),
+        Some(run) => {
+            let spec = DataSpec::detect(path)?.with_images_as(&run.data).with_label_as(&run.data);
+            Ok((spec, noise.clone()))
+        }
         None => Ok((DataSpec::detect(path)?, noise.clone())),
     }
 }

@@ -7,8 +7,9 @@ use clap::Args;
 use ebm_run::folder::RunFolder;
 use ebm_run::model::run_and_step;
 use ebm_run::page;
-use ebm_run::usage::usage;
 use serde_json::json;
+
+use crate::terminal::usage::usage;
 
 /// Most runs on one page.
 const MOST: usize = 16;
@@ -45,7 +46,7 @@ impl Report {
             ensure!(!out.is_dir(), usage(anyhow!("--out {} is a folder; name a file in it", out.display())));
         }
         // The folder of a checkpoint stands for its run.
-        let folders = runs.iter().map(|run| RunFolder::open(&run_and_step(run, None)?.0));
+        let folders = runs.iter().map(|run| Ok(RunFolder::open(&run_and_step(run, None)?.0)?));
         let folders = folders.collect::<Result<Vec<_>>>()?;
         let path = match (out, folders.as_slice()) {
             (Some(out), _) => out,

@@ -16,12 +16,12 @@ use ebm_run::config::assign_to;
 use ebm_run::model::model;
 use ebm_run::restoring::{Degradation, Method, Pictures, Restorer, Task, deviation, known};
 use ebm_run::sampling::SampleConfig;
-use ebm_run::usage::usage;
 use ebm_sample::diagnostics::Steps;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 use crate::verbs::out_folder;
 use crate::verbs::reading::config_of;
 
@@ -157,7 +157,7 @@ impl Restore {
 
     fn degradation(&self, shape: [usize; 3], noise: &Noise) -> Result<Degradation> {
         let [_, height, width] = shape;
-        match Task::from(self.task) {
+        let degradation = match Task::from(self.task) {
             Task::Inpaint => {
                 let mask = self.mask.as_deref().unwrap_or("right");
                 Degradation::inpaint(shape, &known(mask, [height, width], noise)?)
@@ -166,7 +166,8 @@ impl Restore {
             Task::Deblur => Degradation::deblur(shape, self.blur.unwrap_or(1.5)),
             Task::Enlarge => Degradation::enlarge(shape, self.factor.unwrap_or(2)),
             Task::Colour => Degradation::colour(shape),
-        }
+        };
+        Ok(degradation?)
     }
 
     /// The noise in the model's units.

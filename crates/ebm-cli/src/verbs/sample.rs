@@ -24,7 +24,6 @@ use ebm_run::config::assign_to;
 use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::model::model;
 use ebm_run::sampling::{Asked, SampleConfig};
-use ebm_run::usage::usage;
 use ebm_run::{bounds, keys, landscape, levels_of_run};
 use ebm_sample::Sampler;
 use ebm_sample::diagnostics::Verdict;
@@ -32,6 +31,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 
 use self::advice::Advice;
 use self::arguments::Chains;
@@ -162,8 +162,7 @@ impl Sample {
         if let Some(asked) = &asked {
             check_rows(asked, n, format, &card)?;
         }
-        // The names of classes stand in files that are written at once.
-        if format.is_in_pieces() && (asked.is_none() || format == Format::Npy) {
+        if format.is_in_pieces() {
             bounds::written("--n", &[n, dim])?;
             let rows = Rows {
                 sample: self,
@@ -175,10 +174,6 @@ impl Sample {
             };
             return rows.draw(n, device);
         }
-        ensure!(
-            self.part.is_none() || !format.is_in_pieces(),
-            usage(anyhow!("--part of samples of classes is for .npy; {} is written at once", out.display()))
-        );
         ensure!(
             self.part.is_none(),
             usage(anyhow!("--part is for .npy, .safetensors and .csv; a picture is of all samples"))

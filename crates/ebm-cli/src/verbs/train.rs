@@ -19,7 +19,6 @@ use ebm_run::journal::Remarks;
 use ebm_run::origin::Begun;
 use ebm_run::parts::Parts;
 use ebm_run::training::Training;
-use ebm_run::usage::usage;
 use ebm_run::{agreement, keys, model, noise_levels, normalization_of_run, page, presets};
 use ebm_train::{Finish, Observer, Ranks, TrainState};
 use serde_json::json;
@@ -27,6 +26,7 @@ use serde_json::json;
 use crate::terminal::backend::Backend;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::progress::Progress;
+use crate::terminal::usage::usage;
 use crate::terminal::{machine, program, ranks, say, tell};
 use crate::verbs::reading::Reading;
 
@@ -131,10 +131,14 @@ impl Train {
             }
             _ => None,
         };
-        let mut parts = Parts::with_units(&config, units.as_ref(), || self.backend.device())?;
+        let mut parts = Parts::with_units(&config, units.as_ref(), || Ok(self.backend.device()?))?;
         say(&parts.about_data());
         parts.found.iter().for_each(|line| say(line));
-        let fingerprint = Fingerprint::of(parts.batches.data())?;
+        parts.warnings.iter().for_each(|line| say(&format!("warning: {line}")));
+        let fingerprint = match &resumed {
+            Some(resumed) => Fingerprint::of_resumed(&resumed.folder, parts.batches.data())?,
+            None => Fingerprint::of(parts.batches.data())?,
+        };
         if let Some(resumed) = &resumed {
             fingerprint::check(&resumed.folder, fingerprint.as_ref())?;
         }
@@ -277,7 +281,7 @@ impl Train {
         let Some(path) = resume.as_ref().or(self.out.as_ref()) else {
             bail!(usage(anyhow!("--resume needs the run's folder: --resume RUN, or --out RUN --resume")));
         };
-        RunFolder::open(path).map(Some)
+        Ok(Some(RunFolder::open(path)?))
     }
 
     /// The configuration with the data that are named, if any are.
@@ -333,7 +337,7 @@ fn run_of(from: &Path) -> Result<RunFolder> {
              lists, or a configuration"
         )));
     };
-    RunFolder::open(found)
+    Ok(RunFolder::open(found)?)
 }
 
 /// What a run begins from, in a line.

@@ -15,9 +15,10 @@ use std::path::Path;
 pub(crate) use self::faults::flag_value;
 use self::faults::{Faults, Place};
 use self::found::{Header, Row};
-use self::names::{commented, distinct, shown, unescaped, unnamed};
+use self::names::{commented, distinct, name, shown, unescaped, unnamed};
 use self::numbers::{is_comment, is_missing, number};
 use self::records::{MAX_FIELDS, Record, Records, cut};
+use crate::tables::labels::{ClassNames, Labels};
 use crate::{DataError, Missing};
 
 /// Most values in a table.
@@ -65,6 +66,16 @@ pub struct TextRows {
     pub numbers: Option<Vec<usize>>,
     /// All rows, with those that were left out.
     pub n_rows: usize,
+}
+
+/// A row as it is read.
+pub(crate) struct TextRow<'a> {
+    /// The chosen columns, NaN where a value is missing.
+    pub(crate) values: &'a [f64],
+    /// The class by the order in which names were seen, if a column has one and its value is not missing.
+    pub(crate) class: Option<u32>,
+    /// Whether a value is missing, or the class.
+    pub(crate) has_gap: bool,
 }
 
 /// Reads all columns of a table.
@@ -199,10 +210,65 @@ impl<'a, R: Read> TextTable<'a, R> {
     /// # Errors
     /// If a row is longer or shorter than the first, a value is missing and refused, a field is no number, or there
     /// are no rows of numbers.
-    pub fn read(mut self, columns: &[usize], missing: Missing) -> Result<TextRows, DataError> {
-        let mut faults = Faults::new(columns.len());
-        let (mut values, mut numbers) = (Vec::new(), Vec::new());
-        let (mut fields, mut n, mut budget) = (Vec::new(), 0, LOOK_AHEAD);
+    pub fn read(self, columns: &[usize], missing: Missing) -> Result<TextRows, DataError> {
+        Ok(self.read_labelled(columns, None, missing)?.0)
+    }
+
+    /// The same with the classes in the column `label`, if there is one.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and if there are too many classes.
+    pub(crate) fn read_labelled(
+        self,
+        columns: &[usize],
+        label: Option<usize>,
+        missing: Missing,
+    ) -> Result<(TextRows, Option<Labels>), DataError> {
+        let (mut values, mut numbers, mut labels, mut n) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let file = self.file;
+        let names = self.each(columns, label, missing, |row| {
+            if MAX_VALUES - columns.len() < values.len() {
+                let problem = format!(
+                    "more than {MAX_VALUES} values, the most that are read into memory; `--set data.cache=FOLDER` keeps \
+                     them in a file"
+                );
+                return Err(DataError::malformed(file, problem));
+            }
+            if !(row.has_gap && missing == Missing::Drop) {
+                values.extend_from_slice(row.values);
+                labels.extend(row.class);
+                numbers.push(n);
+            }
+            n += 1;
+            Ok(())
+        })?;
+        if values.is_empty() {
+            let expected = if 0 < n { "row without a missing value" } else { "rows of numbers" };
+            return Err(DataError::Empty { path: file.into(), expected });
+        }
+        let numbers = (numbers.len() < n).then_some(numbers);
+        let labels = label.map(|_| Labels::new(labels, names));
+        Ok((TextRows { values, numbers, n_rows: n }, labels))
+    }
+
+    /// Shows every row of `columns` with the class in the column `label`; the names of the classes in the order in which
+    /// they were seen.
+    ///
+    /// # Errors
+    /// As [`read_labelled`](Self::read_labelled), and those of `show`. After a row that is wrong more are shown, whose
+    /// values are of no use.
+    pub(crate) fn each(
+        mut self,
+        columns: &[usize],
+        label: Option<usize>,
+        missing: Missing,
+        mut show: impl FnMut(TextRow<'_>) -> Result<(), DataError>,
+    ) -> Result<Vec<String>, DataError> {
+        // What is missing in the column of classes is a fault as any other.
+        let of_faults: Vec<usize> = columns.iter().copied().chain(label).collect();
+        let mut faults = Faults::new(of_faults.len());
+        let (mut fields, mut values, mut n, mut budget) = (Vec::new(), Vec::new(), 0, LOOK_AHEAD);
+        let mut classes = ClassNames::default();
         let mut head = std::mem::take(&mut self.head).into_iter();
         let mut record = Record::default();
         loop {
@@ -216,18 +282,15 @@ impl<'a, R: Read> TextTable<'a, R> {
             }
             let whole = cut(&record.bytes, self.delimiter, &mut fields);
             if !whole || fields.len() != self.dim {
-                faults.first(self.file, &self.names, columns, self.decimal, missing)?;
+                faults.first(self.file, &self.names, &of_faults, self.decimal, missing)?;
                 let (line, expected, found) = (record.line, self.dim, fields.len());
                 return Err(DataError::Ragged { file: self.file.into(), line, expected, found });
             }
-            if MAX_VALUES - columns.len() < values.len() {
-                let problem = format!("more than {MAX_VALUES} values, the most that are read");
-                return Err(DataError::malformed(self.file, problem));
-            }
-            let before = values.len();
+            let text_of = |column: usize| &record.bytes[fields[column].range.clone()];
             let mut has_gap = false;
+            values.clear();
             for (i, &column) in columns.iter().enumerate() {
-                let text = &record.bytes[fields[column].range.clone()];
+                let text = text_of(column);
                 let value = number(text, self.decimal).filter(|value| !value.is_nan());
                 match value {
                     Some(_) => faults.columns[i].n_numbers += 1,
@@ -242,12 +305,24 @@ impl<'a, R: Read> TextTable<'a, R> {
                 }
                 values.push(value.unwrap_or(f64::NAN));
             }
+            let class =
+                match label.map(text_of) {
+                    None => None,
+                    Some(text) if is_missing(text) => {
+                        has_gap = true;
+                        faults.columns[columns.len()].gap.get_or_insert_with(|| Place::of(text, record.line));
+                        None
+                    }
+                    Some(text) => {
+                        faults.columns[columns.len()].n_numbers += 1;
+                        let class = classes.number(text, name);
+                        Some(class.ok_or_else(|| {
+                            ClassNames::too_many(self.file, format!("line {}", record.line))
+                        })?)
+                    }
+                };
             faults.n_gaps += usize::from(has_gap);
-            if has_gap && missing == Missing::Drop {
-                values.truncate(before);
-            } else {
-                numbers.push(n);
-            }
+            show(TextRow { values: &values, class, has_gap })?;
             n += 1;
             if faults.is_wrong(missing) {
                 budget -= 1;
@@ -258,13 +333,8 @@ impl<'a, R: Read> TextTable<'a, R> {
             }
             faults.n_rows = Some(n);
         }
-        faults.first(self.file, &self.names, columns, self.decimal, missing)?;
-        if values.is_empty() {
-            let expected = if 0 < n { "row without a missing value" } else { "rows of numbers" };
-            return Err(DataError::Empty { path: self.file.into(), expected });
-        }
-        let numbers = (numbers.len() < n).then_some(numbers);
-        Ok(TextRows { values, numbers, n_rows: n })
+        faults.first(self.file, &self.names, &of_faults, self.decimal, missing)?;
+        Ok(classes.names())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod dictionary;
 mod kind;
+mod on_disk;
 
 use std::io::Read;
 use std::path::Path;
@@ -12,6 +13,7 @@ use crate::DataError;
 
 use dictionary::Dictionary;
 pub(crate) use kind::{Class, Kind};
+pub(crate) use on_disk::ArrayFile;
 
 /// Most bytes of a header; NumPy writes about a hundred.
 const MAX_HEADER: usize = 1 << 16;

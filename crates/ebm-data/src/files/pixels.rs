@@ -1,5 +1,7 @@
 //! A file of the decoded bytes of images, one image after the other, which is read image by image.
 //!
+//! Of a table, an image is the bytes of a row's doubles, 1×1×8d for d numbers.
+//!
 //! After the images stand the SHA-256 of each [`BLOCK`] of their bytes, a text that says what they are, the length of
 //! that text in eight bytes, least significant first, the SHA-256 of these hashes and the text, and [`MAGIC`]. So
 //! nothing whole is read when the file is opened, and each block is checked when it is first read.
@@ -152,11 +154,20 @@ impl PixelFile {
     /// # Errors
     /// If they cannot be read, or are not those that were written.
     pub(crate) fn read(&self, index: usize) -> Result<Vec<u8>, DataError> {
-        if self.about.n <= index {
-            return Err(DataError::malformed(&self.path, format!("no image {index} of {}", self.about.n)));
+        self.read_some(index, 1)
+    }
+
+    /// The bytes of `count` images from `first` on.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn read_some(&self, first: usize, count: usize) -> Result<Vec<u8>, DataError> {
+        if first.checked_add(count).is_none_or(|end| self.about.n < end) {
+            let problem = format!("no images {first} to {first} + {count} of {}", self.about.n);
+            return Err(DataError::malformed(&self.path, problem));
         }
-        let mut bytes = vec![0; self.about.shape.dim()];
-        let place = index as u64 * bytes.len() as u64;
+        let mut bytes = vec![0; count * self.about.shape.dim()];
+        let place = first as u64 * self.about.shape.dim() as u64;
         // A reader that panicked has changed no more than the place, which is set anew.
         let mut blocks = self.blocks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match blocks.read(place, &mut bytes) {

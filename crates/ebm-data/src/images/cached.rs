@@ -19,6 +19,8 @@ pub(crate) struct CachedImages {
     classes: Vec<String>,
     notes: Vec<String>,
     files: Vec<PathBuf>,
+    /// What tells them from others without reading them all, if they are many.
+    source: Option<String>,
 }
 
 impl CachedImages {
@@ -30,7 +32,12 @@ impl CachedImages {
         files: Vec<PathBuf>,
     ) -> Self {
         let notes = pixels.about.notes.clone();
-        Self { pixels, kept: None, labels, classes, notes, files }
+        Self { pixels, kept: None, labels, classes, notes, files, source: None }
+    }
+
+    /// The images with what tells them from others, if they are many.
+    pub(crate) fn read_from(self, source: Option<String>) -> Self {
+        Self { source, ..self }
     }
 
     /// The images with notes of what was left out, a sentence each.
@@ -53,8 +60,9 @@ impl Divided for CachedImages {
         let places: Vec<usize> = (0..self.n_images()).filter(|&i| is_kept[i]).collect();
         let labels = self.labels.as_ref().map(|labels| places.iter().map(|&i| labels[i]).collect());
         let files = places.iter().filter_map(|&i| self.files.get(i).cloned()).collect();
+        let source = self.source.as_ref().map(|source| format!("{source}, {} of them", places.len()));
         let kept = places.into_iter().map(|i| self.kept.as_ref().map_or(i, |kept| kept[i])).collect();
-        Self { kept: Some(kept), labels, files, ..self }.with_notes(vec![note])
+        Self { kept: Some(kept), labels, files, source, ..self }.with_notes(vec![note])
     }
 }
 
@@ -75,8 +83,12 @@ impl From<CachedImages> for Data {
     fn from(set: CachedImages) -> Self {
         let mut counts = vec![0; set.classes.len()];
         set.labels.iter().flatten().for_each(|&label| counts[label as usize] += 1);
-        let (notes, files) = (set.notes.clone(), set.files.clone());
+        let (notes, files, source) = (set.notes.clone(), set.files.clone(), set.source.clone());
         let images = Self::images(set.pixels.about.shape, set.classes.clone(), set);
-        images.with_counts(counts).with_notes(notes).with_files(files)
+        let images = images.with_counts(counts).with_notes(notes).with_files(files);
+        match source {
+            Some(source) => images.read_from(source),
+            None => images,
+        }
     }
 }

@@ -3,7 +3,9 @@
 mod kept;
 mod layout;
 mod listing;
+mod opened;
 mod packed;
+mod wanted;
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,8 +23,10 @@ use crate::files::picture::{ENDINGS, FORMATS, MAX_BYTES, Picture, picture};
 use crate::named::{NamedDataset, OpenOptions};
 use crate::{DataError, DataSpec, ImageShape, Split};
 
+pub(crate) use kept::hex;
 use layout::{Layout, name};
 use listing::{LeftOut, examples};
+pub(crate) use wanted::spread;
 
 /// Most bytes of all images together, decoded.
 const MAX_TOTAL: usize = 64 << 30;
@@ -46,6 +50,9 @@ const BLOCK_BYTES: usize = 128 << 20;
 ///
 /// The folder may be packed in a `.tar`, `.tar.gz` or `.tar.xz`, whose path then stands for it, or that of a folder with
 /// nothing but the archive; archives with links are refused.
+///
+/// By name, a folder of images that need more than [`memory`](DataSpec::memory) megabytes is not read at once: images are
+/// decoded as they are wanted.
 ///
 /// Links are followed within the folder; one that leads out of it is refused by name, unless such links are to be
 /// followed. Hidden files and files of other kinds are left out, and counted in a note.
@@ -73,7 +80,8 @@ impl ImageFolder {
     /// As [`Preparation::of`], or if there is no path.
     pub fn of(spec: &DataSpec) -> Result<Self, DataError> {
         let root = spec.path.clone();
-        let root = root.ok_or_else(|| DataError::Spec("the dataset \"folder\" needs a path".into()))?;
+        let text = "the dataset \"folder\" needs a path: `--data FOLDER`";
+        let root = root.ok_or_else(|| DataError::Spec(text.into()))?;
         let follow_links = spec.follow_links.unwrap_or(false);
         Ok(Self { root, preparation: Preparation::of(spec)?, follow_links })
     }
@@ -84,7 +92,11 @@ impl ImageFolder {
     /// If there is no image or no such split, or if an image cannot be decoded or differs in its sides from the first;
     /// the first that fails is named.
     pub fn read(&self, split: Split) -> Result<ImageSet, DataError> {
-        let Listing { files, labels, classes, mut notes } = self.list(split)?;
+        self.whole(self.list(split)?)
+    }
+
+    fn whole(&self, listing: Listing) -> Result<ImageSet, DataError> {
+        let Listing { files, labels, classes, mut notes } = listing;
         let contents = match packed::archive_at(&self.root) {
             Some(archive) => Some(packed::contents(&archive, &files)?),
             None => None,
@@ -359,9 +371,10 @@ impl NamedDataset for ByName {
         options.path(self.name())?;
         let folder = ImageFolder::of(options.spec)?;
         let has_held_out = options.spec.holdout.is_some() && folder.has_held_out()?;
+        let most = options.spec.most_bytes();
         match &options.spec.cache {
-            Some(cache) => Ok(part(options, has_held_out, |split| folder.cached(split, cache))?.into()),
-            None => Ok(part(options, has_held_out, |split| folder.read(split))?.into()),
+            Some(cache) => Ok(part(options, has_held_out, |split| folder.cached(split, cache, most))?.into()),
+            None => Ok(part(options, has_held_out, |split| folder.opened(split, most))?.into()),
         }
     }
 

@@ -42,6 +42,12 @@ pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Str
     Ok(names.map(Names::list))
 }
 
+pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let name = Option::<Name>::deserialize(from);
+    let name = name.map_err(|_| D::Error::custom("expected the name of a column, or its number"))?;
+    Ok(name.map(Name::text))
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum YesOrNo {
@@ -103,6 +109,8 @@ mod tests {
             assert_eq!(spec(text).unwrap().columns.unwrap(), names, "{text}");
         }
         assert_eq!(spec(r#""drop": 3"#).unwrap().drop.unwrap(), ["3"]);
+        assert_eq!(spec(r#""label": 5"#).unwrap().label.unwrap(), "5");
+        assert_eq!(spec(r#""label": "kind, of""#).unwrap().label.unwrap(), "kind, of");
         assert_eq!(spec(r#""header": "no""#).unwrap().header, Some(false));
         assert_eq!(spec(r#""header": true"#).unwrap().header, Some(true));
         for (text, delimiter) in [("tab", '\t'), ("\\t", '\t'), (";", ';'), ("space", ' '), ("comma", ',')] {

@@ -28,6 +28,8 @@ pub(crate) struct Columns<'a> {
 pub(crate) struct Chosen {
     /// Their places in the file.
     pub(crate) columns: Vec<usize>,
+    /// That of the column of classes.
+    pub(crate) label: Option<usize>,
     /// What there is to say about them.
     pub(crate) notes: Vec<String>,
 }
@@ -39,6 +41,13 @@ pub(crate) struct Wanted<'a> {
     pub(crate) names: &'a [String],
     /// How many.
     pub(crate) dim: usize,
+}
+
+impl<'a> Wanted<'a> {
+    /// Those of a model.
+    pub(crate) fn of(layout: &'a RowLayout) -> Self {
+        Self { names: &layout.columns, dim: layout.transform.dim() }
+    }
 }
 
 impl Columns<'_> {
@@ -63,6 +72,15 @@ impl Columns<'_> {
             let dropped = of_key("--drop", names)?;
             columns.retain(|column| !dropped.contains(column));
         }
+        let label = match &spec.label {
+            None => None,
+            Some(name) => match self.find("--label", name.trim(), place) {
+                // Rows of a model may come without classes.
+                Err(_) if wanted.is_some() => None,
+                found => Some(found?),
+            },
+        };
+        columns.retain(|column| Some(*column) != label);
         let mut sorted = columns.clone();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -71,14 +89,18 @@ impl Columns<'_> {
         if columns.is_empty() {
             return Err(DataError::Spec(format!("{place}: no column is left; there are {}", self.all())));
         }
-        let Some(wanted) = wanted else { return Ok(Chosen { columns, notes: Vec::new() }) };
-        if wanted.names.is_empty() || self.names.is_empty() {
-            return self.by_position(columns, place, wanted);
+        let chosen = Chosen { columns, label, notes: Vec::new() };
+        match wanted {
+            None => Ok(chosen),
+            Some(wanted) if wanted.names.is_empty() || self.names.is_empty() => {
+                self.by_position(chosen, place, wanted)
+            }
+            Some(wanted) => self.by_name(chosen, place, wanted.names),
         }
-        self.by_name(columns, place, wanted.names)
     }
 
-    fn by_position(&self, columns: Vec<usize>, place: &str, wanted: Wanted<'_>) -> Result<Chosen, DataError> {
+    fn by_position(&self, chosen: Chosen, place: &str, wanted: Wanted<'_>) -> Result<Chosen, DataError> {
+        let columns = &chosen.columns;
         if columns.len() != wanted.dim {
             let (found, expected) = (columns.len(), wanted.dim);
             let hint = match columns.get(..expected) {
@@ -95,14 +117,15 @@ impl Columns<'_> {
             return Err(DataError::Spec(format!("{place}: {found} columns, the model has {expected}{hint}")));
         }
         let note = match (wanted.names, self.names) {
-            ([], []) => return Ok(Chosen { columns, notes: Vec::new() }),
+            ([], []) => return Ok(chosen),
             ([], _) => "the model knows no names of columns, they were taken by position".to_owned(),
             (names, _) => format!("columns without names were taken by position as {}", names.join(", ")),
         };
-        Ok(Chosen { columns, notes: vec![note] })
+        Ok(Chosen { notes: vec![note], ..chosen })
     }
 
-    fn by_name(&self, columns: Vec<usize>, place: &str, wanted: &[String]) -> Result<Chosen, DataError> {
+    fn by_name(&self, chosen: Chosen, place: &str, wanted: &[String]) -> Result<Chosen, DataError> {
+        let Chosen { columns, label, .. } = chosen;
         let find = |name: &String| columns.iter().copied().find(|&column| self.names[column] == *name);
         let missing: Vec<&str> =
             wanted.iter().filter(|name| find(name).is_none()).map(String::as_str).collect();
@@ -142,7 +165,7 @@ impl Columns<'_> {
         } else {
             vec![format!("columns were matched by name, in the file they are {}", self.listed(&columns))]
         };
-        Ok(Chosen { columns: ordered, notes })
+        Ok(Chosen { columns: ordered, label, notes })
     }
 
     /// The column of that name, or of that number, from 1.
@@ -258,6 +281,27 @@ mod tests {
         assert!(error(&["rate", "1"], &[]).contains("twice"));
         assert!(error(&[], &["1", "2"]).contains("no column is left"));
         assert!(error(&["3"], &[]).contains("--columns 3"));
+    }
+
+    #[test]
+    fn the_column_of_classes_is_no_data_and_need_not_be_there_for_a_model() {
+        let file = names(&["x", "kind", "y"]);
+        let columns = Columns { dim: 3, names: &file, left_out: &[] };
+        let spec =
+            |label: &str| DataSpec { label: Some(label.into()), ..DataSpec::new(DatasetName::Table, None) };
+        let choose = |label: &str, wanted: Option<&[String]>| {
+            let wanted = wanted.map(|names| Wanted { names, dim: names.len() });
+            columns.choose(&spec(label), "x.csv", wanted).map_err(|error| error.to_string())
+        };
+        for label in ["kind", "2"] {
+            let found = choose(label, None).unwrap();
+            assert_eq!((found.columns, found.label), (vec![0, 2], Some(1)));
+            let found = choose(label, Some(&names(&["y", "x"]))).unwrap();
+            assert_eq!((found.columns, found.label), (vec![2, 0], Some(1)));
+        }
+        assert!(choose("kid", None).unwrap_err().contains("--label kid: x.csv has no such column"));
+        let found = choose("colour", Some(&names(&["x", "kind", "y"]))).unwrap();
+        assert_eq!((found.columns, found.label), (vec![0, 1, 2], None));
     }
 
     #[test]

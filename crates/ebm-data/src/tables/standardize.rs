@@ -1,5 +1,7 @@
 //! Columns scaled to mean 0 and variance 1.
 
+use std::convert::Infallible;
+
 use serde::{Deserialize, Serialize};
 
 use ebm_ops::OutOfRange;
@@ -76,28 +78,73 @@ impl Standardize {
             "{} values in {dim} columns",
             values.len()
         );
-        let n = (values.len() / dim) as f64;
-        let average = |statistic: &dyn Fn(usize, f64) -> f64| {
-            let mut sums = vec![0.0; dim];
-            for row in values.chunks_exact(dim) {
-                for (column, (sum, &value)) in sums.iter_mut().zip(row).enumerate() {
-                    *sum += statistic(column, value);
-                }
-            }
-            sums.into_iter().map(|sum| sum / n).collect::<Vec<_>>()
+        let rows = |visit: &mut dyn FnMut(&[f64])| -> Result<(), Infallible> {
+            values.chunks_exact(dim).for_each(visit);
+            Ok(())
         };
-        let mean = average(&|_, value| value);
-        let variance = average(&|column, value| (value - mean[column]).powi(2));
-        let mut fitted = Self::identity(dim);
-        for (column, (mean, variance)) in mean.into_iter().zip(variance).enumerate() {
-            let column_values = || values[column..].iter().step_by(dim).copied();
-            fitted.constant[column] = is_constant(column_values());
-            (fitted.mean[column], fitted.scale[column]) = match fitted.constant[column] {
-                true => (values[column], constant_scale(values[column])),
-                false => (mean, deviation(column_values(), mean, variance)),
-            };
+        Self::fit_in_passes(dim, rows).unwrap_or_else(|never| match never {})
+    }
+
+    /// [`fit`](Self::fit) to rows that need not be in memory: `pass` shows them one after the other, each time the same in
+    /// the same order. There are two passes, or four if the squares of a column leave the range of doubles.
+    ///
+    /// # Errors
+    /// Those of a pass.
+    ///
+    /// # Panics
+    /// Unless there is at least one row.
+    pub(crate) fn fit_in_passes<E>(
+        dim: usize,
+        pass: impl Fn(&mut dyn FnMut(&[f64])) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let each = |visit: &mut dyn FnMut(usize, f64)| {
+            pass(&mut |row| row.iter().enumerate().for_each(|(column, &value)| visit(column, value)))
+        };
+        let average = |n: f64, sums: Vec<f64>| sums.into_iter().map(|sum| sum / n).collect::<Vec<_>>();
+        let (mut n, mut first, mut sums) = (0.0, Vec::new(), vec![0.0; dim]);
+        let (mut low, mut high) = (vec![f64::INFINITY; dim], vec![f64::NEG_INFINITY; dim]);
+        pass(&mut |row| {
+            if first.is_empty() {
+                first = row.to_vec();
+            }
+            n += 1.0;
+            for (column, &value) in row.iter().enumerate() {
+                sums[column] += value;
+                (low[column], high[column]) = (low[column].min(value), high[column].max(value));
+            }
+        })?;
+        assert!(0.0 < n, "no rows");
+        let mean = average(n, sums);
+        let mut squares = vec![0.0; dim];
+        pass(&mut |row| {
+            for (column, &value) in row.iter().enumerate() {
+                squares[column] += (value - mean[column]).powi(2);
+            }
+        })?;
+        let variance = average(n, squares);
+        let constant: Vec<bool> =
+            low.iter().zip(&high).map(|(&low, &high)| is_within_rounding(low, high)).collect();
+        let mut scale: Vec<f64> = variance.iter().map(|variance| variance.sqrt()).collect();
+        // The root of the variance, from the values again if their squares leave the range of doubles.
+        let is_beyond: Vec<bool> = variance
+            .iter()
+            .zip(&constant)
+            .map(|(variance, constant)| !constant && !variance.is_normal())
+            .collect();
+        if is_beyond.contains(&true) {
+            let mut largest = vec![0.0f64; dim];
+            each(&mut |column, value| largest[column] = largest[column].max((value - mean[column]).abs()))?;
+            let mut sums = vec![0.0; dim];
+            each(&mut |column, value| sums[column] += ((value - mean[column]) / largest[column]).powi(2))?;
+            for column in (0..dim).filter(|&column| is_beyond[column]) {
+                scale[column] = largest[column] * f64::sqrt(sums[column] / n);
+            }
         }
-        fitted
+        let mut fitted = Self { mean, scale, constant };
+        for column in (0..dim).filter(|&column| fitted.constant[column]) {
+            (fitted.mean[column], fitted.scale[column]) = (first[column], constant_scale(first[column]));
+        }
+        Ok(fitted)
     }
 
     /// Number of columns.
@@ -161,23 +208,16 @@ impl Standardize {
 pub(crate) fn is_constant(values: impl Iterator<Item = f64>) -> bool {
     let (low, high) = values
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    is_within_rounding(low, high)
+}
+
+fn is_within_rounding(low: f64, high: f64) -> bool {
     high - low <= 4.0 * f64::EPSILON * low.abs().max(high.abs())
 }
 
 /// What a departure from a constant is measured by: its own size, but at most 1.
 pub(crate) fn constant_scale(value: f64) -> f64 {
     if value == 0.0 { 1.0 } else { value.abs().clamp(f64::MIN_POSITIVE, 1.0) }
-}
-
-/// The root of the variance, from the values again if their squares leave the range of doubles.
-fn deviation(values: impl Iterator<Item = f64> + Clone, mean: f64, variance: f64) -> f64 {
-    if variance.is_normal() {
-        return variance.sqrt();
-    }
-    let largest = values.clone().fold(0.0, |largest: f64, value| largest.max((value - mean).abs()));
-    let (sum, n) =
-        values.fold((0.0, 0.0), |(sum, n), value| (sum + ((value - mean) / largest).powi(2), n + 1.0));
-    largest * f64::sqrt(sum / n)
 }
 
 impl TryFrom<Columns> for Standardize {

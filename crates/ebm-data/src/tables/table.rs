@@ -7,8 +7,11 @@ use ebm_ops::Noise;
 
 use super::heavy_tails::heavy_tail;
 use super::holdout::Holdout;
+use super::labels::{ClassNames, Labels, class_of};
+use super::large::LargeTable;
 use super::layout::{Columns, RowLayout, Wanted};
 use super::quantile::Quantile;
+use super::selection::Numbers;
 use super::standardize::{Standardize, is_constant};
 use super::transform::Transform;
 use crate::data::Data;
@@ -36,18 +39,20 @@ pub struct Table {
     values: Vec<f64>,
     transform: Transform,
     columns: Vec<String>,
+    labels: Option<Labels>,
     /// The number of each row in its file, if some were left out.
     numbers: Option<Vec<usize>>,
     notes: Vec<String>,
 }
 
 /// The chosen columns of a file.
-struct Rows {
-    dim: usize,
-    values: Vec<f64>,
-    columns: Vec<String>,
-    numbers: Option<Vec<usize>>,
-    notes: Vec<String>,
+pub(super) struct Rows {
+    pub(super) dim: usize,
+    pub(super) values: Vec<f64>,
+    pub(super) columns: Vec<String>,
+    pub(super) labels: Option<Labels>,
+    pub(super) numbers: Option<Vec<usize>>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Table {
@@ -75,16 +80,8 @@ impl Table {
         layout: Option<&RowLayout>,
     ) -> Result<Self, DataError> {
         let split = spec.split;
-        let file = |split: Split| match path.is_dir() {
-            true => Self::file(path, split),
-            false => (split == Split::Train).then(|| path.to_owned()),
-        };
-        let not_found = || DataError::NotFound { path: path.join(split.name()).with_extension("csv") };
-        let training_file = file(Split::Train).ok_or_else(not_found)?;
-        let test_file = file(Split::Test);
-        let holdout = spec.holdout.filter(|_| test_file.is_none());
-        let holdout = holdout.map(|share| Holdout::new(share, noise)).transpose()?;
-        let wanted = layout.map(|layout| Wanted { names: &layout.columns, dim: layout.transform.dim() });
+        let Files { training_file, test_file, holdout } = Files::of(path, spec, noise)?;
+        let wanted = layout.map(Wanted::of);
         let mut rows = match (split, test_file, &holdout) {
             (Split::Train, ..) | (Split::Test, None, Some(_)) => rows(&training_file, spec, wanted)?,
             (Split::Test, Some(file), _) if layout.is_some() => rows(&file, spec, wanted)?,
@@ -93,14 +90,13 @@ impl Table {
                 let training = rows(&training_file, spec, None)?;
                 let transform = fitted(&training.values, training.dim, spec);
                 let wanted = Wanted { names: &training.columns, dim: training.dim };
-                return Ok(rows(&file, spec, Some(wanted))?.table(transform));
+                let mut rows = rows(&file, spec, Some(wanted))?;
+                if let Some(known) = training.labels {
+                    rows.labels = rows.labels.map(|labels| labels.after(&known.classes));
+                }
+                return Ok(rows.table(transform));
             }
-            (Split::Test, None, None) => {
-                return Err(DataError::NoHeldOut {
-                    path: path.into(),
-                    expected: "files named train and test, or a run with `--set data.holdout=0.1`, which holds out a tenth",
-                });
-            }
+            (Split::Test, None, None) => return Err(none_held_out(path)),
         };
         let training = match &holdout {
             None => None,
@@ -161,7 +157,12 @@ impl NamedDataset for ByName {
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(Table::open(options.path(self.name())?, options.spec, options.noise, options.layout)?.into())
+        let (path, spec, noise, layout) =
+            (options.path(self.name())?, options.spec, options.noise, options.layout);
+        match LargeTable::open(path, spec, noise, layout)? {
+            Some(data) => Ok(data),
+            None => Ok(Table::open(path, spec, noise, layout)?.into()),
+        }
     }
 
     fn is_at(&self, path: &Path) -> bool {
@@ -175,9 +176,13 @@ impl NamedDataset for ByName {
 impl From<Table> for Data {
     fn from(mut table: Table) -> Self {
         let (columns, notes) = (std::mem::take(&mut table.columns), std::mem::take(&mut table.notes));
-        let numbers = table.numbers.take();
+        let numbers = table.numbers.take().map(Numbers::Listed);
+        let (classes, counts) =
+            table.labels.as_ref().map(|labels| (labels.classes.clone(), labels.counts())).unwrap_or_default();
         Self::points(table.transform.clone(), table)
             .with_columns(columns)
+            .with_classes(classes)
+            .with_counts(counts)
             .with_notes(notes)
             .with_numbers(numbers)
     }
@@ -186,7 +191,8 @@ impl From<Table> for Data {
 impl Dataset<Point, DataError> for Table {
     /// Row `index` in the units of training.
     fn get(&self, index: usize) -> Result<Point, DataError> {
-        Ok(Point { coordinates: self.transform.forward(self.row(index)), label: None })
+        let label = self.labels.as_ref().map(|labels| labels.values[index]);
+        Ok(Point { coordinates: self.transform.forward(self.row(index)), label })
     }
 
     fn len(&self) -> usize {
@@ -196,8 +202,8 @@ impl Dataset<Point, DataError> for Table {
 
 impl Rows {
     fn table(self, transform: Transform) -> Table {
-        let Self { dim, values, columns, numbers, notes } = self;
-        Table { dim, values, transform, columns, numbers, notes }
+        let Self { dim, values, columns, labels, numbers, notes } = self;
+        Table { dim, values, transform, columns, labels, numbers, notes }
     }
 
     /// Keeps the rows of `split`. Returns the training rows if they are the others.
@@ -218,20 +224,13 @@ impl Rows {
         };
         let [training, test] = [Split::Train, Split::Test].map(rows_of);
         if training.is_empty() || test.is_empty() {
-            let what = format!("data.holdout of {n} rows in {}", path.display());
-            return Err(ebm_ops::OutOfRange::new(
-                what,
-                share,
-                "a share that leaves rows for training and for evaluation",
-            )
-            .into());
+            return Err(none_left(path, share, n));
         }
         let n_test = test.len() / self.dim;
+        let kept = (0..n).filter(|&i| is_of(split, numbers[i]));
+        self.labels = self.labels.take().map(|labels| labels.of(kept));
         self.numbers = Some(numbers.into_iter().filter(|&number| is_of(split, number)).collect());
-        self.notes.push(match split {
-            Split::Train => format!("{n_test} of {n} rows are held out (data.holdout = {share})"),
-            Split::Test => format!("held out of {n} rows (data.holdout = {share})"),
-        });
+        self.notes.push(of_holdout(split, share, n_test, n));
         Ok(match split {
             Split::Train => {
                 self.values = training;
@@ -245,7 +244,7 @@ impl Rows {
     }
 
     /// What a person should know of the values before they train on them.
-    fn remarks(&self, spec: &DataSpec) -> Vec<String> {
+    pub(super) fn remarks(&self, spec: &DataSpec) -> Vec<String> {
         let n = self.values.len() / self.dim;
         let column = |i: usize| self.values[i..].iter().step_by(self.dim).copied();
         let name = |i: usize| self.columns.get(i).cloned().unwrap_or_else(|| (i + 1).to_string());
@@ -258,31 +257,78 @@ impl Rows {
         if transform_kind(spec) == TransformKind::Standardize {
             let tails: Vec<(usize, [f64; 2])> =
                 (0..self.dim).filter_map(|i| Some((i, heavy_tail(column(i))?))).collect();
-            notes.extend(some(&tails, |(i, [farthest, normal])| {
-                format!(
-                    "column {} has heavy tails: a value lies {farthest:.0} deviations from the mean, {normal:.1} would \
-                     be usual; `--set data.transform=quantile` maps columns to normal scores",
-                    name(i)
-                )
-            }));
+            notes.extend(some(&tails, |(i, tail)| heavy_note(&name(i), tail)));
         }
         notes
     }
 }
 
+/// The files of a table's splits.
+pub(super) struct Files {
+    pub(super) training_file: PathBuf,
+    pub(super) test_file: Option<PathBuf>,
+    /// The rows of the training file that are held out, if there is no file of them.
+    pub(super) holdout: Option<Holdout>,
+}
+
+impl Files {
+    pub(super) fn of(path: &Path, spec: &DataSpec, noise: &Noise) -> Result<Self, DataError> {
+        let file = |split: Split| match path.is_dir() {
+            true => Table::file(path, split),
+            false => (split == Split::Train).then(|| path.to_owned()),
+        };
+        let not_found = || DataError::NotFound { path: path.join(spec.split.name()).with_extension("csv") };
+        let training_file = file(Split::Train).ok_or_else(not_found)?;
+        let test_file = file(Split::Test);
+        let holdout = spec.holdout.filter(|_| test_file.is_none());
+        let holdout = holdout.map(|share| Holdout::new(share, noise)).transpose()?;
+        Ok(Self { training_file, test_file, holdout })
+    }
+}
+
+pub(super) fn none_held_out(path: &Path) -> DataError {
+    DataError::NoHeldOut {
+        path: path.into(),
+        expected: "files named train and test, or a run with `--set data.holdout=0.1`, which holds out a tenth",
+    }
+}
+
+/// The error of a share of `n` rows that leaves none on one side.
+pub(super) fn none_left(path: &Path, share: f64, n: usize) -> DataError {
+    let what = format!("data.holdout of {n} rows in {}", path.display());
+    let expected = "a share that leaves rows for training and for evaluation";
+    ebm_ops::OutOfRange::new(what, share, expected).into()
+}
+
+/// What is said of a share that is held out.
+pub(super) fn of_holdout(split: Split, share: f64, n_test: usize, n: usize) -> String {
+    match split {
+        Split::Train => format!("{n_test} of {n} rows are held out (data.holdout = {share})"),
+        Split::Test => format!("held out of {n} rows (data.holdout = {share})"),
+    }
+}
+
+/// What is said of a column with heavy tails.
+pub(super) fn heavy_note(name: &str, [farthest, normal]: [f64; 2]) -> String {
+    format!(
+        "column {name} has heavy tails: a value lies {farthest:.0} deviations from the mean, {normal:.1} would be usual; \
+         `--set data.transform=quantile` maps columns to normal scores"
+    )
+}
+
 /// A note for each of the first few, and how many more there are.
-fn some<T: Copy>(items: &[T], note: impl Fn(T) -> String) -> Vec<String> {
+pub(super) fn some<T: Copy>(items: &[T], note: impl Fn(T) -> String) -> Vec<String> {
     let more = items.len().saturating_sub(NAMED);
     let notes = items.iter().take(NAMED).map(|&item| note(item));
     notes.chain((0 < more).then(|| format!("so are {more} more columns"))).collect()
 }
 
-fn transform_kind(spec: &DataSpec) -> TransformKind {
+pub(super) fn transform_kind(spec: &DataSpec) -> TransformKind {
     spec.transform.unwrap_or(if spec.standardize { TransformKind::Standardize } else { TransformKind::None })
 }
 
 /// The map of rows to the units of training, as `spec` asks for it.
-fn fitted(values: &[f64], dim: usize, spec: &DataSpec) -> Transform {
+pub(super) fn fitted(values: &[f64], dim: usize, spec: &DataSpec) -> Transform {
     match transform_kind(spec) {
         TransformKind::None => Transform::identity(dim),
         TransformKind::Standardize => Standardize::fit(values, dim).into(),
@@ -290,7 +336,7 @@ fn fitted(values: &[f64], dim: usize, spec: &DataSpec) -> Transform {
     }
 }
 
-fn ending(file: &Path) -> Option<&'static str> {
+pub(super) fn ending(file: &Path) -> Option<&'static str> {
     let is_packed = file.extension()?.eq_ignore_ascii_case("gz");
     let file = if is_packed { file.file_stem().map(Path::new)? } else { file };
     let found = file.extension()?;
@@ -298,7 +344,7 @@ fn ending(file: &Path) -> Option<&'static str> {
 }
 
 /// The rows of a file in the columns that are asked for, all finite.
-fn rows(file: &Path, spec: &DataSpec, wanted: Option<Wanted<'_>>) -> Result<Rows, DataError> {
+pub(super) fn rows(file: &Path, spec: &DataSpec, wanted: Option<Wanted<'_>>) -> Result<Rows, DataError> {
     let ending = ending(file).ok_or_else(|| {
         let found = "a file with this extension".into();
         DataError::Unsupported { file: file.into(), found, expected: ".npy, .csv, .tsv, .txt, .dat or .tab" }
@@ -311,43 +357,43 @@ fn rows(file: &Path, spec: &DataSpec, wanted: Option<Wanted<'_>>) -> Result<Rows
         let columns = Columns { dim, names: &[], left_out: &[] };
         let chosen = columns.choose(spec, &place, wanted)?;
         let n = values.len() / dim;
-        let values = match chosen.columns.iter().copied().eq(0..dim) {
+        // The classes go along as a column until rows with gaps are gone.
+        let with_label: Vec<usize> = chosen.columns.iter().copied().chain(chosen.label).collect();
+        let values = match with_label.iter().copied().eq(0..dim) {
             true => values,
-            false => {
-                values.chunks_exact(dim).flat_map(|row| chosen.columns.iter().map(|&i| row[i])).collect()
-            }
+            false => values.chunks_exact(dim).flat_map(|row| with_label.iter().map(|&i| row[i])).collect(),
         };
         let rows = Rows {
-            dim: chosen.columns.len(),
+            dim: with_label.len(),
             values,
             columns: Vec::new(),
+            labels: None,
             numbers: None,
             notes: chosen.notes,
         };
-        (rows.without_gaps(file, missing)?, n)
+        let rows = rows.without_gaps(file, missing)?;
+        let rows = if chosen.label.is_some() { rows.with_last_as_label(file)? } else { rows };
+        (rows, n)
     } else {
-        let usual = if matches!(ending, "tsv" | "tab") { '\t' } else { ',' };
-        let DataSpec { header, delimiter, decimal, .. } = *spec;
-        let form = TextForm { header, delimiter, decimal, usual: Some(usual) };
-        let table = TextTable::open(content, form, file)?;
+        let table = TextTable::open(content, form(spec, ending), file)?;
         let columns = Columns { dim: table.dim(), names: table.names(), left_out: table.left_out() };
         let chosen = columns.choose(spec, &place, wanted)?;
         let names = chosen.columns.iter().filter_map(|&column| table.names().get(column).cloned()).collect();
-        let is_asked = spec.columns.is_some();
-        let mut notes = table
-            .notes()
-            .iter()
-            .filter(|note| !(is_asked && note.ends_with("left out")))
-            .cloned()
-            .collect::<Vec<_>>();
+        let mut notes = notes_of(&table, spec);
         notes.extend(chosen.notes);
-        let read = table.read(&chosen.columns, missing)?;
+        let (read, labels) = table.read_labelled(&chosen.columns, chosen.label, missing)?;
+        let bytes = 8 * read.values.len() as u64;
+        if spec.most_bytes() < bytes {
+            let megabytes = bytes >> 20;
+            notes.push(format!("{megabytes} MB in memory; `--set data.cache=FOLDER` keeps them in a file"));
+        }
         let n = read.n_rows;
         (
             Rows {
                 dim: chosen.columns.len(),
                 values: read.values,
                 columns: names,
+                labels,
                 numbers: read.numbers,
                 notes,
             },
@@ -370,7 +416,42 @@ fn rows(file: &Path, spec: &DataSpec, wanted: Option<Wanted<'_>>) -> Result<Rows
     }
 }
 
+/// The form of a text table as far as it is known.
+pub(super) fn form(spec: &DataSpec, ending: &str) -> TextForm {
+    let usual = if matches!(ending, "tsv" | "tab") { '\t' } else { ',' };
+    let DataSpec { header, delimiter, decimal, .. } = *spec;
+    TextForm { header, delimiter, decimal, usual: Some(usual) }
+}
+
+/// What was found out of a text table, without what is left out of columns that were asked for.
+pub(super) fn notes_of<R: std::io::Read>(table: &TextTable<'_, R>, spec: &DataSpec) -> Vec<String> {
+    let is_asked = spec.columns.is_some();
+    let is_said = |note: &&String| !(is_asked && note.ends_with("left out"));
+    table.notes().iter().filter(is_said).cloned().collect()
+}
+
 impl Rows {
+    /// The rows with the numbers of their last column as classes.
+    fn with_last_as_label(mut self, file: &Path) -> Result<Self, DataError> {
+        let (wide, dim) = (self.dim, self.dim - 1);
+        let mut names = ClassNames::default();
+        let mut labels = Vec::with_capacity(self.values.len() / wide);
+        for (i, row) in self.values.chunks_exact(wide).enumerate() {
+            let at = || format!("row {}", self.numbers.as_ref().map_or(i, |numbers| numbers[i]) + 1);
+            let class = class_of(row[dim]).ok_or_else(|| {
+                let problem =
+                    format!("{}: {} in the column of data.label, expected a whole number", at(), row[dim]);
+                DataError::malformed(file, problem)
+            })?;
+            let name = class.to_string();
+            let number = names.number(name.as_bytes(), |_| name.clone());
+            labels.push(number.ok_or_else(|| ClassNames::too_many(file, at()))?);
+        }
+        self.labels = Some(Labels::new(labels, names.names()));
+        self.values = self.values.chunks_exact(wide).flat_map(|row| &row[..dim]).copied().collect();
+        Ok(Self { dim, ..self })
+    }
+
     /// The rows without those that have a NaN, or an error that names the first.
     fn without_gaps(mut self, file: &Path, missing: Missing) -> Result<Self, DataError> {
         let Some(first) = self.values.iter().position(|value| value.is_nan()) else { return Ok(self) };

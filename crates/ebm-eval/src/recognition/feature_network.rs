@@ -1,227 +1,30 @@
 //! Convolutional networks as feature maps.
 
-use std::collections::BTreeMap;
+use std::slice::Iter;
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData, activation};
-use ebm_model::layers::{Activation, Convolution, Dense};
+use ebm_model::layers::{Activation, Convolution, Dense, GroupNorm};
 use ebm_model::weights::{self, NamedTensors};
-use ebm_model::{Init, ModelError};
+use ebm_model::{Init, Layer, ModelError};
 use ebm_ops::OutOfRange;
-use serde::{Deserialize, Serialize};
 
+use super::feature_config::{FeatureNetworkConfig, PixelRange};
+use super::feature_layer::{FeatureLayer, Shape};
 use crate::FeatureMap;
 
 /// Rows that go through the network at once.
 const TOGETHER: usize = 500;
 
-/// Most numbers in an image or in the output of a layer.
-const MOST_NUMBERS: usize = 1 << 26;
-
-/// Most layers of a network.
-const MOST_LAYERS: usize = 1000;
-
-/// A layer of a [`FeatureNetwork`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum FeatureLayer {
-    /// A square convolution with bias, padded by half its size.
-    Conv {
-        /// Channels of the result.
-        outputs: usize,
-        /// Side of the square, an odd number.
-        size: usize,
-        /// Pixels from one result to the next; 1 by default.
-        #[serde(default = "one")]
-        stride: usize,
-    },
-    /// A dense layer with bias.
-    Dense {
-        /// Numbers of the result.
-        outputs: usize,
-    },
-    /// max(0, z).
-    Relu,
-    /// z/(1 + exp(−z)).
-    Silu,
-    /// tanh z.
-    Tanh,
-    /// The means of squares; pixels that fill no square are cut off.
-    MeanPool {
-        /// Side of the squares.
-        size: usize,
-    },
-    /// The largest values of squares; pixels that fill no square are cut off.
-    MaxPool {
-        /// Side of the squares.
-        size: usize,
-    },
-    /// The mean of each channel.
-    GlobalMean,
-    /// All pixels in a row, channel by channel.
-    Flatten,
-}
-
-fn one() -> usize {
-    1
-}
-
-/// The values of black and white that a network expects; −1 and 1 by default.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PixelRange(pub f64, pub f64);
-
-impl Default for PixelRange {
-    fn default() -> Self {
-        Self(-1.0, 1.0)
-    }
-}
-
-/// What a [`FeatureNetwork`] is made of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FeatureNetworkConfig {
-    /// What figures call it, in snake case.
-    #[serde(default = "network")]
-    pub name: String,
-    /// Channels, height and width of an image.
-    pub input: [usize; 3],
-    /// The values of black and white.
-    #[serde(default)]
-    pub range: PixelRange,
-    /// The number of layers, counted from the first, whose result are the features.
-    pub features: usize,
-    /// The classes in the order of the network's results; empty if it is no classifier.
-    #[serde(default)]
-    pub classes: Vec<String>,
-    /// The share of held-out images that it assigns to their class, if it was measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accuracy: Option<f64>,
-    /// The layers.
-    pub layers: Vec<FeatureLayer>,
-}
-
-fn network() -> String {
-    "network".into()
-}
-
-/// Channels, height and width, or a row of numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
-    Image([usize; 3]),
-    Row(usize),
-}
-
-impl Shape {
-    fn numbers(self) -> usize {
-        match self {
-            Self::Image(sides) => sides.into_iter().fold(1, usize::saturating_mul),
-            Self::Row(n) => n,
-        }
-    }
-}
-
-impl FeatureNetworkConfig {
-    /// The shape before each layer, and after the last.
-    ///
-    /// # Errors
-    /// [`OutOfRange`] with the layer that no network can have there.
-    fn shapes(&self) -> Result<Vec<Shape>, OutOfRange> {
-        let refuse = |at: usize, found: String, expected: &str| {
-            Err(OutOfRange::new(format!("layers[{at}]"), found, expected))
-        };
-        if !(1..=MOST_LAYERS).contains(&self.layers.len()) {
-            return Err(OutOfRange::new("layers", self.layers.len(), format!("1 to {MOST_LAYERS}")));
-        }
-        let mut shapes = vec![Shape::Image(self.input)];
-        for (at, layer) in self.layers.iter().enumerate() {
-            let (shape, found) = (shapes[at], format!("{layer:?} after {:?}", shapes[at]));
-            let next = match (layer, shape) {
-                (&FeatureLayer::Conv { outputs, size, stride }, Shape::Image([_, height, width])) => {
-                    if size % 2 == 0 || stride == 0 || 1024 < size {
-                        return refuse(at, found, "an odd size and a stride of at least 1");
-                    }
-                    Shape::Image([outputs, height.div_ceil(stride), width.div_ceil(stride)])
-                }
-                (&FeatureLayer::Dense { outputs }, Shape::Row(_)) => Shape::Row(outputs),
-                (FeatureLayer::Relu | FeatureLayer::Silu | FeatureLayer::Tanh, shape) => shape,
-                (
-                    &(FeatureLayer::MeanPool { size } | FeatureLayer::MaxPool { size }),
-                    Shape::Image([channels, height, width]),
-                ) => {
-                    if size == 0 {
-                        return refuse(at, found, "a size of at least 1");
-                    }
-                    Shape::Image([channels, height / size, width / size])
-                }
-                (FeatureLayer::GlobalMean, Shape::Image([channels, ..])) => Shape::Row(channels),
-                (FeatureLayer::Flatten, Shape::Image(_)) => Shape::Row(shape.numbers()),
-                (FeatureLayer::Dense { .. }, _) => {
-                    return refuse(at, found, "`flatten` or `global-mean` before it");
-                }
-                _ => return refuse(at, found, "an image before it"),
-            };
-            if !(1..=MOST_NUMBERS).contains(&next.numbers()) {
-                return refuse(at, format!("{} numbers", next.numbers()), "1 to 67,108,864 numbers");
-            }
-            shapes.push(next);
-        }
-        Ok(shapes)
-    }
-
-    /// # Errors
-    /// [`OutOfRange`] with the field that no network can have.
-    pub fn validate(&self) -> Result<(), OutOfRange> {
-        let image = Shape::Image(self.input).numbers();
-        if !(1..=MOST_NUMBERS).contains(&image) {
-            return Err(OutOfRange::new("input", format!("{:?}", self.input), "1 to 67,108,864 numbers"));
-        }
-        let PixelRange(black, white) = self.range;
-        if !(black.is_finite() && white.is_finite() && black != white) {
-            return Err(OutOfRange::new(
-                "range",
-                format!("{:?}", self.range),
-                "two different, finite numbers",
-            ));
-        }
-        let shapes = self.shapes()?;
-        if !(1..=self.layers.len()).contains(&self.features) {
-            let expected = format!("1 to {}, the number of layers", self.layers.len());
-            return Err(OutOfRange::new("features", self.features, expected));
-        }
-        let last = shapes[self.layers.len()];
-        if !self.classes.is_empty() && last != Shape::Row(self.classes.len()) {
-            let expected = format!("a row of {} numbers, one for each class", self.classes.len());
-            return Err(OutOfRange::new("result of the last layer", format!("{last:?}"), expected));
-        }
-        Ok(())
-    }
-
-    /// The shapes of the weights as files hold them, by the names that PyTorch's `nn.Sequential` gives them.
-    fn parameters(&self) -> Result<BTreeMap<String, Vec<usize>>, OutOfRange> {
-        let shapes = self.shapes()?;
-        let mut parameters = BTreeMap::new();
-        for (at, (layer, shape)) in self.layers.iter().zip(&shapes).enumerate() {
-            let (outputs, weight) = match (layer, shape) {
-                (&FeatureLayer::Conv { outputs, size, .. }, &Shape::Image([inputs, ..])) => {
-                    (outputs, vec![outputs, inputs, size, size])
-                }
-                (&FeatureLayer::Dense { outputs }, &Shape::Row(inputs)) => (outputs, vec![outputs, inputs]),
-                _ => continue,
-            };
-            parameters.insert(format!("{at}.weight"), weight);
-            parameters.insert(format!("{at}.bias"), vec![outputs]);
-        }
-        Ok(parameters)
-    }
-}
-
 /// A feed-forward network of images whose last layers are features, and, of a classifier, logits of the classes.
 ///
 /// A file holds the weights under the names and in the layout of PyTorch's `nn.Sequential` of the same layers:
-/// `0.weight`, a convolution's as `[outputs, inputs, size, size]` and a dense layer's as `[outputs, inputs]`.
+/// `0.weight`, a convolution's as `[outputs, inputs, size, size]` and a dense layer's as `[outputs, inputs]`. A residual
+/// layer is an `nn.Sequential` whose input is added to its result, so that layer 1 within layer 3 has `3.1.weight`.
 #[derive(Module, Debug)]
 pub struct FeatureNetwork {
     convolutions: Vec<Convolution>,
+    norms: Vec<GroupNorm>,
     dense: Vec<Dense>,
     #[module(skip)]
     config: FeatureNetworkConfig,
@@ -234,19 +37,24 @@ impl FeatureNetwork {
     /// Those of [`FeatureNetworkConfig::validate`].
     pub fn new(config: FeatureNetworkConfig, init: &Init) -> Result<Self, OutOfRange> {
         config.validate()?;
-        let (mut convolutions, mut dense) = (Vec::new(), Vec::new());
-        for (at, (layer, shape)) in config.layers.iter().zip(config.shapes()?).enumerate() {
-            match (layer, shape) {
+        let (mut convolutions, mut norms, mut dense) = (Vec::new(), Vec::new(), Vec::new());
+        for placed in config.placed()?.0 {
+            let (first, within) = placed.path.split_first().expect("a layer has a number");
+            let init = within.iter().fold(init.nth(*first), |init, at| init.nth(*at));
+            match (placed.layer, placed.before) {
                 (&FeatureLayer::Conv { outputs, size, stride }, Shape::Image([inputs, ..])) => {
-                    convolutions.push(Convolution::new(inputs, outputs, size, stride, &init.nth(at)));
+                    convolutions.push(Convolution::new(inputs, outputs, size, stride, &init));
+                }
+                (&FeatureLayer::GroupNorm { groups }, Shape::Image([channels, ..])) => {
+                    norms.push(GroupNorm::new(channels, groups, &init));
                 }
                 (&FeatureLayer::Dense { outputs }, Shape::Row(inputs)) => {
-                    dense.push(Dense::new(inputs, outputs, &init.nth(at)));
+                    dense.push(Dense::new(inputs, outputs, &init));
                 }
                 _ => {}
             }
         }
-        Ok(Self { convolutions, dense, config })
+        Ok(Self { convolutions, norms, dense, config })
     }
 
     /// The network with the weights of a file; nothing is built before they are known to fit.
@@ -282,25 +90,22 @@ impl FeatureNetwork {
 
     /// The names of the weights in files and in this network.
     fn names(&self) -> Vec<(String, String)> {
-        let (mut convolutions, mut dense) = (0, 0);
-        let mut names = Vec::new();
-        for (at, layer) in self.config.layers.iter().enumerate() {
-            let own = match layer {
-                FeatureLayer::Conv { .. } => {
-                    convolutions += 1;
-                    format!("convolutions.{}", convolutions - 1)
-                }
-                FeatureLayer::Dense { .. } => {
-                    dense += 1;
-                    format!("dense.{}", dense - 1)
-                }
-                _ => continue,
+        let (mut convolutions, mut norms, mut dense) = (0.., 0.., 0..);
+        let (layers, _) = self.config.placed().expect("the layers of a network fit");
+        let named = layers.iter().filter_map(|placed| {
+            let (list, numbers) = match placed.layer {
+                FeatureLayer::Conv { .. } => ("convolutions", &mut convolutions),
+                FeatureLayer::GroupNorm { .. } => ("norms", &mut norms),
+                FeatureLayer::Dense { .. } => ("dense", &mut dense),
+                _ => return None,
             };
-            for part in ["weight", "bias"] {
-                names.push((format!("{at}.{part}"), format!("{own}.{part}")));
-            }
-        }
-        names
+            Some((placed.name(), format!("{list}.{}", numbers.next()?)))
+        });
+        named
+            .flat_map(|(file, own)| {
+                ["weight", "bias"].map(|part| (format!("{file}.{part}"), format!("{own}.{part}")))
+            })
+            .collect()
     }
 
     /// What the network is made of.
@@ -339,32 +144,13 @@ impl FeatureNetwork {
         } else {
             (x + 1.0) * (0.5 * (white - black)) + black
         };
-        let mut value = Value::Image(x.reshape([rows, channels, height, width]));
-        let (mut convolutions, mut dense) = (self.convolutions.iter(), self.dense.iter());
-        for layer in &self.config.layers[..n] {
-            value = match (layer, value) {
-                (FeatureLayer::Conv { .. }, Value::Image(x)) => {
-                    Value::Image(convolutions.next().expect("one for each layer").forward(x))
-                }
-                (FeatureLayer::Dense { .. }, Value::Row(x)) => {
-                    Value::Row(dense.next().expect("one for each layer").forward(x))
-                }
-                (FeatureLayer::MeanPool { size }, Value::Image(x)) => {
-                    Value::Image(pooled(x, *size, |squares| squares.mean_dim(5).mean_dim(3)))
-                }
-                (FeatureLayer::MaxPool { size }, Value::Image(x)) => {
-                    Value::Image(pooled(x, *size, |squares| squares.max_dim(5).max_dim(3)))
-                }
-                (FeatureLayer::GlobalMean, Value::Image(x)) => {
-                    let [rows, channels, ..] = x.dims();
-                    Value::Row(x.mean_dim(3).mean_dim(2).reshape([rows, channels]))
-                }
-                (FeatureLayer::Flatten, Value::Image(x)) => Value::Row(x.flatten(1, 3)),
-                (activation, Value::Image(x)) => Value::Image(activated(activation, x)),
-                (activation, Value::Row(x)) => Value::Row(activated(activation, x)),
-            };
-        }
-        match value {
+        let mut weights = Weights {
+            convolutions: self.convolutions.iter(),
+            norms: self.norms.iter(),
+            dense: self.dense.iter(),
+        };
+        let image = Value::Image(x.reshape([rows, channels, height, width]));
+        match weights.through(&self.config.layers[..n], image) {
             Value::Image(x) => x.flatten(1, 3),
             Value::Row(x) => x,
         }
@@ -381,6 +167,61 @@ impl FeatureNetwork {
 enum Value {
     Image(Tensor<4>),
     Row(Tensor<2>),
+}
+
+/// The layers with weights that are still to come.
+struct Weights<'a> {
+    convolutions: Iter<'a, Convolution>,
+    norms: Iter<'a, GroupNorm>,
+    dense: Iter<'a, Dense>,
+}
+
+impl Weights<'_> {
+    /// The result of `layers`.
+    fn through(&mut self, mut layers: &[FeatureLayer], mut value: Value) -> Value {
+        while let [layer, rest @ ..] = layers {
+            layers = rest;
+            value = match (layer, value) {
+                (FeatureLayer::Conv { .. }, Value::Image(x)) => {
+                    Value::Image(self.convolutions.next().expect("one for each layer").forward(x))
+                }
+                (FeatureLayer::GroupNorm { .. }, Value::Image(x)) => {
+                    let norm = self.norms.next().expect("one for each layer");
+                    Value::Image(match rest {
+                        // One operation for both.
+                        [FeatureLayer::Silu, rest @ ..] => {
+                            layers = rest;
+                            norm.silu(x)
+                        }
+                        _ => norm.affine_rules().forward(x),
+                    })
+                }
+                (FeatureLayer::Dense { .. }, Value::Row(x)) => {
+                    Value::Row(self.dense.next().expect("one for each layer").forward(x))
+                }
+                (FeatureLayer::Residual { layers }, Value::Image(x)) => {
+                    match self.through(layers, Value::Image(x.clone())) {
+                        Value::Image(change) => Value::Image(x + change),
+                        Value::Row(_) => unreachable!("a residual layer keeps the shape"),
+                    }
+                }
+                (FeatureLayer::MeanPool { size }, Value::Image(x)) => {
+                    Value::Image(pooled(x, *size, |squares| squares.mean_dim(5).mean_dim(3)))
+                }
+                (FeatureLayer::MaxPool { size }, Value::Image(x)) => {
+                    Value::Image(pooled(x, *size, |squares| squares.max_dim(5).max_dim(3)))
+                }
+                (FeatureLayer::GlobalMean, Value::Image(x)) => {
+                    let [rows, channels, ..] = x.dims();
+                    Value::Row(x.mean_dim(3).mean_dim(2).reshape([rows, channels]))
+                }
+                (FeatureLayer::Flatten, Value::Image(x)) => Value::Row(x.flatten(1, 3)),
+                (activation, Value::Image(x)) => Value::Image(activated(activation, x)),
+                (activation, Value::Row(x)) => Value::Row(activated(activation, x)),
+            };
+        }
+        value
+    }
 }
 
 fn activated<const D: usize>(layer: &FeatureLayer, x: Tensor<D>) -> Tensor<D> {
@@ -487,6 +328,64 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_normalised_over_its_channels_and_pixels_alone_or_before_silu() {
+        let two = |layers| FeatureNetworkConfig { input: [2, 1, 2], ..config(layers) };
+        let norm = || FeatureLayer::GroupNorm { groups: 1 };
+        let weight = TensorData::new(vec![1f32, 2.0], [2]);
+        let tensors = NamedTensors::from([("0.weight".into(), weight.clone()), ("0.bias".into(), weight)]);
+        let of = |layers: Vec<FeatureLayer>| {
+            let (device, config) = (Device::flex(), two(layers));
+            let init = Init::new(Noise::seeded(0), &device);
+            let network = FeatureNetwork::from_tensors(config, tensors.clone(), &init).unwrap();
+            numbers(network.features(&Tensor::from_floats([[0.0, 2.0, 4.0, 6.0]], &device)))
+        };
+        // mean 3 and variance 5; channels have the factors 1, 2 and the constants 1, 2
+        let unit = 5f64.sqrt().recip();
+        let expected = [1.0 - 3.0 * unit, 1.0 - unit, 2.0 + 2.0 * unit, 2.0 + 6.0 * unit];
+        let close = |found: &[f64], expected: &[f64]| {
+            found.len() == expected.len() && found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-4)
+        };
+        let alone = of(vec![norm()]);
+        assert!(close(&alone, &expected), "{alone:?} against {expected:?}");
+        let silu = expected.map(|z| z / (1.0 + (-z).exp()));
+        let fused = of(vec![norm(), FeatureLayer::Silu]);
+        assert!(close(&fused, &silu), "{fused:?} against {silu:?}");
+        // SiLU is done once, whatever follows
+        let more = of(vec![norm(), FeatureLayer::Silu, FeatureLayer::Relu]);
+        assert!(close(&more, &silu.map(|z| z.max(0.0))), "{more:?}");
+    }
+
+    #[test]
+    fn a_residual_layer_adds_to_its_input_and_has_names_within_its_own() {
+        let residual = FeatureLayer::Residual {
+            layers: vec![FeatureLayer::Tanh, FeatureLayer::Conv { outputs: 1, size: 1, stride: 1 }],
+        };
+        let config = FeatureNetworkConfig {
+            input: [1, 1, 2],
+            ..config(vec![
+                FeatureLayer::Relu,
+                residual,
+                FeatureLayer::Conv { outputs: 1, size: 1, stride: 1 },
+            ])
+        };
+        let scalar = |value: f32| TensorData::new(vec![value], [1, 1, 1, 1]);
+        let bias = |value: f32| TensorData::new(vec![value], [1]);
+        let tensors = NamedTensors::from([
+            ("1.1.weight".into(), scalar(3.0)),
+            ("1.1.bias".into(), bias(10.0)),
+            ("2.weight".into(), scalar(1.0)),
+            ("2.bias".into(), bias(0.0)),
+        ]);
+        let device = Device::flex();
+        let init = Init::new(Noise::seeded(0), &device);
+        let network = FeatureNetwork::from_tensors(config, tensors.clone(), &init).unwrap();
+        let found = numbers(network.features(&Tensor::from_floats([[-1.0, 2.0]], &device)));
+        let expected = [10.0, 2.0 + 3.0 * 2f64.tanh() + 10.0];
+        assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-5), "{found:?}");
+        assert_eq!(network.to_tensors(), tensors);
+    }
+
+    #[test]
     fn weights_survive_a_file_and_the_description_a_text() {
         let layers = vec![
             FeatureLayer::Conv { outputs: 3, size: 3, stride: 2 },
@@ -526,6 +425,23 @@ mod tests {
         refused(config(vec![FeatureLayer::MaxPool { size: 9 }]), "layers[0]: expected 1 to 67,108,864");
         refused(config(vec![FeatureLayer::Conv { outputs: 1 << 40, size: 3, stride: 1 }]), "layers[0]");
         refused(config(vec![FeatureLayer::Conv { outputs: 1, size: 2, stride: 1 }]), "an odd size");
+        let norm = |groups| {
+            config(vec![
+                FeatureLayer::Conv { outputs: 6, size: 1, stride: 1 },
+                FeatureLayer::GroupNorm { groups },
+            ])
+        };
+        norm(3).validate().unwrap();
+        refused(norm(4), "layers[1]: expected a divisor of the number of channels");
+        refused(norm(0), "layers[1]: expected a divisor of the number of channels");
+        let residual = |layers| config(vec![FeatureLayer::Silu, FeatureLayer::Residual { layers }]);
+        residual(vec![FeatureLayer::Silu]).validate().unwrap();
+        refused(residual(vec![]), "layers[1].layers: expected 1 to");
+        refused(residual(vec![FeatureLayer::MeanPool { size: 2 }]), "layers[1]: expected layers that keep");
+        refused(
+            residual(vec![FeatureLayer::Silu, FeatureLayer::Dense { outputs: 1 }]),
+            "layers[1].layers[1]: expected `flat",
+        );
         let silu = || config(vec![FeatureLayer::Silu]);
         refused(FeatureNetworkConfig { features: 2, ..silu() }, "features: expected 1 to 1");
         refused(FeatureNetworkConfig { classes: vec!["a".into()], ..silu() }, "result of the last layer");

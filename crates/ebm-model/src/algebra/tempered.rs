@@ -41,6 +41,12 @@ impl<M: NoisyScore> NoisyScore for Tempered<M> {
         self.model.score_at(x, sigma) / self.temperature
     }
 
+    /// The model's own: samples at this temperature have noise of variance Tσ², so the mean of the clean point is
+    /// x + Tσ² s(x, σ)/T. With σ² in place of Tσ², (1/T − 1) of the noise would be left, with its sign turned below one.
+    fn denoise_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> Tensor<2> {
+        self.model.denoise_at(x, sigma)
+    }
+
     fn score_and_pullback_at(&self, x: Tensor<2>, sigma: Tensor<1>) -> (Tensor<2>, ScorePullback<'_>) {
         let (score, pullback) = self.model.score_and_pullback_at(x, sigma);
         (score / self.temperature, Box::new(move |v| pullback(v) / self.temperature))
@@ -121,5 +127,16 @@ mod tests {
         let law = Gaussian::standard(2);
         let (cold, plain) = (Tempered::new(&law, 0.5).at(0.7).score(x.clone()), law.at(0.7).score(x));
         assert_eq!(cold.into_data(), (plain * 2.0).into_data());
+    }
+
+    #[test]
+    fn noise_at_a_temperature_is_taken_off_whole() {
+        // a point that is known: what Langevin dynamics at T = 0.8 and σ = 0.5 leaves is noise of the variance Tσ²
+        let (variance, sigma, temperature) = (1e-8, 0.5, 0.8f64);
+        let law = Gaussian::isotropic(vec![1.0, -1.0], variance).unwrap();
+        let noise = testing::points(6, 2, 24) * (temperature.sqrt() * sigma);
+        let mean = Tensor::from_data([[1.0, -1.0]], (&noise.device(), noise.dtype()));
+        let found = Tempered::new(&law, temperature).at(sigma).denoise(noise.clone() + mean.clone());
+        testing::assert_close(found, noise * 0.0 + mean, 1e-6, "a denoised point");
     }
 }

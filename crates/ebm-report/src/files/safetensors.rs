@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 
-use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::little_endian::Numbers;
 use crate::{Labels, ReportError};
@@ -25,46 +25,53 @@ pub(crate) fn encode(
     if expected != values.len() {
         return Err(ReportError::length(format!("tensor of shape {dims:?}"), expected, values.len()));
     }
-    let Some(labels) = labels else {
-        out.write_all(&header(dims, values.width(), columns)?)?;
-        return Ok(values.write(out)?);
-    };
-    let mut bytes = Vec::with_capacity(values.len() * values.width());
-    values.write(&mut bytes)?;
-    let dtype = match values {
-        Numbers::Single(_) => Dtype::F32,
-        Numbers::Double(_) => Dtype::F64,
-    };
-    let classes: Vec<u8> = labels.classes.iter().flat_map(|class| (*class as i64).to_le_bytes()).collect();
-    let tensors = [
-        ("samples", TensorView::new(dtype, dims.to_vec(), &bytes)?),
-        ("labels", TensorView::new(Dtype::I64, vec![labels.classes.len()], &classes)?),
-    ];
-    // One entry, because the order of several is not fixed.
-    let list =
-        [("columns", columns), ("classes", &labels.names)].into_iter().find(|(_, names)| !names.is_empty());
-    let metadata = list.map(|(key, names)| {
-        HashMap::from([(key.to_owned(), serde_json::Value::from(names.to_vec()).to_string())])
-    });
-    out.write_all(&safetensors::serialize(tensors, metadata)?)?;
-    Ok(())
+    let names = labels.map(|labels| labels.names.as_slice());
+    out.write_all(&header(dims, values.width(), columns, names)?)?;
+    if let Some(labels) = labels {
+        out.write_all(&numbers_of(&labels.classes))?;
+    }
+    Ok(values.write(out)?)
+}
+
+/// Bytes of the number of a class.
+pub(crate) const CLASS_WIDTH: usize = 8;
+
+/// The numbers of classes as the tensor `labels` has them, which stands before the samples.
+pub(crate) fn numbers_of(classes: &[usize]) -> Vec<u8> {
+    classes.iter().flat_map(|class| (*class as i64).to_le_bytes()).collect()
 }
 
 /// The bytes before the numbers, each of `width` bytes: as the library writes them, which needs all numbers for it.
+/// Samples of classes have the names of these, or an empty list.
 ///
 /// # Errors
 /// If there are more numbers than the format can count.
-pub(crate) fn header(dims: &[usize], width: usize, columns: &[String]) -> Result<Vec<u8>, ReportError> {
+pub(crate) fn header(
+    dims: &[usize],
+    width: usize,
+    columns: &[String],
+    classes: Option<&[String]>,
+) -> Result<Vec<u8>, ReportError> {
     /// The text is padded to a multiple of so many bytes, as many as its length has before it.
     const ALIGNMENT: usize = 8;
     let dtype = if width == 8 { Dtype::F64 } else { Dtype::F32 };
+    let n = dims.first().copied().unwrap_or(0);
+    let first = if classes.is_some() { n.checked_mul(CLASS_WIDTH) } else { Some(0) };
     let length = dims.iter().try_fold(width, |product, &d| product.checked_mul(d));
-    let length =
-        length.ok_or_else(|| ReportError::Format(format!("a tensor of shape {dims:?} is too large")))?;
-    let info = TensorInfo { dtype, shape: dims.to_vec(), data_offsets: (0, length) };
-    let names = serde_json::Value::from(columns.to_vec()).to_string();
-    let metadata = (!columns.is_empty()).then(|| HashMap::from([("columns".to_owned(), names)]));
-    let metadata = Metadata::new(metadata, vec![("samples".to_owned(), info)])?;
+    let end = first.zip(length).and_then(|(first, length)| first.checked_add(length));
+    let (first, end) = first
+        .zip(end)
+        .ok_or_else(|| ReportError::Format(format!("a tensor of shape {dims:?} is too large")))?;
+    let info = |dtype, shape, data_offsets| TensorInfo { dtype, shape, data_offsets };
+    let labels = classes.map(|_| ("labels".to_owned(), info(Dtype::I64, vec![n], (0, first))));
+    let samples = ("samples".to_owned(), info(dtype, dims.to_vec(), (first, end)));
+    // One entry, because the order of several is not fixed.
+    let mut lists = [("columns", columns), ("classes", classes.unwrap_or_default())].into_iter();
+    let list = lists.find(|(_, names)| !names.is_empty());
+    let metadata = list.map(|(key, names)| {
+        HashMap::from([(key.to_owned(), serde_json::Value::from(names.to_vec()).to_string())])
+    });
+    let metadata = Metadata::new(metadata, labels.into_iter().chain([samples]).collect())?;
     let mut text = serde_json::to_vec(&metadata).map_err(|error| ReportError::Format(error.to_string()))?;
     text.resize(text.len().next_multiple_of(ALIGNMENT), b' ');
     Ok([(text.len() as u64).to_le_bytes().as_slice(), &text].concat())
@@ -89,6 +96,29 @@ mod tests {
                 let text = serde_json::Value::from(columns.to_vec()).to_string();
                 let metadata = (!columns.is_empty()).then(|| HashMap::from([("columns".into(), text)]));
                 assert_eq!(found, safetensors::serialize([("samples", view)], metadata).unwrap());
+            }
+        }
+        // Of both precisions, with names of classes and without.
+        for (names, n) in [(&[][..], 5), (&names, 3)] {
+            let labels = Labels { classes: (0..n).map(|i| (i * 7) % 3).collect(), names: names.to_vec() };
+            let classes: Vec<u8> = labels.classes.iter().flat_map(|&i| (i as i64).to_le_bytes()).collect();
+            let doubles: Vec<f64> = (0..2 * n).map(|i| i as f64 / 3.0).collect();
+            let singles: Vec<f32> = doubles.iter().map(|&x| x as f32).collect();
+            let bytes = [
+                singles.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(),
+                doubles.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            ];
+            let numbers = [(Dtype::F32, Numbers::Single(&singles)), (Dtype::F64, Numbers::Double(&doubles))];
+            for ((dtype, numbers), bytes) in numbers.into_iter().zip(&bytes) {
+                let mut found = Vec::new();
+                encode(&[n, 2], numbers, &[], Some(&labels), &mut found).unwrap();
+                let tensors = [
+                    ("samples", TensorView::new(dtype, vec![n, 2], bytes).unwrap()),
+                    ("labels", TensorView::new(Dtype::I64, vec![n], &classes).unwrap()),
+                ];
+                let text = serde_json::Value::from(names.to_vec()).to_string();
+                let metadata = (!names.is_empty()).then(|| HashMap::from([("classes".into(), text)]));
+                assert_eq!(found, safetensors::serialize(tensors, metadata).unwrap());
             }
         }
     }

@@ -12,6 +12,8 @@ pub struct Slide {
     pub label: String,
     /// The picture.
     pub picture: Embedded,
+    /// Whether it is a drawing on white, whose lightness a dark page turns round; pictures of pixels stay as they are.
+    pub is_drawing: bool,
 }
 
 /// Pictures, one at a time behind a slider; without scripts beside one another.
@@ -43,8 +45,8 @@ impl Slides {
             figure.slides.gallery[self.is_gallery] {
                 figcaption { strong { (short(&self.title)) } }
                 ol tabindex="0" aria-label=(short(&self.title)) {
-                    @for Slide { label, picture } in &self.slides {
-                        li data-label=(short(label)) {
+                    @for Slide { label, picture, is_drawing } in &self.slides {
+                        li.drawing[*is_drawing] data-label=(short(label)) {
                             (image(picture, &format!("{}: {}", short(&self.title), short(label))))
                             span { (short(label)) }
                         }

@@ -74,9 +74,10 @@ impl Table {
         let left_out = self.rows.len().saturating_sub(ROWS);
         let label = if self.caption.is_empty() { "Table".to_owned() } else { short(&self.caption) };
         html! {
+            // A caption of the table itself would be as narrow, or as wide, as the table.
+            @if !self.caption.is_empty() { p.caption { (short(&self.caption)) } }
             div.table tabindex="0" role="region" aria-label=(label) {
-                table {
-                    @if !self.caption.is_empty() { caption { (short(&self.caption)) } }
+                table aria-label=(label) {
                     thead {
                         tr {
                             @for (i, head) in self.heads.iter().enumerate() {

@@ -4,13 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use anyhow::{Context, Result, anyhow, ensure};
 use ebm_model::weights;
 use serde_json::Value;
 
+use crate::error::{Context, Result, anyhow, ensure, usage};
 use crate::folder::RunFolder;
 use crate::journal;
-use crate::usage::usage;
 
 /// What was written.
 #[derive(Clone, Debug)]

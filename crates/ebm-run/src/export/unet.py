@@ -95,12 +95,16 @@ class UNet(nn.Module):
 class Model(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.network, self.sigma_data = UNet(config), config['sigma_data']
+        self.network, self.sigma_data, self.bounds = UNet(config), config['sigma_data'], config.get('bounds')
 
     def score(self, y, sigma):
         variance, sigma = sigma[:, None] ** 2 + self.sigma_data ** 2, sigma[:, None]
         f = self.network(y / variance.sqrt(), sigma[:, 0].log() / 4)
-        return f * self.sigma_data / (sigma * variance.sqrt()) - y / variance
+        score = f * self.sigma_data / (sigma * variance.sqrt()) - y / variance
+        if self.bounds is None:
+            return score
+        # The mean of the clean point lies between the bounds.
+        return ((y + sigma ** 2 * score).clamp(*self.bounds) - y) / sigma ** 2
 
     def denoise(self, y, sigma):
         return y + sigma[:, None] ** 2 * self.score(y, sigma)

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Error, Result, anyhow};
 use indicatif::ProgressBar;
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+use crate::error::{Context, Error, Result, anyhow, ensure};
 
 /// A client that tries again after what may pass, and gives up after what will not.
 #[derive(Debug)]
@@ -185,6 +186,6 @@ fn root_certificates(path: &Path) -> Result<RootCerts> {
             _ => None,
         })
         .collect();
-    anyhow::ensure!(!certificates.is_empty(), "SSL_CERT_FILE {} has no certificate", path.display());
+    ensure!(!certificates.is_empty(), "SSL_CERT_FILE {} has no certificate", path.display());
     Ok(RootCerts::new_with_certs(&certificates))
 }

@@ -3,10 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-
 use super::manifest::{Content, Download};
 use super::unpack;
+use crate::error::{Context, Result, bail};
 
 /// Takes the files of `download` out of `from` and puts them, checked, into `to`.
 ///

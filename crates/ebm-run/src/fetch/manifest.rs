@@ -1,7 +1,8 @@
 //! What the files of each dataset are: addresses, sizes, hashes, licences.
 
-use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+
+use crate::error::{Context, Result, bail, ensure};
 
 /// Every dataset that can be fetched.
 #[derive(Clone, Debug, Deserialize)]

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, bail, ensure};
 use ebm_files::{Draft, FileError};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Content, Download};
 use crate::digest;
+use crate::error::{Context, Error, Result, bail, ensure};
 
 /// Puts the files of `download` into `folder`, read from `packed` and checked; all of them, or none.
 ///

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::TensorData;
 use rawzip::{CompressionMethod, FileReader, RECOMMENDED_BUFFER_SIZE, ZipArchive, ZipArchiveEntryWayfinder};
 
 use super::pickle::{Pickle, Tensor, Value, read, storages};
+use crate::error::{Context, Result, anyhow, bail, ensure};
 
 /// Most bytes of a pickle.
 const MAX_PICKLE: u64 = 1 << 26;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
 use ebm_data::files::pickle::Id;
 use ebm_model::weights::NamedTensors;
 
 use super::archive::Archive;
 use super::pickle::{Torch, Value};
+use crate::error::{Context, Result, bail};
 
 /// Most tensors of a state dictionary.
 const MAX_TENSORS: usize = 10_000;

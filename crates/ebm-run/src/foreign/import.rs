@@ -1,6 +1,5 @@
 //! Networks of others as model files of this program.
 
-use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
 use ebm_model::weights::{NamedTensors, foreign::NCSN};
 use ebm_model::{Architecture, Init, NcsnConfig, NcsnV2Config, Network, NetworkConfig, weights};
@@ -8,8 +7,8 @@ use ebm_ops::Noise;
 
 use super::checkpoint::{Checkpoint, Weights};
 use crate::card::{Content, ModelCard};
+use crate::error::{Context, Result, anyhow, bail, usage};
 use crate::sampling::{HeunConfig, LangevinConfig, SampleConfig};
-use crate::usage::usage;
 
 /// A network of others that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +122,8 @@ impl Foreign {
         let [top, bottom] = self.levels.unwrap_or([1.0, 0.01]).map(|level| 2.0 * level);
         let config =
             NcsnConfig { channels, height, width, features, levels, top, bottom, ..NcsnConfig::default() };
-        let langevin =
-            LangevinConfig { top, bottom, levels, steps_per_level: 100, step_ratio: 0.2, sigma: None };
+        let usual = SampleConfig::default().langevin;
+        let langevin = LangevinConfig { top, bottom, levels, steps_per_level: 100, step_ratio: 0.2, ..usual };
         Ok((Architecture::Ncsn(config), sampled(langevin)))
     }
 
@@ -141,8 +140,8 @@ impl Foreign {
         let [top, bottom] = self.levels.or(found).unwrap_or([50.0, 0.01]).map(|level| 2.0 * level);
         let levels = if ladder.len() < 2 { 232 } else { ladder.len() };
         let config = NcsnV2Config { channels, height, width, features, ..NcsnV2Config::default() };
-        let langevin =
-            LangevinConfig { top, bottom, levels, steps_per_level: 5, step_ratio: 0.062, sigma: None };
+        let usual = SampleConfig::default().langevin;
+        let langevin = LangevinConfig { top, bottom, levels, steps_per_level: 5, step_ratio: 0.062, ..usual };
         Ok((Architecture::NcsnV2(config), sampled(langevin)))
     }
 }

@@ -1,7 +1,8 @@
 //! Pickles of tensors: what PyTorch writes is understood, and nothing is called.
 
-use anyhow::{Result, anyhow};
 use ebm_data::files::pickle::{self, Id, Objects};
+
+use crate::error::{Result, anyhow};
 
 /// Most bytes of the key of a storage.
 const MAX_KEY: usize = 256;

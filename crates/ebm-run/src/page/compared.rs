@@ -65,7 +65,8 @@ fn results(stories: &[Story]) -> Table {
         }),
     ];
     let mut named: Vec<String> = Vec::new();
-    for figure in stories.iter().filter_map(|story| story.evaluations.last()).flat_map(|last| &last.figures) {
+    let last = stories.iter().filter_map(|story| story.evaluations.last());
+    for figure in last.flat_map(evaluated::figures) {
         let name = evaluated::name(figure);
         if !named.contains(&name) && named.len() < ROWS {
             named.push(name);
@@ -122,7 +123,7 @@ fn pictures(stories: &[Story], most: usize) -> Vec<Block> {
     let slide = |story: &Story| {
         let (step, _) = story.pictures.last()?;
         let label = format!("{}, {} steps", story.name, compact(*step as f64));
-        Some(Slide { label, picture: shown::last_picture(story, each)? })
+        Some(Slide { label, picture: shown::last_picture(story, each)?, is_drawing: story.is_of_rows() })
     };
     let slides: Vec<Slide> = stories.iter().filter_map(slide).collect();
     if slides.is_empty() {

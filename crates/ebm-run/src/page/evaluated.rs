@@ -25,13 +25,14 @@ fn title(evaluation: &Evaluation) -> String {
 }
 
 fn blocks(evaluation: &Evaluation) -> Vec<Block> {
-    let Evaluation { units, summary, notes, warnings, figures, .. } = evaluation;
+    let Evaluation { units, summary, notes, warnings, .. } = evaluation;
+    let figures = figures(evaluation);
     let sentences = |lines: &[String]| lines.iter().take(20).map(|line| cut(line, 600)).collect::<Vec<_>>();
     let heads = ["figure", "value", "± error", "floor", "± spread", "verdict"].map(String::from);
     let table = Table {
         caption: format!("Distances are in {}; a floor is the same of data against data.", cut(units, 100)),
         heads: heads.to_vec(),
-        rows: figures.iter().take(FIGURES).map(row).collect(),
+        rows: figures.iter().take(FIGURES).map(|figure| row(figure)).collect(),
     };
     let mut blocks = vec![Block::Text(cut(summary, 1000))];
     if !warnings.is_empty() {
@@ -64,6 +65,18 @@ fn row(figure: &Value) -> Vec<Cell> {
     ]
 }
 
+/// The figures, but for those in the units of the data whose value is that in the model's units.
+pub fn figures(evaluation: &Evaluation) -> Vec<&Value> {
+    let all = &evaluation.figures;
+    let is_repeated = |figure: &Value| {
+        let name = figure["name"].as_str().unwrap_or_default();
+        let other = name.replace("_data_units", "");
+        other != name
+            && all.iter().any(|one| one["name"] == other.as_str() && one["value"] == figure["value"])
+    };
+    all.iter().filter(|figure| !is_repeated(figure)).collect()
+}
+
 /// The name of a figure.
 pub fn name(figure: &Value) -> String {
     cut(figure["name"].as_str().unwrap_or("without a name"), 100)
@@ -83,5 +96,30 @@ pub fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_likelihood_is_shown_twice_only_where_the_units_differ() {
+        let shown = |values: [f64; 2]| {
+            let figure = |name: &str, value: f64| json!({ "name": name, "value": value });
+            let evaluation = Evaluation {
+                figures: vec![
+                    figure("log_likelihood_nats", values[0]),
+                    figure("log_likelihood_nats_data_units", values[1]),
+                    figure("mmd2_unbiased", values[1]),
+                ],
+                ..Evaluation::default()
+            };
+            figures(&evaluation).iter().map(|figure| name(figure)).collect::<Vec<_>>()
+        };
+        assert_eq!(shown([-1.5, -1.5]), ["log_likelihood_nats", "mmd2_unbiased"]);
+        let all = ["log_likelihood_nats", "log_likelihood_nats_data_units", "mmd2_unbiased"];
+        assert_eq!(shown([-1.5, -2.5]), all);
     }
 }

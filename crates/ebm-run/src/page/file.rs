@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Result;
 use ebm_report::page::Page;
 
 use super::story::Story;
 use super::{compared, single};
+use crate::error::Result;
 use crate::folder::RunFolder;
 
 /// Most bytes of a page.

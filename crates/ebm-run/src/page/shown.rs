@@ -43,7 +43,11 @@ fn over_time(story: &Story, most: usize, notes: &mut Vec<String>) -> Option<Slid
     for (step, path) in shown.iter().map(|&i| &story.pictures[i]) {
         let bytes = weights::read_file(path, MAX_FILE).map_err(|error| error.to_string());
         match bytes.and_then(|bytes| Embedded::of_png(&bytes, each).map_err(|error| error.to_string())) {
-            Ok(picture) => slides.push(Slide { label: format!("{} steps", compact(*step as f64)), picture }),
+            Ok(picture) => slides.push(Slide {
+                label: format!("{} steps", compact(*step as f64)),
+                picture,
+                is_drawing: story.is_of_rows(),
+            }),
             Err(error) => notes.push(format!("the picture of step {step} cannot be shown: {error}")),
         }
     }

@@ -120,6 +120,8 @@ pub fn warnings(story: &Story) -> Vec<String> {
     let record = &story.record;
     let mut lines = Vec::new();
     let resume = format!("ebm train --resume {}", quoted(story.folder.path()));
+    let of_data = record.data.as_ref().and_then(|data| data["warnings"].as_array());
+    lines.extend(of_data.into_iter().flatten().filter_map(|line| line.as_str().map(str::to_owned)));
     match &story.state {
         State::Failed(reason) => lines.push(format!("The run failed: {reason}")),
         State::Interrupted => {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use ebm_model::{NetworkConfig, weights};
+use ebm_model::{Input, NetworkConfig, weights};
 use ebm_train::ObjectiveConfig;
 
 use crate::config::{Config, Overrides};
+use crate::error::Result;
 use crate::evaluations::{self, Evaluation};
 use crate::film::Film;
 use crate::folder::RunFolder;
@@ -110,6 +110,11 @@ impl Story {
     /// The number of parameters, if the journal tells it.
     pub fn parameters(&self) -> Option<u64> {
         self.record.told("parameters")?.as_u64()
+    }
+
+    /// Whether it learns rows and not images, so that its pictures are drawings of points.
+    pub fn is_of_rows(&self) -> bool {
+        matches!(self.config.model.input(), Input::Row { .. })
     }
 
     /// The last loss, if it is known.

@@ -1,12 +1,11 @@
 //! What happened to a picture.
 
-use anyhow::{Result, anyhow, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_ops::Noise;
 use ebm_sample::restoring::{BlockMean, Blur, Grey, Identity, LinearOperator, Mask};
 
+use crate::error::{Result, anyhow, ensure, usage};
 use crate::sampling::host;
-use crate::usage::usage;
 
 /// Of how many in the model's units a pixel in [0, 1] is one.
 const UNITS: f64 = 2.0 * 255.0 * 255.0 / (256.0 * 256.0);

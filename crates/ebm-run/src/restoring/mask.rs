@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
 use ebm_data::{DataSpec, DatasetName, Fit, ImageFolder, ImageSize, Preparation};
 use ebm_ops::Noise;
 
+use crate::error::{Result, anyhow, usage};
 use crate::hint::near;
-use crate::usage::usage;
 
 /// The names of masks.
 const NAMES: [&str; 7] = ["left", "right", "top", "bottom", "half", "box", "random"];

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Result, anyhow, ensure};
 use ebm_data::{Data, DataSpec, DatasetName, ImageFolder, ImageSize, Preparation, Split};
 use ebm_ops::Noise;
 
+use crate::error::{Result, anyhow, ensure, usage};
 use crate::rows::{about, refused};
-use crate::usage::usage;
 
 /// Pictures of one shape in a model's units.
 pub struct Pictures {

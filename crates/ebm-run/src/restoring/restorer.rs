@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_data::to_pixel;
 use ebm_model::{Capabilities, Tempered};
@@ -12,8 +11,8 @@ use ebm_sample::restoring::{Guidance, LinearGaussian, Posterior, PosteriorEnergy
 use ebm_sample::{AnyDescent, AnySampler, Density, Need, Sampler, StepTotals};
 
 use super::degradation::Degradation;
+use crate::error::{Result, anyhow, bail, ensure, usage};
 use crate::sampling::{SampleConfig, host};
-use crate::usage::usage;
 
 /// Answers that are drawn together. A constant, so that answer `i` does not depend on how many are asked for.
 const TOGETHER: usize = 64;

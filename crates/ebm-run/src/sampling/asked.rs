@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use anyhow::{Result, anyhow};
 use ebm_model::{
     Capabilities, ClassConditional, ClassConditionalPotential, Given, Guided, NoisyDirectionalScore,
     NoisyPotential,
 };
 use ebm_report::Labels;
 
-use crate::usage::usage;
+use crate::error::{Result, anyhow, usage};
 
 /// The classes that samples are to be of, one after the other and then from the first again, and how strongly.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use ebm_sample::{Sampler, SigmaRule};
+use ebm_sample::{LevelNoise, Sampler, SigmaRule};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::error::{Context, Result, anyhow, bail, ensure};
 use crate::hint::near;
 use crate::limits::{DESCENT, EVALUATIONS, TEMPERATURES, count, counts, not_negative, scale};
 use crate::sampling::distances::Distances;
@@ -24,6 +24,9 @@ pub struct SampleConfig {
     /// Distances between points of the data, from which noise levels are found by rule; known where they were wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distances: Option<Distances>,
+    /// The highest noise level that the network has learned, above which no level by rule is; known where it was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<f64>,
     /// Numbers of annealed Langevin dynamics.
     pub langevin: LangevinConfig,
     /// Numbers of the probability flow.
@@ -39,7 +42,8 @@ pub struct SampleConfig {
 /// The numbers of annealed Langevin dynamics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LangevinConfig {
-    /// The rule by which `top`, `levels` and `step_ratio` are still to be found, from `bottom` and `steps_per_level`.
+    /// The rule by which `top`, `levels`, `step_ratio` and `noise` are still to be found, from `bottom` and
+    /// `steps_per_level`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigma: Option<SigmaRule>,
     /// The highest noise level.
@@ -52,6 +56,9 @@ pub struct LangevinConfig {
     pub steps_per_level: usize,
     /// η/σ² of a step.
     pub step_ratio: f64,
+    /// How much noise a step adds; [`LevelNoise::Full`] if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<LevelNoise>,
 }
 
 /// The numbers of the probability flow.
@@ -96,6 +103,7 @@ impl Default for SampleConfig {
             sampler: "langevin".into(),
             temperature: 1.0,
             distances: None,
+            reach: None,
             langevin: LangevinConfig {
                 sigma: None,
                 top: 10.0,
@@ -103,6 +111,7 @@ impl Default for SampleConfig {
                 levels: 50,
                 steps_per_level: 20,
                 step_ratio: 0.1,
+                noise: None,
             },
             heun: HeunConfig { top: 20.0, bottom: 0.01, levels: 40, churn: 20.0 },
             chain: ChainConfig::default(),
@@ -203,6 +212,9 @@ impl SampleConfig {
     fn check_numbers(&self) -> Result<()> {
         if let Some(distances) = &self.distances {
             distances.check()?;
+        }
+        if let Some(reach) = self.reach {
+            scale("sample.reach", reach)?;
         }
         let LangevinConfig { top, bottom, levels, steps_per_level, step_ratio, .. } = self.langevin;
         ladder("sample.langevin", [top, bottom], levels)?;

@@ -3,12 +3,12 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor};
 use ebm_data::{Batches, Data};
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Result, ensure};
 use crate::limits::scale;
 
 /// Most rows between which distances are taken, and most numbers in them.

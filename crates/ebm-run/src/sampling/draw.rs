@@ -1,10 +1,8 @@
 //! Samples of a network.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::ops::ControlFlow;
 
-use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
 use ebm_model::Capabilities;
 use ebm_ops::Noise;
@@ -15,7 +13,9 @@ use ebm_sample::{
 
 use super::asked::Asked;
 use super::config::{ChainConfig, SampleConfig};
+use super::not_finite::NotFinite;
 use super::views::with_density;
+use crate::error::{Result, anyhow, bail, ensure};
 
 /// Samples that descend together. A constant, so that sample `i` does not depend on how many are asked for.
 const DESCENTS_TOGETHER: usize = 100;
@@ -282,18 +282,6 @@ impl Drawing {
         })
     }
 }
-
-/// A sample that is not finite, by its number from 0.
-#[derive(Debug)]
-pub struct NotFinite(pub usize);
-
-impl fmt::Display for NotFinite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sample {} is not finite: the steps are too large, or the model is broken", self.0)
-    }
-}
-
-impl std::error::Error for NotFinite {}
 
 /// # Errors
 /// If a number is not finite; `first` is the number of the first sample.

@@ -1,12 +1,15 @@
 //! The certificate of the samplers: every figure against an exact answer, from one seed, as a table.
 //!
-//! `certificate [--quick] [--seed N] [--out FILE]`; `cargo xtask certificate` writes it to the documentation.
+//! `certificate [--quick] [--seed N] [--keep FOLDER] [--out FILE]`; `cargo xtask certificate` writes it to the
+//! documentation. With `--keep` the rows of posteriors, which take most of the time, are kept in a folder, and a call
+//! that was stopped goes on from them.
 //! The exit code is 0 if every row holds that is not known to be hard, else 1.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program says what it found")]
 
 mod diagnostics;
 mod divergence;
 mod invariance;
+mod kept;
 mod langevin;
 mod microcanonical;
 mod moments;
@@ -22,6 +25,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use ebm_ops::Noise;
+use kept::Kept;
 use posteriors::Reference;
 use report::{Row, Section};
 
@@ -32,12 +36,13 @@ const SEED: u64 = 20_260_601;
 struct Call {
     quick: bool,
     seed: u64,
+    keep: Option<PathBuf>,
     out: Option<PathBuf>,
 }
 
 impl Call {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut call = Self { quick: false, seed: SEED, out: None };
+        let mut call = Self { quick: false, seed: SEED, keep: None, out: None };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
             match argument.as_str() {
@@ -47,8 +52,13 @@ impl Call {
                     call.seed =
                         text.parse().map_err(|_| format!("--seed: expected a number, found {text}"))?;
                 }
+                "--keep" => call.keep = Some(value()?.into()),
                 "--out" => call.out = Some(value()?.into()),
-                _ => return Err(format!("unknown argument {argument:?}; known are --quick, --seed, --out")),
+                _ => {
+                    return Err(format!(
+                        "unknown argument {argument:?}; known are --quick, --seed, --keep, --out"
+                    ));
+                }
             }
         }
         Ok(call)
@@ -63,8 +73,15 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let kept = match call.keep.clone().map(Kept::open).transpose() {
+        Ok(kept) => kept,
+        Err(error) => {
+            eprintln!("error: --keep: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let begin = Instant::now();
-    let sections = sections(&call);
+    let sections = sections(&call, kept.as_ref());
     let n_rows = sections.iter().map(|section| section.rows.len()).sum::<usize>();
     let failing: usize = sections.iter().map(|section| section.failing().len()).sum();
     let hard = sections.iter().flat_map(|section| &section.rows);
@@ -82,7 +99,7 @@ fn main() -> ExitCode {
 }
 
 /// Every section, printed when it is done.
-fn sections(call: &Call) -> Vec<Section> {
+fn sections(call: &Call, kept: Option<&Kept>) -> Vec<Section> {
     let noise = Noise::seeded(call.seed);
     // fewer draws would not see the control, a target 1.1 times too steep
     let (n_draws, n_chains) = (400_000, if call.quick { 5_000 } else { 20_000 });
@@ -105,7 +122,7 @@ fn sections(call: &Call) -> Vec<Section> {
             let begin = Instant::now();
             let show =
                 |row: &Row| eprintln!("{:4.0} s  {}", begin.elapsed().as_secs_f64(), row.cells.join("  "));
-            done(trials::section(&reference, call.seed, call.quick, show));
+            done(trials::section(&reference, call.seed, call.quick, kept, show));
         }
         None => println!("{MISSING}\n"),
     }

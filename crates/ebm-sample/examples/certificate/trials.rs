@@ -1,5 +1,6 @@
 //! Every kernel on every posterior.
 
+use super::kept::Kept;
 use super::moments::{self, Length, Method, Outcome};
 use super::posteriors::{self, Posterior, Reference};
 use super::report::{Row, Section, Verdict, errors};
@@ -69,12 +70,23 @@ fn relative(found: f64, exact: f64) -> f64 {
     if error.is_nan() { f64::INFINITY } else { error }
 }
 
-/// Each kernel on each posterior, with three seeds and a control; every row is shown when it is done.
-pub fn section(reference: &Reference, seed: u64, quick: bool, show: impl Fn(&Row)) -> Section {
+/// Each kernel on each posterior, with three seeds and a control; every row that is not `kept` is found, and every row
+/// shown when it is there.
+pub fn section(
+    reference: &Reference,
+    seed: u64,
+    quick: bool,
+    kept: Option<&Kept>,
+    show: impl Fn(&Row),
+) -> Section {
     let mut rows = Vec::new();
     for posterior in posteriors::all(reference) {
         for trial in trials(posterior.name(), quick) {
-            let row = trial.row(&*posterior, reference, seed);
+            let find = || trial.row(&*posterior, reference, seed);
+            let row = match kept {
+                Some(kept) => kept.row(&trial.name(posterior.name(), seed), find),
+                None => find(),
+            };
             show(&row);
             rows.push(row);
         }
@@ -116,6 +128,13 @@ struct Trial {
 }
 
 impl Trial {
+    /// What tells its row from all others.
+    fn name(&self, posterior: &str, seed: u64) -> String {
+        let (method, Length { n_chains, n_draws, .. }) = (kind(self.method).replace(", ", "-"), self.length);
+        format!("{posterior}-{method}-{n_chains}x{n_draws}-{}-seeds-from-{seed}", self.n_seeds)
+            .replace(' ', "-")
+    }
+
     fn row(&self, posterior: &dyn Posterior, reference: &Reference, seed: u64) -> Row {
         let run = |factor: f64, seed: u64| {
             moments::run(posterior, reference, self.method, self.length, factor, seed)

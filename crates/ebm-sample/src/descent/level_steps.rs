@@ -33,6 +33,16 @@ impl LevelSteps {
         Ok(steps)
     }
 
+    /// How many there are at a level.
+    pub(crate) fn count(self) -> usize {
+        self.count
+    }
+
+    /// r = η/σ².
+    pub(crate) fn ratio(self) -> f64 {
+        self.ratio
+    }
+
     /// η at level σ.
     pub(crate) fn step_size(self, sigma: f64) -> f64 {
         self.ratio * sigma * sigma

@@ -147,6 +147,8 @@ fn every_descent_by_name_has_the_levels_of_the_typed_one() {
     let karras = || NoiseLadder::karras(20.0, 0.01, 7.0, 5).unwrap();
     let langevin = AnnealedLangevin::new(geometric(), 20, 0.1).unwrap();
     assert_same_descent(r#"{"kind":"annealed-langevin","levels":5}"#, &langevin);
+    let consistent = r#"{"kind":"annealed-langevin","levels":5,"noise":"consistent"}"#;
+    assert_same_descent(consistent, &langevin.consistent().unwrap());
     let mala = AnnealedMala::new(geometric(), 3, 0.1).unwrap();
     assert_same_descent(r#"{"kind":"annealed-mala","levels":5,"steps_per_level":3}"#, &mala);
     assert_same_descent(r#"{"kind":"reverse-diffusion","levels":5}"#, &ReverseDiffusion::new(geometric()));

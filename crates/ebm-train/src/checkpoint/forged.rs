@@ -17,7 +17,7 @@ fn network() -> Network {
         classes: 0,
     };
     let init = Noise::seeded(1);
-    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
         .build(&Init::new(init, &Device::flex()))
         .unwrap()
 }

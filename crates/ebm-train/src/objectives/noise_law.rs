@@ -62,6 +62,15 @@ impl NoiseLaw {
         above("top", top, "bottom", bottom).map(|_| ())
     }
 
+    /// The level up to which a network learns: the highest of a law that ends, or else the one above which the law has a
+    /// thousandth of its levels.
+    pub fn reach(&self) -> f64 {
+        match *self {
+            Self::Geometric { top, .. } | Self::LogUniform { top, .. } => top,
+            Self::LogNormal { .. } => self.quantile(0.999),
+        }
+    }
+
     /// The level below which the law has the share `p`, between 0 and 1.
     pub(super) fn quantile(&self, p: f64) -> f64 {
         match *self {
@@ -143,6 +152,14 @@ mod tests {
         }
         let normal = NoiseLaw::LogNormal { mean: 0.3, deviation: 1.2 };
         assert!((normal.quantile(0.975).ln() - (0.3 + 1.2 * 1.959964)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_network_learns_up_to_the_end_of_a_law_or_to_all_but_a_thousandth_of_it() {
+        assert_eq!(NoiseLaw::Geometric { top: 8.0, bottom: 0.5, n: 5 }.reach(), 8.0);
+        assert_eq!(NoiseLaw::LogUniform { top: 8.0, bottom: 0.5 }.reach(), 8.0);
+        let found = NoiseLaw::LogNormal { mean: -0.4, deviation: 1.2 }.reach();
+        assert!((found.ln() - (-0.4 + 1.2 * 3.090232)).abs() < 1e-5, "{found}");
     }
 
     #[test]

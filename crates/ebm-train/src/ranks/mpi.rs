@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Source};
@@ -75,13 +74,13 @@ impl Ranks for MpiRanks {
             || TrainError::Rank { rank: self.rank, reason: "it sends 2 GiB or more at once".into() };
         let lengths: Option<Vec<Count>> = parts.iter().map(|part| Count::try_from(part.len()).ok()).collect();
         let lengths = lengths.ok_or_else(too_long)?;
-        let mut received: Vec<Count> = vec![0; self.size];
-        world.all_to_all_into(&lengths[..], &mut received[..]);
+        // Who sends how much to whom: one collective for what a block has and how wide all are.
+        let mut all: Vec<Count> = vec![0; self.size * self.size];
+        world.all_gather_into(&lengths[..], &mut all[..]);
+        let received: Vec<Count> = all.iter().skip(self.rank).step_by(self.size).copied().collect();
 
         // Blocks as long as the longest part: Open MPI 4.1 fails in MPI_Alltoallv where some parts are empty.
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        let mut width: Count = 0;
-        world.all_reduce_into(&longest, &mut width, SystemOperation::max());
+        let width = all.iter().copied().max().unwrap_or(0);
         let width = width as usize;
         if width == 0 {
             return Ok(vec![Vec::new(); self.size]);

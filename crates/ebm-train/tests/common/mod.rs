@@ -39,7 +39,7 @@ pub fn mlp() -> Network {
         fourier_features: 0,
         classes: 0,
     };
-    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
         .build(&Init::new(Noise::seeded(1), &device()))
         .unwrap()
 }
@@ -48,7 +48,7 @@ pub fn mlp() -> Network {
 pub fn mlp_of_classes() -> Network {
     let network = MlpConfig { hidden: 16, layers: 2, embedding: 8, frequencies: 4, ..MlpConfig::default() };
     let network = MlpConfig { dim: 2, classes: 3, ..network };
-    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, network })
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
         .build(&Init::new(Noise::seeded(1), &device()))
         .unwrap()
 }
@@ -73,7 +73,7 @@ pub fn unet(device: &Device) -> Network {
     // and the sign of Adam's first step would be random.
     let reference = UNetConfig { groups: 4, ..UNetConfig::reference() };
     let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..reference };
-    Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, network })
+    Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
         .build(&Init::new(Noise::seeded(1), device))
         .unwrap()
 }
@@ -94,7 +94,7 @@ pub fn song_unet(device: &Device) -> Network {
         dropout: 0.2,
         ..SongUNetConfig::ncsnpp()
     };
-    Architecture::SongUnet(PreconditionedConfig { sigma_data: 0.5, network })
+    Architecture::SongUnet(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
         .build(&Init::new(Noise::seeded(1), device))
         .unwrap()
 }

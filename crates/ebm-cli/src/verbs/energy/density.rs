@@ -12,9 +12,9 @@ use ebm_run::card::{Content, ModelCard};
 use ebm_run::normalization::Normalization;
 use ebm_run::normalization_of_run;
 use ebm_run::rows::Rows;
-use ebm_run::usage::usage;
 
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 
 /// The density of a network whose noise levels compare, at one of them.
 pub struct Density<'a> {
@@ -67,13 +67,17 @@ impl<'a> Density<'a> {
         self.level
     }
 
-    /// −log p of each row in nats and in the units of the data; bytes of pictures are spread uniformly over their bins,
-    /// and the units are pixels from −1 to 1.
+    /// The stream of `noise` from which bytes of pictures are spread over their bins, block after block.
+    pub fn stream(noise: &Noise) -> Noise {
+        noise.derive("dequantization")
+    }
+
+    /// −log p of each row in nats and in the units of the data; bytes of pictures are spread uniformly over their bins by
+    /// draws of `noise`, and the units are pixels from −1 to 1.
     ///
     /// # Errors
     /// If the numbers cannot be read back.
-    pub fn energies(&self, rows: &Rows, noise: &Noise, device: &Device) -> Result<Vec<f64>> {
-        let noise = RefCell::new(noise.derive("dequantization"));
+    pub fn energies(&self, rows: &Rows, noise: &RefCell<Noise>, device: &Device) -> Result<Vec<f64>> {
         let number = |x: Tensor<2>| {
             let x = match self.content {
                 Content::Image { .. } => {

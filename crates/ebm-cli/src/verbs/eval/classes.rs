@@ -5,7 +5,7 @@ use anyhow::Result;
 use burn::tensor::{Device, Tensor};
 use ebm_data::{DataSpec, Split};
 use ebm_eval::{CalibratedClasses, Estimate, Evidence, FeatureNetwork, Figure, Protocol, Report, recognized};
-use ebm_model::{Capabilities, Network, NetworkConfig};
+use ebm_model::{Capabilities, Network};
 use ebm_ops::Noise;
 use ebm_run::card::ModelCard;
 use ebm_run::rows::labelled;
@@ -46,9 +46,8 @@ pub fn classification(
     };
     let noise = Noise::seeded(request.seed).derive("classification");
     let (spec, of_data) = own(&config);
-    let dim = card.architecture.dim();
     let read = |spec: DataSpec, of_data: &Noise, n: usize, name: &str| {
-        labelled(&spec, of_data, &card.content, dim, n, &noise.derive(name), device)
+        labelled(&spec, of_data, card, n, &noise.derive(name), device)
     };
     let training = DataSpec { split: Split::Train, ..request.reading.applied(spec.clone()) };
     let held_out = match &request.data {

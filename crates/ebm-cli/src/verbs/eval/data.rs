@@ -7,10 +7,10 @@ use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
 use ebm_run::rows::{Rows, none_held_out};
-use ebm_run::usage::usage;
 
 use super::Eval;
 use super::judgement::Judgement;
+use crate::terminal::usage::usage;
 use crate::verbs::reading::{config_of, described, is_own, own};
 
 /// Most training rows, and most held-out rows, among which the nearest of a sample is looked for, and the most numbers

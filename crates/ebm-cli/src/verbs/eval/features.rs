@@ -11,10 +11,13 @@ use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
 use ebm_run::recognition;
-use ebm_run::usage::usage;
+use ebm_train::Observer;
 
 use super::Eval;
 use super::judgement::Judgement;
+use crate::terminal::progress::Progress;
+use crate::terminal::say;
+use crate::terminal::usage::usage;
 
 /// Sides of the squares whose means are an image's features.
 const POOL: usize = 4;
@@ -88,7 +91,8 @@ fn classifier(request: &Eval, device: &Device, judgement: &mut Judgement) -> Res
     };
     let spec = DataSpec { split: Split::Train, ..spec };
     let folder = recognition::folder_of(&request.run);
-    let found = recognition::classifier(&spec, &noise, &folder, device, &|line| crate::terminal::say(line))?;
+    let progress = |steps| -> Box<dyn Observer<FeatureNetwork>> { Box::new(Progress::new(steps, 0, false)) };
+    let found = recognition::classifier(&spec, &noise, &folder, device, &say, &progress)?;
     if let Some(error) = &found.unwritten {
         judgement.note(format!("the classifier is not kept for the next time: {error}"));
     }

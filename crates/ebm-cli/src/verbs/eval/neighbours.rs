@@ -9,13 +9,13 @@ use ebm_eval::{Neighbour, Neighbours};
 use ebm_model::NetworkConfig;
 use ebm_report::{Picture, Sheet, parameter};
 use ebm_run::card::{Content, ModelCard};
-use ebm_run::neighbours::nearest;
+use ebm_run::neighbours::{among, nearest};
 use ebm_run::rows;
 use ebm_run::sampling::host;
-use ebm_run::usage::usage;
 use serde::Serialize;
 
 use super::Eval;
+use crate::terminal::usage::usage;
 use crate::verbs::out_folder;
 use crate::verbs::reading::{config_of, own};
 
@@ -51,21 +51,36 @@ pub struct Nearest {
     pub training_row: usize,
     /// Its distance.
     pub training_distance: f64,
+    /// Rows among which it is the nearest.
+    pub training_rows: usize,
+    /// The distance of the nearest among as many training rows as there are held-out rows, if there are any: of more rows
+    /// the nearest is nearer.
+    pub training_distance_of_as_many: Option<f64>,
     /// The nearest held-out row, if there are any.
     pub held_out_row: Option<usize>,
     /// Its distance.
     pub held_out_distance: Option<f64>,
+    /// Rows among which it is the nearest.
+    pub held_out_rows: Option<usize>,
 }
 
 impl Nearest {
     /// In words.
     pub fn line(&self) -> String {
-        let Self { sample, training_row, training_distance, .. } = self;
-        let held_out = match (self.held_out_row, self.held_out_distance) {
-            (Some(row), Some(distance)) => format!(", held-out row {row} at {distance:.4}"),
+        let Self { sample, training_row, training_distance, training_rows, .. } = self;
+        let of_as_many = match (self.training_distance_of_as_many, self.held_out_rows) {
+            (Some(distance), Some(n)) if n < *training_rows => {
+                format!(" of {training_rows}, of {n} of them at {distance:.4}")
+            }
+            _ => format!(" of {training_rows}"),
+        };
+        let held_out = match (self.held_out_row, self.held_out_distance, self.held_out_rows) {
+            (Some(row), Some(distance), Some(n)) => format!(", held-out row {row} at {distance:.4} of {n}"),
             _ => String::new(),
         };
-        format!("sample {sample}: training row {training_row} at {training_distance:.4}{held_out}")
+        format!(
+            "sample {sample}: training row {training_row} at {training_distance:.4}{of_as_many}{held_out}"
+        )
     }
 }
 
@@ -132,6 +147,10 @@ impl<'a> Asked<'a> {
             None => None,
         };
         let numbers = held_out.map(|(_, numbers)| numbers);
+        let of_as_many = match held_out {
+            Some((rows, _)) => Some(among(&sample, &self.training, rows.dims()[0], device)?),
+            None => None,
+        };
         let found = (0..n)
             .map(|i| {
                 let outside = outside.as_ref().map(|outside| outside[i]);
@@ -139,8 +158,11 @@ impl<'a> Asked<'a> {
                     sample: i,
                     training_row: self.training.number(training[i].row),
                     training_distance: training[i].distance,
+                    training_rows: self.training.len().unwrap_or_default(),
+                    training_distance_of_as_many: of_as_many.as_ref().map(|nearest| nearest[i].distance),
                     held_out_row: outside.zip(numbers).map(|(outside, numbers)| numbers[outside.row]),
                     held_out_distance: outside.map(|outside| outside.distance),
+                    held_out_rows: held_out.map(|(rows, _)| rows.dims()[0]),
                 }
             })
             .collect();

@@ -4,11 +4,11 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use ebm_report::{Format, Samples, Statistic, StatisticValues, read_chains};
 use ebm_run::bounds;
-use ebm_run::usage::usage;
 use ebm_sample::Sampler;
 
 use super::arguments::Merge;
 use super::gathered::Gathered;
+use crate::terminal::usage::usage;
 use crate::verbs::part::{About, Slip};
 use crate::verbs::sample::closed_form::ClosedForm;
 use crate::verbs::sample::report::Report;

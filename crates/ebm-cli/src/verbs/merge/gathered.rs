@@ -3,8 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use ebm_run::usage::usage;
 
+use crate::terminal::usage::usage;
 use crate::verbs::part::{Part, Request, Slip, differences};
 
 /// The most numbers of missing parts that are listed.

@@ -1,9 +1,9 @@
 //! The part that a job array of Slurm and the ranks of MPI say a process is to draw.
 
 use anyhow::{Result, anyhow, ensure};
-use ebm_run::usage::usage;
 
 use super::range::Part;
+use crate::terminal::usage::usage;
 
 /// The rank and the number of ranks: those of Open MPI, and those of MPICH, of Intel's MPI and of `srun` with PMI.
 const RANKS: [[&str; 2]; 2] = [["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"], ["PMI_RANK", "PMI_SIZE"]];
@@ -37,7 +37,12 @@ fn part(variable: &dyn Fn(&str) -> Option<String>) -> Result<Part> {
             let step = number("SLURM_ARRAY_TASK_STEP")?.unwrap_or(1).max(1);
             let place =
                 id.checked_sub(first).filter(|from| from.is_multiple_of(step)).map(|from| from / step);
-            let place = place.filter(|&place| place < of).ok_or_else(|| {
+            // With gaps some tasks would have places all the same.
+            let last = number("SLURM_ARRAY_TASK_MAX")?;
+            let in_a_row = last.is_none_or(|last| {
+                last.checked_sub(first).is_some_and(|from| (from / step).checked_add(1) == Some(of))
+            });
+            let place = place.filter(|&place| in_a_row && place < of).ok_or_else(|| {
                 anyhow!(
                     "task {id} of an array of {of} from {first} by {step}: expected numbers in a row, as in \
                      --array=1-8; or give --part I/N"
@@ -90,6 +95,44 @@ mod tests {
         assert_eq!(found(&mpi), Ok("2/4".into()));
         assert_eq!(found(&[("PMI_RANK", "0"), ("PMI_SIZE", "2")]), Ok("1/2".into()));
         assert_eq!(found(&[&array("3", "1", "1")[..], &mpi].concat()), Ok("10/32".into()));
+    }
+
+    #[test]
+    fn the_tasks_of_an_array_have_each_part_once_wherever_their_numbers_begin() {
+        for (first, step) in [(0usize, 1usize), (1, 1), (7, 1), (0, 4), (1, 5), (10, 3)] {
+            for of in [1usize, 2, 8, 11] {
+                let last = first + (of - 1) * step;
+                let numbers = [of, first, last, step].map(|number| number.to_string());
+                let names = ["COUNT", "MIN", "MAX", "STEP"].map(|name| format!("SLURM_ARRAY_TASK_{name}"));
+                let parts = (0..of).map(|place| {
+                    let id = (first + place * step).to_string();
+                    let mut variables = vec![("SLURM_ARRAY_TASK_ID", id.as_str())];
+                    variables
+                        .extend(names.iter().map(String::as_str).zip(numbers.iter().map(String::as_str)));
+                    found(&variables).unwrap()
+                });
+                let expected: Vec<String> = (1..=of).map(|part| format!("{part}/{of}")).collect();
+                assert_eq!(parts.collect::<Vec<_>>(), expected, "from {first} by {step}");
+            }
+        }
+        // --array=1,3,7: the numbers of two of the tasks are places.
+        for id in ["1", "3", "7"] {
+            let list = [
+                ("SLURM_ARRAY_TASK_ID", id),
+                ("SLURM_ARRAY_TASK_COUNT", "3"),
+                ("SLURM_ARRAY_TASK_MIN", "1"),
+                ("SLURM_ARRAY_TASK_MAX", "7"),
+                ("SLURM_ARRAY_TASK_STEP", "1"),
+            ];
+            assert!(found(&list).unwrap_err().contains("in a row"), "{id}");
+        }
+        let damaged = [
+            ("SLURM_ARRAY_TASK_ID", "3"),
+            ("SLURM_ARRAY_TASK_COUNT", "3"),
+            ("SLURM_ARRAY_TASK_MIN", "1"),
+            ("SLURM_ARRAY_TASK_MAX", "0"),
+        ];
+        assert!(found(&damaged).is_err());
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use ebm_files::Growing;
 use ebm_model::weights;
-use ebm_run::usage::usage;
 use ebm_sample::diagnostics::Steps;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::about::About;
 use super::range::Part;
 use super::request::{Request, differences};
+use crate::terminal::usage::usage;
 
 /// The version of what a slip says.
 const FORMAT: u32 = 1;
@@ -60,6 +60,9 @@ pub struct OfSamples {
     pub is_double: bool,
     /// The names of the columns.
     pub columns: Vec<String>,
+    /// Of samples of classes, the names of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_names: Option<Vec<String>>,
     /// The step size of chains.
     pub step_size: f64,
     /// The only noise level that the chains saw.

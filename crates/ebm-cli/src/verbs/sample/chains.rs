@@ -11,7 +11,6 @@ use ebm_report::{Format, Samples};
 use ebm_run::bounds;
 use ebm_run::config::assign_to;
 use ebm_run::sampling::{SampleConfig, host};
-use ebm_run::usage::usage;
 use ebm_sample::{AnyInfo, AnyKernel, AnySampler, Density, Draw, SampleError, Sampler, WarmedUp};
 use indicatif::ProgressBar;
 
@@ -20,6 +19,7 @@ use super::closed_form::ClosedForm;
 use super::draws::{Draws, Record};
 use super::part_of_chains::PartOfChains;
 use super::report::Report;
+use crate::terminal::usage::usage;
 use crate::verbs::part::{About, Request};
 
 /// Draws of a chain that are discarded unless said otherwise.

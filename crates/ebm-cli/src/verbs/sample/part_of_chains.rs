@@ -5,13 +5,13 @@ use std::ops::Range;
 use anyhow::{Context, Result, anyhow, ensure};
 use ebm_files::Growing;
 use ebm_report::Samples;
-use ebm_run::usage::usage;
 use ebm_sample::Sampler;
 use serde_json::json;
 
 use super::arguments::Sample;
 use super::closed_form::ClosedForm;
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 use crate::verbs::part::{About, OfChains, Part, Request, Slip, sha256_at};
 
 /// A part of chains and where it goes.

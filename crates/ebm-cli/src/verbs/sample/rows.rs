@@ -8,10 +8,9 @@ use burn::tensor::Device;
 use ebm_files::{Found, Growing};
 use ebm_model::{Network, NetworkConfig};
 use ebm_ops::Noise;
-use ebm_report::{Format, Pieces, Samples, Shape};
+use ebm_report::{Format, Labels, Pieces, Samples, Shape};
 use ebm_run::card::ModelCard;
 use ebm_run::sampling::{Drawing, NotFinite, SampleConfig};
-use ebm_run::usage::usage;
 use ebm_sample::diagnostics::Verdict;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
@@ -21,10 +20,14 @@ use super::advice::Advice;
 use super::arguments::Sample;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::say;
+use crate::terminal::usage::usage;
 use crate::verbs::part::{OfSamples, Part, Request, Slip, Tally, differences, sha256_of};
 
 /// How often what was drawn is brought to the disk, if groups are drawn faster.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Samples whose classes are written at once.
+const IN_BLOCK: usize = 1 << 16;
 
 /// Samples of a network as they are asked for.
 pub struct Rows<'a> {
@@ -147,7 +150,20 @@ impl Rows<'_> {
 
     /// One sample.
     fn like(&self) -> Result<Samples> {
-        self.card.content.samples(vec![0.0; self.card.architecture.dim()], 1)
+        self.samples(vec![0.0; self.card.architecture.dim()], 0)
+    }
+
+    /// Samples from number `first` on, with their classes if they are of some.
+    fn samples(&self, values: Vec<f32>, first: usize) -> Result<Samples> {
+        let n = values.len() / self.card.architecture.dim();
+        let samples = self.card.content.samples(values, n)?;
+        let Some(asked) = self.drawing.asked() else { return Ok(samples) };
+        let classes = (first..first + n).map(|i| asked.class(i)).collect();
+        Ok(samples.with_labels(Labels { classes, names: self.class_names() })?)
+    }
+
+    fn class_names(&self) -> Vec<String> {
+        self.card.classes.as_ref().map(|classes| classes.names.clone()).unwrap_or_default()
     }
 
     /// What determines every sample.
@@ -181,6 +197,12 @@ impl Rows<'_> {
         let is_new = !matches!(file.found(), Found::Same { .. });
         if is_new {
             file.write(&job.pieces.head()?)?;
+            if let Some(asked) = self.drawing.asked() {
+                for first in job.rows.clone().step_by(IN_BLOCK) {
+                    let block = first..job.rows.end.min(first + IN_BLOCK);
+                    file.write(&job.pieces.classes(&block.map(|i| asked.class(i)).collect::<Vec<_>>()))?;
+                }
+            }
         }
         let interrupt = Interrupt::listen()?;
         let (size, levels, noise) =
@@ -198,9 +220,9 @@ impl Rows<'_> {
             let drawn = self.drawing.draw_group(self.network, job.shape, group, &noise, device, &tick);
             let drawn = match drawn {
                 // So it would be again.
-                Err(error) if error.is::<NotFinite>() => {
+                Err(error) if error.find::<NotFinite>().is_some() => {
                     file.discard();
-                    return Err(error);
+                    return Err(error.into());
                 }
                 other => other?,
             };
@@ -210,8 +232,7 @@ impl Rows<'_> {
                 (Some(before), Some(new)) => Some(before.beside(new)),
                 (before, new) => before.or(new),
             };
-            let n = drawn.values.len() / job.shape[1];
-            file.write(&job.pieces.body(&self.card.content.samples(drawn.values, n)?)?)?;
+            file.write(&job.pieces.body(&self.samples(drawn.values, group * size)?)?)?;
             progress.groups += 1;
             if PAUSE <= marked.elapsed() {
                 file.mark(&toml::to_string(&progress)?)?;
@@ -281,6 +302,7 @@ impl Rows<'_> {
             is_image,
             is_double: like.doubles().is_some(),
             columns: like.columns().to_vec(),
+            class_names: like.labels().map(|labels| labels.names.clone()),
             step_size: self.config.chain.step_size,
             level: self.level(),
             tally,

@@ -15,21 +15,18 @@ pub(super) fn shown(names: &[String]) -> String {
 
 /// The fields of a header as names.
 pub(super) fn unescaped(row: &Row<'_>) -> Vec<String> {
-    let text = |text: &[u8]| match str::from_utf8(text) {
+    row.texts().map(name).collect()
+}
+
+/// A field as a name of at most 100 characters, with single spaces between words.
+pub(super) fn name(field: &[u8]) -> String {
+    let field = &field[..field.len().min(200)];
+    let text = match str::from_utf8(field) {
         Ok(text) => text.replace("\"\"", "\""),
         // What is not UTF-8 is mostly Latin 1, each of whose bytes is that character.
-        Err(_) => text.iter().map(|&byte| char::from(byte)).collect(),
+        Err(_) => field.iter().map(|&byte| char::from(byte)).collect(),
     };
-    let name = |field: &[u8]| -> String {
-        text(&field[..field.len().min(200)])
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .chars()
-            .take(100)
-            .collect()
-    };
-    row.texts().map(name).collect()
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect()
 }
 
 /// The names in a comment over the table, if they are as many as columns.

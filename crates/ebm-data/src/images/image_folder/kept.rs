@@ -1,16 +1,16 @@
 //! A folder of images whose decoded bytes are kept in a file, so that they need not fit into memory.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use ebm_files::FileError;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::wanted::source;
 use super::{Collected, ImageFolder, Listing, block_of, packed};
 use crate::files::pixels::{About, PixelFile, PixelWriter};
+use crate::files::state::state;
 use crate::images::cached::CachedImages;
 use crate::{DataError, ImageShape, Split};
 
@@ -35,11 +35,12 @@ impl From<FileError> for Failure {
 
 impl ImageFolder {
     /// One split, whose decoded bytes are in a file in the folder `cache`: the one that is there if no image has changed
-    /// since, by names, lengths and times of change, on Unix also by inodes, or else a new one.
+    /// since, by names, lengths and times of change, on Unix also by inodes, or else a new one. Of more bytes than `most` not
+    /// all are read to tell them from others.
     ///
     /// # Errors
     /// As [`read`](Self::read), if `cache` is within the folder of images, or if the file cannot be written.
-    pub(crate) fn cached(&self, split: Split, cache: &Path) -> Result<CachedImages, DataError> {
+    pub(crate) fn cached(&self, split: Split, cache: &Path, most: u64) -> Result<CachedImages, DataError> {
         if is_within(cache, &self.root) {
             return Err(DataError::Spec(format!(
                 "data.cache is {}, within the data {}; expected a folder elsewhere",
@@ -59,7 +60,9 @@ impl ImageFolder {
                 PixelFile::open(&path)?.filter(is_fresh).ok_or_else(changed)?
             }
         };
-        Ok(CachedImages::new(pixels, labels, classes, files).with_notes(notes))
+        let bytes = (files.len() as u64).saturating_mul(pixels.about.shape.dim() as u64);
+        let source = if most < bytes { Some(source(&self.root, &files)?) } else { None };
+        Ok(CachedImages::new(pixels, labels, classes, files).with_notes(notes).read_from(source))
     }
 
     /// The name of the file for a split of this folder, prepared as it is.
@@ -74,11 +77,8 @@ impl ImageFolder {
         let mut hash =
             Sha256::new_with_prefix(format!("{VERSION}\n{:?}\n{}\n", self.preparation, files.len()));
         let mut add = |file: &Path| -> Result<(), DataError> {
-            let found = fs::metadata(file).map_err(|source| DataError::io(file, source))?;
-            let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            let changed = changed.map_or(0, |since| since.as_nanos());
             hash.update(file.as_os_str().as_encoded_bytes());
-            hash.update(format!("\0{} {changed} {:?}\n", found.len(), replaced(&found)));
+            hash.update(format!("\0{}\n", state(file)?));
             Ok(())
         };
         match packed::archive_at(&self.root) {
@@ -152,26 +152,15 @@ fn is_within(folder: &Path, root: &Path) -> bool {
     folder.ancestors().find_map(real).is_some_and(|folder| folder.starts_with(root))
 }
 
-/// What tells a file from another of its length and time of change that took its place: its inode, and when that was
-/// changed, which no program sets.
-#[cfg(unix)]
-fn replaced(found: &fs::Metadata) -> [i128; 3] {
-    use std::os::unix::fs::MetadataExt;
-    [i128::from(found.ino()), i128::from(found.ctime()), i128::from(found.ctime_nsec())]
-}
-
-/// Nothing does.
-#[cfg(not(unix))]
-fn replaced(_: &fs::Metadata) -> [i128; 0] {
-    []
-}
-
-fn hex(hash: Sha256) -> String {
+pub(crate) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::time::UNIX_EPOCH;
+
     use super::*;
     use crate::{Data, DataSpec, DatasetName, ImageSize};
     use ebm_ops::Noise;
@@ -302,6 +291,6 @@ mod tests {
         let spec =
             DataSpec { cache: Some("x".into()), ..DataSpec::new(DatasetName::Mnist, Some("x".into())) };
         let error = Data::open(&spec, &Noise::seeded(0)).err().unwrap().to_string();
-        assert!(error.contains("data.cache is for folders of images"), "{error}");
+        assert!(error.contains("data.cache is for folders of images and tables"), "{error}");
     }
 }

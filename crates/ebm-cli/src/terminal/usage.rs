@@ -1,0 +1,30 @@
+//! Errors that are the caller's.
+
+/// The error as the caller's, which ends the program with 2 and not with 1.
+pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    ebm_run::error::usage(error.into()).into()
+}
+
+/// The code with which an error ends the program.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    let is_usage = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref().is_some_and(ebm_run::Error::is_usage)
+    };
+    if error.chain().any(is_usage) { 2 } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn the_callers_errors_end_with_2_whatever_is_said_of_them() {
+        assert_eq!(exit_code(&anyhow!("the disk")), 1);
+        let error = usage(anyhow!("no such key"));
+        assert_eq!(exit_code(&error), 2);
+        let error = usage(error.context("in a.toml")).context("ebm");
+        assert_eq!((exit_code(&error), format!("{error:#}")), (2, "ebm: in a.toml: no such key".into()));
+    }
+}

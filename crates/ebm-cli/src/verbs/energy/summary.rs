@@ -1,0 +1,72 @@
+//! What is said at the end.
+
+use std::path::Path;
+
+use ebm_eval::Estimate;
+use serde_json::{Value, json};
+
+use super::density::Density;
+use super::maps;
+use super::numbers::Mean;
+use crate::terminal::say;
+
+/// What was found, as words and as an object.
+pub struct Summary {
+    words: String,
+    line: Value,
+}
+
+impl Summary {
+    /// Of so many rows.
+    pub fn of(n: usize) -> Self {
+        let s = if n == 1 { "" } else { "s" };
+        Self { words: format!("{n} row{s}"), line: json!({ "event": "done", "rows": n }) }
+    }
+
+    /// Adds the mean of the energies, or of the log likelihoods, and how well they tell others apart.
+    pub fn add_energies(
+        &mut self,
+        mean: Mean,
+        density: Option<&Density<'_>>,
+        out: Option<&Path>,
+        contrast: Option<Estimate>,
+    ) {
+        let (line, value) = (&mut self.line, mean.value());
+        line["mean_energy"] = json!(value);
+        line["not_finite"] = json!(mean.not_finite);
+        line["auroc"] = json!(contrast);
+        line["out"] = json!(out.map(Path::to_string_lossy));
+        self.words += &match density {
+            None => format!(", mean energy {value:.4}"),
+            Some(density) => {
+                let bits = density.bits(value);
+                line["mean_log_likelihood"] = json!(-value);
+                line["bits_per_dim"] = json!(bits);
+                let bits = bits.map(|bits| format!(", {bits:.4} bits per dimension"));
+                format!(", mean log likelihood {:.4} nats{}", -value, bits.unwrap_or_default())
+            }
+        };
+        if let Some(auroc) = contrast {
+            self.words += &format!(", AUROC {:.4} ± {:.4}", auroc.value, auroc.standard_error);
+        }
+    }
+
+    /// Adds the maps in `folder`.
+    pub fn add_maps(&mut self, folder: &Path, found: &maps::Summary) {
+        let maps::Summary { mean, oddest } = found;
+        self.line["maps"] = json!(folder.to_string_lossy());
+        self.line["mean_map"] = json!(mean);
+        self.line["oddest_row"] = json!(oddest);
+        self.words += &format!("; maps of {mean:.4} nats on average, row {oddest} the oddest");
+        self.words += &format!(": {}", folder.display());
+    }
+
+    /// Says it, on standard output as an object.
+    pub fn tell(&self, json: bool) {
+        if json {
+            tell!("{}", self.line);
+        } else {
+            say(&self.words);
+        }
+    }
+}
