@@ -258,14 +258,14 @@ mod tests {
 
     #[test]
     fn the_mean_of_the_clean_point_is_that_without_bounds_brought_between_them() {
-        let (model, bounds) = (model(), [-0.4, 0.6]);
+        let (model, bounds) = (model(), [-0.2, 0.2]);
         let bounded = model.clone().with_bounds(bounds);
         let x = testing::points(40, 2, 68);
         for sigma in [0.1, 0.7] {
             let expected = model.at(sigma).denoise(x.clone()).clamp(bounds[0], bounds[1]);
             let values: Vec<f64> = expected.clone().into_data().iter::<f64>().collect();
             let at = |bound: f64| values.iter().filter(|value| **value == bound).count();
-            assert!([at(-0.4), at(0.6), 80 - at(-0.4) - at(0.6)].iter().all(|n| 5 < *n), "{values:?}");
+            assert!([at(-0.2), at(0.2), 80 - at(-0.2) - at(0.2)].iter().all(|n| 5 < *n), "{values:?}");
             testing::assert_close(bounded.at(sigma).denoise(x.clone()), expected.clone(), 1e-15, "D");
             let score = (expected - x.clone()) / (sigma * sigma);
             testing::assert_close(bounded.at(sigma).score(x.clone()), score, 1e-12, "a score");
