@@ -293,7 +293,8 @@ macro_rules! bail {
 
 macro_rules! ensure {
     ($condition:expr, $($text:tt)*) => {
-        if !$condition {
+        let holds: bool = $condition;
+        if !holds {
             return Err($crate::error::anyhow!($($text)*));
         }
     };

@@ -80,6 +80,6 @@ pub fn ended(ranks: &dyn Ranks, done: Result<u8>) -> Result<u8> {
     };
     hush(false);
     say(&format!("error: {of}{error:#}"));
-    ranks.abort(super::usage::exit_code(&error).into());
+    ranks.abort(super::usage::exit_code(error));
     done
 }

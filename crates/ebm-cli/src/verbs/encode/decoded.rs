@@ -11,7 +11,7 @@ use ebm_run::card::Content;
 
 /// Rows that are written as they come, or together where a format needs all of them.
 pub enum Decoded<'a> {
-    Pieces { file: Draft, pieces: Pieces, dim: usize },
+    Pieces { file: Draft, pieces: Box<Pieces>, dim: usize },
     Whole { path: &'a Path, values: Vec<f32>, dim: usize },
 }
 
@@ -27,7 +27,7 @@ impl<'a> Decoded<'a> {
             bounds::samples("rows", &[n, dim])?;
             return Ok(Self::Whole { path, values: Vec::new(), dim });
         }
-        let pieces = Pieces::new(format, &content.samples(vec![0.0; dim], 1)?, n)?;
+        let pieces = Box::new(Pieces::new(format, &content.samples(vec![0.0; dim], 1)?, n)?);
         let mut file = Draft::of(path)?;
         file.write_all(&pieces.head()?)?;
         Ok(Self::Pieces { file, pieces, dim })

@@ -97,7 +97,8 @@ fn rows_units_classes_and_notes_are_those_of_the_table_in_memory() {
 fn errors_are_those_of_the_table_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npy");
-    let cases: [(&dyn Fn(&mut Vec<f64>), &str); 7] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<f64>);
+    let cases: [(Change, &str); 7] = [
         (&|table| table[9] = f64::NAN, ""),
         (&|table| (table[9], table[2]) = (f64::NAN, f64::INFINITY), ""),
         (&|table| (table[9], table[2]) = (f64::NAN, 1e39), r#", "missing": "drop""#),
