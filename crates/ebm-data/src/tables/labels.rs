@@ -68,11 +68,7 @@ impl Labels {
 
     /// The same rows with the classes in `known` first, in that order.
     pub(crate) fn after(self, known: &[String]) -> Self {
-        let more = self.classes.iter().filter(|class| !known.contains(class));
-        let classes: Vec<String> = known.iter().chain(more).cloned().collect();
-        let place =
-            |class: &String| classes.iter().position(|other| other == class).unwrap_or_default() as u32;
-        let places: Vec<u32> = self.classes.iter().map(place).collect();
+        let (classes, places) = after(&self.classes, known);
         Self { values: self.values.into_iter().map(|label| places[label as usize]).collect(), classes }
     }
 
@@ -87,6 +83,21 @@ impl Labels {
     pub(crate) fn of(&self, places: impl Iterator<Item = usize>) -> Self {
         Self { values: places.map(|place| self.values[place]).collect(), classes: self.classes.clone() }
     }
+}
+
+/// `classes` after those in `known`, which keep their order, and the place of each of `classes` there.
+pub(crate) fn after(classes: &[String], known: &[String]) -> (Vec<String>, Vec<u32>) {
+    let more = classes.iter().filter(|class| !known.contains(class));
+    let all: Vec<String> = known.iter().chain(more).cloned().collect();
+    let place = |class: &String| all.iter().position(|other| other == class).unwrap_or_default() as u32;
+    let places = classes.iter().map(place).collect();
+    (all, places)
+}
+
+/// What is said of a class that is a number and not whole, `at` a place.
+pub(crate) fn not_whole(file: &Path, at: &str, found: f64) -> DataError {
+    let problem = format!("{at}: {found} in the column of data.label, expected a whole number");
+    DataError::malformed(file, problem)
 }
 
 /// The places of names in their order.

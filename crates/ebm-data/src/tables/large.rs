@@ -9,7 +9,7 @@ use burn_dataset::Dataset;
 use ebm_ops::Noise;
 
 use super::heavy_tails::heavy_tail;
-use super::labels::{ClassNames, MOST, class_of, ordered};
+use super::labels::{ClassNames, MOST, after, class_of, not_whole, ordered};
 use super::layout::{Columns, RowLayout, Wanted};
 use super::selection::{Builder, Numbers, Selection};
 use super::standardize::Standardize;
@@ -302,9 +302,7 @@ impl LargeRows {
         }
         match class {
             Some((row, Some(value))) => {
-                let problem =
-                    format!("row {}: {value} in the column of data.label, expected a whole number", row + 1);
-                return Err(DataError::malformed(&file, problem));
+                return Err(not_whole(&file, &format!("row {}", row + 1), value));
             }
             Some((row, None)) => return Err(ClassNames::too_many(&file, format!("row {}", row + 1))),
             None => {}
@@ -319,13 +317,8 @@ impl LargeRows {
     /// Puts the classes of the training file first.
     fn label_after(&mut self, training: Option<&LabelColumn>) {
         let (Some(label), Some(training)) = (&mut self.label, training) else { return };
-        let more: Vec<String> =
-            label.classes.iter().filter(|class| !training.classes.contains(class)).cloned().collect();
-        let classes: Vec<String> = training.classes.iter().chain(&more).cloned().collect();
-        let place = |old: u32| {
-            classes.iter().position(|class| *class == label.classes[old as usize]).unwrap_or_default() as u32
-        };
-        label.values = label.values.iter().map(|&(value, old)| (value, place(old))).collect();
+        let (classes, places) = after(&label.classes, &training.classes);
+        label.values.iter_mut().for_each(|(_, class)| *class = places[*class as usize]);
         label.classes = classes;
     }
 

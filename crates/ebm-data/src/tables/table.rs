@@ -7,7 +7,7 @@ use ebm_ops::Noise;
 
 use super::heavy_tails::heavy_tail;
 use super::holdout::Holdout;
-use super::labels::{ClassNames, Labels, class_of};
+use super::labels::{ClassNames, Labels, class_of, not_whole};
 use super::large::LargeTable;
 use super::layout::{Columns, RowLayout, Wanted};
 use super::quantile::Quantile;
@@ -438,11 +438,7 @@ impl Rows {
         let mut labels = Vec::with_capacity(self.values.len() / wide);
         for (i, row) in self.values.chunks_exact(wide).enumerate() {
             let at = || format!("row {}", self.numbers.as_ref().map_or(i, |numbers| numbers[i]) + 1);
-            let class = class_of(row[dim]).ok_or_else(|| {
-                let problem =
-                    format!("{}: {} in the column of data.label, expected a whole number", at(), row[dim]);
-                DataError::malformed(file, problem)
-            })?;
+            let class = class_of(row[dim]).ok_or_else(|| not_whole(file, &at(), row[dim]))?;
             let name = class.to_string();
             let number = names.number(name.as_bytes(), |_| name.clone());
             labels.push(number.ok_or_else(|| ClassNames::too_many(file, at()))?);

@@ -25,10 +25,3 @@ pub enum LevelNoise {
     /// §3, where each step has a level of its own.
     Consistent,
 }
-
-impl LevelNoise {
-    /// Whether it is [`Full`](Self::Full).
-    pub fn is_full(&self) -> bool {
-        *self == Self::Full
-    }
-}
