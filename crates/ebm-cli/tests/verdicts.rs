@@ -116,6 +116,38 @@ fn what_diverges_or_is_not_finite_is_counted() {
 }
 
 #[test]
+fn samples_of_an_energy_down_its_noise_levels_come_with_their_acceptance() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut train = ebm(&["train", "two-moons-ncsn", "--steps", "5", "--backend", "flex", "--out", "run"]);
+    let output = train.args(["--set", "record.picture_samples=0"]).current_dir(at).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    let few = ["run", "--n", "16", "--set", "langevin.levels=3", "--set", "langevin.steps_per_level=2"];
+    let mala = [&few[..], &["--sampler", "annealed-mala"]].concat();
+    let (code, said, told) = run(at, &[&mala[..], &["--out", "a.csv"]].concat());
+    assert_eq!(code, Some(0), "{told}");
+    let number = said.lines().find_map(|line| line.strip_prefix("acceptance ")).unwrap();
+    let printed: f64 = number.parse().unwrap();
+    // a file that is written as it is drawn, and a picture
+    for out in ["b.csv", "b.png"] {
+        let (_, said, told) = run(at, &[&mala[..], &["--json", "--out", out]].concat());
+        let acceptance = serde_json::from_str::<Value>(&said).unwrap()["acceptance"].as_f64();
+        let acceptance = acceptance.unwrap_or_else(|| panic!("{out}: {said}{told}"));
+        assert!(0.0 < acceptance && (acceptance - printed).abs() < 6e-4, "{out}: {acceptance}, {printed}");
+    }
+    let (_, said, _) = run(at, &[&few[..], &["--sampler", "heun", "--json", "--out", "c.csv"]].concat());
+    assert!(serde_json::from_str::<Value>(&said).unwrap()["acceptance"].is_null(), "{said}");
+
+    let long = ["langevin.top=8.0", "langevin.bottom=4.0", "langevin.step_ratio=100.0"];
+    let long = [&mala[..], &long.map(|set| ["--set", set]).concat()].concat();
+    assert!(kinds(at, &long).contains(&"low-acceptance".to_owned()));
+    let (code, _, told) = run(at, &[&long[..], &["--strict", "--out", "d.csv"]].concat());
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("nearly every proposal is rejected; try --set langevin.step_ratio=10"), "{told}");
+}
+
+#[test]
 fn what_cannot_be_judged_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

@@ -9,6 +9,7 @@ pub mod cifar10;
 pub mod comma_separated;
 mod contained;
 mod gzip;
+pub(crate) mod hex;
 pub mod idx;
 pub mod npy;
 pub mod npz;

@@ -68,10 +68,6 @@ impl Data {
 pub(crate) struct ByName;
 
 impl NamedDataset for ByName {
-    fn name(&self) -> &'static str {
-        "glyphs"
-    }
-
     fn about(&self) -> &'static str {
         "generated handwritten digits, endless, images of 1×28×28"
     }

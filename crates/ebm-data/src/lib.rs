@@ -40,6 +40,7 @@
 
 #![forbid(unsafe_code)]
 
+mod conversions;
 mod error;
 mod item;
 mod split;
@@ -50,8 +51,11 @@ mod batches;
 mod data;
 mod generated;
 mod permutation;
+mod spread;
 
+mod dataset_name;
 mod named;
+mod opening;
 mod registry;
 mod spec;
 
@@ -66,6 +70,7 @@ pub mod files;
 pub use ahead::Ahead;
 pub use batches::Batches;
 pub use data::{Batch, Data, ENDLESS, Images, Points};
+pub use dataset_name::DatasetName;
 pub use error::DataError;
 pub use files::idx::Idx;
 pub use glyphs::Glyphs;
@@ -78,7 +83,6 @@ pub use images::mnist::Mnist;
 pub use images::pixels::{dequantize, to_pixel, to_pixels};
 pub use images::preparation::Preparation;
 pub use item::{Image, ImageShape, Point};
-pub use registry::DatasetName;
 pub use spec::{DataSpec, Fit, ImageSize, Missing, TransformKind, delimiter_named};
 pub use split::Split;
 pub use summary::Summary;

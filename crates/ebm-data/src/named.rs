@@ -1,4 +1,4 @@
-//! What a dataset tells the list of names: its name, how it is opened, and where it is recognised.
+//! What a dataset tells the list of names: how it is opened, and where it is recognised.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,9 @@ use crate::{DataError, DataSpec};
 
 /// A dataset that can be opened by name.
 ///
-/// To add one, write a file with a type that implements this trait, and add a line to [`datasets!`](crate::registry).
+/// To add one, write a file with a type that implements this trait, add its name to
+/// [`datasets!`](crate::dataset_name), and the type to the list in [`registry`](crate::registry).
 pub(crate) trait NamedDataset {
-    /// The name in a configuration, in kebab case.
-    fn name(&self) -> &'static str;
-
     /// One line about what it holds.
     fn about(&self) -> &'static str;
 
@@ -39,16 +37,16 @@ pub(crate) struct OpenOptions<'a> {
 
 impl OpenOptions<'_> {
     /// The folder of a dataset that can be fetched: the given path, or else `data/NAME`.
-    pub(crate) fn folder(&self, name: &str) -> PathBuf {
-        self.spec.path.clone().unwrap_or_else(|| Path::new("data").join(name))
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.spec.path.clone().unwrap_or_else(|| Path::new("data").join(self.spec.dataset.name()))
     }
 
     /// The given path.
     ///
     /// # Errors
     /// [`DataError::Spec`] if there is none.
-    pub(crate) fn path(&self, name: &str) -> Result<&Path, DataError> {
-        let text = || format!("the dataset {name:?} needs a path: `--data PATH`");
+    pub(crate) fn path(&self) -> Result<&Path, DataError> {
+        let text = || format!("the dataset {:?} needs a path: `--data PATH`", self.spec.dataset.name());
         self.spec.path.as_deref().ok_or_else(|| DataError::Spec(text()))
     }
 
@@ -57,45 +55,3 @@ impl OpenOptions<'_> {
         self.noise.derive(self.spec.split.name())
     }
 }
-
-/// Text conversions of an enum with `all()` and `name()`: `Display`, `FromStr`, and the two that serde uses.
-macro_rules! by_name {
-    ($type:ident, $kind:literal) => {
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-
-        impl std::str::FromStr for $type {
-            type Err = crate::DataError;
-
-            /// # Errors
-            /// [`DataError::UnknownName`](crate::DataError::UnknownName), which lists the known names.
-            fn from_str(name: &str) -> Result<Self, crate::DataError> {
-                let unknown = || crate::DataError::UnknownName {
-                    kind: $kind,
-                    found: name.into(),
-                    known: Self::all().map(|known| known.name()).collect(),
-                };
-                Self::all().find(|known| known.name() == name).ok_or_else(unknown)
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = crate::DataError;
-
-            fn try_from(name: String) -> Result<Self, crate::DataError> {
-                name.parse()
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.name().into()
-            }
-        }
-    };
-}
-
-pub(crate) use by_name;

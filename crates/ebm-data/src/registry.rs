@@ -1,60 +1,22 @@
-//! The list of datasets by name.
+//! What each dataset's name stands for.
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use crate::named::{NamedDataset, OpenOptions, by_name};
-use crate::{Data, DataError, Toy, glyphs, images, tables};
-
-macro_rules! datasets {
-    ($($variant:ident => $dataset:expr,)*) => {
-        /// The name of a dataset; as text, `mnist`, `folder`, `two-moons` and so on.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub enum DatasetName {
-            $(
-                #[doc = concat!("`", stringify!($dataset), "`, described by [`about`](Self::about).")]
-                $variant,
-            )*
-            /// A density in the plane.
-            Toy(Toy),
-        }
-
-        impl DatasetName {
-            /// Every name but the toys', in the order in which a path is examined.
-            const LISTED: &'static [Self] = &[$(Self::$variant),*];
-
-            fn dataset(&self) -> &dyn NamedDataset {
-                match self {
-                    $(Self::$variant => &$dataset,)*
-                    Self::Toy(toy) => toy,
-                }
-            }
-        }
-    };
-}
-
-// A path is examined in this order: a folder of images is recognised last, because any folder may be one.
-datasets! {
-    Glyphs => glyphs::ByName,
-    Mnist => images::mnist::Mnist::DIGITS,
-    FashionMnist => images::mnist::Mnist::FASHION,
-    Cifar10 => images::cifar10::Cifar10,
-    Stack => images::stack::ByName,
-    Table => tables::table::ByName,
-    Folder => images::image_folder::ByName,
-}
+use crate::named::{NamedDataset, OpenOptions};
+use crate::{Data, DataError, DatasetName, glyphs, images, tables};
 
 impl DatasetName {
-    /// Every name.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::LISTED.iter().copied().chain(Toy::all().map(Self::Toy))
-    }
-
-    /// The name as text.
-    pub fn name(self) -> &'static str {
-        self.dataset().name()
+    fn dataset(&self) -> &dyn NamedDataset {
+        match self {
+            Self::Glyphs => &glyphs::ByName,
+            Self::Mnist => &images::mnist::Mnist::DIGITS,
+            Self::FashionMnist => &images::mnist::Mnist::FASHION,
+            Self::Cifar10 => &images::cifar10::Cifar10,
+            Self::Stack => &images::stack::ByName,
+            Self::Table => &tables::dataset::ByName,
+            Self::Folder => &images::image_folder::ByName,
+            Self::Toy(toy) => toy,
+        }
     }
 
     /// One line about what the dataset holds.
@@ -71,8 +33,6 @@ impl DatasetName {
         self.dataset().open(options)
     }
 }
-
-by_name!(DatasetName, "dataset");
 
 #[cfg(test)]
 mod tests {

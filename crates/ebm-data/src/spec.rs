@@ -1,16 +1,13 @@
-//! The `[data]` table of a configuration, and what is opened from it.
+//! The `[data]` table of a configuration.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod checks;
+mod keys;
 
-use ebm_ops::Noise;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use crate::named::OpenOptions;
-use crate::tables::layout::RowLayout;
-use crate::{Background, Data, DataError, DatasetName, Split};
-
-mod keys;
+use crate::{Background, DatasetName, Split};
 
 pub use keys::delimiter_named;
 
@@ -173,57 +170,6 @@ impl DataSpec {
         }
     }
 
-    /// # Errors
-    /// [`DataError::Spec`] if something is asked for that only tables have, and the data are no table.
-    fn check(&self) -> Result<(), DataError> {
-        if self.cache.as_ref().is_some_and(|cache| cache.as_os_str().is_empty()) {
-            return Err(DataError::Spec("data.cache is empty; expected a folder".into()));
-        }
-        let keys = [
-            ("columns", self.columns.is_some()),
-            ("drop", self.drop.is_some()),
-            ("label", self.label.is_some()),
-            ("header", self.header.is_some()),
-            ("delimiter", self.delimiter.is_some()),
-            ("decimal", self.decimal.is_some()),
-            ("missing", self.missing.is_some()),
-            ("holdout", self.holdout.is_some() && !self.is_of_image_files()),
-            ("transform", self.transform.is_some()),
-        ];
-        match keys.into_iter().find(|(_, is_given)| *is_given && self.dataset != DatasetName::Table) {
-            Some((key, _)) => {
-                let dataset = self.dataset;
-                Err(DataError::Spec(format!("data.{key} is for tables, the data are those of {dataset}")))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Finds out which dataset is at `path`: IDX files, batches of CIFAR-10, images in an array, a table by its extension,
-    /// a folder with an array or a table named `train`, or else a folder of images.
-    ///
-    /// IDX files are taken for Fashion-MNIST if the path contains `fashion`; only the names of the classes differ.
-    ///
-    /// # Errors
-    /// If nothing exists there, or if it is a file with an unknown extension.
-    pub fn detect(path: &Path) -> Result<Self, DataError> {
-        let metadata = fs::metadata(path).map_err(|source| DataError::io(path, source))?;
-        let unknown = || {
-            let (found, expected) = match metadata.is_file() {
-                true => (
-                    "a file with this extension",
-                    ".npy, .npz, .csv, .tsv, .tar, .tar.gz, .tar.xz, or a folder",
-                ),
-                false => ("a device or pipe", "a file or a folder"),
-            };
-            DataError::Unsupported { file: path.into(), found: found.into(), expected }
-        };
-        let dataset = DatasetName::at(path).ok_or_else(unknown)?;
-        Ok(Self::new(dataset, Some(path.into())))
-    }
-}
-
-impl DataSpec {
     /// The same data, with images read in colour, as a network for colour wants grey ones too.
     ///
     /// Data without image files, and those that say how many channels they want, stay what they are.
@@ -255,9 +201,10 @@ impl DataSpec {
         self.memory.unwrap_or(IN_MEMORY).saturating_mul(1 << 20)
     }
 
-    /// Whether its items may be read as they are wanted.
-    fn may_be_wanted(&self) -> bool {
-        matches!(self.dataset, DatasetName::Folder | DatasetName::Table)
+    /// The map of a table's columns to the units of training.
+    pub(crate) fn transform_kind(&self) -> TransformKind {
+        let standardize = if self.standardize { TransformKind::Standardize } else { TransformKind::None };
+        self.transform.unwrap_or(standardize)
     }
 
     /// The same data, with the column of classes that `other` says, if this is a table and does not say one; a table that
@@ -273,75 +220,12 @@ impl DataSpec {
         use DatasetName::{Cifar10, FashionMnist, Folder, Mnist, Stack};
         matches!(self.dataset, Cifar10 | FashionMnist | Folder | Mnist | Stack)
     }
-
-    /// Refuses the keys of image files for data of another kind, where they would do nothing.
-    fn check_keys_of_images(&self) -> Result<(), DataError> {
-        let (is_of_images, is_drawn) = (self.is_of_image_files(), self.dataset == DatasetName::Glyphs);
-        let keys = [
-            ("size", self.size.is_some() && !is_of_images),
-            ("fit", self.fit.is_some() && !is_of_images),
-            ("background", self.background.is_some() && !is_of_images),
-            ("channels", self.channels.is_some() && !is_of_images),
-            ("follow_links", self.follow_links == Some(true) && self.dataset != DatasetName::Folder),
-            ("cache", self.cache.is_some() && !self.may_be_wanted()),
-            ("memory", self.memory.is_some() && !self.may_be_wanted()),
-            ("flip", self.flip.is_some() && !is_of_images && !is_drawn),
-            ("shift", self.shift.is_some() && !is_of_images && !is_drawn),
-        ];
-        match keys.into_iter().find(|(_, is_idle)| *is_idle) {
-            Some((key, _)) => {
-                let kind = match key {
-                    "follow_links" => "folders of images",
-                    "cache" | "memory" => "folders of images and tables",
-                    "flip" | "shift" => "images",
-                    _ => "files of images",
-                };
-                Err(DataError::Spec(format!(
-                    "data.{key} is for {kind}; the dataset is {:?}",
-                    self.dataset.name()
-                )))
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-impl Data {
-    /// Opens the data that `spec` describes; `noise` seeds generated data, with a stream of its own for each split.
-    ///
-    /// Files are read and checked completely before this returns, except for images of a folder that need more than
-    /// [`memory`](DataSpec::memory) megabytes.
-    ///
-    /// # Errors
-    /// If files are missing or damaged, or if `spec` needs a path and has none.
-    pub fn open(spec: &DataSpec, noise: &Noise) -> Result<Self, DataError> {
-        spec.check_keys_of_images()?;
-        spec.check()?;
-        spec.dataset.open(&OpenOptions { spec, noise, layout: None })
-    }
-
-    /// Opens the data as rows of a model: with its columns, matched by name where both have names, in its units.
-    ///
-    /// Images have no columns, and are opened as by [`open`](Self::open).
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and if columns are missing or left over.
-    pub fn open_as(spec: &DataSpec, noise: &Noise, layout: &RowLayout) -> Result<Self, DataError> {
-        spec.check_keys_of_images()?;
-        spec.check()?;
-        let data = spec.dataset.open(&OpenOptions { spec, noise, layout: Some(layout) })?;
-        match spec.dataset {
-            DatasetName::Table => Ok(data),
-            _ => data.with_layout(layout),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Toy;
-    use crate::files::idx::tests::encode;
 
     #[test]
     fn a_data_table_has_defaults_and_no_unknown_keys() {
@@ -357,97 +241,6 @@ mod tests {
         assert_eq!(serde_json::from_str::<DataSpec>(&stored).unwrap(), full);
         for bad in [r#"{ "dataset": "mnist", "folder": "x" }"#, r#"{ "dataset": "minst" }"#, "{}"] {
             assert!(serde_json::from_str::<DataSpec>(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn what_only_tables_have_is_refused_elsewhere() {
-        let spec = DataSpec { holdout: Some(0.1), ..DataSpec::new(DatasetName::Glyphs, None) };
-        let error = Data::open(&spec, &Noise::seeded(0)).err().unwrap().to_string();
-        assert_eq!(error, "data.holdout is for tables, the data are those of glyphs");
-    }
-
-    #[test]
-    fn a_path_is_recognised_by_its_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let found = |path: &Path| DataSpec::detect(path).unwrap().dataset;
-        let make = |name: &str, content: &[u8]| {
-            let file = folder.path().join(name);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(&file, content).unwrap();
-            file
-        };
-        assert_eq!(found(&make("a/x.CSV", b"1,2")), DatasetName::Table);
-        assert_eq!(found(make("b/train.npy", b"").parent().unwrap()), DatasetName::Table);
-        make("c/MNIST/raw/train-images-idx3-ubyte", &encode(&[1, 1, 1], &[0]));
-        assert_eq!(found(&folder.path().join("c")), DatasetName::Mnist);
-        make("fashion/t10k-images-idx3-ubyte.gz", &[]);
-        assert_eq!(found(&folder.path().join("fashion")), DatasetName::FashionMnist);
-        make("d/cifar-10-batches-bin/test_batch.bin", &[]);
-        assert_eq!(found(&folder.path().join("d")), DatasetName::Cifar10);
-        make("e/cat/1.jpg", &[]);
-        assert_eq!(found(&folder.path().join("e")), DatasetName::Folder);
-        assert!(matches!(DataSpec::detect(&folder.path().join("f")), Err(DataError::NotFound { .. })));
-        #[cfg(unix)]
-        assert!(matches!(DataSpec::detect(Path::new("/dev/zero")), Err(DataError::Unsupported { .. })));
-        assert!(matches!(DataSpec::detect(&make("x.zip", b"")), Err(DataError::Unsupported { .. })));
-    }
-
-    #[test]
-    fn generated_data_needs_no_files_and_its_splits_differ() {
-        let noise = Noise::seeded(9);
-        let generated = [DatasetName::Glyphs].into_iter().chain(Toy::ALL.map(DatasetName::Toy));
-        for name in generated {
-            let mut spec = DataSpec::new(name, None);
-            let train = Data::open(&spec, &noise).unwrap();
-            spec.split = Split::Test;
-            let test = Data::open(&spec, &noise).unwrap();
-            let row = |data: &Data| data.read(&[0], None).unwrap().values;
-            assert_eq!((train.len(), row(&train).len()), (None, train.dim()), "{name}");
-            assert_ne!(row(&train), row(&test), "{name}");
-            assert!(row(&train).iter().all(|value| value.is_finite()));
-        }
-    }
-
-    #[test]
-    fn missing_files_are_answered_with_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = |name, path| match Data::open(&DataSpec::new(name, path), &Noise::seeded(0)) {
-            Err(error) => error.to_string(),
-            Ok(_) => panic!("{name} is open"),
-        };
-        let path = Some(folder.path().to_path_buf());
-        assert!(open(DatasetName::Mnist, path.clone()).contains("ebm fetch mnist"));
-        assert!(open(DatasetName::Cifar10, path).contains("ebm fetch cifar10"));
-        assert!(open(DatasetName::Table, None).contains("needs a path"));
-        assert!(open(DatasetName::Folder, None).contains("needs a path"));
-    }
-
-    #[test]
-    fn a_key_that_would_do_nothing_is_refused() {
-        let error = |spec: DataSpec| Data::open(&spec, &Noise::seeded(0)).err().unwrap().to_string();
-        let spec = |dataset| DataSpec::new(dataset, Some("x".into()));
-        let sized = DataSpec { size: Some(ImageSize::Square(8)), ..spec(DatasetName::Table) };
-        assert!(error(sized).contains("data.size is for files of images"));
-        let flipped = DataSpec { flip: Some(true), ..spec(DatasetName::Table) };
-        assert_eq!(error(flipped), "data.flip is for images; the dataset is \"table\"");
-        let shifted = DataSpec { shift: Some(2), ..spec(DatasetName::Toy(Toy::Rings)) };
-        assert_eq!(error(shifted), "data.shift is for images; the dataset is \"rings\"");
-        let linked = DataSpec { follow_links: Some(true), ..spec(DatasetName::Mnist) };
-        assert!(error(linked).contains("data.follow_links"));
-    }
-
-    #[test]
-    fn a_table_is_mapped_back_to_its_own_units() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("t.csv");
-        std::fs::write(&file, "1,100\n2,300\n6,200\n").unwrap();
-        let data = Data::open(&DataSpec::detect(&file).unwrap(), &Noise::seeded(0)).unwrap();
-        assert_eq!((data.len(), data.dim()), (Some(3), 2));
-        let values = data.read(&[2, 0], None).unwrap().values;
-        let back = data.transform().unwrap().inverse(&values);
-        for (found, expected) in back.iter().zip([6.0, 200.0, 1.0, 100.0]) {
-            assert!((found - expected).abs() < 1e-6 * expected, "{found} against {expected}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod table;
 
+pub(crate) mod dataset;
 pub(crate) mod layout;
 pub(crate) mod point_set;
 
@@ -11,6 +12,10 @@ pub(crate) mod holdout;
 pub(crate) mod labels;
 pub(crate) mod large;
 pub(crate) mod quantile;
+mod remarks;
+mod rows;
 pub(crate) mod selection;
+mod splits;
 pub(crate) mod standardize;
+mod text_form;
 pub(crate) mod transform;

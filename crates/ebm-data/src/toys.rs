@@ -8,6 +8,9 @@
 //! reversible generative models*, and its code.
 
 mod density;
+mod points;
+
+mod dataset;
 
 mod checkerboard;
 mod eight_gaussians;
@@ -17,17 +20,14 @@ mod spirals;
 mod swiss_roll;
 mod two_moons;
 
-use burn_dataset::Dataset;
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
-use crate::data::{Data, ENDLESS};
+use crate::conversions::by_name;
 use crate::item::Point;
-use crate::named::{NamedDataset, OpenOptions, by_name};
-use crate::tables::standardize::Standardize;
 
 pub use density::{Density, Moments};
+pub use points::ToyPoints;
 
 macro_rules! toys {
     ($($module:ident::$toy:ident,)*) => {
@@ -102,55 +102,11 @@ fn take<const N: usize>(values: Vec<f32>) -> [f32; N] {
 
 by_name!(Toy, "toy");
 
-impl NamedDataset for Toy {
-    fn name(&self) -> &'static str {
-        Toy::name(*self)
-    }
-
-    fn about(&self) -> &'static str {
-        Toy::about(*self)
-    }
-
-    fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        Ok(Data::toy(*self, &options.stream()))
-    }
-}
-
-impl Data {
-    /// Points of a toy's density, endless.
-    pub fn toy(toy: Toy, noise: &Noise) -> Self {
-        Self::points(Standardize::identity(2), ToyPoints::new(toy, noise))
-    }
-}
-
-/// An endless set of points of a [`Toy`]; point `i` is a pure function of the seed and `i`.
-#[derive(Clone, Debug)]
-pub struct ToyPoints {
-    toy: Toy,
-    noise: Noise,
-}
-
-impl ToyPoints {
-    /// The points of one stream of noise, whatever has been drawn from it.
-    pub fn new(toy: Toy, noise: &Noise) -> Self {
-        Self { toy, noise: noise.derive(toy.name()) }
-    }
-}
-
-impl Dataset<Point, DataError> for ToyPoints {
-    fn get(&self, index: usize) -> Result<Point, DataError> {
-        Ok(self.toy.draw(self.noise.child(index as u64)))
-    }
-
-    /// [`ENDLESS`].
-    fn len(&self) -> usize {
-        ENDLESS
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::f64::consts::PI;
+
+    use burn_dataset::Dataset;
 
     use super::*;
 

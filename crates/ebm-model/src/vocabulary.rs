@@ -2,7 +2,9 @@
 
 mod capabilities;
 mod class_conditional;
+mod detach;
 mod directional;
+mod directional_score;
 mod energy;
 mod joint_potential;
 mod noisy_potential;
@@ -10,9 +12,11 @@ mod noisy_score;
 mod potential;
 mod score;
 
-pub use capabilities::{Capabilities, Detach, DirectionalPotential, DirectionalScore, NoisyDirectionalScore};
+pub use capabilities::Capabilities;
 pub use class_conditional::{ClassConditional, ClassConditionalPotential};
+pub use detach::Detach;
 pub use directional::{Along, Directional, NoisyDirectional};
+pub use directional_score::{DirectionalPotential, DirectionalScore, NoisyDirectionalScore};
 pub use energy::Energy;
 pub use joint_potential::JointPotential;
 pub use noisy_potential::NoisyPotential;

@@ -1,101 +1,15 @@
 //! Samples as plain numbers with their shape.
 
+mod labels;
+mod shape;
+mod statistic;
+
 use crate::files::little_endian::Numbers;
 use crate::{Landscape, ReportError};
 
-/// The meaning of the axes of samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// `[n, channels, height, width]`, pixels in [0, 1].
-    Images {
-        /// Number of images.
-        n: usize,
-        /// Channels of an image, 1 for grey and 3 for red, green and blue.
-        channels: usize,
-        /// Rows of pixels.
-        height: usize,
-        /// Columns of pixels.
-        width: usize,
-    },
-    /// `[n, dim]`, in the table's own units.
-    Table {
-        /// Number of rows.
-        n: usize,
-        /// Number of columns.
-        dim: usize,
-    },
-    /// `[chain, draw, dim]`.
-    Chains {
-        /// Number of chains.
-        chains: usize,
-        /// Draws of each chain.
-        draws: usize,
-        /// Coordinates of a draw.
-        dim: usize,
-    },
-}
-
-impl Shape {
-    /// The array's dimensions in a file: grey images have no channel axis.
-    pub fn dims(&self) -> Vec<usize> {
-        match *self {
-            Self::Images { n, channels: 1, height, width } => vec![n, height, width],
-            Self::Images { n, channels, height, width } => vec![n, channels, height, width],
-            Self::Table { n, dim } => vec![n, dim],
-            Self::Chains { chains, draws, dim } => vec![chains, draws, dim],
-        }
-    }
-}
-
-/// A statistic of each draw of chains, `[chain, draw]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Statistic {
-    /// The name that ArviZ has for it.
-    pub name: &'static str,
-    /// One value per draw.
-    pub values: StatisticValues,
-}
-
-/// The values of a [`Statistic`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum StatisticValues {
-    /// Numbers, which may be infinite or NaN.
-    Numbers(Vec<f32>),
-    /// Yes or no.
-    Flags(Vec<bool>),
-}
-
-/// The classes of samples.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labels {
-    /// The class of each sample, numbered from 0.
-    pub classes: Vec<usize>,
-    /// The names of the classes; a class without one is called by its number.
-    pub names: Vec<String>,
-}
-
-impl Labels {
-    /// The name of the class of sample `i`.
-    pub fn name(&self, i: usize) -> String {
-        let class = self.classes[i];
-        self.names.get(class).cloned().unwrap_or_else(|| class.to_string())
-    }
-
-    /// The samples class after class, the classes in the order in which they first come, and how many there are of
-    /// each if they are equally many.
-    pub(crate) fn by_class(&self) -> (Vec<usize>, Option<usize>) {
-        let mut found: Vec<(usize, Vec<usize>)> = Vec::new();
-        for (i, class) in self.classes.iter().enumerate() {
-            match found.iter_mut().find(|(known, _)| known == class) {
-                Some((_, samples)) => samples.push(i),
-                None => found.push((*class, vec![i])),
-            }
-        }
-        let each = found.first().map_or(0, |(_, samples)| samples.len());
-        let is_even = 1 < found.len() && found.iter().all(|(_, samples)| samples.len() == each);
-        (found.into_iter().flat_map(|(_, samples)| samples).collect(), is_even.then_some(each))
-    }
-}
+pub use self::labels::Labels;
+pub use self::shape::Shape;
+pub use self::statistic::{Statistic, StatisticValues};
 
 /// Samples in memory, with what else a picture of them may show.
 #[derive(Clone, Debug, PartialEq)]
@@ -374,13 +288,6 @@ mod tests {
         assert!(Samples::images(vec![0.0; 12], [1, 3, 2, 2]).is_ok());
         assert!(Samples::table(Vec::new(), [0, 2]).is_err());
         assert!(Samples::table(vec![0.0], [usize::MAX, 3]).is_err(), "the product overflows");
-    }
-
-    #[test]
-    fn only_grey_images_lose_their_channel_axis() {
-        assert_eq!(Shape::Images { n: 5, channels: 1, height: 3, width: 2 }.dims(), [5, 3, 2]);
-        assert_eq!(Shape::Images { n: 5, channels: 3, height: 4, width: 2 }.dims(), [5, 3, 4, 2]);
-        assert_eq!(Shape::Chains { chains: 1, draws: 2, dim: 3 }.dims(), [1, 2, 3]);
     }
 
     #[test]

@@ -21,59 +21,18 @@
 #![forbid(unsafe_code)]
 #![recursion_limit = "256"]
 
-pub mod config;
-mod digest;
 pub mod error;
-mod fields;
-pub mod keys;
-mod limits;
-pub mod presets;
+mod settings;
 
-pub mod objective;
 pub mod sampling;
 
-pub mod card;
-pub mod classes;
-pub mod folder;
-pub mod lock;
-pub mod model;
-mod own_file;
+mod record;
+mod run;
 
-pub mod evaluations;
-pub mod fingerprint;
-pub mod history;
-pub mod origin;
+mod questions;
+mod shown;
 
-pub mod agreement;
-mod atoms;
-pub mod bounds;
-pub mod encoding;
-pub mod film;
-pub mod hint;
-pub mod interpolation;
-pub mod landscape;
-pub mod level_losses;
-pub mod levels_of_run;
-pub mod maps;
-pub mod neighbours;
-pub mod noise_levels;
-pub mod normalization;
-pub mod normalization_of_run;
-pub mod recognition;
-pub mod restoring;
-pub mod rows;
-
-pub mod journal;
-pub mod page;
-pub mod parts;
-pub mod pictures;
-pub mod ranks;
-pub mod training;
-
-pub mod fetch;
-
-pub mod export;
-pub mod foreign;
+mod exchange;
 
 #[cfg(doctest)]
 mod pages;
@@ -82,3 +41,15 @@ mod pages;
 mod mutations;
 
 pub use error::{Cause, Error};
+pub use exchange::{export, fetch, foreign};
+pub use questions::{encoding, interpolation, maps, neighbours, recognition, restoring};
+pub use record::{agreement, card, evaluations, fingerprint, folder, history, journal, lock, model, origin};
+pub use run::{
+    classes, levels_of_run, noise_levels, normalization, normalization_of_run, parts, ranks, rows, training,
+};
+pub use settings::{bounds, config, hint, keys, objective, presets};
+pub use shown::{film, landscape, level_losses, page, pictures};
+
+use record::{digest, own_file};
+use run::atoms;
+use settings::{fields, limits};

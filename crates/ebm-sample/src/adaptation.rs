@@ -7,6 +7,7 @@ pub(crate) mod dual_averaging;
 mod energy_variance;
 mod mamclmc_warm_up;
 mod mclmc_warm_up;
+mod numbers;
 mod running_variance;
 mod trajectory_length;
 mod tunable;
@@ -25,4 +26,4 @@ pub use tunable::Tunable;
 pub use warm_up::{Tuned, WarmUp};
 pub use warm_up_report::WarmUpReport;
 
-pub(crate) use warm_up::mean;
+pub(crate) use numbers::mean;

@@ -15,6 +15,10 @@ mod standard_error;
 mod summary;
 
 mod verdict;
+
+mod group;
+mod steps;
+mod thresholds;
 mod warning;
 
 mod autocovariance;
@@ -25,9 +29,11 @@ mod normal;
 pub use autocorrelation::autocorrelation;
 pub use distribution::{dkw_band, largest_gap};
 pub use effective_sample_size::{ess_basic, ess_bulk, ess_mean, ess_quantile, ess_sd, ess_tail};
+pub use group::Group;
 pub use r_hat::{r_hat, r_hat_basic, split_r_hat};
 pub use rank_histogram::rank_histogram;
 pub use standard_error::{mcse_mean, mcse_quantile, mcse_sd};
+pub use steps::Steps;
 pub use summary::Summary;
-pub use verdict::{Group, Steps, Verdict};
+pub use verdict::Verdict;
 pub use warning::Warning;

@@ -33,18 +33,15 @@ impl StepTotals {
     /// Adds the report of a step.
     pub fn add(&mut self, report: &(impl StepReport + ?Sized)) {
         self.n_steps += 1;
-        let sum = |total: &mut Option<Tensor<1>>, new: Tensor<1>| {
-            *total = Some(match total.take() {
-                Some(before) => before + new,
-                None => new,
-            });
-        };
-        if let Some(acceptance) = report.acceptance() {
-            sum(&mut self.acceptance, acceptance.clone());
-        }
-        if let Some(diverged) = report.diverged() {
-            sum(&mut self.diverged, diverged.clone().float());
-        }
+        sum(&mut self.acceptance, report.acceptance().cloned());
+        sum(&mut self.diverged, report.diverged().map(|diverged| diverged.clone().float()));
+    }
+
+    /// Adds the totals of more steps of the same chains.
+    pub fn merge(&mut self, others: Self) {
+        self.n_steps += others.n_steps;
+        sum(&mut self.acceptance, others.acceptance);
+        sum(&mut self.diverged, others.diverged);
     }
 
     /// The totals as numbers; waits for the device.
@@ -63,9 +60,18 @@ impl StepTotals {
     }
 }
 
+/// Adds `new` to `total` where it is known.
+fn sum(total: &mut Option<Tensor<1>>, new: Option<Tensor<1>>) {
+    *total = match (total.take(), new) {
+        (Some(before), Some(new)) => Some(before + new),
+        (before, new) => before.or(new),
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::assert_near;
     use crate::{Chain, Hmc, Langevin};
     use burn::tensor::Device;
     use ebm_model::Gaussian;
@@ -83,6 +89,25 @@ mod tests {
         let steps = totals.read();
         assert_eq!((steps.n_steps, steps.acceptance), (5, Some(vec![0.0; 2])));
         assert_eq!(steps.diverged, Some(vec![5; 2]));
+    }
+
+    #[test]
+    fn merged_totals_are_those_of_all_steps() {
+        let target = Gaussian::standard(2);
+        let start = Tensor::ones([3, 2], &Device::flex());
+        let chain = Chain::start(&target, Hmc::new(1.0, 3).unwrap(), start, Noise::seeded(4));
+        let (mut all, mut first, mut last) =
+            (StepTotals::default(), StepTotals::default(), StepTotals::default());
+        for (i, draw) in chain.take(5).enumerate() {
+            all.add(&draw.info);
+            if i < 2 { first.add(&draw.info) } else { last.add(&draw.info) }
+        }
+        let mut merged = StepTotals::default();
+        merged.merge(first);
+        merged.merge(last);
+        let (found, expected) = (merged.read(), all.read());
+        assert_eq!((found.n_steps, found.diverged), (5, expected.diverged));
+        assert_near(&found.acceptance.unwrap(), &expected.acceptance.unwrap(), 1e-6);
     }
 
     #[test]

@@ -3,8 +3,6 @@
 #[path = "restoring/closed_form.rs"]
 mod closed_form;
 
-use std::cell::RefCell;
-
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ebm_model::{Gaussian, IsotropicMixture, NoisyPotential, NoisyScore};
 use ebm_ops::Noise;
@@ -13,7 +11,7 @@ use ebm_sample::restoring::{
     Posterior, PosteriorEnergy, Replacement,
 };
 use ebm_sample::{
-    Annealed, AnnealedMala, Descent, Level, Levels, NoiseLadder, ProbabilityFlow, StepTotals, StochasticHeun,
+    Annealed, AnnealedMala, Descent, Level, NoiseLadder, ProbabilityFlow, StepTotals, StochasticHeun,
 };
 
 use closed_form::{Law, matrix_of, worst};
@@ -176,13 +174,20 @@ fn mala_draws(
     [n, dim]: [usize; 2],
     seed: u64,
 ) -> (Tensor<2>, f64) {
-    let (noise, totals) = (Noise::seeded(seed), RefCell::new(StepTotals::default()));
+    let noise = Noise::seeded(seed);
     let start = sampler.start(n, dim, &mut noise.derive("start"), &Device::flex());
-    let levels = Levels::new(sampler, model, start, noise.derive("chain")).with_totals(&totals);
-    let mut levels: Vec<Level> = levels.collect();
+    let mut levels: Vec<Level> = sampler.descend(model, start, noise.derive("chain")).collect();
     levels.pop();
-    let acceptance = totals.into_inner().read().acceptance.expect("a Metropolis test reports");
-    (levels.pop().unwrap().position, acceptance.iter().sum::<f64>() / n as f64)
+    let position = levels.last().unwrap().position.clone();
+    (position, acceptance(levels))
+}
+
+/// The mean acceptance of all steps of a descent.
+fn acceptance(levels: impl IntoIterator<Item = Level>) -> f64 {
+    let mut totals = StepTotals::default();
+    levels.into_iter().for_each(|level| totals.merge(level.totals));
+    let of_samples = totals.read().acceptance.expect("a Metropolis test reports");
+    of_samples.iter().sum::<f64>() / of_samples.len() as f64
 }
 
 /// The lowest level of the tests below, which is part of the known answer.
@@ -360,6 +365,26 @@ fn replaced_coordinates_end_as_they_are_known_and_the_others_agree_with_them() {
     // exactly 1.35, which replacement approaches with resampling
     let (once, often) = (mean_with(1), mean_with(10));
     assert!((often - 1.35).abs() < (once - 1.35).abs() && (often - 1.35).abs() < 0.1, "{once}, {often}");
+}
+
+#[test]
+fn replacement_reports_the_acceptance_of_the_descent_that_it_holds() {
+    let prior = IsotropicMixture::new(vec![0.0], vec![0.0; 2], 1.0).unwrap();
+    let (n, ladder) = (200, NoiseLadder::geometric(4.0, 0.2, 3).unwrap());
+    let (steps, resampling) = (2, 3);
+    let of_ratio = |ratio: f64| {
+        let mala = AnnealedMala::new(ladder.clone(), steps, ratio).unwrap();
+        let held = Replacement::new(mala, &[Some(0.5), None], resampling).unwrap();
+        let noise = Noise::seeded(61);
+        let start = held.start(n, 2, &mut noise.derive("start"), &Device::flex());
+        let levels: Vec<Level> = held.descend(&prior, start, noise.derive("chain")).collect();
+        // Every round at every level, and no step for the item that takes the noise off.
+        let counts: Vec<usize> = levels.iter().map(|level| level.totals.read().n_steps).collect();
+        assert_eq!(counts, [steps * resampling, steps * resampling, steps * resampling, 0]);
+        acceptance(levels)
+    };
+    let (short, long) = (of_ratio(0.01), of_ratio(1e4));
+    assert!(0.9 < short && short <= 1.0 + 1e-6 && long < 0.1, "{short} and {long}");
 }
 
 #[test]

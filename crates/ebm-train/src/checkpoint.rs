@@ -24,7 +24,7 @@ use ebm_model::weights::{self, NamedTensors};
 use crate::trainer::state::Skips;
 use crate::{Optimizer, TrainError, TrainState};
 use contents::{LOSS, OBJECTIVE, OPTIMIZER, WEIGHTS, rows};
-use folder::{read, recover, remove_folder, step_of, write_folder};
+use folder::{name, read, recover, remove_folder, step_of, write_folder};
 use manifest::Manifest;
 
 const MANIFEST: &str = "manifest.json";
@@ -282,8 +282,4 @@ impl Checkpoints {
     fn broken_at(&self, path: &Path, reason: String) -> TrainError {
         TrainError::Checkpoint { path: path.to_owned(), reason }
     }
-}
-
-fn name(step: u64) -> String {
-    format!("step-{step}")
 }

@@ -1,4 +1,4 @@
-//! How fast the reference network trains and scores, on random data.
+//! How fast the network of a preset trains and scores, on random data.
 
 mod profile;
 
@@ -6,19 +6,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use clap::Args;
-use ebm_model::{Architecture, Capabilities, Init, Network, NetworkConfig, PreconditionedConfig, UNetConfig};
+use ebm_model::{Capabilities, Init, Network, NetworkConfig};
 use ebm_ops::Noise;
-use ebm_train::{
-    BuildContext, DenoisingSettings, NamedObjective, NoiseLaw, TrainSettings, TrainState, Trainer, Weighting,
-};
+use ebm_run::bounds;
+use ebm_run::config::{Config, Overrides};
+use ebm_run::objective::Loss;
+use ebm_train::{Batch, BuildContext, TrainState, Trainer};
 use serde::Serialize;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::usage::usage;
-use ebm_run::bounds;
-use ebm_run::objective::Loss;
 
 /// Runs that are not counted.
 const WARM_UP: usize = 3;
@@ -31,12 +30,18 @@ const TIME: Duration = Duration::from_secs(6);
 /// `ebm bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Images of a batch.
-    #[arg(long, default_value_t = 64)]
-    batch_size: usize,
-    /// Channels at the finer resolution; twice as many at the coarser one.
-    #[arg(long, default_value_t = 32)]
-    width: usize,
+    /// A preset, or a configuration's FILE.toml, whose network and objective are measured.
+    #[arg(default_value = "mnist-reference")]
+    preset: String,
+    /// Set a value, for instance model.widths=[64,128]; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Rows of a batch [default: the preset's].
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// Channels of a U-Net of two resolutions at the finer one; twice as many at the coarser one.
+    #[arg(long)]
+    width: Option<usize>,
     /// Say where the time of a training step goes.
     #[arg(long)]
     profile: bool,
@@ -69,17 +74,35 @@ impl Bench {
     /// # Errors
     /// If there is no such network, or it cannot be trained on the backend.
     pub fn run(&self) -> Result<()> {
-        ensure!(0 < self.batch_size, usage(anyhow!("--batch-size 0: expected at least 1")));
-        bounds::batch("--batch-size", &[self.batch_size, 28 * 28])?;
+        let config = self.config()?;
         #[cfg(feature = "flex")]
         if self.plain {
-            return ebm_ops::without_kernels(|| self.measure());
+            return ebm_ops::without_kernels(|| self.measure(&config));
         }
-        self.measure()
+        self.measure(&config)
     }
 
-    fn measure(&self) -> Result<()> {
-        let subject = Subject::new(self.batch_size, self.width, &self.backend.device()?)?;
+    /// The configuration that is measured.
+    fn config(&self) -> Result<Config> {
+        let batch_size = self.batch_size.map(|rows| format!("batch_size={rows}"));
+        let widths = self.width.map(|width| format!("model.widths=[{width},{}]", width.saturating_mul(2)));
+        let set = self.set.iter().cloned().chain(batch_size).chain(widths).collect();
+        let config = Config::resolve(&self.preset, &Overrides { set })?;
+        ensure!(0 < config.batch_size, usage(anyhow!("--batch-size 0: expected at least 1")));
+        let dim = config.model.dim();
+        ensure!(
+            0 < dim,
+            usage(anyhow!(
+                "the sizes of {} come from its data; expected a preset that names them, or for instance --set model.dim=8",
+                config.name
+            ))
+        );
+        bounds::batch("--batch-size", &[config.batch_size, dim])?;
+        Ok(config)
+    }
+
+    fn measure(&self, config: &Config) -> Result<()> {
+        let subject = Subject::new(config, &self.backend.device()?)?;
         if self.profile {
             let found = subject.profile()?;
             if self.json { tell!("{}", found.to_json()) } else { tell!("{found}") }
@@ -96,31 +119,31 @@ impl Bench {
     }
 }
 
-/// What is measured: a network of the reference's kind and a batch.
-struct Subject {
+/// What is measured: the network of a configuration, and a batch.
+struct Subject<'a> {
+    config: &'a Config,
     network: Network,
-    images: Tensor<2>,
+    batch: Batch,
     device: Device,
     noise: Noise,
 }
 
-impl Subject {
-    fn new(batch_size: usize, width: usize, device: &Device) -> Result<Self> {
+impl<'a> Subject<'a> {
+    fn new(config: &'a Config, device: &Device) -> Result<Self> {
         let noise = Noise::seeded(0);
-        let network = UNetConfig { widths: vec![width, 2 * width], ..UNetConfig::reference() };
-        let architecture =
-            Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, bounds: None, network });
-        let network = architecture.build(&Init::new(noise.derive("init"), device)).map_err(usage)?;
-        let images = noise.derive("data").uniform([batch_size, architecture.dim()], device) * 2.0 - 1.0;
-        Ok(Self { network, images, device: device.clone(), noise })
+        let network = config.model.build(&Init::new(noise.derive("init"), device)).map_err(usage)?;
+        let shape = [config.batch_size, config.model.dim()];
+        let rows = noise.derive("data").uniform(shape, device) * 2.0 - 1.0;
+        let labels = match config.model.classes() {
+            0 => None,
+            n => Some(Tensor::<1, Int>::arange(0..shape[0] as i64, device) % n as i64),
+        };
+        Ok(Self { config, network, batch: Batch { rows, labels }, device: device.clone(), noise })
     }
 
     fn objective(&self) -> Result<Loss> {
-        let noise = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 }.into();
-        let settings =
-            DenoisingSettings { noise, weighting: Weighting::Edm { sigma_data: 0.5 }, label_dropout: None };
-        let context = BuildContext { sampler_scale: 1.0, rows: &|_| Ok(self.images.clone()) };
-        Ok(settings.build(&self.network, &context)?)
+        let context = BuildContext { sampler_scale: 1.0, rows: &|_| Ok(self.batch.rows.clone()) };
+        self.config.objective.build(&self.network, &context).map_err(usage)
     }
 
     /// A run that begins.
@@ -129,19 +152,25 @@ impl Subject {
         O: ebm_train::Objective<Network>,
     {
         let state = TrainState::new(self.network.clone(), self.noise.derive("objective"));
-        Ok(Trainer::new(state, objective, TrainSettings::default())?)
+        Trainer::new(state, objective, self.config.train.clone()).map_err(usage)
     }
 
     fn speed(&self) -> Result<Speed> {
         let mut trainer = self.trainer(self.objective()?)?;
-        let train_images_per_second = self.rate(|| Ok(trainer.step(self.images.clone())?))?;
-        let sigma = Tensor::ones([self.images.dims()[0]], &self.device);
-        let network = self.network.as_noisy_score().expect("a U-Net is one");
-        let score_images_per_second = self.rate(|| {
-            network.score_at(self.images.clone(), sigma.clone());
-            Ok(())
-        })?;
+        let train_images_per_second = self.rate(|| Ok(trainer.step(self.batch.clone())?))?;
+        let score_images_per_second = self.rate(|| self.score())?;
         Ok(Speed { train_images_per_second, score_images_per_second, parameters: self.network.num_params() })
+    }
+
+    /// One score of the batch, at noise level 1 where there are noise levels.
+    fn score(&self) -> Result<()> {
+        let rows = self.batch.rows.clone();
+        if let Some(network) = self.network.as_noisy_score() {
+            network.score_at(rows, Tensor::ones([self.config.batch_size], &self.device));
+        } else if let Some(network) = self.network.as_score() {
+            network.score(rows);
+        }
+        Ok(())
     }
 
     /// Images a second of a run over one batch; each run is waited for.
@@ -159,7 +188,7 @@ impl Subject {
             }
         }
         seconds.sort_by(f64::total_cmp);
-        Ok((self.images.dims()[0] as f64 / seconds[seconds.len() / 2] * 10.0).round() / 10.0)
+        Ok((self.config.batch_size as f64 / seconds[seconds.len() / 2] * 10.0).round() / 10.0)
     }
 
     fn wait(&self) -> Result<()> {

@@ -18,6 +18,7 @@ use ebm_run::landscape::{energy_of, kinds_with_energy};
 use ebm_run::maps::Mapping;
 use ebm_run::model::model;
 use ebm_run::rows::{RowsByBlock, none_held_out};
+use ebm_run::sampling::OfClasses;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
@@ -97,39 +98,21 @@ impl Energy {
         }
         let density = self.normalised.then(|| Density::of(&self.run, &card, &network, self.sigma, &device));
         let density = density.transpose()?;
-        let level = match &density {
-            Some(density) => density.level(),
-            None => self.sigma.unwrap_or_else(|| usual_level(&card)),
-        };
+        let level = self.level(density.as_ref(), &card);
         ensure!(
             has_energy || self.sigma.is_none(),
             usage(anyhow!("--sigma is the level of an energy; the network is a score and has none"))
         );
-        let asked = self.classes.one(&card)?;
-        ensure!(
-            asked.is_none() || density.is_none(),
-            usage(anyhow!("--normalised: log likelihoods are those of no class; leave out --class"))
-        );
-        let of_class = asked.map(|asked| asked.of(&network, 0..1)).transpose()?;
+        let of_class = self.of_class(&card, &network)?;
         let model: &dyn Capabilities = match &of_class {
             Some(of_class) => of_class,
             None => &network,
         };
         let energy = if has_energy { Some(energy_of(model, level)?) } else { None };
         if has_energy && network.as_energy().is_none() && self.sigma.is_none() {
-            let what =
-                if self.normalised { "log likelihoods of the data with noise of" } else { "energies at" };
-            say(&format!("{what} the noise level {level}; --sigma sets another"));
+            self.say_level(level);
         }
-        let mapping = match &self.maps {
-            Some(folder) => {
-                let heun = &card.sample.heun;
-                let mapping = Mapping::of(model, [heun.bottom, heun.top], self.levels)?;
-                maps::check_writable(folder)?;
-                Some(mapping)
-            }
-            None => None,
-        };
+        let mapping = self.mapping(model, &card)?;
         let rows = self.read(&self.data, self.split(), &card)?;
 
         let mut summary = Summary::of(rows.n_rows());
@@ -143,6 +126,39 @@ impl Energy {
         }
         summary.tell(self.json);
         Ok(())
+    }
+
+    /// The noise level of the energies: that of the density if there is one, else the one asked for or the usual one.
+    fn level(&self, density: Option<&Density<'_>>, card: &ModelCard) -> f64 {
+        match density {
+            Some(density) => density.level(),
+            None => self.sigma.unwrap_or_else(|| usual_level(card)),
+        }
+    }
+
+    /// Says at which noise level the energies are, where nobody has asked for one.
+    fn say_level(&self, level: f64) {
+        let what = if self.normalised { "log likelihoods of the data with noise of" } else { "energies at" };
+        say(&format!("{what} the noise level {level}; --sigma sets another"));
+    }
+
+    /// The network of the class that is asked for, if one is.
+    fn of_class<'n>(&self, card: &ModelCard, network: &'n Network) -> Result<Option<OfClasses<'n>>> {
+        let asked = self.classes.one(card)?;
+        ensure!(
+            asked.is_none() || !self.normalised,
+            usage(anyhow!("--normalised: log likelihoods are those of no class; leave out --class"))
+        );
+        Ok(asked.map(|asked| asked.of(network, 0..1)).transpose()?)
+    }
+
+    /// How maps are made, if they are asked for and their folder can be written.
+    fn mapping<'n>(&self, network: &'n dyn Capabilities, card: &ModelCard) -> Result<Option<Mapping<'n>>> {
+        let Some(folder) = &self.maps else { return Ok(None) };
+        let heun = &card.sample.heun;
+        let mapping = Mapping::of(network, [heun.bottom, heun.top], self.levels)?;
+        maps::check_writable(folder)?;
+        Ok(Some(mapping))
     }
 
     /// Of energies there is a table, which would be in the way of the summary on standard output.

@@ -3,12 +3,16 @@
 
 mod about;
 mod environment;
+mod hashing;
 mod range;
 mod request;
 mod slip;
+mod tally;
 
 pub use self::about::{About, Tested};
 pub use self::environment::of_environment;
+pub use self::hashing::{Hashing, sha256_at, sha256_of};
 pub use self::range::{Part, Wanted};
 pub use self::request::{Request, differences};
-pub use self::slip::{Hashing, OfChains, OfSamples, Slip, Tally, sha256_at, sha256_of};
+pub use self::slip::{OfChains, OfSamples, Slip};
+pub use self::tally::Tally;

@@ -6,6 +6,7 @@ mod output;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail, ensure};
+use burn::tensor::Device;
 use ebm_data::Split;
 use ebm_data::to_pixel;
 use ebm_model::Capabilities;
@@ -69,6 +70,43 @@ impl Restore {
         bounds::samples("--images × --n", &[n_pictures, self.n, shape.iter().product()])?;
 
         let began = Instant::now();
+        let (restored, steps) = self.answers(&restorer, &degradation, &pictures, &noise, &device)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let found = Found {
+            n_pictures,
+            seconds,
+            acceptance: steps
+                .and_then(|steps| steps.acceptance)
+                .map(|a| a.iter().sum::<f64>() / a.len() as f64),
+            of_mean: root_mean_square(&restored, Restored::error_of_mean),
+            of_answers: root_mean_square(&restored, Restored::error_of_answers),
+        };
+        let report = json!({
+            "event": "done", "images": n_pictures, "n": self.n, "task": degradation.task().name(),
+            "method": self.method_name(), "sampler": restorer.sampler(), "noise": tau / deviation(1.0),
+            "seed": self.seed, "seconds": seconds, "acceptance": found.acceptance,
+            "error_of_mean": found.of_mean, "error_of_answers": found.of_answers,
+            "out": self.out.to_string_lossy(),
+        });
+        write(&self.out, &restored, shape, &report)?;
+        if self.json {
+            tell!("{report}");
+        } else {
+            self.tell(&found);
+        }
+        Ok(())
+    }
+
+    /// The pictures with their answers, and what the steps to them reported.
+    fn answers(
+        &self,
+        restorer: &Restorer<'_>,
+        degradation: &Degradation,
+        pictures: &Pictures,
+        noise: &Noise,
+        device: &Device,
+    ) -> Result<(Vec<Restored>, Option<Steps>)> {
+        let (tau, n_pictures) = (self.tau()?, pictures.names().len());
         let bar = ProgressBar::new((n_pictures * self.n * restorer.n_levels()) as u64);
         bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
         let mut restored = Vec::with_capacity(n_pictures);
@@ -76,11 +114,11 @@ impl Restore {
         for (i, picture) in pictures.iter().enumerate() {
             let noise = noise.child(i as u64);
             let measured = match self.degrade {
-                true => degradation.applied(picture, tau, &mut noise.derive("degradation"), &device)?,
+                true => degradation.applied(picture, tau, &mut noise.derive("degradation"), device)?,
                 false => degradation.measured(picture),
             };
             let tick = |answers: usize| bar.inc(answers as u64);
-            let answers = restorer.answers(&measured, self.n, &noise.derive("answers"), &device, tick)?;
+            let answers = restorer.answers(&measured, self.n, &noise.derive("answers"), device, tick)?;
             steps = match (steps, answers.steps) {
                 (Some(before), Some(new)) => Some(before.beside(new)),
                 (before, new) => before.or(new),
@@ -91,38 +129,23 @@ impl Restore {
             restored.push(Restored::new(pictures.names()[i].clone(), given, whole, answers.pixels));
         }
         bar.finish_and_clear();
-        let seconds = began.elapsed().as_secs_f64();
+        Ok((restored, steps))
+    }
 
-        let error = |of: &dyn Fn(&Restored) -> Option<f64>| {
-            let found: Option<Vec<f64>> = restored.iter().map(of).collect();
-            found.map(|found| (found.iter().sum::<f64>() / found.len() as f64).sqrt())
-        };
-        let (of_mean, of_answers) = (error(&|r| r.error_of_mean()), error(&|r| r.error_of_answers()));
-        let acceptance =
-            steps.and_then(|steps| steps.acceptance).map(|a| a.iter().sum::<f64>() / a.len() as f64);
-        let report = json!({
-            "event": "done", "images": n_pictures, "n": self.n, "task": degradation.task().name(),
-            "method": self.method_name(), "sampler": restorer.sampler(), "noise": tau / deviation(1.0),
-            "seed": self.seed, "seconds": seconds, "acceptance": acceptance, "error_of_mean": of_mean,
-            "error_of_answers": of_answers, "out": self.out.to_string_lossy(),
-        });
-        write(&self.out, &restored, shape, &report)?;
-        if self.json {
-            tell!("{report}");
-        } else {
-            let s = if n_pictures == 1 { "" } else { "s" };
-            let n = self.n;
-            tell!("{n_pictures} picture{s}, {n} answers each, in {seconds:.1} s: {}", self.out.display());
-            if let Some(acceptance) = acceptance {
-                tell!("acceptance {acceptance:.3}");
-            }
-            if let (Some(of_mean), Some(of_answers)) = (of_mean, of_answers) {
-                tell!(
-                    "root mean square error of a pixel: {of_mean:.4} of the means, {of_answers:.4} of the answers"
-                );
-            }
+    /// Says in words what was found.
+    fn tell(&self, found: &Found) {
+        let Found { n_pictures, seconds, .. } = found;
+        let s = if *n_pictures == 1 { "" } else { "s" };
+        let n = self.n;
+        tell!("{n_pictures} picture{s}, {n} answers each, in {seconds:.1} s: {}", self.out.display());
+        if let Some(acceptance) = found.acceptance {
+            tell!("acceptance {acceptance:.3}");
         }
-        Ok(())
+        if let (Some(of_mean), Some(of_answers)) = (found.of_mean, found.of_answers) {
+            tell!(
+                "root mean square error of a pixel: {of_mean:.4} of the means, {of_answers:.4} of the answers"
+            );
+        }
     }
 
     /// # Errors
@@ -200,4 +223,21 @@ impl Restore {
         use clap::ValueEnum;
         self.method.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
+}
+
+/// What is said of the answers.
+struct Found {
+    n_pictures: usize,
+    seconds: f64,
+    /// The mean acceptance of steps with a Metropolis test.
+    acceptance: Option<f64>,
+    /// The root mean square errors of a pixel, if the whole pictures are known.
+    of_mean: Option<f64>,
+    of_answers: Option<f64>,
+}
+
+/// The root of the mean over the pictures of their mean square errors, if each has one.
+fn root_mean_square(restored: &[Restored], error: impl Fn(&Restored) -> Option<f64>) -> Option<f64> {
+    let found: Option<Vec<f64>> = restored.iter().map(error).collect();
+    found.map(|found| (found.iter().sum::<f64>() / found.len() as f64).sqrt())
 }

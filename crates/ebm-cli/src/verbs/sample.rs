@@ -5,39 +5,35 @@ mod arguments;
 mod chains;
 pub mod closed_form;
 mod draws;
+mod of_network;
 mod page;
 mod part_of_chains;
 pub mod report;
 mod rows;
+mod shown;
 
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use ebm_model::NetworkConfig;
-use ebm_ops::Noise;
-use ebm_report::{Format, Shape};
+use ebm_report::Format;
 use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::assign_to;
 use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::model::model;
 use ebm_run::sampling::{Asked, SampleConfig};
-use ebm_run::{bounds, keys, landscape, levels_of_run};
+use ebm_run::{bounds, keys, levels_of_run};
 use ebm_sample::Sampler;
-use ebm_sample::diagnostics::Verdict;
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 
 use crate::terminal::say;
 use crate::terminal::usage::usage;
 
-use self::advice::Advice;
 use self::arguments::Chains;
 pub use self::arguments::Sample;
 use self::closed_form::ClosedForm;
-use self::rows::Rows;
+use self::of_network::OfNetwork;
 
 /// Samples unless said otherwise.
 const SAMPLES: usize = 64;
@@ -141,18 +137,17 @@ impl Sample {
             .then(|| format!("; of a network, `ebm sample {}{words}{}`", quoted(run), self.backend.flag()))
     }
 
+    /// Draws from a network.
     fn network(&self, run: &Path, device: &Device) -> Result<u8> {
-        let (seed, out) = (self.seed, &self.out);
         ensure!(self.n != Some(0), usage(anyhow!("--n 0: expected at least 1")));
-        let format = Format::of(out).map_err(usage)?;
-        let (card, network) = model(run, self.step, device, &say)?;
-        let asked = self.classes.asked(&card)?;
+        let format = Format::of(&self.out).map_err(usage)?;
+        let (card, network) = &model(run, self.step, device, &say)?;
+        let asked = self.classes.asked(card)?;
         let n = self.n.unwrap_or_else(|| asked.as_ref().map_or(SAMPLES, usual_number));
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
-        let (config, found) = levels_of_run::of_network(config, run, &card, device)?;
+        let (config, found) = levels_of_run::of_network(config, run, card, device)?;
         found.iter().for_each(|line| say(line));
-        let name = self.sampler.as_deref();
-        let drawing = config.drawing(name, &network).map_err(usage)?;
+        let drawing = config.drawing(self.sampler.as_deref(), network).map_err(usage)?;
         let drawing = match &asked {
             Some(asked) => drawing.of_classes(asked.clone()),
             None => drawing,
@@ -160,73 +155,18 @@ impl Sample {
         let dim = card.architecture.dim();
         format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
         if let Some(asked) = &asked {
-            check_rows(asked, n, format, &card)?;
+            check_rows(asked, n, format, card)?;
         }
+        let samples = OfNetwork { sample: self, card, network, config: &config, drawing: &drawing, format };
         if format.is_in_pieces() {
             bounds::written("--n", &[n, dim])?;
-            let rows = Rows {
-                sample: self,
-                card: &card,
-                network: &network,
-                config: &config,
-                drawing: &drawing,
-                format,
-            };
-            return rows.draw(n, device);
+            return samples.draw_rows(n, device);
         }
         ensure!(
             self.part.is_none(),
             usage(anyhow!("--part is for .npy, .safetensors and .csv; a picture is of all samples"))
         );
         bounds::samples("--n", &[n, dim, if format.is_film() { drawing.n_levels() } else { 1 }])?;
-
-        let began = Instant::now();
-        let bar = ProgressBar::new((n * drawing.n_levels()) as u64);
-        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
-        let tick = |samples: usize| bar.inc(samples as u64);
-        let drawn = drawing.draw(&network, [n, dim], &Noise::seeded(seed), device, format.is_film(), tick)?;
-        bar.finish_and_clear();
-        let seconds = began.elapsed().as_secs_f64();
-        let samples = card.content.samples(drawn.values, n)?.with_film(card.content.frames(drawn.film))?;
-        let names = card.classes.as_ref().map(|classes| classes.names.clone()).unwrap_or_default();
-        let samples = match &asked {
-            Some(asked) => samples.with_labels(asked.labels(n, &names))?,
-            None => samples,
-        };
-        let samples = if format.is_picture() {
-            let titled = samples.titled(format!("{}: {n} samples", card.name));
-            let level = landscape::level_shown(config.heun.bottom);
-            match &asked {
-                None => landscape::under(titled, &network, level, &card.content, device)?,
-                // The energy of one class; of several there is none for all of them.
-                Some(asked) if asked.only().is_some() => {
-                    landscape::under(titled, &asked.of(&network, 0..1)?, level, &card.content, device)?
-                }
-                Some(_) => titled,
-            }
-        } else {
-            samples
-        };
-        ebm_report::write(out, &samples)?;
-
-        let verdict = drawn.steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
-        let advice = Advice::of_network(config.chain.step_size).at_level(drawing.only_level(&network));
-        let shape = Shape::dims(samples.shape());
-        if self.json {
-            let sampler = name.unwrap_or(&config.sampler);
-            let mut line = json!({
-                "event": "done", "n": n, "seed": seed, "sampler": sampler, "seconds": seconds, "shape": shape,
-                "out": out.to_string_lossy(), "warnings": advice.entries(&verdict),
-            });
-            if let Some(asked) = &asked {
-                (line["classes"], line["guidance"]) = (json!(asked.classes), json!(asked.guidance));
-            }
-            tell!("{line}");
-        } else {
-            tell!("{n} samples in {seconds:.1} s: {}", out.display());
-            advice.say(&verdict);
-        }
-        advice.check(&verdict, self.strict)?;
-        Ok(0)
+        samples.draw_shown(n, device)
     }
 }

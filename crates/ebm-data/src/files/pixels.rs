@@ -149,6 +149,23 @@ impl PixelFile {
         Ok(Some(Self { about, path: path.to_owned(), blocks }))
     }
 
+    /// Opens the file at `path` if it is there and `is_fresh`, or else the one that `keep` writes there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) and `keep`, or if another process changes the file.
+    pub(crate) fn open_or_keep(
+        path: &Path,
+        is_fresh: impl Fn(&Self) -> bool,
+        keep: impl FnOnce() -> Result<(), DataError>,
+    ) -> Result<Self, DataError> {
+        if let Some(found) = Self::open(path)?.filter(&is_fresh) {
+            return Ok(found);
+        }
+        keep()?;
+        let changed = || DataError::malformed(path, "changed by another process while it was read");
+        Self::open(path)?.filter(&is_fresh).ok_or_else(changed)
+    }
+
     /// The bytes of one image.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::files::archive;
 use crate::files::bytes;
 use crate::files::cifar10::{CLASSES, RECORD, batch, records};
 use crate::named::{NamedDataset, OpenOptions};
-use crate::{DataError, ImageShape, Split};
+use crate::{DataError, DatasetName, ImageShape, Split};
 
 /// Most records of one file; the original files have 10,000.
 const MAX_RECORDS: usize = 1_000_000;
@@ -102,9 +102,9 @@ impl Cifar10 {
         let version = version.unwrap_or(&VERSIONS[0]);
         let mut files = Vec::new();
         for name in version.names(split) {
-            let file = version
-                .find(path, &name)
-                .ok_or_else(|| DataError::Missing { file: path.join(&name), dataset: self.name() })?;
+            let dataset = DatasetName::Cifar10.name();
+            let missing = || DataError::Missing { file: path.join(&name), dataset };
+            let file = version.find(path, &name).ok_or_else(missing)?;
             let content = bytes::read_at_most(&mut bytes::open(&file)?, MOST, &file)?;
             files.push((file, content));
         }
@@ -168,17 +168,13 @@ fn last(name: &str) -> &str {
 }
 
 impl NamedDataset for Cifar10 {
-    fn name(&self) -> &'static str {
-        "cifar10"
-    }
-
     fn about(&self) -> &'static str {
         "photographs of ten classes, 50,000 and 10,000 images of 3×32×32"
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
         let wanted = Preparation::of(options.spec)?;
-        Ok(self.read(&options.folder(self.name()), options.spec.split)?.prepared(&wanted).into())
+        Ok(self.read(&options.folder(), options.spec.split)?.prepared(&wanted).into())
     }
 
     fn is_at(&self, path: &Path) -> bool {

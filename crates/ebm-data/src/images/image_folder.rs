@@ -1,10 +1,14 @@
 //! Folders of images.
 
+mod collected;
+mod dataset;
 mod kept;
 mod layout;
 mod listing;
 mod opened;
 mod packed;
+mod source;
+mod walk;
 mod wanted;
 
 use std::collections::HashMap;
@@ -13,27 +17,17 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::held_out::part;
 use super::image_set::ImageSet;
 use super::preparation::Preparation;
-use crate::data::Data;
-use crate::files::archive::is_archive;
 use crate::files::bytes;
-use crate::files::picture::{ENDINGS, FORMATS, MAX_BYTES, Picture, picture};
-use crate::named::{NamedDataset, OpenOptions};
+use crate::files::picture::{FORMATS, MAX_BYTES, Picture, picture};
 use crate::{DataError, DataSpec, ImageShape, Split};
 
-pub(crate) use kept::hex;
+use collected::{Collected, block_of};
+pub(crate) use dataset::ByName;
 use layout::{Layout, name};
-use listing::{LeftOut, examples};
-pub(crate) use wanted::spread;
-
-/// Most bytes of all images together, decoded.
-const MAX_TOTAL: usize = 64 << 30;
-
-/// Most images, and most bytes of them, that are decoded in parallel before they are collected.
-const BLOCK: usize = 4096;
-const BLOCK_BYTES: usize = 128 << 20;
+use listing::Listing;
+use walk::LeftOut;
 
 /// A folder of PNG, JPEG, WebP, BMP, TIFF and GIF images.
 ///
@@ -61,11 +55,6 @@ pub struct ImageFolder {
     root: PathBuf,
     preparation: Preparation,
     follow_links: bool,
-}
-
-/// How many images of this shape are decoded at once.
-fn block_of(shape: ImageShape) -> usize {
-    (BLOCK_BYTES / (3 * shape.height * shape.width)).clamp(1, BLOCK)
 }
 
 impl ImageFolder {
@@ -97,10 +86,7 @@ impl ImageFolder {
 
     fn whole(&self, listing: Listing) -> Result<ImageSet, DataError> {
         let Listing { files, labels, classes, mut notes } = listing;
-        let contents = match packed::archive_at(&self.root) {
-            Some(archive) => Some(packed::contents(&archive, &files)?),
-            None => None,
-        };
+        let contents = self.contents(&files)?;
         let (shape, pixels, changed) = self.decoded(&files, contents.as_ref())?;
         notes.splice(0..0, changed);
         Ok(ImageSet::new(shape, pixels, labels, classes).with_notes(notes).with_files(files))
@@ -119,8 +105,7 @@ impl ImageFolder {
 
     /// Whether the ending of a file's name is that of an image that is read.
     pub fn is_image(file: &Path) -> bool {
-        let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
+        walk::is_image(file)
     }
 
     /// The files of one split, in the order of the images.
@@ -137,6 +122,11 @@ impl ImageFolder {
             Err(DataError::NoHeldOut { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// The bytes of the images in `files`, if they are in an archive.
+    fn contents(&self, files: &[PathBuf]) -> Result<Option<HashMap<PathBuf, Vec<u8>>>, DataError> {
+        packed::archive_at(&self.root).map(|archive| packed::contents(&archive, files)).transpose()
     }
 
     /// The images in `files`, of which there is at least one: their shape, their bytes, and what was changed.
@@ -217,169 +207,6 @@ impl ImageFolder {
                 Err(DataError::malformed(&folder, problem))
             }
         }
-    }
-}
-
-/// The images of a split, in order.
-struct Listing {
-    files: Vec<PathBuf>,
-    labels: Option<Vec<u32>>,
-    classes: Vec<String>,
-    notes: Vec<String>,
-}
-
-impl Listing {
-    /// `known` are classes that come first, so that those of a held-out part have the labels of training.
-    fn of_classes(found: Vec<(PathBuf, Vec<PathBuf>)>, known: Vec<String>, notes: Vec<String>) -> Self {
-        let (mut classes, mut files, mut labels) = (known, Vec::new(), Vec::new());
-        for (class, images) in found {
-            let class = name(&class);
-            let label = classes.iter().position(|known| *known == class).unwrap_or_else(|| {
-                classes.push(class);
-                classes.len() - 1
-            });
-            labels.extend(vec![label as u32; images.len()]);
-            files.extend(images);
-        }
-        Self { files, labels: Some(labels), classes, notes }
-    }
-}
-
-/// Images one after the other, in colour from the first that is.
-struct Collected<'a> {
-    root: &'a Path,
-    shape: ImageShape,
-    pixels: Vec<u8>,
-    /// The files of images that had one channel, and how many there are.
-    grey: usize,
-    n: usize,
-    turned: Vec<PathBuf>,
-    deep: Vec<PathBuf>,
-    bits: u16,
-    transparent: Vec<PathBuf>,
-    frames: Vec<PathBuf>,
-    sized: usize,
-    recoloured: usize,
-}
-
-impl<'a> Collected<'a> {
-    fn new(root: &'a Path, shape: ImageShape, n: usize) -> Self {
-        // What is expected, unless it is beyond what one would allocate at once.
-        let pixels = Vec::with_capacity(n.saturating_mul(shape.dim()).min(BLOCK_BYTES));
-        Self {
-            root,
-            shape,
-            pixels,
-            grey: 0,
-            n: 0,
-            turned: Vec::new(),
-            deep: Vec::new(),
-            bits: 0,
-            transparent: Vec::new(),
-            frames: Vec::new(),
-            sized: 0,
-            recoloured: 0,
-        }
-    }
-
-    fn push(&mut self, file: &Path, picture: Picture) -> Result<(), DataError> {
-        let Picture { shape, pixels, changes } = picture;
-        let is_grey = shape.channels == 1;
-        if self.shape.channels == 1 && !is_grey {
-            let dim = self.shape.dim();
-            self.pixels = self.pixels.chunks_exact(dim).flat_map(|plane| plane.repeat(3)).collect();
-            self.shape.channels = shape.channels;
-        }
-        let pixels = if is_grey && self.shape.channels == 3 { pixels.repeat(3) } else { pixels };
-        if MAX_TOTAL - pixels.len() < self.pixels.len() {
-            let found = format!("more than {MAX_TOTAL} bytes of images");
-            return Err(DataError::Unsupported { file: self.root.into(), found, expected: "fewer" });
-        }
-        self.pixels.extend(pixels);
-        self.n += 1;
-        self.grey += usize::from(is_grey);
-        self.sized += usize::from(changes.sized);
-        self.recoloured += usize::from(changes.recoloured);
-        self.bits = self.bits.max(changes.bits.unwrap_or(0));
-        for (is_so, files) in [
-            (changes.turned, &mut self.turned),
-            (changes.bits.is_some(), &mut self.deep),
-            (changes.transparent, &mut self.transparent),
-            (changes.frames, &mut self.frames),
-        ] {
-            if is_so {
-                files.push(file.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// The bytes of the images since they were taken last.
-    fn taken(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.pixels)
-    }
-
-    /// A sentence for each kind of change.
-    fn notes(&self, wanted: &Preparation) -> Vec<String> {
-        let Self { shape: ImageShape { channels, height, width }, n, grey, .. } = *self;
-        let of = |k: usize| if k == n { "all".to_string() } else { format!("{k} of them") };
-        let mut notes = Vec::new();
-        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.into());
-        let mut note = |files: &[PathBuf], text: String| {
-            if !files.is_empty() {
-                let example =
-                    if files.len() == n { String::new() } else { format!(" ({})", examples(files, &root)) };
-                notes.push(format!("{} {text}{example}", of(files.len())));
-            }
-        };
-        note(&self.turned, "turned as their Exif orientation says".into());
-        note(&self.deep, format!("of {} bits a channel, reduced to 8", self.bits));
-        note(&self.transparent, format!("transparent, laid over {}", wanted.background));
-        note(&self.frames, "of several frames or pages, the first read".into());
-        if 0 < self.sized {
-            let how = match wanted.fit {
-                crate::Fit::Crop => "scaled and cropped",
-                crate::Fit::Pad => "scaled and padded",
-                crate::Fit::Stretch => "stretched",
-            };
-            notes.push(format!("{} {how} to {height}×{width}", of(self.sized)));
-        }
-        if 0 < self.recoloured {
-            let to = if channels == 1 { "grey" } else { "colour" };
-            notes.push(format!("{} turned to {to}", of(self.recoloured)));
-        }
-        if 0 < grey && channels == 3 {
-            notes.push(format!("{grey} of them grey, {} in colour: all read in colour", n - grey));
-        }
-        notes
-    }
-}
-
-/// The dataset `folder`.
-pub(crate) struct ByName;
-
-impl NamedDataset for ByName {
-    fn name(&self) -> &'static str {
-        "folder"
-    }
-
-    fn about(&self) -> &'static str {
-        "a folder or .tar, .tar.gz, .tar.xz of images (PNG, JPEG, WebP, BMP, TIFF, GIF), or one folder for each class"
-    }
-
-    fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
-        options.path(self.name())?;
-        let folder = ImageFolder::of(options.spec)?;
-        let has_held_out = options.spec.holdout.is_some() && folder.has_held_out()?;
-        let most = options.spec.most_bytes();
-        match &options.spec.cache {
-            Some(cache) => Ok(part(options, has_held_out, |split| folder.cached(split, cache, most))?.into()),
-            None => Ok(part(options, has_held_out, |split| folder.opened(split, most))?.into()),
-        }
-    }
-
-    fn is_at(&self, path: &Path) -> bool {
-        path.is_dir() || is_archive(path)
     }
 }
 

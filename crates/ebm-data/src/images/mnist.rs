@@ -8,12 +8,12 @@ use crate::data::Data;
 use crate::files::bytes;
 use crate::files::idx::Idx;
 use crate::named::{NamedDataset, OpenOptions};
-use crate::{DataError, ImageShape, Split};
+use crate::{DataError, DatasetName, ImageShape, Split};
 
 /// A dataset in the four IDX files of MNIST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mnist {
-    name: &'static str,
+    dataset: DatasetName,
     about: &'static str,
     /// Folders, below the one that the user names, in which the files may be.
     folders: [&'static str; 4],
@@ -26,7 +26,7 @@ impl Mnist {
     /// # Reference
     /// LeCun, Cortes and Burges (1998), *The MNIST database of handwritten digits*.
     pub const DIGITS: Self = Self {
-        name: "mnist",
+        dataset: DatasetName::Mnist,
         about: "handwritten digits, 60,000 and 10,000 images of 1×28×28",
         folders: ["", "mnist", "raw", "MNIST/raw"],
         classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
@@ -38,7 +38,7 @@ impl Mnist {
     /// Xiao, Rasul and Vollgraf (2017), *Fashion-MNIST: a novel image dataset for benchmarking machine learning
     /// algorithms*.
     pub const FASHION: Self = Self {
-        name: "fashion-mnist",
+        dataset: DatasetName::FashionMnist,
         about: "articles of clothing, 60,000 and 10,000 images of 1×28×28",
         folders: ["", "fashion-mnist", "raw", "FashionMNIST/raw"],
         classes: [
@@ -64,7 +64,7 @@ impl Mnist {
     pub fn read(&self, folder: &Path, split: Split) -> Result<ImageSet, DataError> {
         let file = self.images(folder, split).ok_or_else(|| {
             let [name, _] = names(split, "images", 3);
-            DataError::Missing { file: folder.join(name), dataset: self.name }
+            DataError::Missing { file: folder.join(name), dataset: self.dataset.name() }
         })?;
         let Idx { dimensions, values } = Idx::read(&file)?;
         let [n, height, width] = dimensions[..] else {
@@ -101,17 +101,13 @@ impl Mnist {
 }
 
 impl NamedDataset for Mnist {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
     fn about(&self) -> &'static str {
         self.about
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
         let wanted = Preparation::of(options.spec)?;
-        Ok(self.read(&options.folder(self.name), options.spec.split)?.prepared(&wanted).into())
+        Ok(self.read(&options.folder(), options.spec.split)?.prepared(&wanted).into())
     }
 
     /// The files of both datasets have the same names: they are fashion's if the path says so.

@@ -114,17 +114,13 @@ fn is_stack(file: &Path) -> bool {
 pub(crate) struct ByName;
 
 impl NamedDataset for ByName {
-    fn name(&self) -> &'static str {
-        "stack"
-    }
-
     fn about(&self) -> &'static str {
         "images in an array: .npy or .npz of [n, height, width], with channels before or after"
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
         let wanted = Preparation::of(options.spec)?;
-        let stack = Stack::new(options.path(self.name())?, wanted);
+        let stack = Stack::new(options.path()?, wanted);
         let has_held_out = options.spec.holdout.is_some() && stack.has_held_out()?;
         Ok(part(options, has_held_out, |split| stack.read(split))?.into())
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::TransformKind;
 use crate::tables::quantile::Quantile;
 use crate::tables::standardize::Standardize;
 
@@ -19,6 +20,15 @@ impl Transform {
     /// The identity, for rows of `dim` columns.
     pub fn identity(dim: usize) -> Self {
         Standardize::identity(dim).into()
+    }
+
+    /// The map of this kind that fits `values`, rows of `dim` columns one after the other.
+    pub(crate) fn fit(values: &[f64], dim: usize, kind: TransformKind) -> Self {
+        match kind {
+            TransformKind::None => Self::identity(dim),
+            TransformKind::Standardize => Standardize::fit(values, dim).into(),
+            TransformKind::Quantile => Quantile::fit(values, dim).into(),
+        }
     }
 
     /// Whether every value is mapped to itself.

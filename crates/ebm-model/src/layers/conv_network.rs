@@ -6,7 +6,7 @@ use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::{
-    Activation, Convolution, Dense, GlobalMeanPool, MeanPool, Padding, Residual, check_size,
+    Activation, Convolution, Dense, GlobalMeanPool, MeanPool, PaddedImages, Residual, check_size,
 };
 use crate::{Init, Jet, Layer, ModelError};
 
@@ -46,14 +46,13 @@ impl ConvNetworkConfig {
         self.channels * self.height * self.width
     }
 
-    /// The zeros around an image that make its sides multiples of what means of squares halve; a convolution of stride
-    /// 2 needs none.
-    fn padding(&self) -> Padding {
+    /// Rows as images whose sides the means of squares halve; a convolution of stride 2 needs no zeros.
+    fn images(&self) -> PaddedImages {
         let step = match self.downsampling {
             Downsampling::Stride => 1,
             Downsampling::MeanPool => 1 << (self.widths.len() - 1),
         };
-        Padding::to_multiple_of(step, [self.height, self.width])
+        PaddedImages::new([self.channels, self.height, self.width], step)
     }
 
     /// # Errors
@@ -175,39 +174,29 @@ impl ConvNetwork {
         let stages = self.stages.iter().map(|stage| stage.rules(&self.config));
         ((&self.stem, stages.collect()), (self.config.activation, GlobalMeanPool))
     }
-
-    fn image(&self, x: Tensor<2>) -> Tensor<4> {
-        let ConvNetworkConfig { channels, height, width, .. } = self.config;
-        let dims = x.dims();
-        assert_eq!(
-            dims[1],
-            self.config.dim(),
-            "images of {channels}×{height}×{width} were given as {dims:?}"
-        );
-        self.config.padding().pad(x.reshape([dims[0], channels, height, width]))
-    }
 }
 
 impl Layer<2> for ConvNetwork {
     type Trace = <BodyRules<'static> as Layer<4, 2>>::Trace;
 
     fn trace(&self, x: Tensor<2>) -> (Tensor<2>, Self::Trace) {
-        let (features, trace) = Layer::<4, 2>::trace(&self.body(), self.image(x));
+        let (features, trace) = Layer::<4, 2>::trace(&self.body(), self.config.images().pad(x));
         (self.head.forward(features), trace)
     }
 
     fn pullback(&self, trace: Self::Trace, cotangent: Tensor<2>) -> Tensor<2> {
         let cotangent = self.head.pullback((), cotangent);
         let image = Layer::<4, 2>::pullback(&self.body(), trace, cotangent);
-        self.config.padding().crop(image).flatten(1, 3)
+        self.config.images().crop(image)
     }
 
     fn push(&self, jet: Jet<2>) -> Jet<2> {
-        let features = Layer::<4, 2>::push(&self.body(), jet.linear(|x| self.image(x)));
+        let images = self.config.images();
+        let features = Layer::<4, 2>::push(&self.body(), jet.linear(|x| images.pad(x)));
         self.head.push(features)
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.head.forward(Layer::<4, 2>::forward(&self.body(), self.image(x)))
+        self.head.forward(Layer::<4, 2>::forward(&self.body(), self.config.images().pad(x)))
     }
 }

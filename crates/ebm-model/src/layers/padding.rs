@@ -57,11 +57,6 @@ impl Padding {
         x.narrow(2, top, height).narrow(3, left, width)
     }
 
-    /// Height and width of a padded image.
-    pub(crate) fn outer(&self) -> [usize; 2] {
-        self.outer
-    }
-
     /// Rows and columns that are missing.
     fn missing(&self) -> [usize; 2] {
         [self.outer[0] - self.inner[0], self.outer[1] - self.inner[1]]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::layers::{Activation, ConvNetwork, ConvNetworkConfig, Downsampling};
-use crate::networks::input::fill;
+use crate::networks::input::fill_image;
 use crate::{Confined, Confinement, Init, Input, ModelError, NetworkConfig};
 
 /// The description of a [`ConvEnergy`].
@@ -53,10 +53,8 @@ impl NetworkConfig for ConvEnergyConfig {
     }
 
     fn fitted(mut self, found: Input) -> Self {
-        if let Input::Image { channels, height, width } = found {
-            let network = &mut self.network;
-            fill([&mut network.channels, &mut network.height, &mut network.width], [channels, height, width]);
-        }
+        let network = &mut self.network;
+        fill_image([&mut network.channels, &mut network.height, &mut network.width], found);
         self
     }
 }

@@ -46,6 +46,13 @@ pub(crate) fn fill<const N: usize>(sizes: [&mut usize; N], found: [usize; N]) {
     }
 }
 
+/// Sets channels, height and width that are zero to those of the images found in the data.
+pub(crate) fn fill_image(sizes: [&mut usize; 3], found: Input) {
+    if let Input::Image { channels, height, width } = found {
+        fill(sizes, [channels, height, width]);
+    }
+}
+
 /// Whether a number that stands for nothing is not written.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(crate) fn is_zero(n: &usize) -> bool {

@@ -6,7 +6,7 @@ use ebm_ops::row_dot::row_dot;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::Activation;
-use crate::networks::input::fill;
+use crate::networks::input::fill_image;
 use crate::{
     Along, Capabilities, Init, Input, Layer, ModelError, NetworkConfig, NoisyDirectional,
     NoisyDirectionalScore, NoisyScore, RefineNet, RefineNetShape,
@@ -62,9 +62,7 @@ impl NetworkConfig for NcsnV2Config {
     }
 
     fn fitted(mut self, found: Input) -> Self {
-        if let Input::Image { channels, height, width } = found {
-            fill([&mut self.channels, &mut self.height, &mut self.width], [channels, height, width]);
-        }
+        fill_image([&mut self.channels, &mut self.height, &mut self.width], found);
         self
     }
 }

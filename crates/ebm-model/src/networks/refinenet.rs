@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 use ebm_ops::OutOfRange;
 
-use crate::layers::{Activation, DilatedConvolution, InstanceNormPlus, Padding, check_size};
+use crate::layers::{Activation, DilatedConvolution, InstanceNormPlus, PaddedImages, check_size};
 use crate::{Init, ModelError};
 
 use block::ResidualBlock;
@@ -49,9 +49,9 @@ impl RefineNetShape {
         Ok(())
     }
 
-    /// The zeros around an image that make its sides even: the second stage halves them.
-    fn padding(&self) -> Padding {
-        Padding::to_multiple_of(2, [self.image[1], self.image[2]])
+    /// Rows as images of even sides: the second stage halves them.
+    fn images(&self) -> PaddedImages {
+        PaddedImages::new(self.image, 2)
     }
 }
 
@@ -114,8 +114,8 @@ impl RefineNet {
 
     /// The network for the class of each row, `[batch]`; without a condition for any batch.
     pub fn condition(&self, class: Option<&Tensor<1, Int>>) -> ConditionedRefineNet<'_> {
-        let activation = self.shape.activation;
-        let [fine, coarse] = [1, 2].map(|step| self.shape.padding().sides().map(|side| side / step));
+        let (activation, images) = (self.shape.activation, self.shape.images());
+        let [fine, coarse] = [1, 2].map(|step| images.sides().map(|side| side / step));
         let to = [coarse, coarse, coarse, fine];
         ConditionedRefineNet {
             begin: &self.begin,
@@ -131,8 +131,7 @@ impl RefineNet {
                 .map(|(refinement, to)| refinement.condition(class, activation, to))
                 .collect(),
             end: (self.norm.condition(class), (activation, &self.end)),
-            image: self.shape.image,
-            padding: self.shape.padding(),
+            images,
         }
     }
 }

@@ -10,7 +10,7 @@ use ebm_ops::Noise;
 
 use crate::layers::{ClassEmbedding, Convolution, Dropout, GroupNorm, NoiseEmbedding, NormSilu, Resample};
 use crate::networks::conditional::trace_to_level;
-use crate::networks::input::fill;
+use crate::networks::input::fill_image;
 use crate::{
     Capabilities, ConditionalLayer, Init, Input, LevelConditional, LevelPullback, ModelError, NetworkConfig,
     NoiseConditional,
@@ -193,10 +193,10 @@ impl SongUNet {
         mut noise: Option<&mut Noise>,
     ) -> ConditionedSongUNet<'_> {
         let rate = self.config.dropout;
-        let padding = self.config.padding();
+        let images = self.config.images();
         let mut block = |block, level: usize| -> SongBlockRules<'_> {
             let block: &SongBlock = block;
-            let size = padding.outer().map(|side| side >> level);
+            let size = images.sides().map(|side| side >> level);
             let mask = |noise: &mut &mut Noise| block.dropout(rate, &e, size, noise);
             let dropout: Option<Dropout> = noise.as_mut().filter(|_| 0.0 < rate).map(mask);
             block.condition(e.clone(), motion.clone(), dropout)
@@ -217,15 +217,13 @@ impl SongUNet {
             decoder.extend(up.iter().map(|b| DecoderStep { block: block(b, level), joins: false }));
             decoder.extend(blocks.iter().map(|b| DecoderStep { block: block(b, level), joins: true }));
         }
-        let SongUNetConfig { channels, height, width, .. } = self.config;
         ConditionedSongUNet {
             stem: &self.stem,
             encoder,
             middle,
             decoder,
             out: (NormSilu(&self.norm), &self.out),
-            image: [channels, height, width],
-            padding,
+            images,
         }
     }
 }
@@ -305,9 +303,7 @@ impl NetworkConfig for SongUNetConfig {
     }
 
     fn fitted(mut self, found: Input) -> Self {
-        if let Input::Image { channels, height, width } = found {
-            fill([&mut self.channels, &mut self.height, &mut self.width], [channels, height, width]);
-        }
+        fill_image([&mut self.channels, &mut self.height, &mut self.width], found);
         self
     }
 

@@ -11,7 +11,7 @@ use crate::layers::{
     pixel_shuffle, pixel_unshuffle,
 };
 use crate::networks::conditional::trace_to_level;
-use crate::networks::input::fill;
+use crate::networks::input::fill_image;
 use crate::{
     Capabilities, ConditionalLayer, Init, Input, LevelConditional, LevelPullback, ModelError, NetworkConfig,
     NoiseConditional,
@@ -110,15 +110,10 @@ impl UNet {
 
     /// f with this embedding, by fused operations.
     fn evaluate(&self, x: Tensor<2>, e: Tensor<2>) -> Tensor<2> {
-        let UNetConfig { channels, height, width, patch, .. } = self.config;
-        let padding = self.config.padding();
-        let ([batch, dim], expected) = (x.dims(), channels * height * width);
-        assert_eq!(dim, expected, "images of {channels}×{height}×{width} were given as {:?}", x.dims());
-
+        let (images, patch) = (self.config.images(), self.config.patch);
         let run =
             |blocks: &[Block], h: Tensor<4>| blocks.iter().fold(h, |h, block| block.forward(h, e.clone()));
-        let x = padding.pad(x.reshape([batch, channels, height, width]));
-        let mut h = self.stem.forward(pixel_unshuffle(x, patch));
+        let mut h = self.stem.forward(pixel_unshuffle(images.pad(x), patch));
         let mut skips = Vec::with_capacity(self.encoder.len());
         for Down { blocks, halve } in &self.encoder {
             let fine = run(blocks, h);
@@ -129,23 +124,21 @@ impl UNet {
         for (Up { double, blocks }, fine) in self.decoder.iter().zip(skips.into_iter().rev()) {
             h = run(blocks, Tensor::cat(vec![double.forward(h), fine], 1));
         }
-        padding.crop(pixel_shuffle(self.out.forward(self.norm.silu(h)), patch)).reshape([batch, dim])
+        images.crop(pixel_shuffle(self.out.forward(self.norm.silu(h)), patch))
     }
 
     /// The network with this embedding, as layers with rules; `motion` is the derivative of the embedding in c, if the
     /// reverse rule goes back to it.
     fn conditioned<'a>(&'a self, e: Tensor<2>, motion: Option<Tensor<2>>) -> ConditionedUNet<'a> {
         let of = |blocks: &'a [Block]| conditioned(blocks, &e, motion.as_ref());
-        let UNetConfig { channels, height, width, patch, .. } = self.config;
         ConditionedUNet {
             stem: &self.stem,
             encoder: self.encoder.iter().map(|down| (of(&down.blocks), &down.halve)).collect(),
             middle: of(&self.middle),
             decoder: self.decoder.iter().map(|up| (&up.double, of(&up.blocks))).collect(),
             out: (self.norm.rules(None), &self.out),
-            image: [channels, height, width],
-            padding: self.config.padding(),
-            patch,
+            images: self.config.images(),
+            patch: self.config.patch,
         }
     }
 }
@@ -176,9 +169,7 @@ impl NetworkConfig for UNetConfig {
     }
 
     fn fitted(mut self, found: Input) -> Self {
-        if let Input::Image { channels, height, width } = found {
-            fill([&mut self.channels, &mut self.height, &mut self.width], [channels, height, width]);
-        }
+        fill_image([&mut self.channels, &mut self.height, &mut self.width], found);
         self
     }
 

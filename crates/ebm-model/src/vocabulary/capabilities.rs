@@ -1,38 +1,9 @@
 //! What a network can do, queried at run time.
 
-use burn::module::Module;
-
 use crate::{
-    ClassConditional, ClassConditionalPotential, Directional, JointPotential, NoisyDirectional,
-    NoisyPotential, NoisyScore, Potential, Score,
+    ClassConditional, ClassConditionalPotential, DirectionalPotential, DirectionalScore, JointPotential,
+    NoisyDirectionalScore, NoisyPotential,
 };
-
-/// A score with derivatives along directions.
-pub trait DirectionalScore: Score + Directional {}
-
-impl<M: Score + Directional + ?Sized> DirectionalScore for M {}
-
-/// An energy with derivatives along directions that can be sampled while it is trained.
-pub trait DirectionalPotential: Potential + Directional + Detach {}
-
-impl<M: Potential + Directional + Detach + ?Sized> DirectionalPotential for M {}
-
-/// A score at every noise level with derivatives along directions.
-pub trait NoisyDirectionalScore: NoisyScore + NoisyDirectional {}
-
-impl<M: NoisyScore + NoisyDirectional + ?Sized> NoisyDirectionalScore for M {}
-
-/// A model that can be copied without autodiff.
-pub trait Detach {
-    /// The energy with its current parameters, not tracked by autodiff: what a sampler runs on.
-    fn detached(&self) -> Box<dyn Potential>;
-}
-
-impl<M: Module + Potential + 'static> Detach for M {
-    fn detached(&self) -> Box<dyn Potential> {
-        Box::new(self.valid())
-    }
-}
 
 /// The traits that a network implements, queried at run time.
 ///

@@ -1,6 +1,5 @@
 //! Samples of a network.
 
-use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
@@ -33,6 +32,8 @@ pub struct Drawing {
     /// The lowest noise level.
     sigma: f64,
     method: Method,
+    /// η/σ² of the steps of a descent with a Metropolis test.
+    step_ratio: Option<f64>,
     /// The classes that samples are to be of.
     asked: Option<Asked>,
 }
@@ -50,7 +51,7 @@ pub struct Drawn {
     pub values: Vec<f32>,
     /// The same at each level on the way, the first one first; empty if not asked for.
     pub film: Vec<Vec<f32>>,
-    /// What the steps of chains with a Metropolis test reported.
+    /// What steps with a Metropolis test reported.
     pub steps: Option<Steps>,
 }
 
@@ -86,7 +87,11 @@ impl SampleConfig {
             AnySampler::Descent(descent) => Method::Descent(descent),
             AnySampler::Kernel(kernel) => Method::Chain { kernel, config: self.chain.clone() },
         };
-        Ok(Drawing { temperature: self.temperature, sigma, method, asked: None })
+        let step_ratio = match &sampler {
+            Sampler::AnnealedMala(settings) => Some(settings.0.step_ratio),
+            _ => None,
+        };
+        Ok(Drawing { temperature: self.temperature, sigma, method, step_ratio, asked: None })
     }
 }
 
@@ -115,6 +120,11 @@ impl Drawing {
     pub fn only_level(&self, network: &dyn Capabilities) -> Option<f64> {
         let is_chain = matches!(self.method, Method::Chain { .. });
         (is_chain && network.as_noisy_score().is_some()).then_some(self.sigma)
+    }
+
+    /// r of the steps of size r σ² of a sampler that goes down the levels with a Metropolis test; `None` for others.
+    pub fn step_ratio(&self) -> Option<f64> {
+        self.step_ratio
     }
 
     /// `n` samples in `dim` dimensions; `tick` is told after each level how many samples took part in it.
@@ -225,17 +235,18 @@ impl Drawing {
         let stride = self.n_levels().div_ceil(keep.moments.max(1)).max(1);
         let shown = n.min(keep.samples.saturating_sub(first));
         let mut drawn = Drawn { values: Vec::new(), film: Vec::new(), steps: None };
-        let totals = RefCell::new(StepTotals::default());
+        let mut totals = StepTotals::default();
         let of_classes = self.asked.as_ref().map(|asked| asked.of(network, first..first + n)).transpose()?;
         let network: &dyn Capabilities = match &of_classes {
             Some(of_classes) => of_classes,
             None => network,
         };
         let whole = with_density(network, self.temperature, self.sigma, |density| -> Result<bool> {
-            for (i, level) in self.levels(density, [n, dim], noise, &totals, device)?.enumerate() {
+            for (i, level) in self.levels(density, [n, dim], noise, device)?.enumerate() {
                 if tick(n).is_break() {
                     return Ok(false);
                 }
+                totals.merge(level.totals);
                 if i + 1 == self.n_levels() {
                     drawn.values = host(level.position)?;
                 } else if 0 < shown && i.is_multiple_of(stride) {
@@ -244,18 +255,17 @@ impl Drawing {
             }
             Ok(true)
         })?;
-        let steps = totals.into_inner().read();
+        let steps = totals.read();
         drawn.steps = steps.acceptance.is_some().then_some(steps);
         Ok(whole.then_some(drawn))
     }
 
-    /// The positions each time there is something to see; chains with a Metropolis test add to `totals`.
+    /// The positions each time there is something to see, with what steps with a Metropolis test reported before it.
     fn levels<'a>(
         &'a self,
         density: Density<'a>,
         [n, dim]: [usize; 2],
         noise: &Noise,
-        totals: &'a RefCell<StepTotals>,
         device: &Device,
     ) -> Result<Box<dyn Iterator<Item = Level> + 'a>> {
         let (mut start, noise) = (noise.derive("start"), noise.derive("chain"));
@@ -269,14 +279,14 @@ impl Drawing {
                 let mut chain = kernel.chain(density, start, noise)?;
                 let (steps, segment) = (config.steps, segment(config));
                 Box::new((0..steps).step_by(segment).map_while(move |done| {
-                    let mut position = None;
+                    let (mut position, mut totals) = (None, StepTotals::default());
                     for draw in chain.by_ref().take(segment.min(steps - done)) {
                         if draw.info.acceptance().is_some() {
-                            totals.borrow_mut().add(&*draw.info);
+                            totals.add(&*draw.info);
                         }
                         position = Some(draw.position);
                     }
-                    Some(Level { sigma: 0.0, position: position? })
+                    Some(Level { sigma: 0.0, position: position?, totals })
                 }))
             }
         })

@@ -1,6 +1,6 @@
 //! A kernel whose step size and mass are being adapted.
 
-use super::warm_up::mean;
+use super::numbers::mean;
 use super::windows::windows;
 use crate::{DualAveraging, Mass, RunningVariance, SampleError, Tunable, WarmUpReport};
 

@@ -7,8 +7,9 @@ use ebm_ops::leapfrog::choose_rows;
 use ebm_ops::row_dot::row_dot;
 use serde::{Deserialize, Serialize};
 
+use super::numbers::{mean, numbers};
 use super::trajectory_length::TrajectoryLength;
-use super::warm_up::{mean, numbers};
+use super::warm_up::over_warm_up;
 use crate::mcmc::trajectory::{Trajectory, n_steps};
 use crate::{Evaluated, Hmc, Kernel, Mass, MetropolisInfo, SampleError, Tuned, WarmUp, WarmUpReport};
 
@@ -40,35 +41,14 @@ const ACCEPTANCE: f64 = 0.651;
 #[serde(transparent)]
 pub struct Chees(WarmUp);
 
-/// As many steps, to the same acceptance.
-impl From<WarmUp> for Chees {
-    fn from(warm_up: WarmUp) -> Self {
-        Self(warm_up)
-    }
-}
+over_warm_up! { Chees {
+    /// `n_steps` steps, to a harmonic mean of the acceptances of 0.651; fewer than 20 adapt no mass.
+    new,
+    /// The same steps to this harmonic mean of the acceptances.
+    with_acceptance
+}}
 
 impl Chees {
-    /// `n_steps` steps, to a harmonic mean of the acceptances of 0.651; fewer than 20 adapt no mass.
-    ///
-    /// # Errors
-    /// [`SampleError::OutOfRange`] if there are no steps.
-    pub fn new(n_steps: usize) -> Result<Self, SampleError> {
-        Ok(Self(WarmUp::new(n_steps)?))
-    }
-
-    /// The same steps to this harmonic mean of the acceptances.
-    ///
-    /// # Errors
-    /// [`SampleError::OutOfRange`] unless it is between 0 and 1.
-    pub fn with_acceptance(self, acceptance: f64) -> Result<Self, SampleError> {
-        Ok(Self(self.0.with_acceptance(acceptance)?))
-    }
-
-    /// The number of steps.
-    pub fn n_steps(&self) -> usize {
-        self.0.n_steps()
-    }
-
     /// Warms up chains that start at `position`, `[chains, dim]`; `kernel` has the first step size and mass, and for one
     /// chain the trajectories.
     ///

@@ -5,7 +5,8 @@ use ebm_model::Potential;
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-use super::warm_up::{mean, numbers};
+use super::numbers::{mean, numbers};
+use super::warm_up::over_warm_up;
 use super::widest_direction::WidestDirection;
 use crate::{Evaluated, Kernel, Mamclmc, SampleError, Tuned, WarmUp};
 
@@ -27,35 +28,14 @@ const LENGTH: f64 = 2.0;
 #[serde(transparent)]
 pub struct MamclmcWarmUp(WarmUp);
 
-/// As many steps, to the same acceptance.
-impl From<WarmUp> for MamclmcWarmUp {
-    fn from(warm_up: WarmUp) -> Self {
-        Self(warm_up)
-    }
-}
+over_warm_up! { MamclmcWarmUp {
+    /// `n_steps` steps, to an acceptance of 0.9; fewer than 20 adapt no mass, fewer than 200 no length.
+    new,
+    /// The same steps to this acceptance.
+    with_acceptance
+}}
 
 impl MamclmcWarmUp {
-    /// `n_steps` steps, to an acceptance of 0.9; fewer than 20 adapt no mass, fewer than 200 no length.
-    ///
-    /// # Errors
-    /// [`SampleError::OutOfRange`] if there are no steps.
-    pub fn new(n_steps: usize) -> Result<Self, SampleError> {
-        Ok(Self(WarmUp::new(n_steps)?))
-    }
-
-    /// The same steps to this acceptance.
-    ///
-    /// # Errors
-    /// [`SampleError::OutOfRange`] unless it is between 0 and 1.
-    pub fn with_acceptance(self, acceptance: f64) -> Result<Self, SampleError> {
-        Ok(Self(self.0.with_acceptance(acceptance)?))
-    }
-
-    /// The number of steps.
-    pub fn n_steps(&self) -> usize {
-        self.0.n_steps()
-    }
-
     /// Warms up chains that start at `position`, `[chains, dim]`; `kernel` has the first step size, mass and length.
     ///
     /// # Errors

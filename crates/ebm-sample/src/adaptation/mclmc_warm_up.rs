@@ -6,7 +6,7 @@ use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use super::energy_variance::{EnergyVariance, energy_variance};
-use super::warm_up::numbers;
+use super::numbers::numbers;
 use super::windows::windows;
 use crate::diagnostics::ess_mean;
 use crate::{Kernel, Mass, Mclmc, MclmcMemo, RunningVariance, SampleError, State};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adapting::Adapting;
 use super::dual_averaging::target_acceptance;
+use super::numbers::{mean, numbers};
 use crate::{Kernel, MetropolisInfo, SampleError, State, Tunable, WarmUpReport};
 
 /// Steps in which step size and mass are adapted to the target, in Stan's windows; both stay fixed afterwards.
@@ -23,6 +24,43 @@ pub struct WarmUp {
     n_steps: usize,
     acceptance: Option<f64>,
 }
+
+/// What a type over a [`WarmUp`], which adapts more than that, takes from it: its constructors and its number of steps.
+macro_rules! over_warm_up {
+    ($name:ident { $(#[$new:meta])* new, $(#[$acceptance:meta])* with_acceptance }) => {
+        /// As many steps, to the same acceptance.
+        impl From<WarmUp> for $name {
+            fn from(warm_up: WarmUp) -> Self {
+                Self(warm_up)
+            }
+        }
+
+        impl $name {
+            $(#[$new])*
+            ///
+            /// # Errors
+            /// [`SampleError::OutOfRange`] if there are no steps.
+            pub fn new(n_steps: usize) -> Result<Self, SampleError> {
+                Ok(Self(WarmUp::new(n_steps)?))
+            }
+
+            $(#[$acceptance])*
+            ///
+            /// # Errors
+            /// [`SampleError::OutOfRange`] unless it is between 0 and 1.
+            pub fn with_acceptance(self, acceptance: f64) -> Result<Self, SampleError> {
+                Ok(Self(self.0.with_acceptance(acceptance)?))
+            }
+
+            /// The number of steps.
+            pub fn n_steps(&self) -> usize {
+                self.0.n_steps()
+            }
+        }
+    };
+}
+
+pub(super) use over_warm_up;
 
 /// The result of a warm-up.
 #[derive(Clone, Debug)]
@@ -111,14 +149,6 @@ impl TryFrom<Settings> for WarmUp {
         let plain = Self::new(n_steps)?;
         acceptance.map_or(Ok(plain), |acceptance| plain.with_acceptance(acceptance))
     }
-}
-
-pub(super) fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
-    x.into_data().iter::<f64>().collect()
-}
-
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::descent::level_steps::LevelSteps;
 use crate::{
     Annealed, AnyDescent, AnySampler, Descent, Langevin, LevelNoise, NamedSampler, Need, NoiseLadder, Rung,
-    SampleError,
+    SampleError, StepTotals,
 };
 
 /// At each level σ of the ladder, a few Langevin steps of size η = r σ², and at the end the mean of the
@@ -91,12 +91,19 @@ impl Annealed for AnnealedLangevin {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for AnnealedLangevin {
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
+    fn level(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        totals: &mut StepTotals,
+    ) -> Tensor<2> {
         if self.noise == LevelNoise::Consistent {
             return self.consistent_level(model, at, position, noise);
         }
         let kernel = Langevin::new(self.steps.step_size(at.sigma)).expect("levels and ratio are positive");
-        self.steps.run(&kernel, model, at.sigma, position, noise)
+        self.steps.run(&kernel, model, at.sigma, position, noise, totals)
     }
 }
 
@@ -162,7 +169,7 @@ mod tests {
         let start = sampler.start(n, 2, &mut noise.derive("start"), &Device::flex());
         let (mut m, mut v) = (0.0, 100.0);
         let mut n_levels = 0;
-        for Level { sigma, position } in sampler.descend(&target, start, noise.derive("chain")) {
+        for Level { sigma, position, .. } in sampler.descend(&target, start, noise.derive("chain")) {
             if 0.0 < sigma {
                 // one step is x − η(x − μ)/c + √(2η) z with c = s² + σ²
                 let (c, eta) = (variance + sigma * sigma, 0.1 * sigma * sigma);

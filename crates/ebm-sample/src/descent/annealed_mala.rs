@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::descent::level_steps::LevelSteps;
 use crate::{
-    Annealed, AnnealedLangevinSettings, AnyDescent, AnySampler, Descent, Mala, MetropolisInfo, NamedSampler,
-    Need, NoiseLadder, Rung, SampleError, StepTotals,
+    Annealed, AnnealedLangevinSettings, AnyDescent, AnySampler, Descent, Mala, NamedSampler, Need,
+    NoiseLadder, Rung, SampleError, StepTotals,
 };
 
 /// [`AnnealedLangevin`](crate::AnnealedLangevin) with the Metropolis test of [`Mala`]: at each level σ of the
@@ -36,10 +36,6 @@ impl AnnealedMala {
         let steps = LevelSteps::new("steps_per_level", steps_per_level, step_ratio, &ladder)?;
         Ok(Self { ladder, steps })
     }
-
-    fn kernel(&self, at: Rung) -> Mala {
-        Mala::new(self.steps.step_size(at.sigma)).expect("levels and ratio are positive")
-    }
 }
 
 impl Annealed for AnnealedMala {
@@ -54,11 +50,7 @@ impl Annealed for AnnealedMala {
 }
 
 impl<M: NoisyPotential + ?Sized> Descent<M> for AnnealedMala {
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
-        self.steps.run(&self.kernel(at), model, at.sigma, position, noise)
-    }
-
-    fn level_with_totals(
+    fn level(
         &self,
         model: &M,
         at: Rung,
@@ -66,8 +58,8 @@ impl<M: NoisyPotential + ?Sized> Descent<M> for AnnealedMala {
         noise: &mut Noise,
         totals: &mut StepTotals,
     ) -> Tensor<2> {
-        let tell = |info: &MetropolisInfo| totals.add(info);
-        self.steps.run_telling(&self.kernel(at), model, at.sigma, position, noise, tell)
+        let kernel = Mala::new(self.steps.step_size(at.sigma)).expect("levels and ratio are positive");
+        self.steps.run(&kernel, model, at.sigma, position, noise, totals)
     }
 }
 

@@ -1,6 +1,5 @@
 //! From high noise to none, level by level.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -18,7 +17,7 @@ use crate::{Annealed, Level, Rung, StepTotals};
 /// use burn::tensor::{Device, Tensor};
 /// use ebm_model::{AtNoise, Gaussian, NoisyScore};
 /// use ebm_ops::Noise;
-/// use ebm_sample::{Annealed, Descent, NoiseLadder, Rung};
+/// use ebm_sample::{Annealed, Descent, NoiseLadder, Rung, StepTotals};
 ///
 /// /// The mean of the clean point at each level, with noise of the next level on it.
 /// struct Renoise(NoiseLadder);
@@ -30,7 +29,14 @@ use crate::{Annealed, Level, Rung, StepTotals};
 /// }
 ///
 /// impl<M: NoisyScore + ?Sized> Descent<M> for Renoise {
-///     fn level(&self, model: &M, at: Rung, x: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
+///     fn level(
+///         &self,
+///         model: &M,
+///         at: Rung,
+///         x: Tensor<2>,
+///         noise: &mut Noise,
+///         _: &mut StepTotals,
+///     ) -> Tensor<2> {
 ///         let z = noise.normal_like(&x);
 ///         AtNoise::new(model, at.sigma).denoise(x) + z * at.below
 ///     }
@@ -45,20 +51,16 @@ use crate::{Annealed, Level, Rung, StepTotals};
 /// ```
 pub trait Descent<M: NoisyScore + ?Sized>: Annealed {
     /// The work at one level: from where the samples are, `[samples, dim]`, to where they are when it is done.
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2>;
-
-    /// [`level`](Self::level), which also adds to `totals` what its steps report; a sampler without a Metropolis test
-    /// reports nothing.
-    fn level_with_totals(
+    ///
+    /// Steps with a Metropolis test add what they report to `totals`; others add nothing.
+    fn level(
         &self,
         model: &M,
         at: Rung,
         position: Tensor<2>,
         noise: &mut Noise,
-        _totals: &mut StepTotals,
-    ) -> Tensor<2> {
-        self.level(model, at, position, noise)
-    }
+        totals: &mut StepTotals,
+    ) -> Tensor<2>;
 
     /// The descent from `start`, `[samples, dim]`: an item per level, then, if the last one leaves noise of level
     /// σ on the samples, one at 0 for the mean of the clean points, x + σ² s(x, σ).
@@ -77,11 +79,7 @@ pub trait Descent<M: NoisyScore + ?Sized>: Annealed {
 }
 
 impl<M: NoisyScore + ?Sized, D: Descent<M> + ?Sized> Descent<M> for &D {
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
-        (**self).level(model, at, position, noise)
-    }
-
-    fn level_with_totals(
+    fn level(
         &self,
         model: &M,
         at: Rung,
@@ -89,16 +87,12 @@ impl<M: NoisyScore + ?Sized, D: Descent<M> + ?Sized> Descent<M> for &D {
         noise: &mut Noise,
         totals: &mut StepTotals,
     ) -> Tensor<2> {
-        (**self).level_with_totals(model, at, position, noise, totals)
+        (**self).level(model, at, position, noise, totals)
     }
 }
 
 impl<M: NoisyScore + ?Sized, D: Descent<M> + ?Sized> Descent<M> for Arc<D> {
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
-        (**self).level(model, at, position, noise)
-    }
-
-    fn level_with_totals(
+    fn level(
         &self,
         model: &M,
         at: Rung,
@@ -106,7 +100,7 @@ impl<M: NoisyScore + ?Sized, D: Descent<M> + ?Sized> Descent<M> for Arc<D> {
         noise: &mut Noise,
         totals: &mut StepTotals,
     ) -> Tensor<2> {
-        (**self).level_with_totals(model, at, position, noise, totals)
+        (**self).level(model, at, position, noise, totals)
     }
 }
 
@@ -121,19 +115,13 @@ pub struct Levels<'a, M: ?Sized, D> {
     /// The noise that is left on them.
     sigma: f64,
     n_done: usize,
-    totals: Option<&'a RefCell<StepTotals>>,
 }
 
 impl<'a, M: NoisyScore + ?Sized, D: Descent<M>> Levels<'a, M, D> {
     /// The levels of `descent` from `start`, `[samples, dim]`.
     pub fn new(descent: D, model: &'a M, start: Tensor<2>, noise: Noise) -> Self {
         let sigma = descent.ladder().top();
-        Self { descent, model, noise, position: Some(start), sigma, n_done: 0, totals: None }
-    }
-
-    /// The same levels, with what their steps report added to `totals`.
-    pub fn with_totals(self, totals: &'a RefCell<StepTotals>) -> Self {
-        Self { totals: Some(totals), ..self }
+        Self { descent, model, noise, position: Some(start), sigma, n_done: 0 }
     }
 }
 
@@ -146,22 +134,17 @@ impl<M: NoisyScore + ?Sized, D: Descent<M>> Iterator for Levels<'_, M, D> {
             return None;
         }
         let position = self.position.take()?;
+        let mut totals = StepTotals::default();
         let (sigma, position) = if self.n_done < n {
             let at = self.descent.ladder().rung(self.n_done);
-            let (descent, model, noise) = (&self.descent, self.model, &mut self.noise);
-            let position = match self.totals {
-                Some(totals) => {
-                    descent.level_with_totals(model, at, position, noise, &mut totals.borrow_mut())
-                }
-                None => descent.level(model, at, position, noise),
-            };
+            let position = self.descent.level(self.model, at, position, &mut self.noise, &mut totals);
             (self.descent.reached(at), position)
         } else {
             (0.0, AtNoise::new(self.model, self.sigma).denoise(position))
         };
         self.n_done += 1;
         (self.sigma, self.position) = (sigma, Some(position.clone()));
-        Some(Level { sigma, position })
+        Some(Level { sigma, position, totals })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use crate::StepTotals;
+
 /// One item of a descent: the samples when the work at a noise level is done.
 #[derive(Clone, Debug)]
 pub struct Level {
@@ -9,6 +11,8 @@ pub struct Level {
     pub sigma: f64,
     /// One row per sample, `[samples, dim]`.
     pub position: Tensor<2>,
+    /// What the steps with a Metropolis test at this level reported; empty if there were none.
+    pub totals: StepTotals,
 }
 
 /// One level of a ladder, with the level below it.

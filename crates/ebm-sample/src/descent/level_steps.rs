@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use ebm_model::{AtNoise, NoisyScore};
 use ebm_ops::{Noise, OutOfRange};
 
-use crate::{Kernel, NoiseLadder, SampleError};
+use crate::{Kernel, NoiseLadder, SampleError, StepReport, StepTotals};
 
 /// A number of kernel steps at each level σ, of size η = r σ².
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,7 +48,7 @@ impl LevelSteps {
         self.ratio * sigma * sigma
     }
 
-    /// The positions after the steps of `kernel` at level σ.
+    /// The positions after the steps of `kernel` at level σ; with a Metropolis test they add their reports to `totals`.
     pub(crate) fn run<'a, M, K>(
         self,
         kernel: &K,
@@ -56,33 +56,20 @@ impl LevelSteps {
         sigma: f64,
         position: Tensor<2>,
         noise: &mut Noise,
+        totals: &mut StepTotals,
     ) -> Tensor<2>
     where
         M: NoisyScore + ?Sized,
         K: Kernel<AtNoise<'a, M>>,
-    {
-        self.run_telling(kernel, model, sigma, position, noise, |_| {})
-    }
-
-    /// [`run`](Self::run), where `tell` is told what each step reports.
-    pub(crate) fn run_telling<'a, M, K>(
-        self,
-        kernel: &K,
-        model: &'a M,
-        sigma: f64,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        mut tell: impl FnMut(&K::Info),
-    ) -> Tensor<2>
-    where
-        M: NoisyScore + ?Sized,
-        K: Kernel<AtNoise<'a, M>>,
+        K::Info: StepReport,
     {
         let model = AtNoise::new(model, sigma);
         let start = kernel.init(&model, position);
         let step = |state, _| {
             let (state, info) = kernel.step(&model, state, noise);
-            tell(&info);
+            if info.acceptance().is_some() {
+                totals.add(&info);
+            }
             state
         };
         (0..self.count).fold(start, step).position

@@ -9,6 +9,7 @@ use crate::descent::level_steps::LevelSteps;
 use crate::descent::reverse_diffusion::predict;
 use crate::{
     Annealed, AnyDescent, AnySampler, Descent, Langevin, NamedSampler, Need, NoiseLadder, Rung, SampleError,
+    StepTotals,
 };
 
 /// [`ReverseDiffusion`](crate::ReverseDiffusion), and at each level σ it reaches a few Langevin steps of size
@@ -45,14 +46,21 @@ impl Annealed for PredictorCorrector {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for PredictorCorrector {
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
+    fn level(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        totals: &mut StepTotals,
+    ) -> Tensor<2> {
         let predicted = predict(model, position, at, noise);
         if at.is_last() {
             return predicted;
         }
         let step_size = self.corrections.step_size(at.below);
         let kernel = Langevin::new(step_size).expect("levels and ratio are positive");
-        self.corrections.run(&kernel, model, at.below, predicted, noise)
+        self.corrections.run(&kernel, model, at.below, predicted, noise, totals)
     }
 }
 

@@ -5,7 +5,9 @@ use ebm_model::{AtNoise, NoisyScore, Score};
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-use crate::{Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError};
+use crate::{
+    Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError, StepTotals,
+};
 
 /// Rounds in which a step is undone after a first guess; each divides the error by about σ/(σ − σ′) of the step.
 const ROUNDS: usize = 2;
@@ -61,7 +63,14 @@ impl Annealed for ProbabilityFlow {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for ProbabilityFlow {
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, _: &mut Noise) -> Tensor<2> {
+    fn level(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        _: &mut Noise,
+        _: &mut StepTotals,
+    ) -> Tensor<2> {
         heun(model, position, at.sigma, at.below)
     }
 }

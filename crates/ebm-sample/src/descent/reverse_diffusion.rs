@@ -5,7 +5,9 @@ use ebm_model::{AtNoise, NoisyScore, Score};
 use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
-use crate::{Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError};
+use crate::{
+    Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError, StepTotals,
+};
 
 /// From each level σ of the ladder to the next, σ′: x + (σ² − σ′²) s(x, σ) + √(σ² − σ′²) z, and from the last
 /// level to 0 without the noise; Euler and Maruyama's method for the reverse of dx = √(dσ²/dt) dW.
@@ -34,7 +36,14 @@ impl Annealed for ReverseDiffusion {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for ReverseDiffusion {
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
+    fn level(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        _: &mut StepTotals,
+    ) -> Tensor<2> {
         predict(model, position, at, noise)
     }
 }

@@ -6,7 +6,9 @@ use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::descent::probability_flow::heun;
-use crate::{Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError};
+use crate::{
+    Annealed, AnyDescent, AnySampler, Descent, NamedSampler, Need, NoiseLadder, Rung, SampleError, StepTotals,
+};
 
 /// Before each of L steps the noise level is raised from σ to (1 + γ) σ by adding noise,
 /// γ = min(churn/L, √2 − 1), and Heun's method goes from there to the next level.
@@ -42,7 +44,14 @@ impl Annealed for StochasticHeun {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for StochasticHeun {
-    fn level(&self, model: &M, at: Rung, mut x: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
+    fn level(
+        &self,
+        model: &M,
+        at: Rung,
+        mut x: Tensor<2>,
+        noise: &mut Noise,
+        _: &mut StepTotals,
+    ) -> Tensor<2> {
         let gamma = (self.churn / self.ladder.levels().len() as f64).min(std::f64::consts::SQRT_2 - 1.0);
         let raised = at.sigma * (1.0 + gamma);
         if 0.0 < gamma {

@@ -2,66 +2,12 @@
 
 use std::fmt;
 
+use super::group::Group;
+use super::steps::Steps;
+use super::thresholds::{
+    ACCEPTANCE, ACCEPTANCE_ALONE, DRAWS, ENERGY_FRACTION, ESS, R_HAT, STAY, STAY_AT_LEAST,
+};
 use super::{Summary, Warning};
-
-/// R̂ above which chains count as not mixed: Vehtari et al. (2021), §5.
-const R_HAT: f64 = 1.01;
-
-/// The least effective sample size per chain from which R̂ and quantiles can be relied upon: Vehtari et al. (2021), §5,
-/// and the Stan reference manual.
-const ESS: f64 = 100.0;
-
-/// Fewer draws of a chain have no effective sample size.
-const DRAWS: usize = 12;
-
-/// The least and the largest acceptance. The best of MALA and HMC are 0.574 and 0.651 to 0.8.
-const ACCEPTANCE: [f64; 2] = [0.1, 0.99];
-
-/// The largest acceptance where nothing else is known of how the chains mix.
-const ACCEPTANCE_ALONE: f64 = 0.999;
-
-/// The longest stay at one point, in draws: of a chain that accepts one proposal in five it is longer in one of
-/// 10⁵ runs of 1,000 draws. A chain of fewer draws is stuck if it never moves.
-const STAY: usize = 80;
-
-/// Fewer draws that are all the same are no sign yet.
-const STAY_AT_LEAST: usize = 10;
-
-/// The estimated Bayesian fraction of missing information below which momenta do not carry a chain across its energies:
-/// Betancourt (2016), *Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte Carlo*, and Stan.
-const ENERGY_FRACTION: f64 = 0.3;
-
-/// The most names in a line.
-const NAMES: usize = 5;
-
-/// What the steps of chains reported, in numbers; see [`StepTotals`](crate::StepTotals).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Steps {
-    /// Steps of each chain.
-    pub n_steps: usize,
-    /// The mean acceptance of each chain; `None` for a kernel without a Metropolis test.
-    pub acceptance: Option<Vec<f64>>,
-    /// How many steps of each chain diverged, or were not finite where there is no test.
-    pub diverged: Option<Vec<usize>>,
-    /// The total energies of consecutive draws, `[chain][draw]`, of Hamiltonian Monte Carlo.
-    pub energies: Option<Vec<Vec<f64>>>,
-}
-
-impl Steps {
-    /// These chains and others that made as many steps; total energies are dropped.
-    #[must_use]
-    pub fn beside(self, others: Self) -> Self {
-        fn both<T>(a: Option<Vec<T>>, b: Option<Vec<T>>) -> Option<Vec<T>> {
-            Some(a?.into_iter().chain(b?).collect())
-        }
-        Self {
-            n_steps: self.n_steps,
-            acceptance: both(self.acceptance, others.acceptance),
-            diverged: both(self.diverged, others.diverged),
-            energies: None,
-        }
-    }
-}
 
 /// Whether chains can be trusted: the warnings that Stan gives, with Stan's thresholds.
 ///
@@ -93,10 +39,6 @@ impl Steps {
 pub struct Verdict {
     warnings: Vec<Warning>,
 }
-
-/// The warnings of one kind; their [`Display`](fmt::Display) is one line.
-#[derive(Clone, Copy, Debug)]
-pub struct Group<'a>(&'a [Warning]);
 
 impl Verdict {
     /// On draws `[chain, draw, dim]`, laid out row by row, and what their steps reported.
@@ -170,7 +112,7 @@ impl Verdict {
 
     /// The warnings by kind.
     pub fn groups(&self) -> impl Iterator<Item = Group<'_>> {
-        self.warnings.chunk_by(|a, b| a.kind() == b.kind()).map(Group)
+        self.warnings.chunk_by(|a, b| a.kind() == b.kind()).map(Group::of)
     }
 }
 
@@ -264,107 +206,6 @@ fn energy_fractions(steps: &Steps) -> Vec<Warning> {
     steps.energies.iter().flatten().enumerate().filter_map(of_chain).collect()
 }
 
-impl<'a> Group<'a> {
-    /// Warnings of one kind, at least one.
-    pub(super) fn of(warnings: &'a [Warning]) -> Self {
-        Self(warnings)
-    }
-
-    /// The warnings.
-    pub fn warnings(&self) -> &'a [Warning] {
-        self.0
-    }
-
-    /// Their kind.
-    pub fn kind(&self) -> &'static str {
-        self.0[0].kind()
-    }
-
-    /// What may help.
-    pub fn advice(&self) -> &'static str {
-        self.0[0].advice()
-    }
-
-    /// What each is, one after the other, and how many more there are.
-    fn each(&self, part: impl Fn(&Warning) -> String) -> String {
-        list(self.0.iter().map(part))
-    }
-
-    /// Which chains never move, and which stay at one point for long, of `of` draws.
-    fn stays(&self, of: usize) -> String {
-        let (mut still, mut long) = (vec![], vec![]);
-        for warning in self.0 {
-            let (Some(chain), Warning::Stuck { n, .. }) = (warning.chain(), *warning) else { continue };
-            if n == of {
-                still.push(chain.to_string());
-            } else {
-                long.push(format!("chain {chain} stays at one point for {n} of {of} draws"));
-            }
-        }
-        let still = match still.len() {
-            0 => None,
-            1 => Some(format!("chain {} does not move in {of} draws", still[0])),
-            _ => Some(format!("chains {} do not move in {of} draws", list(still.into_iter()))),
-        };
-        let long = (!long.is_empty()).then(|| list(long.into_iter()));
-        still.into_iter().chain(long).collect::<Vec<_>>().join("; ")
-    }
-
-    /// "of x0 is 2, of x1 is 3".
-    fn coordinates(&self, value: impl Fn(f64) -> String) -> String {
-        let name = |w: &Warning| w.coordinate().map_or(String::new(), |i| format!("of x{i} "));
-        self.each(|warning| format!("{}is {}", name(warning), value(warning.value())))
-    }
-}
-
-impl fmt::Display for Group<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0[0] {
-            Warning::NonFinite { of, .. } => {
-                let count = |warning: &Warning| match *warning {
-                    Warning::NonFinite { coordinate, n, .. } => format!("{n} of x{coordinate}"),
-                    _ => String::new(),
-                };
-                write!(f, "of {of} draws are not finite: {}", self.each(count))
-            }
-            Warning::NonFiniteSteps { n, of } => write!(f, "{n} of {of} steps were not finite"),
-            Warning::Stuck { of, .. } => f.write_str(&self.stays(of)),
-            Warning::LowAcceptance { value } => {
-                write!(f, "acceptance is {value:.3}: nearly every proposal is rejected")
-            }
-            Warning::HighAcceptance { value } => {
-                write!(
-                    f,
-                    "acceptance is {value:.4}: the steps are so short that nearly every one is accepted"
-                )
-            }
-            Warning::Divergences { n, of } => {
-                write!(f, "{n} of {of} proposals diverged ({})", percent(n as f64 / of as f64))
-            }
-            Warning::RHat { .. } => {
-                let value = |value: f64| format!("{value:.3}");
-                write!(f, "R-hat {}, above {R_HAT}: the chains differ", self.coordinates(value))
-            }
-            Warning::EssBulk { .. } => {
-                write!(f, "bulk ESS {} a chain, below {ESS}", self.coordinates(|value| format!("{value:.0}")))
-            }
-            Warning::EssTail { .. } => {
-                write!(f, "tail ESS {} a chain, below {ESS}", self.coordinates(|value| format!("{value:.0}")))
-            }
-            Warning::EnergyFraction { .. } => {
-                let of_chain = |warning: &Warning| {
-                    format!("of chain {} is {:.2}", warning.chain().unwrap_or_default(), warning.value())
-                };
-                write!(f, "E-BFMI {}, below {ENERGY_FRACTION}: the energy moves slowly", self.each(of_chain))
-            }
-            Warning::OneChain => f.write_str("with one chain nobody knows whether others would agree"),
-            Warning::FewDraws { n } => {
-                write!(f, "R-hat and ESS cannot be told from {n} draws a chain, expected at least {DRAWS}")
-            }
-        }
-    }
-}
-
 /// A line for each kind of warning; "no warnings" if there are none.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -377,24 +218,6 @@ impl fmt::Display for Verdict {
         }
         Ok(())
     }
-}
-
-/// The first few parts, and how many more there are: "a, b and 3 more".
-fn list(parts: impl ExactSizeIterator<Item = String>) -> String {
-    let n = parts.len();
-    let mut named: Vec<String> = parts.take(NAMES).collect();
-    if NAMES < n {
-        named.push(format!("{} more", n - NAMES));
-    }
-    match named.pop() {
-        Some(last) if !named.is_empty() => format!("{} and {last}", named.join(", ")),
-        last => last.unwrap_or_default(),
-    }
-}
-
-/// A share in percent.
-fn percent(share: f64) -> String {
-    if share < 0.001 { "below 0.1 %".into() } else { format!("{:.1} %", 100.0 * share) }
 }
 
 #[cfg(test)]

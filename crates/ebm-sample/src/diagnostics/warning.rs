@@ -1,10 +1,8 @@
 //! What is wrong with chains.
 
-use std::fmt;
-
 /// One thing that is wrong with chains, or that cannot be judged.
 ///
-/// Its [`Display`](fmt::Display) is the finding with its number, in one line without a full stop.
+/// Its [`Display`](std::fmt::Display) is the finding with its number, in one line without a full stop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -163,11 +161,5 @@ impl Warning {
             Self::OneChain => "four chains or more, from different starts",
             Self::FewDraws { .. } => "100 draws a chain or more",
         }
-    }
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        super::Group::of(std::slice::from_ref(self)).fmt(f)
     }
 }

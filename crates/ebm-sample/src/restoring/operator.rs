@@ -53,46 +53,31 @@ pub trait LinearOperator {
     }
 }
 
-impl<A: LinearOperator + ?Sized> LinearOperator for &A {
-    fn inputs(&self) -> usize {
-        (**self).inputs()
-    }
+/// A pointer to an operator is that operator.
+macro_rules! pointers {
+    ($($pointer:ty),+) => {$(
+        impl<A: LinearOperator + ?Sized> LinearOperator for $pointer {
+            fn inputs(&self) -> usize {
+                (**self).inputs()
+            }
 
-    fn outputs(&self) -> usize {
-        (**self).outputs()
-    }
+            fn outputs(&self) -> usize {
+                (**self).outputs()
+            }
 
-    fn apply(&self, x: Tensor<2>) -> Tensor<2> {
-        (**self).apply(x)
-    }
+            fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+                (**self).apply(x)
+            }
 
-    fn adjoint(&self, y: Tensor<2>) -> Tensor<2> {
-        (**self).adjoint(y)
-    }
+            fn adjoint(&self, y: Tensor<2>) -> Tensor<2> {
+                (**self).adjoint(y)
+            }
 
-    fn solve(&self, variance: &Tensor<2>, noise: f64, y: Tensor<2>) -> Tensor<2> {
-        (**self).solve(variance, noise, y)
-    }
+            fn solve(&self, variance: &Tensor<2>, noise: f64, y: Tensor<2>) -> Tensor<2> {
+                (**self).solve(variance, noise, y)
+            }
+        }
+    )+};
 }
 
-impl<A: LinearOperator + ?Sized> LinearOperator for Box<A> {
-    fn inputs(&self) -> usize {
-        (**self).inputs()
-    }
-
-    fn outputs(&self) -> usize {
-        (**self).outputs()
-    }
-
-    fn apply(&self, x: Tensor<2>) -> Tensor<2> {
-        (**self).apply(x)
-    }
-
-    fn adjoint(&self, y: Tensor<2>) -> Tensor<2> {
-        (**self).adjoint(y)
-    }
-
-    fn solve(&self, variance: &Tensor<2>, noise: f64, y: Tensor<2>) -> Tensor<2> {
-        (**self).solve(variance, noise, y)
-    }
-}
+pointers!(&A, Box<A>);

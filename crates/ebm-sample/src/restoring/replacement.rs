@@ -5,7 +5,7 @@ use ebm_model::NoisyScore;
 use ebm_ops::{Noise, OutOfRange};
 
 use super::operators::constants::constants;
-use crate::{Annealed, Descent, NoiseLadder, Rung, SampleError};
+use crate::{Annealed, Descent, NoiseLadder, Rung, SampleError, StepTotals};
 
 /// A descent whose known coordinates are replaced, after each level, by the known values with the noise of the level.
 ///
@@ -70,11 +70,18 @@ impl<D: Annealed> Annealed for Replacement<D> {
 }
 
 impl<M: NoisyScore + ?Sized, D: Descent<M>> Descent<M> for Replacement<D> {
-    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> Tensor<2> {
+    fn level(
+        &self,
+        model: &M,
+        at: Rung,
+        position: Tensor<2>,
+        noise: &mut Noise,
+        totals: &mut StepTotals,
+    ) -> Tensor<2> {
         let reached = self.descent.reached(at);
         let mut position = if at.index == 0 { self.replaced(position, at.sigma, noise) } else { position };
         for round in 1..=self.resampling {
-            let moved = self.descent.level(model, at, position, noise);
+            let moved = self.descent.level(model, at, position, noise, totals);
             position = self.replaced(moved, reached, noise);
             let added = (at.sigma * at.sigma - reached * reached).max(0.0).sqrt();
             if round < self.resampling && 0.0 < added {

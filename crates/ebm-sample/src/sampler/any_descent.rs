@@ -1,6 +1,5 @@
 //! An annealed sampler of any type, chosen at run time.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use ebm_model::{NoisyPotential, NoisyScore};
 use ebm_ops::Noise;
 
 use crate::restoring::Replacement;
-use crate::{Annealed, Density, Descent, Level, Levels, Need, NoiseLadder, SampleError, StepTotals};
+use crate::{Annealed, Density, Descent, Level, Levels, Need, NoiseLadder, SampleError};
 
 /// A [`Descent`] without its type: its levels are the same, bit for bit.
 #[derive(Clone)]
@@ -80,46 +79,14 @@ impl AnyDescent {
         start: Tensor<2>,
         noise: Noise,
     ) -> Result<Box<dyn Iterator<Item = Level> + 'a>, SampleError> {
-        self.levels(model, start, noise, None)
-    }
-
-    /// [`descend`](Self::descend), which also adds to `totals` what steps with a Metropolis test report.
-    ///
-    /// # Errors
-    /// As [`descend`](Self::descend).
-    pub fn descend_with_totals<'a>(
-        &self,
-        model: Density<'a>,
-        start: Tensor<2>,
-        noise: Noise,
-        totals: &'a RefCell<StepTotals>,
-    ) -> Result<Box<dyn Iterator<Item = Level> + 'a>, SampleError> {
-        self.levels(model, start, noise, Some(totals))
-    }
-
-    fn levels<'a>(
-        &self,
-        model: Density<'a>,
-        start: Tensor<2>,
-        noise: Noise,
-        totals: Option<&'a RefCell<StepTotals>>,
-    ) -> Result<Box<dyn Iterator<Item = Level> + 'a>, SampleError> {
         Ok(match &self.descent {
             Erased::Score(descent) => {
                 let model = model.noisy_score_for(self.name)?;
-                let levels = Levels::new(descent.clone(), model, start, noise);
-                Box::new(match totals {
-                    Some(totals) => levels.with_totals(totals),
-                    None => levels,
-                })
+                Box::new(Levels::new(descent.clone(), model, start, noise))
             }
             Erased::Energy(descent) => {
                 let model = model.noisy_energy_for(self.name)?;
-                let levels = Levels::new(descent.clone(), model, start, noise);
-                Box::new(match totals {
-                    Some(totals) => levels.with_totals(totals),
-                    None => levels,
-                })
+                Box::new(Levels::new(descent.clone(), model, start, noise))
             }
         })
     }

@@ -92,10 +92,15 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
     ebm_model::weights::read_file(path, MAX_BYTES).map_err(io("read", path))
 }
 
+/// The name of the checkpoint of a step.
+pub(super) fn name(step: u64) -> String {
+    format!("step-{step}")
+}
+
 /// The step whose checkpoint has this name: only the way that we write it, so that no two names are of one step.
 pub(super) fn step_of(name: &str) -> Option<u64> {
     let step = name.strip_prefix("step-")?.parse().ok()?;
-    (super::name(step) == name).then_some(step)
+    (self::name(step) == name).then_some(step)
 }
 
 fn hidden(parent: &Path, name: &str, state: &str) -> PathBuf {

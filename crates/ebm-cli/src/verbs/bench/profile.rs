@@ -51,14 +51,14 @@ impl<M, O: Objective<M>> Objective<M> for Watched<O> {
     }
 }
 
-impl Subject {
+impl Subject<'_> {
     /// Measures training steps.
     pub(super) fn profile(&self) -> Result<Profile> {
         let mut trainer = self.trainer(Watched(self.objective()?))?;
         let mut steps = |n: usize| -> Result<Duration> {
             let began = Instant::now();
             for _ in 0..n {
-                trainer.step(self.images.clone())?;
+                trainer.step(self.batch.clone())?;
                 self.wait()?;
             }
             Ok(began.elapsed())

@@ -11,7 +11,7 @@ use ebm_run::card::ModelCard;
 use ebm_run::rows::labelled;
 use ebm_run::sampling::Asked;
 
-use super::Eval;
+use super::arguments::Eval;
 use super::judgement::Judgement;
 use crate::verbs::reading::{config_of, described, own};
 

@@ -1,15 +1,17 @@
 //! What an evaluation compares with what.
 
-use anyhow::{Context, Result, anyhow, bail};
-use burn::tensor::Tensor;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use burn::tensor::{Device, Tensor};
 use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
+use ebm_eval::halves;
 use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_run::card::{Content, ModelCard};
 use ebm_run::rows::{Rows, none_held_out};
 
-use super::Eval;
+use super::arguments::Eval;
 use super::judgement::Judgement;
+use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::verbs::reading::{config_of, described, is_own, own};
 
@@ -17,17 +19,69 @@ use crate::verbs::reading::{config_of, described, is_own, own};
 /// in them.
 const NEAREST: (usize, usize) = (5000, 6_000_000);
 
-/// The rows that samples are compared with.
-pub struct Compared {
-    /// The rows.
-    pub rows: Rows,
+/// Fewest rows of the data: two to compare the samples with, and two of the data to compare with them.
+const FEWEST: usize = 4;
+
+/// The rows that samples are compared with, in the units of the model, whole and in two halves.
+pub struct Halves {
+    /// All of them, `[rows, dim]`.
+    pub all: Tensor<2>,
+    /// Their numbers in their file.
+    pub numbers: Vec<usize>,
     /// Whether they are those that the model was trained on.
     pub is_training: bool,
+    /// One half: data to compare with data, as many rows as there are to be samples.
+    pub fresh: Tensor<2>,
+    /// The other half, with which samples and fresh rows are compared.
+    pub reference: Tensor<2>,
+}
+
+impl Halves {
+    /// Reads and divides them. Fewer rows than were asked for are noted: there are then as many samples as fresh rows.
+    ///
+    /// # Errors
+    /// Rows that cannot be read, or too few of them.
+    pub fn read(
+        request: &Eval,
+        card: &ModelCard,
+        noise: &Noise,
+        device: &Device,
+        judgement: &mut Judgement,
+    ) -> Result<Self> {
+        let Compared { rows, is_training } = compared(request, card, noise)?;
+        say(rows.about());
+        let all = rows.tensor(device);
+        let numbers = (0..rows.n_rows()).map(|row| rows.number(row)).collect();
+        let rows = all.dims()[0];
+        ensure!(
+            FEWEST <= rows,
+            usage(anyhow!(
+                "{rows} rows to compare samples with, expected at least {FEWEST}; --data PATH names other data"
+            ))
+        );
+        let divided = all.clone().narrow(0, 0, rows.min(2 * request.n));
+        let [fresh, reference] = halves(divided, &mut noise.derive("halves"));
+        let n = request.n.min(fresh.dims()[0]);
+        if n < request.n {
+            judgement.note(format!(
+                "{n} samples and not {}: there are {rows} rows to compare them with",
+                request.n
+            ));
+        }
+        Ok(Self { all, numbers, is_training, fresh: fresh.narrow(0, 0, n), reference })
+    }
+}
+
+/// The rows that samples are compared with, as they were read.
+struct Compared {
+    rows: Rows,
+    /// Whether they are those that the model was trained on.
+    is_training: bool,
 }
 
 /// The run's data that were held out, or those that were named: 2n rows or the points of the likelihood, or all there
 /// are.
-pub fn compared(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Compared> {
+fn compared(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Compared> {
     let (content, dim) = (&card.content, card.architecture.dim());
     let most = (2 * request.n).max(request.likelihood);
     let config = config_of(&request.run)?;
@@ -139,7 +193,6 @@ pub fn without_constants(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
 
     #[test]
     fn columns_that_are_constant_in_the_data_are_left_out_and_said() {

@@ -13,7 +13,7 @@ use ebm_run::folder::RunFolder;
 use ebm_run::recognition;
 use ebm_train::Observer;
 
-use super::Eval;
+use super::arguments::Eval;
 use super::judgement::Judgement;
 use crate::terminal::progress::Progress;
 use crate::terminal::say;

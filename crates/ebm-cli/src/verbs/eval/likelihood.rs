@@ -1,28 +1,21 @@
 //! How likely a model finds points that it has not learned from.
 
+mod bracket;
+mod points;
+
 use anyhow::Result;
 use burn::tensor::Tensor;
-use ebm_eval::{
-    AnnealedImportance, Annealing, BIN, Bracket, Estimate, Features, Figure, FlowLikelihood, LogNormalizer,
-    Protocol, RadialKernel, Report, bits_per_dim, kernel_stein, quadrature,
-};
-use ebm_model::{
-    AtNoise, Capabilities, Gaussian, JointPotential, Network, NoisyDirectional, NoisyScore, Potential,
-};
+use ebm_eval::{Estimate, Figure, FlowLikelihood, Protocol, RadialKernel, Report, kernel_stein};
+use ebm_model::{AtNoise, Capabilities, Gaussian, JointPotential, Network, NoisyDirectional, NoisyScore};
 use ebm_ops::Noise;
-use ebm_sample::Hmc;
-
-use super::judgement::Judgement;
-use super::{Eval, data};
-use ebm_run::card::{Content, ModelCard};
+use ebm_run::card::ModelCard;
 use ebm_run::normalization::Normalization;
 use ebm_run::normalization_of_run;
 
-/// Chains of annealed importance sampling, each way.
-const CHAINS: usize = 1000;
-
-/// Inverse temperatures of its path.
-const STEPS: usize = 500;
+use self::bracket::{Bracketed, bracket};
+use self::points::{Points, mean};
+use super::arguments::Eval;
+use super::judgement::Judgement;
 
 /// Samples of which the Stein discrepancy is that of all pairs.
 const STEIN: usize = 1000;
@@ -38,9 +31,6 @@ const EXACT: usize = 16;
 
 /// Points whose energy is evaluated at once.
 const TOGETHER: usize = 500;
-
-/// Combined standard errors by which estimates of log Z may cross by chance.
-const BY_CHANCE: f64 = 3.0;
 
 /// What an evaluation finds out about.
 pub struct Evaluated<'a> {
@@ -161,199 +151,6 @@ fn joint(
     bracket(report, judgement, protocol, target, sample + z * bottom, points, noise)
 }
 
-/// An energy, the step of its chains, and the end of the name of what quadrature finds.
-struct Bracketed<'a> {
-    model: &'a dyn Potential,
-    step_size: f64,
-    quadrature: &'static str,
-}
-
-/// Points whose density is measured, and what brings it to the units of the data.
-struct Points<'a> {
-    /// In the model's units, `[n, dim]`; bytes are spread uniformly over their bins.
-    x: Tensor<2>,
-    /// The log Jacobian of each point: log density in the data's units less that in the model's.
-    log_jacobians: Vec<f64>,
-    content: &'a Content,
-}
-
-impl<'a> Points<'a> {
-    /// `x` are rows in the model's units, a byte in the middle of its bin.
-    fn new(x: Tensor<2>, content: &'a Content, noise: &Noise) -> Self {
-        let x = match content {
-            Content::Image { .. } => {
-                let u = noise.derive("dequantization").uniform(x.dims(), &x.device());
-                x + (u - 0.5) * BIN
-            }
-            Content::Row { .. } => x,
-        };
-        let [_, dim] = x.dims();
-        let rows: Vec<f32> = x.clone().into_data().iter::<f32>().collect();
-        let log_jacobians = rows.chunks_exact(dim).map(|row| content.log_jacobian(row)).collect();
-        Self { x, log_jacobians, content }
-    }
-
-    /// Adds figures of the mean of log densities in the model's units: `figure(suffix, values)`, once in these and once
-    /// in the data's, or in bits.
-    fn push(&self, report: &mut Report, end: &str, protocol: &Protocol, mean: impl Fn(&[f64]) -> Estimate) {
-        let dim = self.x.dims()[1];
-        let found = mean(&vec![0.0; self.log_jacobians.len()]);
-        let figure = |name: &str, estimate, unit: &str| {
-            Figure::estimate(name, estimate, protocol.clone()).in_unit(unit.to_owned())
-        };
-        let name = format!("log_likelihood_nats{end}");
-        match self.content {
-            Content::Image { .. } => {
-                report.push(figure(&name, found, "nats per picture with pixels from -1 to 1"));
-                // The most likely end has the fewest bits.
-                let end = match end {
-                    "_low" => "_high",
-                    "_high" => "_low",
-                    end => end,
-                };
-                let bits = bits_per_dim(found, dim);
-                let unit = "bits per dimension of 8-bit pictures, uniformly dequantised";
-                report.push(figure(&format!("bits_per_dim{end}"), bits, unit));
-            }
-            Content::Row { .. } => {
-                let unit = format!("nats per row in {}", data::units(self.content));
-                report.push(figure(&name, found, &unit));
-                let name = format!("log_likelihood_nats_data_units{end}");
-                report.push(figure(
-                    &name,
-                    mean(&self.log_jacobians),
-                    "nats per row in the units of the data",
-                ));
-            }
-        }
-    }
-}
-
-/// The likelihood of an energy, between annealed importance sampling forward and in reverse; with one or two
-/// coordinates also by quadrature.
-fn bracket(
-    report: &mut Report,
-    judgement: &mut Judgement,
-    protocol: Protocol,
-    Bracketed { model, step_size, quadrature: end }: Bracketed<'_>,
-    sample: Tensor<2>,
-    points: Points<'_>,
-    noise: &Noise,
-) -> Result<()> {
-    let device = points.x.device();
-    let values: Vec<f64> =
-        model.energy(points.x.clone()).into_data().iter::<f64>().map(|energy| -energy).collect();
-    let added = |jacobians: &[f64]| -> Vec<f64> {
-        values.iter().zip(jacobians).map(|(value, jacobian)| value + jacobian).collect()
-    };
-    if let Some(log_z) = by_quadrature(model, &[&sample, &points.x])? {
-        let protocol = protocol.clone().with("log_z", "quadrature");
-        points.push(report, end, &protocol, |jacobians| {
-            let mean = mean(&added(jacobians));
-            let standard_error = mean.standard_error.hypot(log_z.standard_error);
-            Estimate { value: mean.value - log_z.value, standard_error }
-        });
-    }
-    // The path begins at the Gaussian of the model's own samples, a little wider.
-    let start = start(&sample)?;
-    let ais = AnnealedImportance::new(Annealing::sigmoid(STEPS, 4.0)?);
-    let kernel =
-        |_: f64| Hmc::new(step_size, 3).expect("the step of a sampler that was built").with_fixed_length();
-    let chains = CHAINS.min(sample.dims()[0]);
-    let forward = ais.forward(&start, &model, kernel, chains, &noise.derive("forward"), &device)?;
-    let reverse =
-        ais.reverse(&start, &model, kernel, sample.narrow(0, 0, chains), &noise.derive("reverse"))?;
-    let found = Bracket::of(&values, &forward, &reverse)?;
-    if BY_CHANCE < found.crossing {
-        judgement.warn(format!(
-            "the ends of the likelihood crossed by {:.0} standard errors: the samples are not of the model's density, \
-             so neither end is a bound; a longer chain (--set chain.steps=…) brings them nearer",
-            found.crossing
-        ));
-    }
-    let protocol = protocol
-        .with("chains", chains)
-        .with("inverse_temperatures", STEPS)
-        .with("points_error", format!("{:.3e}", found.points_error))
-        .with("effective_sample_size", format!("{:.1}", forward.effective_sample_size))
-        .with("ends", ends(found.crossing, &forward, &reverse));
-    for (end, of) in [("_low", low as fn(&Bracket) -> Estimate), ("_high", high)] {
-        let bracket = |jacobians: &[f64]| Bracket::of(&added(jacobians), &forward, &reverse).map(|b| of(&b));
-        bracket(&points.log_jacobians)?;
-        points.push(report, end, &protocol, |jacobians| bracket(jacobians).unwrap_or(of(&found)));
-    }
-    Ok(())
-}
-
-fn low(bracket: &Bracket) -> Estimate {
-    bracket.low
-}
-
-fn high(bracket: &Bracket) -> Estimate {
-    bracket.high
-}
-
-/// What the ends of a bracket are, in words.
-fn ends(crossing: f64, forward: &LogNormalizer, reverse: &LogNormalizer) -> String {
-    let [forward, reverse] = [forward, reverse].map(|found| found.estimate.value);
-    match crossing {
-        crossing if crossing <= 0.0 => "lower from reverse chains, upper from forward chains".into(),
-        crossing if crossing <= BY_CHANCE => {
-            format!(
-                "crossed within their errors (log Z {forward:.4} forward, {reverse:.4} reverse): both are covered"
-            )
-        }
-        crossing => {
-            format!("crossed by {crossing:.1} standard errors: both are covered, neither is a bound")
-        }
-    }
-}
-
-fn mean(values: &[f64]) -> Estimate {
-    let n = values.len() as f64;
-    let value = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|x| (x - value).powi(2)).sum::<f64>() / (n - 1.0);
-    Estimate { value, standard_error: (variance / n).sqrt() }
-}
-
-/// log Z by quadrature, if there are one or two coordinates and the density falls off.
-fn by_quadrature(model: &dyn Potential, points: &[&Tensor<2>]) -> Result<Option<Estimate>> {
-    let dim = points[0].dims()[1];
-    if 2 < dim {
-        return Ok(None);
-    }
-    let all = Tensor::cat(points.iter().map(|x| (*x).clone()).collect(), 0);
-    let numbers = |x: Tensor<2>| x.into_data().iter::<f64>().collect::<Vec<_>>();
-    let (mut low, mut high) = (numbers(all.clone().min_dim(0)), numbers(all.clone().max_dim(0)));
-    for (low, high) in low.iter_mut().zip(&mut high) {
-        // A column of one value has no extent.
-        let widen = 1e-3 * (1.0 + low.abs());
-        (*low, *high) = (*low - widen, *high + widen);
-    }
-    Ok(quadrature(&model, &low, &high, &all.device())?)
-}
-
-/// A Gaussian somewhat wider than the samples, also where they do not fill the space.
-fn start(sample: &Tensor<2>) -> Result<Gaussian> {
-    let [n, dim] = sample.dims();
-    let (mean, covariance) = if dim < n {
-        let moments = Features::of(sample.clone())?.moments()?;
-        (moments.mean().to_vec(), moments.covariance().to_vec())
-    } else {
-        let mean: Vec<f64> = sample.clone().mean_dim(0).into_data().iter::<f64>().collect();
-        let centred = sample.clone() - sample.clone().mean_dim(0);
-        let variance: Vec<f64> = centred.square().mean_dim(0).into_data().iter::<f64>().collect();
-        let entry = |at: usize| if at / dim == at % dim { variance[at / dim] } else { 0.0 };
-        (mean, (0..dim * dim).map(entry).collect())
-    };
-    let largest = covariance.iter().step_by(dim + 1).copied().fold(0.0, f64::max);
-    // Where samples do not vary, the start still does.
-    let least = (1e-4 * largest).max(1e-8);
-    let entry = |i: usize, k: usize| 1.5 * covariance[i * dim + k] + if i == k { least } else { 0.0 };
-    let covariance: Vec<Vec<f64>> = (0..dim).map(|i| (0..dim).map(|k| entry(i, k)).collect()).collect();
-    Ok(Gaussian::new(mean, &covariance)?)
-}
-
 /// The likelihood of a score, by its probability flow.
 fn flow<M: NoisyScore + NoisyDirectional>(
     report: &mut Report,
@@ -379,53 +176,4 @@ fn flow<M: NoisyScore + NoisyDirectional>(
         )
     });
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use burn::tensor::Device;
-    use ebm_data::Standardize;
-
-    #[test]
-    fn a_log_density_in_the_units_of_the_data_has_the_scales_in_it() {
-        // y = (x − 3)/4 is N(0, 1), so x is N(3, 4²), whose log density is that of y less ln 4
-        let content = Content::Row {
-            transform: Some(Standardize::new(vec![3.0], vec![4.0]).unwrap().into()),
-            columns: Vec::new(),
-        };
-        let y = Tensor::<2>::from_floats([[0.5], [-1.5]], &Device::flex());
-        let points = Points::new(y, &content, &Noise::seeded(1));
-        let normal = |y: f64| -0.5 * y * y - 0.5 * std::f64::consts::TAU.ln();
-        let values = [normal(0.5), normal(-1.5)];
-        let mut report = Report::default();
-        points.push(&mut report, "", &Protocol::of(2), |jacobians| {
-            mean(&values.iter().zip(jacobians).map(|(value, jacobian)| value + jacobian).collect::<Vec<_>>())
-        });
-        let value = |name: &str| report.get(name).unwrap().value;
-        assert!((value("log_likelihood_nats") - 0.5 * (values[0] + values[1])).abs() < 1e-12);
-        let apart = value("log_likelihood_nats") - value("log_likelihood_nats_data_units");
-        assert!((apart - 4f64.ln()).abs() < 1e-12, "{report:?}");
-    }
-
-    #[test]
-    fn bytes_are_spread_over_their_bins_for_a_likelihood() {
-        let content = Content::Image { channels: 1, height: 1, width: 400 };
-        let middle = ebm_data::dequantize(100, 0.5);
-        let x = Tensor::<2>::full([2, 400], middle, &Device::flex());
-        let points = Points::new(x, &content, &Noise::seeded(2));
-        let values = points.x.into_data();
-        let places: Vec<f64> = values.iter::<f64>().map(|y| (y - f64::from(middle)) / BIN).collect();
-        assert!(places.iter().all(|place| place.abs() <= 0.5 + 1e-4));
-        let variance = places.iter().map(|place| place * place).sum::<f64>() / 800.0;
-        // of a uniform, 1/12 with standard error √(1/180/800)
-        assert!((variance - 1.0 / 12.0).abs() < 5.0 * (1.0f64 / 180.0 / 800.0).sqrt(), "{variance}");
-    }
-
-    #[test]
-    fn samples_that_do_not_fill_the_space_have_a_start() {
-        let flat = Tensor::<2>::from_floats([[1.0, 2.0], [3.0, 2.0], [5.0, 2.0]], &Device::flex());
-        assert_eq!(start(&flat).unwrap().dim(), 2);
-        assert_eq!(start(&flat.narrow(0, 0, 2)).unwrap().mean(), [2.0, 2.0]);
-    }
 }

@@ -14,7 +14,7 @@ use ebm_run::rows;
 use ebm_run::sampling::host;
 use serde::Serialize;
 
-use super::Eval;
+use super::arguments::Eval;
 use crate::terminal::usage::usage;
 use crate::verbs::out_folder;
 use crate::verbs::reading::{config_of, own};

@@ -54,18 +54,23 @@ pub fn merge(merge: &Merge, gathered: &Gathered, format: Format) -> Result<()> {
     Slip::remove(out)?;
 
     let tallies = parts.iter().filter_map(|(_, slip)| slip.samples.as_ref()?.tally);
-    let verdict =
-        tallies.reduce(Tally::beside).map_or_else(Verdict::default, |all| Verdict::of_steps(&all.steps()));
-    let advice = Advice::of_network(samples.step_size).at_level(samples.level);
+    let tally = tallies.reduce(Tally::beside);
+    let verdict = tally.map_or_else(Verdict::default, |tally| Verdict::of_steps(&tally.steps()));
+    let acceptance = tally.map(Tally::mean_acceptance);
+    let advice =
+        Advice::of_network(samples.step_size).at_level(samples.level).at_step_ratio(samples.step_ratio);
     if merge.json {
         let line = json!({
             "event": "done", "n": n, "seed": request.text("seed").parse::<u64>().ok(), "parts": parts.len(),
             "sampler": request.text("sampler"), "shape": pieces.dims(), "out": out.to_string_lossy(),
-            "warnings": advice.entries(&verdict),
+            "acceptance": acceptance, "warnings": advice.entries(&verdict),
         });
         tell!("{line}");
     } else {
         tell!("{n} samples of {} parts: {}", parts.len(), out.display());
+        if let Some(acceptance) = acceptance {
+            tell!("acceptance {acceptance:.3}");
+        }
         advice.say(&verdict);
     }
     advice.check(&verdict, merge.strict)

@@ -1,19 +1,19 @@
 //! The slip beside a part's file: which part of what it is.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use ebm_files::Growing;
 use ebm_model::weights;
-use ebm_sample::diagnostics::Steps;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::about::About;
+use super::hashing::sha256_at;
 use super::range::Part;
 use super::request::{Request, differences};
+use super::tally::Tally;
 use crate::terminal::usage::usage;
 
 /// The version of what a slip says.
@@ -65,10 +65,13 @@ pub struct OfSamples {
     pub class_names: Option<Vec<String>>,
     /// The step size of chains.
     pub step_size: f64,
+    /// η/σ² of the steps of a descent with a Metropolis test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_ratio: Option<f64>,
     /// The only noise level that the chains saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<f64>,
-    /// What the steps of chains with a Metropolis test came to.
+    /// What steps with a Metropolis test came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tally: Option<Tally>,
 }
@@ -81,58 +84,6 @@ pub struct OfChains {
     pub shape: [usize; 3],
     /// What is known of each run of chains.
     pub runs: Vec<About>,
-}
-
-/// What the steps of many chains with a Metropolis test came to.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tally {
-    chains: usize,
-    /// Steps of each chain.
-    steps: usize,
-    /// The sum of the chains' mean acceptances.
-    acceptance: f64,
-    /// Steps that diverged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    diverged: Option<usize>,
-}
-
-impl Tally {
-    /// Of chains with a Metropolis test; nothing of others.
-    pub fn of(steps: &Steps) -> Option<Self> {
-        let acceptance = steps.acceptance.as_ref()?;
-        let diverged = steps.diverged.as_ref().map(|diverged| diverged.iter().sum());
-        let (chains, acceptance) = (acceptance.len(), acceptance.iter().sum());
-        Some(Self { chains, steps: steps.n_steps, acceptance, diverged })
-    }
-
-    /// These chains and others.
-    pub fn beside(self, other: Self) -> Self {
-        let diverged = self.diverged.zip(other.diverged).map(|(a, b)| a.saturating_add(b));
-        let chains = self.chains.saturating_add(other.chains);
-        let acceptance = self.acceptance + other.acceptance;
-        Self { chains, acceptance, diverged, ..self }
-    }
-
-    /// The first number that cannot be, and why; nothing if all can.
-    pub fn damage(self) -> Option<String> {
-        let Self { chains, steps, diverged, .. } = self;
-        let Some(all) = chains.checked_mul(steps).filter(|&all| 0 < all) else {
-            return Some(format!("tally is of {chains} chains of {steps} steps"));
-        };
-        let diverged = diverged.filter(|&diverged| all < diverged)?;
-        Some(format!("tally.diverged is {diverged} of {all} steps"))
-    }
-
-    /// The same as the steps of one chain, about which there is the same to say.
-    pub fn steps(self) -> Steps {
-        Steps {
-            n_steps: self.chains.saturating_mul(self.steps),
-            acceptance: Some(vec![self.acceptance / self.chains as f64]),
-            diverged: self.diverged.map(|diverged| vec![diverged]),
-            energies: None,
-        }
-    }
 }
 
 impl OfChains {
@@ -273,78 +224,6 @@ fn name(file: &Path) -> String {
     file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// A reader that hashes what is read.
-pub struct Hashing<R> {
-    reader: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Hashing<R> {
-    /// Of what the reader gives.
-    pub fn new(reader: R) -> Self {
-        Self { reader, hash: Sha256::new() }
-    }
-
-    /// SHA-256 of what was read so far.
-    pub fn sha256(self) -> String {
-        hex(self.hash)
-    }
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let n = self.reader.read(bytes)?;
-        self.hash.update(&bytes[..n]);
-        Ok(n)
-    }
-}
-
-/// SHA-256 of all that a reader gives.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn sha256_of(reader: impl Read) -> io::Result<String> {
-    let mut reader = Hashing::new(reader);
-    io::copy(&mut reader, &mut io::sink())?;
-    Ok(reader.sha256())
-}
-
-/// SHA-256 of a file, or of the names and contents of all files in a folder.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn sha256_at(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_dir() {
-        return sha256_of(File::open(path)?);
-    }
-    let mut hash = Sha256::new();
-    add_folder(&mut hash, path)?;
-    Ok(hex(hash))
-}
-
-fn add_folder(hash: &mut Sha256, folder: &Path) -> io::Result<()> {
-    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let (name, path) = (entry.file_name(), entry.path());
-        let is_folder = entry.file_type()?.is_dir();
-        // A name has neither a slash nor a zero in it, so that no two folders are alike.
-        hash.update(name.as_encoded_bytes());
-        hash.update(if is_folder { "/" } else { "\0" });
-        if is_folder {
-            add_folder(hash, &path)?;
-            hash.update("/");
-        } else {
-            hash.update(sha256_of(File::open(&path)?)?);
-        }
-    }
-    Ok(())
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,49 +250,5 @@ mod tests {
         Slip::remove(&file).unwrap();
         Slip::remove(&file).unwrap();
         assert_eq!(Slip::find(&file).unwrap(), None);
-    }
-
-    #[test]
-    fn a_tally_that_cannot_be_is_damaged() {
-        let tally = |chains, steps, diverged| Tally { chains, steps, acceptance: 0.5, diverged };
-        assert_eq!(tally(3, 4, Some(12)).damage(), None);
-        assert_eq!(tally(3, 4, None).damage(), None);
-        let damage = |tally: Tally| tally.damage().unwrap();
-        assert_eq!(damage(tally(3, 4, Some(13))), "tally.diverged is 13 of 12 steps");
-        assert_eq!(damage(tally(3, 0, None)), "tally is of 3 chains of 0 steps");
-        assert!(tally(usize::MAX, 2, None).damage().is_some());
-    }
-
-    #[test]
-    fn folders_with_other_names_or_contents_have_other_hashes() {
-        let folder = tempfile::tempdir().unwrap();
-        let hash = |name: &str, files: &[(&str, &str)]| {
-            let at = folder.path().join(name);
-            for (file, text) in files {
-                fs::create_dir_all(at.join(file).parent().unwrap()).unwrap();
-                fs::write(at.join(file), text).unwrap();
-            }
-            sha256_at(&at).unwrap()
-        };
-        let held = hash("a", &[("x/0", "12"), ("y/0", "3")]);
-        assert_eq!(held, hash("b", &[("y/0", "3"), ("x/0", "12")]));
-        assert_ne!(held, hash("c", &[("x/0", "1"), ("y/0", "23")]));
-        assert_ne!(held, hash("d", &[("x/0", "12"), ("z/0", "3")]));
-    }
-
-    #[test]
-    fn tallies_of_parts_say_of_all_what_the_steps_of_all_say() {
-        let steps = |acceptance: &[f64], diverged: &[usize]| Steps {
-            n_steps: 10,
-            acceptance: Some(acceptance.to_vec()),
-            diverged: Some(diverged.to_vec()),
-            energies: None,
-        };
-        use ebm_sample::diagnostics::Verdict;
-        let all = Verdict::of_steps(&steps(&[0.25, 0.5, 0.0, 0.25], &[1, 0, 2, 0]));
-        let [a, b] = [steps(&[0.25, 0.5, 0.0], &[1, 0, 2]), steps(&[0.25], &[0])];
-        let tally = Tally::of(&a).unwrap().beside(Tally::of(&b).unwrap());
-        assert_eq!(Verdict::of_steps(&tally.steps()).to_string(), all.to_string());
-        assert!(all.to_string().contains("3 of 40"), "{all}");
     }
 }

@@ -14,9 +14,9 @@ pub struct Advice {
     /// Whether it has a Metropolis test, and so an energy to test with.
     is_tested: bool,
     step_size: Option<f64>,
+    /// What sets the step size, up to its number.
+    step_flag: &'static str,
     adapted: bool,
-    /// Whether the flags are those of a closed form, and not keys of `--set`.
-    closed_form: bool,
     n_draws: usize,
     burn_in: usize,
     leapfrog: usize,
@@ -31,8 +31,8 @@ impl Advice {
             sampler: sampler.name(),
             is_tested: about.test.is_some(),
             step_size: about.step_size,
+            step_flag: "--step-size ",
             adapted: about.adapted,
-            closed_form: true,
             n_draws,
             burn_in,
             leapfrog: sampler.evaluations(),
@@ -43,11 +43,12 @@ impl Advice {
     /// For samples of a network by chains with a Metropolis test and steps of size η.
     pub fn of_network(eta: f64) -> Self {
         Self {
+            // Nothing adapts on a network, whichever it is.
             sampler: "",
             is_tested: true,
             step_size: Some(eta),
+            step_flag: "--set chain.step_size=",
             adapted: false,
-            closed_form: false,
             n_draws: 1,
             burn_in: 0,
             leapfrog: 1,
@@ -58,6 +59,14 @@ impl Advice {
     /// The same for chains that see this noise level only, of a network that has others.
     pub fn at_level(self, level: Option<f64>) -> Self {
         Self { level, ..self }
+    }
+
+    /// The same for samples that go down noise levels σ by steps of size r σ² with r = `ratio`, if it is one.
+    pub fn at_step_ratio(self, ratio: Option<f64>) -> Self {
+        match ratio {
+            Some(_) => Self { step_size: ratio, step_flag: "--set langevin.step_ratio=", ..self },
+            None => self,
+        }
     }
 
     /// What is wrong whatever the chains did.
@@ -126,12 +135,7 @@ impl Advice {
     /// The step size times `factor`.
     fn step_times(&self, factor: f64) -> String {
         let Some(step_size) = self.step_size else { return "shorter steps".into() };
-        let step_size = rounded(step_size * factor);
-        if self.closed_form {
-            format!("--step-size {step_size}")
-        } else {
-            format!("--set chain.step_size={step_size}")
-        }
+        format!("{}{}", self.step_flag, rounded(step_size * factor))
     }
 
     fn tested(&self) -> String {
@@ -140,8 +144,7 @@ impl Advice {
 
     /// A warm-up where there was none, or the step size times `factor`.
     fn adapting(&self, factor: f64) -> Vec<String> {
-        let can_adapt =
-            self.closed_form && matches!(self.sampler, "mala" | "hmc" | "chees" | "mclmc" | "mamclmc");
+        let can_adapt = matches!(self.sampler, "mala" | "hmc" | "chees" | "mclmc" | "mamclmc");
         let adapt = match (can_adapt, self.adapted) {
             (false, _) => None,
             (true, false) => Some("--adapt".to_owned()),

@@ -6,18 +6,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::tensor::Device;
 use ebm_files::{Found, Growing};
-use ebm_model::{Network, NetworkConfig};
+use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
-use ebm_report::{Format, Labels, Pieces, Samples, Shape};
-use ebm_run::card::ModelCard;
-use ebm_run::sampling::{Drawing, NotFinite, SampleConfig};
+use ebm_report::{Labels, Pieces, Samples, Shape};
+use ebm_run::sampling::NotFinite;
 use ebm_sample::diagnostics::Verdict;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::advice::Advice;
-use super::arguments::Sample;
+use super::of_network::OfNetwork;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
@@ -28,22 +26,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Samples whose classes are written at once.
 const IN_BLOCK: usize = 1 << 16;
-
-/// Samples of a network as they are asked for.
-pub struct Rows<'a> {
-    /// What was typed.
-    pub sample: &'a Sample,
-    /// What the model file says.
-    pub card: &'a ModelCard,
-    /// What is drawn from.
-    pub network: &'a Network,
-    /// The numbers of samplers.
-    pub config: &'a SampleConfig,
-    /// The sampler.
-    pub drawing: &'a Drawing,
-    /// The format of the file.
-    pub format: Format,
-}
 
 /// The samples of one file: all, or those of a part.
 struct Job {
@@ -67,12 +49,12 @@ struct Progress {
     tally: Option<Tally>,
 }
 
-impl Rows<'_> {
+impl OfNetwork<'_> {
     /// Draws `n` samples, or a part of them, and writes them as they come; the exit code of the signal that has ended it.
     ///
     /// # Errors
     /// Whatever keeps them from being drawn or written.
-    pub fn draw(&self, n: usize, device: &Device) -> Result<u8> {
+    pub fn draw_rows(&self, n: usize, device: &Device) -> Result<u8> {
         let (began, out, part) = (Instant::now(), &self.sample.out, self.sample.this_part());
         let job = self.job(n)?;
         let drawn = match part {
@@ -97,12 +79,14 @@ impl Rows<'_> {
         };
         let seconds = began.elapsed().as_secs_f64();
         let verdict = tally.map_or_else(Verdict::default, |tally| Verdict::of_steps(&tally.steps()));
-        let advice = Advice::of_network(self.config.chain.step_size).at_level(self.level());
+        let acceptance = tally.map(Tally::mean_acceptance);
+        let advice = self.advice();
         let n = job.rows.len();
         if self.sample.json {
             let mut line = json!({
                 "event": "done", "n": n, "seed": self.sample.seed, "sampler": self.sampler(), "seconds": seconds,
-                "shape": job.pieces.dims(), "out": out.to_string_lossy(), "warnings": advice.entries(&verdict),
+                "shape": job.pieces.dims(), "out": out.to_string_lossy(), "acceptance": acceptance,
+                "warnings": advice.entries(&verdict),
             });
             if let Some(part) = part {
                 line["part"] = part.to_string().into();
@@ -115,18 +99,13 @@ impl Rows<'_> {
         } else {
             let of = part.map_or(String::new(), |part| format!("part {part}: "));
             tell!("{of}{n} samples in {seconds:.1} s: {}", out.display());
+            if let Some(acceptance) = acceptance {
+                tell!("acceptance {acceptance:.3}");
+            }
             advice.say(&verdict);
         }
         advice.check(&verdict, self.sample.strict)?;
         Ok(0)
-    }
-
-    fn sampler(&self) -> &str {
-        self.sample.sampler.as_deref().unwrap_or(&self.config.sampler)
-    }
-
-    fn level(&self) -> Option<f64> {
-        self.drawing.only_level(self.network)
     }
 
     /// Which of `n` samples are drawn. Parts are cut where groups are, so that they are drawn as among all.
@@ -160,10 +139,6 @@ impl Rows<'_> {
         let Some(asked) = self.drawing.asked() else { return Ok(samples) };
         let classes = (first..first + n).map(|i| asked.class(i)).collect();
         Ok(samples.with_labels(Labels { classes, names: self.class_names() })?)
-    }
-
-    fn class_names(&self) -> Vec<String> {
-        self.card.classes.as_ref().map(|classes| classes.names.clone()).unwrap_or_default()
     }
 
     /// What determines every sample.
@@ -304,6 +279,7 @@ impl Rows<'_> {
             columns: like.columns().to_vec(),
             class_names: like.labels().map(|labels| labels.names.clone()),
             step_size: self.config.chain.step_size,
+            step_ratio: self.drawing.step_ratio(),
             level: self.level(),
             tally,
         })

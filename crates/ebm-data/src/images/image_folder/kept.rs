@@ -7,8 +7,11 @@ use ebm_files::FileError;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::wanted::source;
-use super::{Collected, ImageFolder, Listing, block_of, packed};
+use super::collected::{Collected, block_of};
+use super::listing::Listing;
+use super::source::source;
+use super::{ImageFolder, packed};
+use crate::files::hex::hex;
 use crate::files::pixels::{About, PixelFile, PixelWriter};
 use crate::files::state::state;
 use crate::images::cached::CachedImages;
@@ -52,14 +55,7 @@ impl ImageFolder {
         let path = cache.join(self.cache_name(split));
         let key = self.key(&files)?;
         let is_fresh = |found: &PixelFile| found.about.key == key && found.about.n == files.len();
-        let pixels = match PixelFile::open(&path)?.filter(is_fresh) {
-            Some(pixels) => pixels,
-            None => {
-                self.keep(&files, &path, &key)?;
-                let changed = || DataError::malformed(&path, "changed by another process while it was read");
-                PixelFile::open(&path)?.filter(is_fresh).ok_or_else(changed)?
-            }
-        };
+        let pixels = PixelFile::open_or_keep(&path, is_fresh, || self.keep(&files, &path, &key))?;
         let bytes = (files.len() as u64).saturating_mul(pixels.about.shape.dim() as u64);
         let source = if most < bytes { Some(source(&self.root, &files)?) } else { None };
         Ok(CachedImages::new(pixels, labels, classes, files).with_notes(notes).read_from(source))
@@ -91,10 +87,7 @@ impl ImageFolder {
 
     /// Decodes the images into the file at `path`, which appears when it is whole.
     fn keep(&self, files: &[PathBuf], path: &Path, key: &str) -> Result<(), DataError> {
-        let contents = match packed::archive_at(&self.root) {
-            Some(archive) => Some(packed::contents(&archive, files)?),
-            None => None,
-        };
+        let contents = self.contents(files)?;
         let attempt = |in_colour: bool| {
             ebm_files::write(path, |out| {
                 let mut writer = PixelWriter::new(out, path);
@@ -150,10 +143,6 @@ fn is_within(folder: &Path, root: &Path) -> bool {
     // The part of the path that is there may lead over links, the rest cannot.
     let real = |part: &Path| Some(part.canonicalize().ok()?.join(folder.strip_prefix(part).ok()?));
     folder.ancestors().find_map(real).is_some_and(|folder| folder.starts_with(root))
-}
-
-pub(crate) fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

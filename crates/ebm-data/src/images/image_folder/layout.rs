@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::listing::{Entries, Found, LeftOut, Walk};
+use super::walk::{Entries, Found, LeftOut, Walk, examples};
 use crate::{DataError, Split};
 
 /// Names of a folder with the images for training, in lower case.
@@ -153,7 +153,7 @@ impl Layout {
         if self.training.is_none() || self.others.is_empty() {
             return None;
         }
-        let others = super::listing::examples(&self.others, &self.root);
+        let others = examples(&self.others, &self.root);
         Some(format!("beside the parts and left out: {others}"))
     }
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::Listing;
 use super::layout::{NO_HELD_OUT, Part};
-use super::listing::{is_hidden, is_image};
+use super::listing::Listing;
+use super::walk::{is_hidden, is_image};
 use crate::files::archive::{FORMATS as ARCHIVES, is_archive, visit};
 use crate::files::picture::{FORMATS, MAX_BYTES};
 use crate::{DataError, Split};

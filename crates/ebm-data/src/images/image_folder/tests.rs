@@ -3,6 +3,7 @@ use image::{GrayImage, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::Data;
 use crate::images::preparation::planes;
 
 /// A folder of images of 2×3 pixels, each of one grey level: (path, grey level).

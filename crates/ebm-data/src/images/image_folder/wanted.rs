@@ -1,18 +1,20 @@
 //! A folder of images that are decoded as they are wanted, so that they need not fit into memory.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn_dataset::Dataset;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use sha2::{Digest, Sha256};
 
-use super::kept::hex;
-use super::{Collected, ImageFolder, Listing, block_of, packed};
+use super::ImageFolder;
+use super::collected::{Collected, block_of};
+use super::listing::Listing;
+use super::source::source;
 use crate::data::Data;
 use crate::images::held_out::Divided;
+use crate::spread::spread;
 use crate::{DataError, Image, ImageShape};
 
 /// Most images that are looked at before any is wanted, and most bytes of their files.
@@ -121,35 +123,6 @@ impl WantedImages {
     }
 }
 
-/// At most so many numbers from 0 to `n` − 1, evenly spread and the first among them.
-pub(crate) fn spread(n: usize, most: usize) -> impl ExactSizeIterator<Item = usize> {
-    let k = n.min(most);
-    (0..k).map(move |i| (i as u128 * n as u128 / k as u128) as usize)
-}
-
-/// The hash of the names of files below `root` and of how long they are; of those in an archive, how long that is.
-///
-/// # Errors
-/// If one is not there any more.
-pub(super) fn source(root: &Path, files: &[PathBuf]) -> Result<String, DataError> {
-    let archive = packed::archive_at(root);
-    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let length = |file: &PathBuf| {
-        fs::metadata(file).map(|found| found.len()).map_err(|source| DataError::io(file, source))
-    };
-    let lengths: Vec<_> = match &archive {
-        Some(archive) => files.iter().map(|_| length(archive)).collect(),
-        None => files.par_iter().map(length).collect(),
-    };
-    let mut hash = Sha256::new();
-    for (file, length) in files.iter().zip(lengths) {
-        let name = file.strip_prefix(&root).unwrap_or(file);
-        hash.update(name.as_os_str().as_encoded_bytes());
-        hash.update(format!("\0{}\n", length?));
-    }
-    Ok(hex(hash))
-}
-
 impl Divided for WantedImages {
     fn n_images(&self) -> usize {
         self.files.len()
@@ -198,6 +171,8 @@ impl From<WantedImages> for Data {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use ebm_ops::Noise;
     use image::{GrayImage, RgbImage};
 
@@ -292,12 +267,5 @@ mod tests {
         assert_eq!(before, open(moved.path(), Some(0), |_| {}).source().unwrap());
         GrayImage::new(3, 2).save(moved.path().join("b/9.png")).unwrap();
         assert_ne!(before, open(moved.path(), Some(0), |_| {}).source().unwrap());
-    }
-
-    #[test]
-    fn numbers_are_spread_evenly_from_the_first() {
-        assert!(spread(10, 5).eq([0, 2, 4, 6, 8]));
-        assert!(spread(3, 5).eq([0, 1, 2]) && spread(0, 5).len() == 0);
-        assert_eq!(spread(usize::MAX, 2).nth(1), Some(usize::MAX / 2));
     }
 }

@@ -4,14 +4,17 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{LabelColumn, LargeRows, Stored};
+use super::label_column::LabelColumn;
+use super::rows::LargeRows;
+use super::stored::Stored;
 use crate::files::bytes;
 use crate::files::comma_separated::TextTable;
+use crate::files::hex::hex;
 use crate::files::pixels::{About, PixelFile, PixelWriter};
 use crate::files::state::state;
-use crate::images::image_folder::hex;
 use crate::tables::layout::{Columns, Wanted};
-use crate::tables::table::{form, notes_of};
+use crate::tables::splits::ending;
+use crate::tables::text_form::{form_of, notes_of};
 use crate::{DataError, DataSpec, ImageShape};
 
 /// The version of how tables are read: another one makes every file stale.
@@ -47,14 +50,8 @@ pub(super) fn open(
     let path = cache.join(format!("table-{}.numbers", &hex(Sha256::new_with_prefix(name))[..DIGITS]));
     let key = hex(Sha256::new_with_prefix(format!("{VERSION}\n{how}\n{}", state(file)?)));
     let is_fresh = |found: &PixelFile| found.about.key == key;
-    let kept = match PixelFile::open(&path)?.filter(is_fresh) {
-        Some(kept) => kept,
-        None => {
-            keep(file, spec, wanted.is_some(), &path, &key)?;
-            let changed = || DataError::malformed(&path, "changed by another process while it was read");
-            PixelFile::open(&path)?.filter(is_fresh).ok_or_else(changed)?
-        }
-    };
+    let make = || keep(file, spec, wanted.is_some(), &path, &key);
+    let kept = PixelFile::open_or_keep(&path, is_fresh, make)?;
     let all = |kind: &str| -> Vec<String> {
         kept.about.notes.iter().filter_map(|line| line.strip_prefix(kind)).map(str::to_owned).collect()
     };
@@ -88,9 +85,9 @@ fn how(spec: &DataSpec) -> String {
 /// Reads the table into the file at `path`, which appears when it is whole. Rows for a model need not have the column of
 /// classes.
 fn keep(file: &Path, spec: &DataSpec, is_for_model: bool, path: &Path, key: &str) -> Result<(), DataError> {
-    let ending = crate::tables::table::ending(file).unwrap_or_default();
+    let ending = ending(file).unwrap_or_default();
     ebm_files::write(path, |out| {
-        let table = TextTable::open(bytes::open(file)?, form(spec, ending), file)?;
+        let table = TextTable::open(bytes::open(file)?, form_of(spec, ending), file)?;
         let columns = Columns { dim: table.dim(), names: table.names(), left_out: table.left_out() };
         let place = file.display().to_string();
         let has_label = !is_for_model || spec.label.is_none() || columns.choose(spec, &place, None).is_ok();

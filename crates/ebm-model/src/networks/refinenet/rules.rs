@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::block::{BlockRules, Step};
 use super::refinement::{Branch, RefinementRules, Tail};
-use crate::layers::{DilatedConvolution, Padding};
+use crate::layers::{DilatedConvolution, PaddedImages};
 use crate::{Jet, Layer};
 
 type Blocks<'a> = Box<[BlockRules<'a>]>;
@@ -19,9 +19,7 @@ pub struct ConditionedRefineNet<'a> {
     /// From the coarsest up.
     pub(super) refinements: Vec<RefinementRules<'a>>,
     pub(super) end: Step<'a>,
-    /// Colours, rows and columns.
-    pub(super) image: [usize; 3],
-    pub(super) padding: Padding,
+    pub(super) images: PaddedImages,
 }
 
 /// What a [`ConditionedRefineNet`] remembers of a forward pass.
@@ -80,30 +78,11 @@ impl RefinementRules<'_> {
     }
 }
 
-impl ConditionedRefineNet<'_> {
-    /// Rows as padded images.
-    fn images(&self, x: Tensor<2>) -> Tensor<4> {
-        let [channels, height, width] = self.image;
-        let dims = x.dims();
-        assert_eq!(
-            dims[1],
-            channels * height * width,
-            "images of {channels}×{height}×{width} were given as {dims:?}"
-        );
-        self.padding.pad(x.reshape([dims[0], channels, height, width]))
-    }
-
-    /// Its transpose, which is its inverse on padded images.
-    fn rows(&self, x: Tensor<4>) -> Tensor<2> {
-        self.padding.crop(x).flatten(1, 3)
-    }
-}
-
 impl Layer<2> for ConditionedRefineNet<'_> {
     type Trace = RefineNetTrace;
 
     fn trace(&self, x: Tensor<2>) -> (Tensor<2>, RefineNetTrace) {
-        let mut h = self.begin.forward(self.images(x));
+        let mut h = self.begin.forward(self.images.pad(x));
         let (mut stages, mut features) = (vec![], vec![]);
         for blocks in &self.stages {
             let (y, trace) = blocks.trace(h);
@@ -118,12 +97,12 @@ impl Layer<2> for ConditionedRefineNet<'_> {
             refinements.push(trace);
         }
         let (y, end) = self.end.trace(h);
-        (self.rows(y), RefineNetTrace { stages, refinements, end })
+        (self.images.crop(y), RefineNetTrace { stages, refinements, end })
     }
 
     fn pullback(&self, trace: RefineNetTrace, cotangent: Tensor<2>) -> Tensor<2> {
         let RefineNetTrace { stages, refinements, end } = trace;
-        let mut g = self.end.pullback(end, self.images(cotangent));
+        let mut g = self.end.pullback(end, self.images.pad(cotangent));
         // From the finest stage down.
         let mut of_stages = vec![];
         for (refinement, trace) in self.refinements.iter().zip(refinements).rev() {
@@ -137,11 +116,11 @@ impl Layer<2> for ConditionedRefineNet<'_> {
             }
             g = blocks.pullback(trace, g);
         }
-        self.rows(self.begin.pullback((), g))
+        self.images.crop(self.begin.pullback((), g))
     }
 
     fn push(&self, jet: Jet<2>) -> Jet<2> {
-        let mut h = self.begin.push(jet.linear(|x| self.images(x)));
+        let mut h = self.begin.push(jet.linear(|x| self.images.pad(x)));
         let mut features = vec![];
         for blocks in &self.stages {
             h = Layer::<4>::push(blocks, h);
@@ -150,11 +129,11 @@ impl Layer<2> for ConditionedRefineNet<'_> {
         for (refinement, fine) in self.refinements.iter().zip(features.into_iter().rev()) {
             h = refinement.push(fine, h);
         }
-        self.end.push(h).linear(|y| self.rows(y))
+        self.end.push(h).linear(|y| self.images.crop(y))
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let mut h = self.begin.forward(self.images(x));
+        let mut h = self.begin.forward(self.images.pad(x));
         let mut features = vec![];
         for blocks in &self.stages {
             h = blocks.forward(h);
@@ -163,7 +142,7 @@ impl Layer<2> for ConditionedRefineNet<'_> {
         for (refinement, fine) in self.refinements.iter().zip(features.into_iter().rev()) {
             h = refinement.forward(fine, h);
         }
-        self.rows(self.end.forward(h))
+        self.images.crop(self.end.forward(h))
     }
 }
 

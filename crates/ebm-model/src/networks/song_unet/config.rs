@@ -4,7 +4,7 @@ use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::layers::{Filter, Padding, check_size};
+use crate::layers::{Filter, PaddedImages, check_size};
 use crate::networks::input::is_zero;
 
 /// Most pixels that attend to each other: 64×64, whose weights are 64 MiB for each head of each picture.
@@ -173,7 +173,7 @@ impl SongUNetConfig {
             let expected = "at most four times the longer side, or nearly all of an image would be padding";
             return refuse("2^(resolutions − 1)", found, expected.into());
         }
-        let sides = |level: usize| self.padding().outer().map(|side| side >> level);
+        let sides = |level: usize| self.images().sides().map(|side| side >> level);
         if let Some([h, w]) = attends().map(sides).find(|[h, w]| MOST_PIXELS < h * w) {
             let expected = format!("resolutions of at most {MOST_PIXELS} pixels, or more resolutions");
             return refuse("attention", format!("{h}×{w}"), expected);
@@ -186,9 +186,9 @@ impl SongUNetConfig {
         1 << (self.widths.len() - 1)
     }
 
-    /// The zeros around an image that make its sides multiples of what the resolutions divide.
-    pub(crate) fn padding(&self) -> Padding {
-        Padding::to_multiple_of(self.step(), [self.height, self.width])
+    /// Rows as images whose sides the resolutions divide.
+    pub(crate) fn images(&self) -> PaddedImages {
+        PaddedImages::new([self.channels, self.height, self.width], self.step())
     }
 
     /// Groups of the normalisation of `channels`: the most that divide them into groups of at least four.

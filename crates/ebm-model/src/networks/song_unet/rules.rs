@@ -5,7 +5,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use burn::tensor::Tensor;
 
 use super::block::SongBlockRules;
-use crate::layers::{Convolution, LevelLayer, LevelSlope, NormSilu, Padding, Resample};
+use crate::layers::{Convolution, LevelLayer, LevelSlope, NormSilu, PaddedImages, Resample};
 use crate::{Jet, Layer};
 
 /// The halved picture, which a residual encoder reads.
@@ -37,9 +37,7 @@ pub struct ConditionedSongUNet<'a> {
     pub(super) middle: Box<[SongBlockRules<'a>]>,
     pub(super) decoder: Vec<DecoderStep<'a>>,
     pub(super) out: (NormSilu<'a>, &'a Convolution),
-    /// Channels, height and width of an image.
-    pub(super) image: [usize; 3],
-    pub(super) padding: Padding,
+    pub(super) images: PaddedImages,
 }
 
 /// What a [`ConditionedSongUNet`] remembers of a forward pass.
@@ -54,26 +52,9 @@ pub struct SongUNetTrace {
 }
 
 impl ConditionedSongUNet<'_> {
-    /// Rows as padded images.
-    fn images(&self, x: Tensor<2>) -> Tensor<4> {
-        let [channels, height, width] = self.image;
-        let dims = x.dims();
-        assert_eq!(
-            dims[1],
-            channels * height * width,
-            "images of {channels}×{height}×{width} were given as {dims:?}"
-        );
-        self.padding.pad(x.reshape([dims[0], channels, height, width]))
-    }
-
-    /// Its transpose, which is its inverse on padded images.
-    fn rows(&self, x: Tensor<4>) -> Tensor<2> {
-        self.padding.crop(x).flatten(1, 3)
-    }
-
     /// f(x, c), by fused operations where [`trace`](Layer::trace) needs their parts.
     pub(super) fn evaluate(&self, x: Tensor<2>) -> Tensor<2> {
-        let mut picture = self.images(x);
+        let mut picture = self.images.pad(x);
         let mut h = self.stem.forward(picture.clone());
         let mut skips = vec![h.clone()];
         for EncoderStep { block, image } in &self.encoder {
@@ -89,7 +70,7 @@ impl ConditionedSongUNet<'_> {
             let skip = joins.then(|| skips.pop()).flatten();
             h = block.forward(side_by_side(h, skip));
         }
-        self.rows(self.out.forward(h))
+        self.images.crop(self.out.forward(h))
     }
 }
 
@@ -105,7 +86,7 @@ impl Layer<2> for ConditionedSongUNet<'_> {
     type Trace = SongUNetTrace;
 
     fn trace(&self, x: Tensor<2>) -> (Tensor<2>, SongUNetTrace) {
-        let mut picture = self.images(x);
+        let mut picture = self.images.pad(x);
         let (mut h, stem) = self.stem.trace(picture.clone());
         let (mut skips, mut encoder, mut decoder) = (vec![h.clone()], vec![], vec![]);
         for EncoderStep { block, image } in &self.encoder {
@@ -129,7 +110,7 @@ impl Layer<2> for ConditionedSongUNet<'_> {
             h = y;
         }
         let (y, out) = self.out.trace(h);
-        (self.rows(y), SongUNetTrace { stem, encoder, middle, decoder, out })
+        (self.images.crop(y), SongUNetTrace { stem, encoder, middle, decoder, out })
     }
 
     fn pullback(&self, trace: SongUNetTrace, cotangent: Tensor<2>) -> Tensor<2> {
@@ -137,7 +118,7 @@ impl Layer<2> for ConditionedSongUNet<'_> {
     }
 
     fn push(&self, jet: Jet<2>) -> Jet<2> {
-        let mut picture = jet.linear(|x| self.images(x));
+        let mut picture = jet.linear(|x| self.images.pad(x));
         let mut h = self.stem.push(picture.clone());
         let mut skips = vec![h.clone()];
         for EncoderStep { block, image } in &self.encoder {
@@ -159,7 +140,7 @@ impl Layer<2> for ConditionedSongUNet<'_> {
                 }),
             };
         }
-        self.out.push(h).linear(|y| self.rows(y))
+        self.out.push(h).linear(|y| self.images.crop(y))
     }
 }
 
@@ -171,7 +152,7 @@ impl LevelLayer<2> for ConditionedSongUNet<'_> {
         slope: &mut LevelSlope,
     ) -> Tensor<2> {
         let SongUNetTrace { stem, encoder, middle, decoder, out } = trace;
-        let mut g = self.out.pullback(out, self.images(cotangent));
+        let mut g = self.out.pullback(out, self.images.pad(cotangent));
         // the cotangents of what the decoder read, that of the stem first
         let mut skips = vec![];
         for (DecoderStep { block, .. }, (below, trace)) in self.decoder.iter().zip(decoder).rev() {
@@ -193,7 +174,7 @@ impl LevelLayer<2> for ConditionedSongUNet<'_> {
             g = block.pullback_to_level(trace, g, slope);
         }
         let g = self.stem.pullback(stem, plus(g, skips.pop()));
-        self.rows(plus(g, picture))
+        self.images.crop(plus(g, picture))
     }
 }
 

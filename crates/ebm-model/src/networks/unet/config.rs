@@ -4,7 +4,7 @@ use ebm_ops::OutOfRange;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::layers::{Padding, check_size};
+use crate::layers::{PaddedImages, check_size};
 use crate::networks::input::is_zero;
 
 /// The description of a [`UNet`](crate::UNet).
@@ -96,8 +96,8 @@ impl UNetConfig {
         self.patch << (self.widths.len() - 1)
     }
 
-    /// The zeros around an image that make its sides multiples of what the squares and the resolutions divide.
-    pub(crate) fn padding(&self) -> Padding {
-        Padding::to_multiple_of(self.step(), [self.height, self.width])
+    /// Rows as images whose sides the squares and the resolutions divide.
+    pub(crate) fn images(&self) -> PaddedImages {
+        PaddedImages::new([self.channels, self.height, self.width], self.step())
     }
 }

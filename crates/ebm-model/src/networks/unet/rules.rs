@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::layers::{
-    BlockRules, Convolution, LevelLayer, LevelSlope, NormRules, Padding, TransposedConvolution,
+    BlockRules, Convolution, LevelLayer, LevelSlope, NormRules, PaddedImages, TransposedConvolution,
     pixel_shuffle, pixel_unshuffle,
 };
 use crate::{Jet, Layer};
@@ -22,9 +22,7 @@ pub struct ConditionedUNet<'a> {
     /// From the coarsest resolution up: a transposed convolution that doubles the size, then blocks.
     pub(crate) decoder: Vec<(&'a TransposedConvolution, Blocks<'a>)>,
     pub(crate) out: (NormRules, &'a Convolution),
-    /// Channels, height and width of an image.
-    pub(crate) image: [usize; 3],
-    pub(crate) padding: Padding,
+    pub(crate) images: PaddedImages,
     pub(crate) patch: usize,
 }
 
@@ -42,19 +40,12 @@ pub struct UNetTrace {
 impl ConditionedUNet<'_> {
     /// Rows as padded images with squares of pixels for channels.
     fn squares(&self, x: Tensor<2>) -> Tensor<4> {
-        let [channels, height, width] = self.image;
-        let dims = x.dims();
-        assert_eq!(
-            dims[1],
-            channels * height * width,
-            "images of {channels}×{height}×{width} were given as {dims:?}"
-        );
-        pixel_unshuffle(self.padding.pad(x.reshape([dims[0], channels, height, width])), self.patch)
+        pixel_unshuffle(self.images.pad(x), self.patch)
     }
 
     /// Its transpose, which is its inverse on padded images.
     fn pixels(&self, x: Tensor<4>) -> Tensor<2> {
-        self.padding.crop(pixel_shuffle(x, self.patch)).flatten(1, 3)
+        self.images.crop(pixel_shuffle(x, self.patch))
     }
 }
 

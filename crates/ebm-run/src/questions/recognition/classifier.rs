@@ -12,8 +12,8 @@ use ebm_ops::Noise;
 use ebm_train::{Batch, Finish, Memory, Objective, Observer, Outcome, TrainSettings, TrainState, Trainer};
 use sha2::{Digest, Sha256};
 
+use super::file::{read, save};
 use super::recipe::Recipe;
-use super::{read, save};
 use crate::digest;
 use crate::error::{Context, Result, anyhow, ensure, usage};
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ebm_model::{Input, NetworkConfig, weights};
 use ebm_train::ObjectiveConfig;
 
+use super::record::{Ended, Record};
 use crate::config::{Config, Overrides};
 use crate::error::Result;
 use crate::evaluations::{self, Evaluation};
@@ -12,7 +13,6 @@ use crate::film::Film;
 use crate::folder::RunFolder;
 use crate::history::{self, Change, Entry, leaves};
 use crate::lock;
-use crate::page::record::{Ended, Record};
 use crate::presets;
 
 /// Most bytes of a journal.

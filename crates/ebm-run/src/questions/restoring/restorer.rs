@@ -1,7 +1,5 @@
 //! Answers of a network.
 
-use std::cell::RefCell;
-
 use burn::tensor::{Device, Tensor, TensorData};
 use ebm_data::to_pixel;
 use ebm_model::{Capabilities, Tempered};
@@ -139,15 +137,15 @@ impl<'a> Restorer<'a> {
         let (mut pixels, mut steps): (Vec<f32>, Option<Steps>) = (Vec::with_capacity(n * dim), None);
         for (chunk, first) in (0..n).step_by(TOGETHER).enumerate() {
             let together = TOGETHER.min(n - first);
-            let totals = RefCell::new(StepTotals::default());
+            let mut totals = StepTotals::default();
             let noise = noise.child(chunk as u64);
-            let values = self.drawn(measured, [together, dim], &noise, &totals, device, &mut tick)?;
+            let values = self.drawn(measured, [together, dim], &noise, &mut totals, device, &mut tick)?;
             ensure!(
                 values.iter().all(|value| value.is_finite()),
                 "an answer is not finite: the steps are too large, or the model is broken"
             );
             pixels.extend(values.into_iter().map(to_pixel));
-            let read = totals.into_inner().read();
+            let read = totals.read();
             if read.acceptance.is_some() {
                 steps = Some(match steps.take() {
                     Some(before) => before.beside(read),
@@ -166,13 +164,13 @@ impl<'a> Restorer<'a> {
         Ok(Answers { pixels, steps })
     }
 
-    /// Answers in the model's units.
+    /// Answers in the model's units; steps with a Metropolis test add what they report to `totals`.
     fn drawn(
         &self,
         measured: &[f32],
         [n, dim]: [usize; 2],
         noise: &Noise,
-        totals: &RefCell<StepTotals>,
+        totals: &mut StepTotals,
         device: &Device,
         tick: &mut dyn FnMut(usize),
     ) -> Result<Vec<f32>> {
@@ -181,12 +179,16 @@ impl<'a> Restorer<'a> {
             LinearGaussian::new(self.degradation.operator(), y, self.deviation).map_err(usage)?;
         let score = self.network.as_noisy_score().expect("checked when it was built");
         let prior = Tempered::new(score, self.temperature);
-        let run =
+        let mut run =
             |density: Density<'_>, descent: &AnyDescent, tick: &mut dyn FnMut(usize)| -> Result<Vec<f32>> {
                 let start = descent.start(n, dim, &mut noise.derive("start"), device);
-                let levels = descent.descend_with_totals(density, start, noise.derive("chain"), totals)?;
-                let last = levels.inspect(|_| tick(n)).last().expect("a descent has a level");
-                host(last.position)
+                let mut last = None;
+                for level in descent.descend(density, start, noise.derive("chain"))? {
+                    tick(n);
+                    totals.merge(level.totals);
+                    last = Some(level.position);
+                }
+                host(last.expect("a descent has a level"))
             };
         match self.method {
             Method::Pseudoinverse { deviation } => {

@@ -1,35 +1,30 @@
 //! What a run is: everything that, with the data, determines it.
 
 mod origin;
+mod tables;
 
 use std::path::Path;
 
-use ebm_data::{DataSpec, DatasetName};
+use ebm_data::DataSpec;
 use ebm_model::{Architecture, NetworkConfig, weights};
 use ebm_train::{ObjectiveConfig, TrainSettings};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::error::{Context, Error, Result, anyhow, bail, ensure, usage};
+use crate::error::{Context, Error, Result, anyhow, usage};
 use crate::fields::mismatch;
 use crate::folder::RunFolder;
-use crate::hint::near;
 use crate::history;
 use crate::objective;
 use crate::presets;
 use crate::sampling::SampleConfig;
 
 pub use origin::Origin;
+pub use tables::assign_to;
+use tables::{assign, over, read, table};
 
 /// Most bytes of a configuration file.
 const MAX_BYTES: u64 = 1 << 20;
-
-/// Keys that are not written where they are 0, so that configurations are as they were before there were such keys.
-const NOT_WRITTEN: [&str; 2] = ["model.classes", "model.fourier_features"];
-
-/// Most parts of a key.
-const MAX_DEPTH: usize = 16;
 
 /// The whole configuration of a run, as its `config.toml` has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,66 +191,6 @@ fn explained(found: &Table, error: &toml::de::Error) -> Error {
     anyhow!("{}", wrong().unwrap_or_else(text))
 }
 
-/// The table that `text` is.
-fn table(text: &str) -> Result<Table> {
-    text.parse().map_err(|error: toml::de::Error| {
-        let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
-        anyhow!("line {line}: {}", error.message().trim_end().replace('\n', " "))
-    })
-}
-
-/// The keys of `given` in place of those of `base`.
-///
-/// A table of another kind than the one in `base` starts from the defaults of its kind, and a distribution of another
-/// form from nothing.
-fn over(mut base: Table, given: Table, path: &str) -> Result<Table> {
-    if path == "objective" && differs("weighting", &base, &given).is_some() {
-        // Numbers of the other weighting.
-        ["sigma_data", "power"].into_iter().for_each(|key| drop(base.remove(key)));
-    }
-    for (key, value) in given {
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let value = match (base.remove(&key), value) {
-            (Some(Value::Table(base)), Value::Table(given)) => {
-                let base = match tags(&base, &given) {
-                    None => base,
-                    Some(("kind", kind)) => kind_of(&full, kind)?.unwrap_or_default(),
-                    Some(_) => Table::new(),
-                };
-                Value::Table(over(base, given, &full)?)
-            }
-            (_, Value::String(kind)) => match kind_of(&full, &kind)? {
-                Some(table) => Value::Table(table),
-                None => Value::String(kind),
-            },
-            (_, value) => value,
-        };
-        base.insert(key, value);
-    }
-    Ok(base)
-}
-
-/// The key that names what a table is and its value in `given`, if that differs from `base`.
-fn tags<'a>(base: &Table, given: &'a Table) -> Option<(&'static str, &'a str)> {
-    ["kind", "law", "from"].into_iter().find_map(|key| Some((key, differs(key, base, given)?)))
-}
-
-/// The value of a key in `given`, if both have texts there, which differ.
-fn differs<'a>(key: &str, base: &Table, given: &'a Table) -> Option<&'a str> {
-    let found = given.get(key)?.as_str()?;
-    (base.get(key)?.as_str()? != found).then_some(found)
-}
-
-/// The whole table that the name of a kind stands for, under the keys that have kinds.
-fn kind_of(key: &str, kind: &str) -> Result<Option<Table>> {
-    Ok(match key {
-        "objective" => Some(objective::table(kind)?),
-        "model" => Some(model(kind)?),
-        _ => None,
-    })
-}
-
 /// The text of a configuration file.
 ///
 /// # Errors
@@ -266,111 +201,9 @@ fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(bytes).with_context(failed)
 }
 
-/// `value` with `key=value` assignments applied.
-///
-/// # Errors
-/// If an assignment is none, names a key that does not exist, or has a value of the wrong kind.
-pub fn assign_to<T: Serialize + DeserializeOwned>(value: &T, assignments: &[String]) -> Result<T> {
-    let mut table = Table::try_from(value).context("the configuration cannot be written")?;
-    for assignment in assignments {
-        assign(&mut table, assignment)?;
-    }
-    read(table)
-}
-
-/// The value that a table is, if it has no key too many.
-fn read<T: Serialize + DeserializeOwned>(table: Table) -> Result<T> {
-    let value: T = Value::Table(table.clone()).try_into().map_err(|error: toml::de::Error| {
-        anyhow!("{}{}", error.to_string().trim_end().replace('\n', " "), near_dataset(&table))
-    })?;
-    let complete = Table::try_from(&value).context("the configuration cannot be written")?;
-    match unknown(&table, &complete, "") {
-        Some((key, known)) => {
-            let last = key.rsplit('.').next().unwrap_or(&key);
-            let near = near(last, known.split(", "));
-            bail!("there is no key {key}; known here: {known}{near}")
-        }
-        None => Ok(value),
-    }
-}
-
-/// The dataset that was meant, if there is none of the name that is given.
-fn near_dataset(table: &Table) -> String {
-    let found = table.get("data").and_then(|data| data.get("dataset")?.as_str());
-    match found.map(|found| (found, found.parse::<DatasetName>())) {
-        Some((found, Err(_))) => near(found, DatasetName::all().map(|known| known.name())),
-        _ => String::new(),
-    }
-}
-
-/// Puts one `key=value` into the table.
-fn assign(table: &mut Table, assignment: &str) -> Result<()> {
-    let (key, text) = assignment.split_once('=').ok_or_else(|| {
-        anyhow!("--set {assignment}: expected key=value, as in --set train.learning_rate=1e-3")
-    })?;
-    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    let value = parsed.unwrap_or_else(|| Value::String(text.to_owned()));
-    let value = match value {
-        Value::String(text) => match kind_of(key.trim(), &text)? {
-            Some(table) => Value::Table(table),
-            None => Value::String(text),
-        },
-        value => value,
-    };
-    let mut parts: Vec<&str> = key.trim().split('.').collect();
-    let last =
-        parts.pop().filter(|part| !part.is_empty()).ok_or_else(|| anyhow!("--set {assignment}: no key"))?;
-    ensure!(
-        parts.len() < MAX_DEPTH,
-        "--set: a key of {} parts, expected at most {MAX_DEPTH}",
-        parts.len() + 1
-    );
-    let mut inner = table;
-    for part in parts {
-        let next = inner.entry(part).or_insert_with(|| Value::Table(Table::new()));
-        inner = next.as_table_mut().ok_or_else(|| anyhow!("--set {assignment}: {part} is no table"))?;
-    }
-    // A whole number where a fraction is meant is what people write.
-    let value = match (inner.get(last), value) {
-        (Some(Value::Float(_)), Value::Integer(whole)) => Value::Float(whole as f64),
-        (_, value) => value,
-    };
-    inner.insert(last.to_owned(), value);
-    Ok(())
-}
-
-/// The default description of a network of this kind, as a table.
-fn model(kind: &str) -> Result<Table> {
-    let unknown = || {
-        let kinds = Architecture::kinds();
-        anyhow!("there is no model {kind}; known: {}{}", kinds.join(", "), near(kind, kinds.iter().copied()))
-    };
-    Ok(Table::try_from(Architecture::named(kind).ok_or_else(unknown)?)?)
-}
-
-/// The first key of `given` that `complete` does not have, with the keys that it has there.
-fn unknown(given: &Table, complete: &Table, path: &str) -> Option<(String, String)> {
-    for (key, value) in given {
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        match (value, complete.get(key)) {
-            (Value::Integer(0), None) if NOT_WRITTEN.contains(&full.as_str()) => {}
-            (_, None) => {
-                let known = complete.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                return Some((full, known));
-            }
-            (Value::Table(given), Some(Value::Table(complete))) => {
-                if let Some(found) = unknown(given, complete, &full) {
-                    return Some(found);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
+    use super::tables::{model, tags};
     use super::*;
 
     fn with(set: &[&str]) -> Result<Config> {

@@ -19,7 +19,7 @@ const fn whole(name: &'static str, what: &'static str, text: &'static str) -> Pr
 
 /// An energy of two moons, trained in one of the ways there are.
 const fn energy(name: &'static str, what: &'static str, changes: &'static [&'static str]) -> Preset {
-    Preset { name, what, text: include_str!("../presets/two-moons-energy.toml"), changes }
+    Preset { name, what, text: include_str!("../../presets/two-moons-energy.toml"), changes }
 }
 
 /// What contrastive divergence needs, whose energies grow sharper than its chains can follow. The squares of
@@ -46,50 +46,50 @@ const PRESETS: &[Preset] = &[
     whole(
         "glyphs",
         "handwritten-looking digits that the program draws itself; needs no file",
-        include_str!("../presets/glyphs.toml"),
+        include_str!("../../presets/glyphs.toml"),
     ),
-    whole("mnist", "MNIST, in four minutes on two cores", include_str!("../presets/mnist.toml")),
+    whole("mnist", "MNIST, in four minutes on two cores", include_str!("../../presets/mnist.toml")),
     whole(
         "mnist-reference",
         "MNIST by the reference network and run",
-        include_str!("../presets/mnist-reference.toml"),
+        include_str!("../../presets/mnist-reference.toml"),
     ),
-    whole("fashion-mnist", "Fashion-MNIST", include_str!("../presets/fashion-mnist.toml")),
+    whole("fashion-mnist", "Fashion-MNIST", include_str!("../../presets/fashion-mnist.toml")),
     whole(
         "cifar10",
         "CIFAR-10, 32x32 in colour, in half an hour on two cores",
-        include_str!("../presets/cifar10.toml"),
+        include_str!("../../presets/cifar10.toml"),
     ),
     whole(
         "mnist-ncsn",
         "MNIST by the network and the settings of Song and Ermon (2019); for a GPU",
-        include_str!("../presets/mnist-ncsn.toml"),
+        include_str!("../../presets/mnist-ncsn.toml"),
     ),
     whole(
         "cifar10-ncsn",
         "CIFAR-10 by the network and the settings of Song and Ermon (2019); for a GPU",
-        include_str!("../presets/cifar10-ncsn.toml"),
+        include_str!("../../presets/cifar10-ncsn.toml"),
     ),
     whole(
         "cifar10-ncsnv2",
         "CIFAR-10 by the network and the settings of Song and Ermon (2020); for a GPU",
-        include_str!("../presets/cifar10-ncsnv2.toml"),
+        include_str!("../../presets/cifar10-ncsnv2.toml"),
     ),
     whole(
         "cifar10-edm",
         "CIFAR-10 by a network with attention, for a GPU",
-        include_str!("../presets/cifar10-edm.toml"),
+        include_str!("../../presets/cifar10-edm.toml"),
     ),
     pictures(
         "glyphs-energy",
         "the drawn digits by an energy, whose score draws them",
-        include_str!("../presets/glyphs.toml"),
+        include_str!("../../presets/glyphs.toml"),
     ),
-    pictures("mnist-energy", "MNIST by an energy", include_str!("../presets/mnist.toml")),
+    pictures("mnist-energy", "MNIST by an energy", include_str!("../../presets/mnist.toml")),
     Preset {
         name: "mnist-energy-dual",
         what: "MNIST by an energy whose likelihood is read off in one evaluation",
-        text: include_str!("../presets/mnist.toml"),
+        text: include_str!("../../presets/mnist.toml"),
         changes: &[
             "model=unet-energy",
             NORMALIZED,
@@ -103,48 +103,48 @@ const PRESETS: &[Preset] = &[
     Preset {
         name: "glyphs-classes",
         what: "the drawn digits by class: `ebm sample RUN --class 7`",
-        text: include_str!("../presets/glyphs.toml"),
+        text: include_str!("../../presets/glyphs.toml"),
         changes: &[CLASSES, LABELS, PICTURE],
     },
     Preset {
         name: "mnist-classes",
         what: "MNIST by class, in eleven minutes on two cores",
-        text: include_str!("../presets/mnist.toml"),
+        text: include_str!("../../presets/mnist.toml"),
         changes: &[CLASSES, LABELS, PICTURE, "train.steps=30000"],
     },
     Preset {
         name: "mnist-classes-energy",
         what: "MNIST by an energy of each class, which classifies as well",
-        text: include_str!("../presets/mnist.toml"),
+        text: include_str!("../../presets/mnist.toml"),
         changes: &["model=unet-energy", CLASSES, LABELS, PICTURE],
     },
     Preset {
         name: "cifar10-classes",
         what: "CIFAR-10 by class, by the network with attention; for a GPU",
-        text: include_str!("../presets/cifar10-edm.toml"),
+        text: include_str!("../../presets/cifar10-edm.toml"),
         changes: &[CLASSES, LABELS, PICTURE],
     },
     whole(
         "images",
         "your own images, --data FOLDER or ARRAY.npy; --set data.size=32 brings them to one size",
-        include_str!("../presets/images.toml"),
+        include_str!("../../presets/images.toml"),
     ),
     whole(
         "table",
         "a table of your own numbers, --data FILE.csv or FILE.npy",
-        include_str!("../presets/table.toml"),
+        include_str!("../../presets/table.toml"),
     ),
-    whole("two-moons", "two half circles in the plane", include_str!("../presets/two-moons.toml")),
+    whole("two-moons", "two half circles in the plane", include_str!("../../presets/two-moons.toml")),
     whole(
         "eight-gaussians",
         "eight normal distributions on a circle",
-        include_str!("../presets/eight-gaussians.toml"),
+        include_str!("../../presets/eight-gaussians.toml"),
     ),
-    whole("checkerboard", "the dark squares of a board", include_str!("../presets/checkerboard.toml")),
-    whole("rings", "concentric circles", include_str!("../presets/rings.toml")),
-    whole("spirals", "two spirals", include_str!("../presets/spirals.toml")),
-    whole("pinwheel", "five bent blades", include_str!("../presets/pinwheel.toml")),
-    whole("swiss-roll", "one rolled-up sheet", include_str!("../presets/swiss-roll.toml")),
+    whole("checkerboard", "the dark squares of a board", include_str!("../../presets/checkerboard.toml")),
+    whole("rings", "concentric circles", include_str!("../../presets/rings.toml")),
+    whole("spirals", "two spirals", include_str!("../../presets/spirals.toml")),
+    whole("pinwheel", "five bent blades", include_str!("../../presets/pinwheel.toml")),
+    whole("swiss-roll", "one rolled-up sheet", include_str!("../../presets/swiss-roll.toml")),
     energy("two-moons-ssm", "an energy of two moons by sliced score matching", &[]),
     energy("two-moons-ism", "the same by Hyvärinen's exact score matching", &["objective=implicit"]),
     energy("two-moons-fd", "the same by differences of the energy", &["objective=finite-difference"]),
@@ -184,7 +184,7 @@ const PRESETS: &[Preset] = &[
 ];
 
 /// What a configuration is where nothing else says otherwise.
-pub const DEFAULTS: &str = include_str!("../presets/defaults.toml");
+pub const DEFAULTS: &str = include_str!("../../presets/defaults.toml");
 
 /// The preset that is trained if none is named.
 pub const DEFAULT: &str = "glyphs";

@@ -1,4 +1,4 @@
-//! Networks whose features an evaluation compares: read from a file, or a classifier of the data's own labels.
+//! The file of a network of features, with the description of its layers.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,6 @@ use burn::tensor::Device;
 use ebm_eval::{FeatureNetwork, FeatureNetworkConfig};
 use ebm_model::{Init, weights};
 use ebm_ops::Noise;
-
-mod classifier;
-mod recipe;
-
-pub use classifier::{CachedClassifier, ClassifierObserver, classifier};
 
 use crate::error::{Context, Result, anyhow, bail, usage};
 
