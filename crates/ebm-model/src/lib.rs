@@ -58,13 +58,5 @@ pub use black_box::*;
 pub use closed_form::*;
 pub use error::ModelError;
 pub use layers::{Init, Jet, Layer};
-pub use networks::{
-    Architecture, ConditionalLayer, ConditionedRefineNet, ConditionedSongUNet, ConditionedUNet, ConvEnergy,
-    ConvEnergyConfig, EncoderInput, GaussianBernoulliRbm, GaussianBernoulliRbmConfig, Input,
-    LevelConditional, LevelPullback, Mlp, MlpConfig, MlpEnergy, MlpEnergyConfig, MlpScore, MlpScoreConfig,
-    Ncsn, NcsnConfig, NcsnV2, NcsnV2Config, Network, NetworkConfig, NoiseConditional, NoiseFeatures,
-    NoisyEnergy, NoisyEnergyConfig, Pixels, Preconditioned, PreconditionedConfig, RefineNet, RefineNetShape,
-    RefineNetTrace, SongBlock, SongBlockRules, SongUNet, SongUNetConfig, SongUNetTrace, UNet, UNetConfig,
-    UNetTrace,
-};
+pub use networks::*;
 pub use vocabulary::*;

@@ -8,39 +8,28 @@ mod config;
 mod input;
 mod of_class;
 
-pub mod mlp;
-pub mod refinenet;
-pub mod song_unet;
-pub mod unet;
+pub(crate) mod mlp;
+pub(crate) mod refinenet;
+pub(crate) mod song_unet;
+pub(crate) mod unet;
 
-pub mod ncsn;
-pub mod ncsnv2;
-pub mod noisy_energy;
-pub mod preconditioned;
+pub(crate) mod ncsn;
+pub(crate) mod ncsnv2;
+pub(crate) mod noisy_energy;
+pub(crate) mod preconditioned;
 
-pub mod conv_energy;
-pub mod gaussian_bernoulli_rbm;
-pub mod mlp_energy;
-pub mod mlp_score;
+pub(crate) mod conv_energy;
+pub(crate) mod gaussian_bernoulli_rbm;
+pub(crate) mod mlp_energy;
+pub(crate) mod mlp_score;
 
 mod architecture;
 
-pub use architecture::{Architecture, Network};
+// With what is public in the files of its list.
+pub use architecture::*;
 pub use conditional::{ConditionalLayer, LevelConditional, LevelPullback, NoiseConditional};
 pub use config::NetworkConfig;
-pub use conv_energy::{ConvEnergy, ConvEnergyConfig};
 pub use gaussian_bernoulli_rbm::{GaussianBernoulliRbm, GaussianBernoulliRbmConfig};
 pub use input::Input;
-pub use mlp::{Mlp, MlpConfig};
-pub use mlp_energy::{MlpEnergy, MlpEnergyConfig};
-pub use mlp_score::{MlpScore, MlpScoreConfig};
-pub use ncsn::{Ncsn, NcsnConfig, Pixels};
-pub use ncsnv2::{NcsnV2, NcsnV2Config};
-pub use noisy_energy::{NoisyEnergy, NoisyEnergyConfig};
 pub use preconditioned::{Preconditioned, PreconditionedConfig};
 pub use refinenet::{ConditionedRefineNet, RefineNet, RefineNetShape, RefineNetTrace};
-pub use song_unet::{
-    ConditionedSongUNet, EncoderInput, NoiseFeatures, SongBlock, SongBlockRules, SongUNet, SongUNetConfig,
-    SongUNetTrace,
-};
-pub use unet::{ConditionedUNet, UNet, UNetConfig, UNetTrace};

@@ -85,20 +85,12 @@ mod range;
 
 pub use checkpoint::{Checkpoints, Listed, Restored};
 pub use contrastive::{
-    BufferSettings, ChainAges, ChainKernel, ContrastReading, ContrastReport, ContrastSettings,
-    ContrastiveDivergence, ContrastiveDivergenceSettings, PersistentContrastiveDivergence,
-    PersistentContrastiveDivergenceSettings, ReplayBuffer, Restart, ShortRun, ShortRunInfo,
+    ChainAges, ChainKernel, ContrastReading, ContrastReport, ContrastSettings, ReplayBuffer, Restart,
+    ShortRun, ShortRunInfo,
 };
 pub use divergence::Divergence;
 pub use error::{BoxError, TrainError};
-pub use objectives::{
-    Batch, BuildContext, DenoisingAt, DenoisingAtSettings, DenoisingScoreMatching, DenoisingSettings,
-    Directions, DualScoreMatching, DualSettings, FiniteDifferenceScoreMatching, FiniteDifferenceSettings,
-    ImplicitScoreMatching, ImplicitSettings, LABEL_DROPOUT, Memory, NamedObjective, Need,
-    NoiseContrastiveEstimation, NoiseContrastiveSettings, NoiseLaw, NoiseSettings, Objective,
-    ObjectiveConfig, OfClasses, Outcome, SelfNormalized, Shard, SlicedScoreMatching, SlicedSettings,
-    VarianceReduced, Weighting,
-};
+pub use objectives::*;
 pub use observers::{Event, Every, Observer, Observers};
 #[cfg(feature = "mpi")]
 pub use ranks::MpiRanks;

@@ -4,15 +4,20 @@ use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Capabilities, ClassConditional, ClassConditionalPotential, ConvEnergyConfig, DirectionalPotential,
-    DirectionalScore, Init, Input, JointPotential, MlpConfig, MlpEnergyConfig, MlpScoreConfig, ModelError,
-    NcsnConfig, NcsnV2Config, NetworkConfig, NoisyDirectionalScore, NoisyEnergyConfig, NoisyPotential,
-    PreconditionedConfig, SongUNetConfig, UNetConfig,
+    Capabilities, ClassConditional, ClassConditionalPotential, DirectionalPotential, DirectionalScore, Init,
+    Input, JointPotential, ModelError, NetworkConfig, NoisyDirectionalScore, NoisyPotential,
+    PreconditionedConfig,
 };
 
-/// From a list of names and configurations, everything that is done by name.
+/// From a list of files, names and configurations, everything that is done by name; what is public in each file is
+/// re-exported.
 macro_rules! networks {
-    ($($kind:tt => $variant:ident($config:ty),)+) => {
+    ($($file:ident: $kind:tt => $variant:ident($config:ty),)+) => {
+        $(
+            #[allow(unused_imports, reason = "several kinds may be in one file")]
+            pub use crate::networks::$file::*;
+        )+
+
         /// The description of any of the networks.
         ///
         /// As text it is the fields of one configuration and its `kind`, in JSON and TOML alike.
@@ -124,17 +129,17 @@ macro_rules! networks {
 }
 
 networks! {
-    "unet" => Unet(PreconditionedConfig<UNetConfig>),
-    "mlp" => Mlp(PreconditionedConfig<MlpConfig>),
-    "noisy-energy" => NoisyEnergy(NoisyEnergyConfig<MlpConfig>),
-    "unet-energy" => UnetEnergy(NoisyEnergyConfig<UNetConfig>),
-    "song-unet" => SongUnet(PreconditionedConfig<SongUNetConfig>),
-    "song-unet-energy" => SongUnetEnergy(NoisyEnergyConfig<SongUNetConfig>),
-    "mlp-score" => MlpScore(MlpScoreConfig),
-    "mlp-energy" => MlpEnergy(MlpEnergyConfig),
-    "conv-energy" => ConvEnergy(ConvEnergyConfig),
-    "ncsn" => Ncsn(NcsnConfig),
-    "ncsnv2" => NcsnV2(NcsnV2Config),
+    unet: "unet" => Unet(PreconditionedConfig<UNetConfig>),
+    mlp: "mlp" => Mlp(PreconditionedConfig<MlpConfig>),
+    noisy_energy: "noisy-energy" => NoisyEnergy(NoisyEnergyConfig<MlpConfig>),
+    unet: "unet-energy" => UnetEnergy(NoisyEnergyConfig<UNetConfig>),
+    song_unet: "song-unet" => SongUnet(PreconditionedConfig<SongUNetConfig>),
+    song_unet: "song-unet-energy" => SongUnetEnergy(NoisyEnergyConfig<SongUNetConfig>),
+    mlp_score: "mlp-score" => MlpScore(MlpScoreConfig),
+    mlp_energy: "mlp-energy" => MlpEnergy(MlpEnergyConfig),
+    conv_energy: "conv-energy" => ConvEnergy(ConvEnergyConfig),
+    ncsn: "ncsn" => Ncsn(NcsnConfig),
+    ncsnv2: "ncsnv2" => NcsnV2(NcsnV2Config),
 }
 
 impl Default for Architecture {

@@ -36,8 +36,7 @@ pub fn warning(
     network: &impl Capabilities,
     batches: &Batches,
 ) -> Result<Option<String>, DataError> {
-    use ObjectiveConfig::{FiniteDifference, Implicit, Sliced};
-    if !matches!(objective, Implicit(_) | Sliced(_) | FiniteDifference(_)) {
+    if !objective.needs_density() {
         return Ok(None);
     }
     let (data, dim) = (batches.data(), batches.dim());

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use ebm_data::Data;
 use ebm_model::NetworkConfig;
-use ebm_train::{Batch, BoxError, LABEL_DROPOUT, ObjectiveConfig};
+use ebm_train::{Batch, BoxError, LABEL_DROPOUT};
 
 use crate::card::{ClassCard, ModelCard};
 use crate::config::{Config, Overrides};
@@ -83,18 +83,16 @@ pub(crate) fn found(mut config: Config, data: &Data) -> Result<Config> {
     if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
         return Err(usage(anyhow!("classes: the name {} is there twice", twice.1)));
     }
-    if let ObjectiveConfig::Denoising(settings) = &mut config.objective {
-        settings.label_dropout.get_or_insert(LABEL_DROPOUT);
+    if let Some(share) = config.objective.label_dropout_mut() {
+        share.get_or_insert(LABEL_DROPOUT);
     }
     Ok(config)
 }
 
 /// What the model file of a run says about classes.
 pub(crate) fn of_run(config: &Config) -> Option<ClassCard> {
-    let label_dropout = match &config.objective {
-        ObjectiveConfig::Denoising(settings) => settings.label_dropout.unwrap_or(LABEL_DROPOUT),
-        _ => 0.0,
-    };
+    let mut objective = config.objective.clone();
+    let label_dropout = objective.label_dropout_mut().map_or(0.0, |share| share.unwrap_or(LABEL_DROPOUT));
     (0 < config.model.classes()).then(|| ClassCard { names: config.classes.clone(), label_dropout })
 }
 

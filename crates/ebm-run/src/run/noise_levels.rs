@@ -12,7 +12,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use ebm_data::Data;
 use ebm_ops::Noise;
-use ebm_train::{NoiseSettings, ObjectiveConfig};
+use ebm_train::ObjectiveConfig;
 
 use crate::config::Config;
 use crate::error::{Result, usage};
@@ -21,30 +21,13 @@ use crate::sampling::{Distances, design};
 
 /// Whether something is left to a rule.
 pub fn is_by_rule(config: &Config) -> bool {
-    let of_training = match &config.objective {
-        ObjectiveConfig::Denoising(settings) => settings.noise.sigma.is_some(),
-        ObjectiveConfig::Dual(settings) => settings.noise.sigma.is_some(),
-        _ => false,
-    };
+    let of_training = config.objective.noise().is_some_and(|noise| noise.sigma.is_some());
     of_training || config.sample.langevin.sigma.is_some()
-}
-
-/// The distribution of noise levels, if training has one.
-fn of_training(objective: &mut ObjectiveConfig) -> Option<&mut NoiseSettings> {
-    match objective {
-        ObjectiveConfig::Denoising(settings) => Some(&mut settings.noise),
-        ObjectiveConfig::Dual(settings) => Some(&mut settings.noise),
-        _ => None,
-    }
 }
 
 /// The highest noise level that a network learns, to four digits, if training has a distribution of levels that is known.
 pub fn reach(objective: &ObjectiveConfig) -> Option<f64> {
-    let reach = match objective {
-        ObjectiveConfig::Denoising(settings) => settings.noise.law().ok()?.reach(),
-        ObjectiveConfig::Dual(settings) => settings.noise.law().ok()?.reach(),
-        _ => return None,
-    };
+    let reach = objective.noise()?.law().ok()?.reach();
     format!("{reach:.3e}").parse().ok()
 }
 
@@ -61,7 +44,7 @@ pub fn found(config: &Config, data: &Arc<Data>, device: &Device) -> Result<(Conf
     let dim = data.dim();
     let langevin = &config.sample.langevin;
     let mut of_levels = None;
-    if let Some(noise) = of_training(&mut config.objective)
+    if let Some(noise) = config.objective.noise_mut()
         && noise.sigma.is_some()
     {
         let bottom = noise.bottom().unwrap_or(langevin.bottom);

@@ -32,7 +32,7 @@ pub fn table(name: &str) -> Result<Table> {
 /// Refuses a network that drops numbers in training with an objective that has none dropped.
 ///
 /// # Errors
-/// If the share of `model` is above 0, unless `objective` is denoising score matching.
+/// If the share of `model` is above 0, unless it has an effect on `objective`.
 pub fn drops_if_asked(objective: &ObjectiveConfig, model: &Architecture) -> Result<()> {
     let share = match model {
         Architecture::SongUnet(config) => config.network.dropout,
@@ -40,7 +40,7 @@ pub fn drops_if_asked(objective: &ObjectiveConfig, model: &Architecture) -> Resu
         _ => 0.0,
     };
     ensure!(
-        share == 0.0 || matches!(objective, ObjectiveConfig::Denoising(_)),
+        share == 0.0 || objective.has_dropout(),
         "model.dropout = {share}: numbers are dropped in training by `denoising` alone, {} drops none; `--set \
          model.dropout=0.0` says so",
         objective.name()

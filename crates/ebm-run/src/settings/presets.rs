@@ -145,7 +145,7 @@ const PRESETS: &[Preset] = &[
     whole("spirals", "two spirals", include_str!("../../presets/spirals.toml")),
     whole("pinwheel", "five bent blades", include_str!("../../presets/pinwheel.toml")),
     whole("swiss-roll", "one rolled-up sheet", include_str!("../../presets/swiss-roll.toml")),
-    energy("two-moons-ssm", "an energy of two moons by sliced score matching", &[]),
+    energy("two-moons-ssm", "an energy of two moons by sliced score matching", &["batch_size=1024"]),
     energy("two-moons-ism", "the same by Hyvärinen's exact score matching", &["objective=implicit"]),
     energy("two-moons-fd", "the same by differences of the energy", &["objective=finite-difference"]),
     energy(

@@ -58,7 +58,8 @@ fn every_name_is_read_back_as_written_and_has_its_variant() {
         assert_eq!(sampler.build().unwrap().need(), sampler.need());
         names.push(name);
     }
-    assert_eq!(names.len(), 15);
+    let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+    assert!(distinct.len() == names.len() && names.contains(&"hmc"), "{names:?}");
     let error = Sampler::named("nothing").unwrap_err().to_string();
     assert_eq!(error, format!("sampler: expected one of {}, found nothing", names.join(", ")));
 }

@@ -113,6 +113,7 @@ impl Default for DenoisingSettings {
 impl NamedObjective for DenoisingSettings {
     const NAME: &'static str = "denoising";
     const ABOUT: &'static str = "denoising score matching at many noise levels";
+    const HAS_DROPOUT: bool = true;
 
     fn build<N: Capabilities + ?Sized + 'static>(
         &self,
@@ -130,6 +131,18 @@ impl NamedObjective for DenoisingSettings {
             return Err(OutOfRange::new("label_dropout", found, expected).into());
         }
         OnNoisyScore::build(objective, Self::NAME, network)
+    }
+
+    fn noise(&self) -> Option<&NoiseSettings> {
+        Some(&self.noise)
+    }
+
+    fn noise_mut(&mut self) -> Option<&mut NoiseSettings> {
+        Some(&mut self.noise)
+    }
+
+    fn label_dropout_mut(&mut self) -> Option<&mut Option<f64>> {
+        Some(&mut self.label_dropout)
     }
 }
 

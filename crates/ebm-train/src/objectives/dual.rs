@@ -121,6 +121,14 @@ impl NamedObjective for DualSettings {
         let objective = DualScoreMatching::new(law, self.weighting, self.slope_weight)?;
         OnJointEnergy::build(objective, Self::NAME, network)
     }
+
+    fn noise(&self) -> Option<&NoiseSettings> {
+        Some(&self.noise)
+    }
+
+    fn noise_mut(&mut self) -> Option<&mut NoiseSettings> {
+        Some(&mut self.noise)
+    }
 }
 
 #[cfg(test)]

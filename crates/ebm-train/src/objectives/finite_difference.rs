@@ -66,6 +66,7 @@ impl Default for FiniteDifferenceSettings {
 impl NamedObjective for FiniteDifferenceSettings {
     const NAME: &'static str = "finite-difference";
     const ABOUT: &'static str = "sliced score matching by differences of an energy that is only evaluated";
+    const NEEDS_DENSITY: bool = true;
 
     fn build<N: Capabilities + ?Sized + 'static>(
         &self,

@@ -44,6 +44,7 @@ pub struct ImplicitSettings {}
 impl NamedObjective for ImplicitSettings {
     const NAME: &'static str = "implicit";
     const ABOUT: &'static str = "Hyvärinen's score matching, with the exact trace";
+    const NEEDS_DENSITY: bool = true;
 
     fn build<N: Capabilities + ?Sized + 'static>(
         &self,

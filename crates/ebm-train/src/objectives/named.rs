@@ -5,7 +5,7 @@ use std::fmt;
 use burn::tensor::Tensor;
 use ebm_model::Capabilities;
 
-use crate::{BoxError, Objective, TrainError};
+use crate::{BoxError, NoiseSettings, Objective, TrainError};
 
 /// What an objective is built from besides its settings and the network.
 pub struct BuildContext<'a> {
@@ -32,6 +32,13 @@ pub trait NamedObjective: Default {
     /// What it is, in one line.
     const ABOUT: &'static str;
 
+    /// Whether the dropout of a network has an effect; false by default.
+    const HAS_DROPOUT: bool = false;
+
+    /// Whether the loss has no least value on data without a density, such as a column in which one value is frequent;
+    /// false by default.
+    const NEEDS_DENSITY: bool = false;
+
     /// The objective for networks like `network`.
     ///
     /// # Errors
@@ -56,5 +63,20 @@ pub trait NamedObjective: Default {
     /// Rows on which the network is evaluated for each row of data, approximately.
     fn rows_per_row(&self) -> usize {
         1
+    }
+
+    /// The distribution of the noise levels that it trains, if it trains several.
+    fn noise(&self) -> Option<&NoiseSettings> {
+        None
+    }
+
+    /// The same, to be changed; a rule that finds the levels from the data does.
+    fn noise_mut(&mut self) -> Option<&mut NoiseSettings> {
+        None
+    }
+
+    /// The share of labels that are left out for networks of classes, if it leaves out any.
+    fn label_dropout_mut(&mut self) -> Option<&mut Option<f64>> {
+        None
     }
 }

@@ -3,14 +3,13 @@
 use ebm_model::Capabilities;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    BuildContext, ContrastiveDivergenceSettings, DenoisingAtSettings, DenoisingSettings, DualSettings,
-    FiniteDifferenceSettings, ImplicitSettings, NamedObjective, NoiseContrastiveSettings, Objective,
-    PersistentContrastiveDivergenceSettings, SlicedSettings, TrainError,
-};
+use crate::{BuildContext, NamedObjective, NoiseSettings, Objective, TrainError};
 
+/// Makes [`ObjectiveConfig`] of its list, and re-exports what is public in each objective's file.
 macro_rules! objectives {
-    ($($variant:ident($settings:ty),)+) => {
+    ($($group:ident::$file:ident: $variant:ident($settings:ident),)+) => {
+        $(pub use crate::$group::$file::*;)+
+
         /// An objective by name, with its settings: the table `[objective]` of a configuration, whose key `kind` is
         /// the name.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,21 +68,46 @@ macro_rules! objectives {
             pub fn rows_per_row(&self) -> usize {
                 match self { $(Self::$variant(settings) => settings.rows_per_row()),+ }
             }
+
+            /// The distribution of the noise levels that it trains, if it trains several.
+            pub fn noise(&self) -> Option<&NoiseSettings> {
+                match self { $(Self::$variant(settings) => settings.noise()),+ }
+            }
+
+            /// The same, to be changed.
+            pub fn noise_mut(&mut self) -> Option<&mut NoiseSettings> {
+                match self { $(Self::$variant(settings) => settings.noise_mut()),+ }
+            }
+
+            /// The share of labels that are left out for networks of classes, if it leaves out any.
+            pub fn label_dropout_mut(&mut self) -> Option<&mut Option<f64>> {
+                match self { $(Self::$variant(settings) => settings.label_dropout_mut()),+ }
+            }
+
+            /// Whether the dropout of a network has an effect.
+            pub fn has_dropout(&self) -> bool {
+                match self { $(Self::$variant(_) => <$settings as NamedObjective>::HAS_DROPOUT),+ }
+            }
+
+            /// Whether the loss has no least value on data without a density.
+            pub fn needs_density(&self) -> bool {
+                match self { $(Self::$variant(_) => <$settings as NamedObjective>::NEEDS_DENSITY),+ }
+            }
         }
     };
 }
 
 // The list: a variant is called as its settings' `NAME`, in camel case.
 objectives! {
-    Denoising(DenoisingSettings),
-    DenoisingAt(DenoisingAtSettings),
-    Implicit(ImplicitSettings),
-    Sliced(SlicedSettings),
-    FiniteDifference(FiniteDifferenceSettings),
-    ContrastiveDivergence(ContrastiveDivergenceSettings),
-    PersistentContrastiveDivergence(PersistentContrastiveDivergenceSettings),
-    NoiseContrastive(NoiseContrastiveSettings),
-    Dual(DualSettings),
+    objectives::denoising: Denoising(DenoisingSettings),
+    objectives::denoising_at: DenoisingAt(DenoisingAtSettings),
+    objectives::implicit: Implicit(ImplicitSettings),
+    objectives::sliced: Sliced(SlicedSettings),
+    objectives::finite_difference: FiniteDifference(FiniteDifferenceSettings),
+    contrastive::contrastive_divergence: ContrastiveDivergence(ContrastiveDivergenceSettings),
+    contrastive::persistent: PersistentContrastiveDivergence(PersistentContrastiveDivergenceSettings),
+    objectives::noise_contrastive: NoiseContrastive(NoiseContrastiveSettings),
+    objectives::dual: Dual(DualSettings),
 }
 
 impl ObjectiveConfig {

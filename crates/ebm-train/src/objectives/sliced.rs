@@ -100,6 +100,7 @@ impl Default for SlicedSettings {
 impl NamedObjective for SlicedSettings {
     const NAME: &'static str = "sliced";
     const ABOUT: &'static str = "score matching along random directions";
+    const NEEDS_DENSITY: bool = true;
 
     fn build<N: Capabilities + ?Sized + 'static>(
         &self,

@@ -1,8 +1,8 @@
 //! What is wrong with chains, and which flags may help.
 
 use anyhow::{Result, bail};
-use ebm_sample::Sampler;
 use ebm_sample::diagnostics::Verdict;
+use ebm_sample::{AnySampler, Sampler};
 use serde_json::{Value, json};
 
 use crate::terminal::say;
@@ -16,6 +16,8 @@ pub struct Advice {
     step_size: Option<f64>,
     /// What sets the step size, up to its number.
     step_flag: &'static str,
+    /// Whether a warm-up can set its step size.
+    can_adapt: bool,
     adapted: bool,
     n_draws: usize,
     burn_in: usize,
@@ -32,6 +34,7 @@ impl Advice {
             is_tested: about.test.is_some(),
             step_size: about.step_size,
             step_flag: "--step-size ",
+            can_adapt: matches!(sampler.build(), Ok(AnySampler::Kernel(kernel)) if kernel.can_adapt()),
             adapted: about.adapted,
             n_draws,
             burn_in,
@@ -48,6 +51,7 @@ impl Advice {
             is_tested: true,
             step_size: Some(eta),
             step_flag: "--set chain.step_size=",
+            can_adapt: false,
             adapted: false,
             n_draws: 1,
             burn_in: 0,
@@ -144,8 +148,7 @@ impl Advice {
 
     /// A warm-up where there was none, or the step size times `factor`.
     fn adapting(&self, factor: f64) -> Vec<String> {
-        let can_adapt = matches!(self.sampler, "mala" | "hmc" | "chees" | "mclmc" | "mamclmc");
-        let adapt = match (can_adapt, self.adapted) {
+        let adapt = match (self.can_adapt, self.adapted) {
             (false, _) => None,
             (true, false) => Some("--adapt".to_owned()),
             (true, true) => Some(format!("--burn-in {}", 2 * self.burn_in)),
@@ -161,7 +164,7 @@ impl Advice {
     fn farther(&self) -> String {
         match self.sampler {
             "hmc" => format!("--leapfrog {}", 2 * self.leapfrog),
-            "mala" | "chees" | "mclmc" | "mamclmc" if !self.adapted => "--adapt".into(),
+            _ if self.can_adapt && !self.adapted => "--adapt".into(),
             "chees" | "mamclmc" => format!("--burn-in {}", 2 * self.burn_in),
             // a step of these is a short piece of the way
             "mclmc" => "--thin 10".into(),
