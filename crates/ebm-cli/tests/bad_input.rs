@@ -87,7 +87,9 @@ fn calls_and_configurations_that_are_wrong_end_with_2() {
     refused(at, &["train", "odd.toml"], 2, "odd.toml");
     refused(at, &["train", "broken.toml"], 2, "broken.toml");
     refused(at, &["train", "absent.toml"], 2, "absent.toml");
-    refused(at, &["bench", "--batch-size", "0"], 2, "--batch-size 0");
+    refused(at, &["bench", "--batch-size", "0"], 2, "batch_size = 0");
+    refused(at, &["bench", "table"], 2, "`--set model.dim=8` sets them");
+    refused(at, &["bench", "images"], 2, "--set model.height=32");
     refused(
         at,
         &["bench", "--width", "30"],

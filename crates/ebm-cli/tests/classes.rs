@@ -198,6 +198,8 @@ fn a_model_without_classes_or_without_label_dropout_refuses_what_it_cannot_do() 
         &["knows nothing without a class; --class names one: all, or a number"],
     );
     refused(at, &["sample", "certain", "--class", "1", "--guidance", "1"], &["objective.label_dropout"]);
+    run(at, &["eval", "certain", "--n", "8", "--classify", "0", "--backend", "flex"]);
+    assert!(at.join("certain/evaluations.jsonl").is_file(), "what is measured without a likelihood is kept");
 
     let train = |more: &'static [&'static str]| {
         [&["train", "two-moons", "--steps", "2", "--backend", "flex"][..], more].concat()

@@ -8,7 +8,8 @@ use anyhow::{Result, anyhow, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use clap::Args;
-use ebm_model::{Capabilities, Init, Network, NetworkConfig};
+use ebm_data::DatasetName;
+use ebm_model::{Capabilities, Init, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_run::bounds;
 use ebm_run::config::{Config, Overrides};
@@ -88,17 +89,24 @@ impl Bench {
         let widths = self.width.map(|width| format!("model.widths=[{width},{}]", width.saturating_mul(2)));
         let set = self.set.iter().cloned().chain(batch_size).chain(widths).collect();
         let config = Config::resolve(&self.preset, &Overrides { set })?;
-        ensure!(0 < config.batch_size, usage(anyhow!("--batch-size 0: expected at least 1")));
-        let dim = config.model.dim();
+        ensure!(0 < config.batch_size, usage(anyhow!("batch_size = 0: expected at least 1")));
+        let model = match known_input(config.data.dataset) {
+            Some(input) => config.model.fitted(input),
+            None => config.model,
+        };
+        let sizes = match model.input() {
+            Input::Row { .. } => "--set model.dim=8",
+            Input::Image { .. } => "--set model.channels=3 --set model.height=32 --set model.width=32",
+        };
         ensure!(
-            0 < dim,
+            0 < model.dim(),
             usage(anyhow!(
-                "the sizes of {} come from its data; expected a preset that names them, or for instance --set model.dim=8",
+                "{}: the sizes of its network come from its data, which are not read; `{sizes}` sets them",
                 config.name
             ))
         );
-        bounds::batch("--batch-size", &[config.batch_size, dim])?;
-        Ok(config)
+        bounds::batch("batch_size", &[config.batch_size, model.dim()])?;
+        Ok(Config { model, ..config })
     }
 
     fn measure(&self, config: &Config) -> Result<()> {
@@ -111,11 +119,27 @@ impl Bench {
         if self.json {
             tell!("{}", serde_json::to_string(&speed)?);
         } else {
-            tell!("training steps    {:>9.1} images/s", speed.train_images_per_second);
-            tell!("score evaluations {:>9.1} images/s", speed.score_images_per_second);
+            let rows = match config.model.input() {
+                Input::Row { .. } => "rows",
+                Input::Image { .. } => "images",
+            };
+            tell!("training steps    {:>9.1} {rows}/s", speed.train_images_per_second);
+            tell!("score evaluations {:>9.1} {rows}/s", speed.score_images_per_second);
             tell!("parameters        {:>9}", speed.parameters);
         }
         Ok(())
+    }
+}
+
+/// What a row of these data is, where that is known without reading them.
+fn known_input(dataset: DatasetName) -> Option<Input> {
+    match dataset {
+        DatasetName::Toy(_) => Some(Input::Row { dim: 2 }),
+        DatasetName::Glyphs | DatasetName::Mnist | DatasetName::FashionMnist => {
+            Some(Input::Image { channels: 1, height: 28, width: 28 })
+        }
+        DatasetName::Cifar10 => Some(Input::Image { channels: 3, height: 32, width: 32 }),
+        _ => None,
     }
 }
 

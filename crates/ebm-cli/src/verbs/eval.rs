@@ -27,9 +27,11 @@ use ebm_run::model::{model, run_and_step};
 use ebm_run::page;
 use ebm_run::rows::Rows;
 use ebm_run::sampling::{Drawing, SampleConfig};
+use ebm_sample::diagnostics::Verdict;
 
 use crate::terminal::say;
 use crate::terminal::usage::usage;
+use crate::verbs::sample::advice::Advice;
 
 pub use self::arguments::Eval;
 use self::data::Halves;
@@ -55,7 +57,7 @@ impl Eval {
         let mut judgement = Judgement::default();
         let features = Features::of(request, card, device, &mut judgement)?;
         let halves = Halves::read(request, card, &subject.noise, device, &mut judgement)?;
-        let samples = subject.draw(&halves)?;
+        let samples = subject.draw(&halves, &mut judgement)?;
         if let Some(asked) = &neighbours {
             let others = (!halves.is_training).then_some((&halves.all, &halves.numbers[..]));
             judgement.neighbours = asked.write(&samples.written, others, device)?;
@@ -64,12 +66,10 @@ impl Eval {
         let mut report = subject.distances(&features, &halves, &samples, &mut judgement)?;
         subject.memorisation(&halves, &samples, &mut report, &mut judgement)?;
         subject.classification(&mut report, &mut judgement);
-        if !subject.has_likelihood(&mut judgement)? {
-            judgement.print(&report, request.json);
-            return Ok(());
-        }
         let n = samples.protocol.n;
-        subject.likelihood(halves, samples, &mut report, &mut judgement);
+        if subject.has_likelihood(&mut judgement)? {
+            subject.likelihood(halves, samples, &mut report, &mut judgement);
+        }
         judgement.print(&report, request.json);
         request.keep(card.step, &subject.sampler, n, judgement.evaluation(&report));
         Ok(())
@@ -125,6 +125,8 @@ struct Subject<'a> {
     drawing: Drawing,
     /// The sampler's name.
     sampler: String,
+    /// What may help where its steps went wrong.
+    advice: Advice,
     device: &'a Device,
     noise: Noise,
 }
@@ -150,16 +152,20 @@ impl<'a> Subject<'a> {
             Some(asked) => drawing.of_classes(asked),
             None => drawing,
         };
+        let advice = Advice::of_network(config.chain.step_size).at_step_ratio(drawing.step_ratio());
         let sampler = request.sampler.clone().unwrap_or(config.sampler);
-        Ok(Self { request, card, network, drawing, sampler, device, noise: Noise::seeded(request.seed) })
+        let noise = Noise::seeded(request.seed);
+        Ok(Self { request, card, network, drawing, sampler, advice, device, noise })
     }
 
-    /// Draws as many samples as there are fresh rows.
-    fn draw(&self, halves: &Halves) -> Result<Samples> {
+    /// Draws as many samples as there are fresh rows; what its steps warn of is a warning.
+    fn draw(&self, halves: &Halves, judgement: &mut Judgement) -> Result<Samples> {
         let [n, dim] = halves.fresh.dims();
         say(&format!("drawing {n} samples"));
         let noise = self.noise.derive("samples");
         let drawn = self.drawing.draw(self.network, [n, dim], &noise, self.device, false, |_| {})?;
+        let verdict = drawn.steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
+        self.advice.lines(&verdict).into_iter().for_each(|line| judgement.warn(line));
         let drawn: Tensor<2> = Tensor::from_data(TensorData::new(drawn.values, [n, dim]), self.device);
         let written = data::as_written(&self.card.content, drawn.clone());
         Ok(Samples { drawn, written, protocol: self.protocol(n, halves.reference.dims()[0]) })

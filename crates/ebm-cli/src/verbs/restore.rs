@@ -17,7 +17,7 @@ use ebm_run::config::assign_to;
 use ebm_run::model::model;
 use ebm_run::restoring::{Degradation, Method, Pictures, Restorer, Task, deviation, known};
 use ebm_run::sampling::SampleConfig;
-use ebm_sample::diagnostics::Steps;
+use ebm_sample::diagnostics::{Steps, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -25,6 +25,7 @@ use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::verbs::out_folder;
 use crate::verbs::reading::config_of;
+use crate::verbs::sample::advice::Advice;
 
 pub use self::arguments::Restore;
 use self::arguments::{By, Do};
@@ -72,6 +73,9 @@ impl Restore {
         let began = Instant::now();
         let (restored, steps) = self.answers(&restorer, &degradation, &pictures, &noise, &device)?;
         let seconds = began.elapsed().as_secs_f64();
+        let verdict = steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
+        let advice =
+            Advice::of_network(config.chain.step_size).at_step_ratio(Some(config.langevin.step_ratio));
         let found = Found {
             n_pictures,
             seconds,
@@ -86,13 +90,14 @@ impl Restore {
             "method": self.method_name(), "sampler": restorer.sampler(), "noise": tau / deviation(1.0),
             "seed": self.seed, "seconds": seconds, "acceptance": found.acceptance,
             "error_of_mean": found.of_mean, "error_of_answers": found.of_answers,
-            "out": self.out.to_string_lossy(),
+            "out": self.out.to_string_lossy(), "warnings": advice.entries(&verdict),
         });
         write(&self.out, &restored, shape, &report)?;
         if self.json {
             tell!("{report}");
         } else {
             self.tell(&found);
+            advice.say(&verdict);
         }
         Ok(())
     }

@@ -25,8 +25,6 @@ const fn energy(name: &'static str, what: &'static str, changes: &'static [&'sta
 /// What contrastive divergence needs, whose energies grow sharper than its chains can follow. The squares of
 /// energies flatten the density as well, by about 1/(1 + 4α), and more than α = 0.01 is seen in the likelihood.
 const LONG_CHAINS: &str = "objective.contrast.sampler_steps=25";
-const SMALL_ENERGIES: &str = "objective.contrast.magnitude=0.1";
-const FAST: &str = "train.learning_rate=4e-3";
 
 /// What dual score matching needs.
 const NORMALIZED: &str = "model.normalized=true";
@@ -161,7 +159,7 @@ const PRESETS: &[Preset] = &[
     energy(
         "two-moons-pcd",
         "the same by persistent contrastive divergence",
-        &["objective=persistent-contrastive-divergence", LONG_CHAINS, SMALL_ENERGIES, FAST],
+        &["objective=persistent-contrastive-divergence", LONG_CHAINS],
     ),
     energy("two-moons-nce", "the same by noise-contrastive estimation", &["objective=noise-contrastive"]),
     energy(
