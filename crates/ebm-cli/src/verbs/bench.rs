@@ -182,19 +182,22 @@ impl<'a> Subject<'a> {
     fn speed(&self) -> Result<Speed> {
         let mut trainer = self.trainer(self.objective()?)?;
         let train_images_per_second = self.rate(|| Ok(trainer.step(self.batch.clone())?))?;
-        let score_images_per_second = self.rate(|| self.score())?;
+        let sigma = Tensor::ones([self.config.batch_size], &self.device);
+        let score_images_per_second = self.rate(|| {
+            self.score(&sigma);
+            Ok(())
+        })?;
         Ok(Speed { train_images_per_second, score_images_per_second, parameters: self.network.num_params() })
     }
 
-    /// One score of the batch, at noise level 1 where there are noise levels.
-    fn score(&self) -> Result<()> {
+    /// One score of the batch, at the noise levels `sigma` where the network has any.
+    fn score(&self, sigma: &Tensor<1>) {
         let rows = self.batch.rows.clone();
         if let Some(network) = self.network.as_noisy_score() {
-            network.score_at(rows, Tensor::ones([self.config.batch_size], &self.device));
+            network.score_at(rows, sigma.clone());
         } else if let Some(network) = self.network.as_score() {
             network.score(rows);
         }
-        Ok(())
     }
 
     /// Images a second of a run over one batch; each run is waited for.

@@ -27,11 +27,10 @@ use ebm_run::model::{model, run_and_step};
 use ebm_run::page;
 use ebm_run::rows::Rows;
 use ebm_run::sampling::{Drawing, SampleConfig};
-use ebm_sample::diagnostics::Verdict;
 
 use crate::terminal::say;
 use crate::terminal::usage::usage;
-use crate::verbs::sample::advice::Advice;
+use crate::verbs::sample::advice::{Advice, verdict};
 
 pub use self::arguments::Eval;
 use self::data::Halves;
@@ -164,7 +163,7 @@ impl<'a> Subject<'a> {
         say(&format!("drawing {n} samples"));
         let noise = self.noise.derive("samples");
         let drawn = self.drawing.draw(self.network, [n, dim], &noise, self.device, false, |_| {})?;
-        let verdict = drawn.steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
+        let verdict = verdict(drawn.steps.as_ref());
         self.advice.lines(&verdict).into_iter().for_each(|line| judgement.warn(line));
         let drawn: Tensor<2> = Tensor::from_data(TensorData::new(drawn.values, [n, dim]), self.device);
         let written = data::as_written(&self.card.content, drawn.clone());

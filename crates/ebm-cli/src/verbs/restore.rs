@@ -17,15 +17,16 @@ use ebm_run::config::assign_to;
 use ebm_run::model::model;
 use ebm_run::restoring::{Degradation, Method, Pictures, Restorer, Task, deviation, known};
 use ebm_run::sampling::SampleConfig;
-use ebm_sample::diagnostics::{Steps, Verdict};
+use ebm_sample::diagnostics::Steps;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::verbs::out_folder;
+use crate::verbs::part::Tally;
 use crate::verbs::reading::config_of;
-use crate::verbs::sample::advice::Advice;
+use crate::verbs::sample::advice::{Advice, verdict};
 
 pub use self::arguments::Restore;
 use self::arguments::{By, Do};
@@ -73,15 +74,13 @@ impl Restore {
         let began = Instant::now();
         let (restored, steps) = self.answers(&restorer, &degradation, &pictures, &noise, &device)?;
         let seconds = began.elapsed().as_secs_f64();
-        let verdict = steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
+        let verdict = verdict(steps.as_ref());
         let advice =
             Advice::of_network(config.chain.step_size).at_step_ratio(Some(config.langevin.step_ratio));
         let found = Found {
             n_pictures,
             seconds,
-            acceptance: steps
-                .and_then(|steps| steps.acceptance)
-                .map(|a| a.iter().sum::<f64>() / a.len() as f64),
+            acceptance: steps.as_ref().and_then(Tally::of).map(Tally::mean_acceptance),
             of_mean: root_mean_square(&restored, Restored::error_of_mean),
             of_answers: root_mean_square(&restored, Restored::error_of_answers),
         };

@@ -8,14 +8,13 @@ use anyhow::{Context, Error, Result, anyhow, ensure};
 use ebm_files::Growing;
 use ebm_report::{Format, Labels, Pieces, Samples};
 use ebm_run::bounds;
-use ebm_sample::diagnostics::Verdict;
 use serde_json::json;
 
 use super::arguments::Merge;
 use super::gathered::Gathered;
 use crate::terminal::usage::usage;
 use crate::verbs::part::{Hashing, OfSamples, Slip, Tally};
-use crate::verbs::sample::advice::Advice;
+use crate::verbs::sample::advice::{Advice, verdict};
 
 /// Writes all samples and says what their chains come to.
 ///
@@ -55,7 +54,7 @@ pub fn merge(merge: &Merge, gathered: &Gathered, format: Format) -> Result<()> {
 
     let tallies = parts.iter().filter_map(|(_, slip)| slip.samples.as_ref()?.tally);
     let tally = tallies.reduce(Tally::beside);
-    let verdict = tally.map_or_else(Verdict::default, |tally| Verdict::of_steps(&tally.steps()));
+    let verdict = verdict(tally.map(Tally::steps).as_ref());
     let acceptance = tally.map(Tally::mean_acceptance);
     let advice =
         Advice::of_network(samples.step_size).at_level(samples.level).at_step_ratio(samples.step_ratio);

@@ -1,12 +1,17 @@
 //! What is wrong with chains, and which flags may help.
 
 use anyhow::{Result, bail};
-use ebm_sample::diagnostics::Verdict;
+use ebm_sample::diagnostics::{Steps, Verdict};
 use ebm_sample::{AnySampler, Sampler};
 use serde_json::{Value, json};
 
 use crate::terminal::say;
 use crate::verbs::part::About;
+
+/// What is wrong with these steps; nothing where none has a Metropolis test.
+pub fn verdict(steps: Option<&Steps>) -> Verdict {
+    steps.map_or_else(Verdict::default, Verdict::of_steps)
+}
 
 /// The flags that may help against a warning.
 pub struct Advice {

@@ -10,11 +10,11 @@ use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_report::{Labels, Pieces, Samples, Shape};
 use ebm_run::sampling::NotFinite;
-use ebm_sample::diagnostics::Verdict;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::advice::verdict;
 use super::of_network::OfNetwork;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::say;
@@ -78,7 +78,7 @@ impl OfNetwork<'_> {
             },
         };
         let seconds = began.elapsed().as_secs_f64();
-        let verdict = tally.map_or_else(Verdict::default, |tally| Verdict::of_steps(&tally.steps()));
+        let verdict = verdict(tally.map(Tally::steps).as_ref());
         let acceptance = tally.map(Tally::mean_acceptance);
         let advice = self.advice();
         let n = job.rows.len();

@@ -9,10 +9,10 @@ use ebm_ops::Noise;
 use ebm_report::{Samples, Shape};
 use ebm_run::landscape;
 use ebm_run::sampling::Drawn;
-use ebm_sample::diagnostics::Verdict;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::advice::verdict;
 use super::of_network::OfNetwork;
 use crate::verbs::part::Tally;
 
@@ -27,7 +27,7 @@ impl OfNetwork<'_> {
         let drawn = self.drawn(n, device)?;
         let seconds = began.elapsed().as_secs_f64();
         let tally = drawn.steps.as_ref().and_then(Tally::of);
-        let verdict = drawn.steps.as_ref().map_or_else(Verdict::default, Verdict::of_steps);
+        let verdict = verdict(drawn.steps.as_ref());
         let samples = self.shown(drawn, n, device)?;
         ebm_report::write(out, &samples)?;
 
