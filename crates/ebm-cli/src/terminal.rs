@@ -5,6 +5,7 @@ pub mod tell;
 
 pub mod backend;
 pub mod bug;
+pub mod columns;
 pub mod instructions;
 pub mod interrupt;
 pub mod machine;
@@ -12,6 +13,7 @@ pub mod program;
 pub mod progress;
 pub mod ranks;
 pub mod usage;
+pub mod work;
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};

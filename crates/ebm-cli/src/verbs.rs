@@ -27,6 +27,8 @@ pub mod welcome;
 use anyhow::Result;
 use clap::{Command, Subcommand};
 
+use crate::terminal::interrupt::stoppable;
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -73,21 +75,22 @@ impl Verb {
     /// A line for the person who typed the command.
     pub fn run(self, described: fn() -> Command) -> Result<u8> {
         match self {
+            // What goes on where it was stopped says so itself.
             Self::Train(train) => return train.run(),
             Self::Sample(sample) => return sample.run(),
-            Self::Merge(merge) => merge.run(),
-            Self::Eval(eval) => eval.run(),
-            Self::Energy(energy) => energy.run(),
-            Self::Restore(restore) => restore.run(),
-            Self::Interpolate(interpolate) => interpolate.run(),
-            Self::Encode(encode) => encode.run(),
-            Self::Decode(decode) => decode.run(),
-            Self::Fetch(fetch) => fetch.run(),
-            Self::Inspect(inspect) => inspect.run(),
-            Self::Report(report) => report.run(),
-            Self::Import(import) => import.run(),
-            Self::Export(export) => export.run(),
-            Self::Bench(bench) => bench.run(),
+            Self::Merge(merge) => stoppable("merge", || merge.run()),
+            Self::Eval(eval) => stoppable("eval", || eval.run()),
+            Self::Energy(energy) => stoppable("energy", || energy.run()),
+            Self::Restore(restore) => stoppable("restore", || restore.run()),
+            Self::Interpolate(interpolate) => stoppable("interpolate", || interpolate.run()),
+            Self::Encode(encode) => stoppable("encode", || encode.run()),
+            Self::Decode(decode) => stoppable("decode", || decode.run()),
+            Self::Fetch(fetch) => stoppable("fetch", || fetch.run()),
+            Self::Inspect(inspect) => stoppable("inspect", || inspect.run()),
+            Self::Report(report) => stoppable("report", || report.run()),
+            Self::Import(import) => stoppable("import", || import.run()),
+            Self::Export(export) => stoppable("export", || export.run()),
+            Self::Bench(bench) => stoppable("bench", || bench.run()),
             Self::Completions(completions) => completions.run(described()),
             Self::Man(man) => man.run(described()),
         }?;

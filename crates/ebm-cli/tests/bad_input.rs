@@ -185,6 +185,10 @@ fn model_files_that_are_not_whole_or_not_ours_are_refused() {
     refused(at, &["inspect", "cut.safetensors"], 1, "cut.safetensors cannot be used");
     refused(at, &["sample", "run", "--backend", "flex", "--out", "a.jpg"], 2, "the extension must be");
     refused(at, &["sample", "run", "--backend", "flex", "--n", "0"], 2, "--n 0");
+    for verb in ["encode", "eval"] {
+        let absent = [verb, "run", "--data", "nowhere", "--backend", "flex"];
+        refused(at, &absent, 2, "nowhere does not exist");
+    }
     refused(
         at,
         &["sample", "run", "--backend", "flex", "--set", "heun.speed=1"],

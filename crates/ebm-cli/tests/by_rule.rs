@@ -1,4 +1,4 @@
-//! Noise levels by rule, and images flipped and shifted, from the command line to the files of a run.
+//! Noise levels by rule, and images flipped, shifted and augmented, from the command line to the files of a run.
 
 mod common;
 
@@ -54,6 +54,7 @@ fn model(run: &Path) -> Vec<u8> {
 }
 
 const FLIPS: [&str; 4] = ["--set", "data.flip=true", "--set", "data.shift=2"];
+const AUGMENTED: [&str; 2] = ["--set", "data.augment=0.5"];
 const LADDER: [&str; 2] = ["--set", "sample.langevin.sigma=auto"];
 const LAW: [&str; 2] = ["--set", "objective.noise.sigma=auto"];
 
@@ -141,12 +142,49 @@ fn flips_and_shifts_resume_to_the_last_bit_and_are_of_one_run() {
 }
 
 #[test]
+fn augmentations_resume_to_the_last_bit_in_shards_and_their_network_is_sampled() {
+    let folder = tempfile::tempdir().unwrap();
+    let [plain, whole, halves] = ["plain", "whole", "halves"].map(|name| folder.path().join(name));
+    let shards = ["--set", "train.shards=2"];
+    done(&mut train(&plain, 6, &shards));
+    done(&mut train(&whole, 6, &[&AUGMENTED[..], &shards].concat()));
+    let config = |run: &Path| fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(config(&whole).contains("\naugmentations = 9\n"), "{}", config(&whole));
+    assert!(!config(&plain).contains("augment"), "{}", config(&plain));
+    done(&mut train(&halves, 6, &[&AUGMENTED[..], &shards, &["--checkpoint-every", "3"]].concat()));
+    fs::remove_dir_all(halves.join("checkpoints/step-6")).unwrap();
+    fs::remove_file(halves.join("model.safetensors")).unwrap();
+    done(&mut resume(&halves, &[]));
+    assert_eq!(model(&halves), model(&whole));
+    // The complete configuration alone trains it again.
+    let again = folder.path().join("again");
+    let mut same = ebm(&["train", "--backend", "flex", "--out"]);
+    done(same.arg(&again).arg(whole.join("config.toml")));
+    assert_eq!(model(&again), model(&whole));
+
+    let out = folder.path().join("samples.npy");
+    done(ebm(&["sample", "--n", "2", "--backend", "flex", "--out"]).arg(&out).arg(&whole));
+    assert!(out.is_file());
+    let said = refused(&mut resume(&plain, &AUGMENTED));
+    assert!(said.contains("data.augment is not set and cannot become 0.5"), "{said}");
+    let mut from =
+        ebm(&["train", "--steps", "1", "--backend", "flex", "--set", "data.augment=0.5", "--from"]);
+    let said = refused(from.arg(&plain).arg("--out").arg(folder.path().join("begun")));
+    assert!(said.contains("the network is to be told of augmentations, which the weights of"), "{said}");
+}
+
+#[test]
 fn flips_and_shifts_are_refused_where_they_mean_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let mut points = ebm(&["train", "two-moons", "--steps", "1", "--set", "data.flip=true", "--out"]);
     let said = refused(points.arg(&run));
     assert!(said.contains("data.flip is for images; the dataset is \"two-moons\""), "{said}");
+    let mut points = ebm(&["train", "two-moons", "--steps", "1", "--set", "data.augment=0.1", "--out"]);
+    let said = refused(points.arg(&run));
+    assert!(said.contains("data.augment is for images; the dataset is \"two-moons\""), "{said}");
+    let said = refused(&mut train(&run, 1, &["--set", "data.augment=2"]));
+    assert!(said.contains("data.augment: expected a probability, from 0 to 1, found 2"), "{said}");
     let said = refused(&mut train(&run, 1, &["--set", "data.shift=28"]));
     assert!(
         said.contains("data.shift: expected less than the sides of the images, 28×28, found 28"),

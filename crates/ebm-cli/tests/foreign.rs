@@ -35,6 +35,38 @@ fn an_imported_network_is_inspected_sampled_and_exported() {
 }
 
 #[test]
+fn imported_networks_of_both_processes_are_sampled() {
+    let root = tempfile::tempdir().unwrap();
+    for (name, size, set) in [("ncsnpp", "4x8", "reverse.levels=3"), ("ddpmpp", "8", "heun.levels=3")] {
+        let (model, images) = (format!("{name}.safetensors"), format!("{name}.npy"));
+        let checkpoint = checkpoint(&format!("{name}.pth"));
+        let import = ["import", &checkpoint, "--as", "score-sde", "--size", size];
+        let sample = ["sample", &model, "--n", "2", "--set", set, "--out", &images];
+        for arguments in [import.as_slice(), sample.as_slice()] {
+            let output = ebm(arguments).current_dir(root.path()).output().unwrap();
+            assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        }
+        assert!(root.path().join(&images).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn levels_that_no_sampler_takes_and_files_that_are_not_there_are_refused_before_anything_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    let refused = |arguments: &[&str]| {
+        let output = ebm(arguments).current_dir(root.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        stderr(&output)
+    };
+    let file = checkpoint("ncsnpp.pth");
+    let error = refused(&["import", &file, "--as", "score-sde", "--top", "1e300", "--bottom", "1e-300"]);
+    assert!(error.contains("expected a number from 1e-15 to 1e15"), "{error}");
+    let error = refused(&["import", "absent.pth", "--as", "score-sde"]);
+    assert!(error.contains("absent.pth does not exist"), "{error}");
+    assert!(std::fs::read_dir(root.path()).unwrap().next().is_none());
+}
+
+#[test]
 fn a_checkpoint_that_asks_for_a_call_is_refused_in_a_line() {
     let root = tempfile::tempdir().unwrap();
     let output =

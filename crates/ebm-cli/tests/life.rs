@@ -369,6 +369,30 @@ fn a_picture_whose_step_a_kill_swallowed_is_drawn_after_the_resume() {
 }
 
 #[test]
+fn a_last_picture_that_a_signal_gives_up_is_said_and_drawn_by_a_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    // Levels for many minutes.
+    let mut command = train(&run, 5, &["--set", "sample.heun.levels=900000"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for _ in 0..6000 {
+        if run.join("checkpoints/step-5/manifest.json").is_file() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "all steps are done: {said}");
+    assert!(said.contains("the picture of the last step was given up; `ebm train --resume "), "{said}");
+    assert!(run.join("model.safetensors").is_file() && !run.join("samples/step-5.png").exists());
+    let said = stderr(&done(&mut resume(&run, &["--set", "sample.heun.levels=6"])));
+    assert!(run.join("samples/step-5.png").is_file() && !said.contains("given up"), "{said}");
+}
+
+#[test]
 fn slow_pictures_are_left_out_and_change_nothing_but_the_last_one_comes() {
     let folder = tempfile::tempdir().unwrap();
     let [plain, slow] = ["plain", "slow"].map(|name| folder.path().join(name));

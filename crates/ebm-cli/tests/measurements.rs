@@ -21,6 +21,7 @@ fn the_parts_of_a_profile_are_its_whole_and_the_same_without_kernels() {
         for key in ["train_images_per_second", "score_images_per_second"] {
             assert!(0.0 < speed[key].as_f64().unwrap(), "{speed}");
         }
+        assert_eq!(speed["event"], "done");
         let parts = profile["parts"].as_object().unwrap().clone();
         let sum: f64 = parts.values().map(|part| part["ms"].as_f64().unwrap()).sum();
         let whole = profile["step_ms"].as_f64().unwrap();
@@ -30,4 +31,27 @@ fn the_parts_of_a_profile_are_its_whole_and_the_same_without_kernels() {
     });
     assert!(ours.0.iter().any(|(name, calls)| name == "convolution" && 0 < *calls));
     assert_eq!(ours, plain);
+}
+
+#[test]
+fn rows_that_are_no_images_are_called_rows_and_the_order_of_set_does_not_matter() {
+    let bench = |set: &[&str]| -> Value {
+        let mut command = ebm(&["bench", "table", "--json", "--batch-size", "2", "--backend", "flex"]);
+        set.iter().for_each(|set| {
+            command.args(["--set", set]);
+        });
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{set:?}: {}", stderr(&output));
+        serde_json::from_str(&stdout(&output)).unwrap()
+    };
+    let [whole_first, whole_last] =
+        [["model=mlp", "model.dim=3", "model.hidden=8"], ["model.hidden=8", "model.dim=3", "model=mlp"]]
+            .map(|set| bench(&set));
+    for speed in [&whole_first, &whole_last] {
+        for key in ["train_rows_per_second", "score_rows_per_second"] {
+            assert!(0.0 < speed[key].as_f64().unwrap(), "{speed}");
+        }
+        assert!(!speed.to_string().contains("images"), "{speed}");
+    }
+    assert_eq!(whole_first["parameters"], whole_last["parameters"]);
 }

@@ -260,6 +260,31 @@ fn a_part_that_is_killed_goes_on_where_it_was_and_has_the_same_bytes() {
 }
 
 #[test]
+fn samples_that_are_stopped_before_the_first_group_say_that_nothing_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at);
+    // Levels for many minutes.
+    let line = "sample run --backend flex --sampler heun --set heun.levels=900000 --n 150 --out a.npy";
+    let mut command = ebm(&words(line));
+    let child = command.current_dir(at).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    let partial = at.join(".ebm-partial-a.npy");
+    while !partial.exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing is begun");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // It has listened to signals since before.
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    assert!(said.contains("stopped before the first 100 of 150 samples") && said.contains("nothing is kept"));
+    assert!(!said.contains("goes on from there"), "{said}");
+    assert!(!partial.exists() && !at.join("a.npy").exists());
+}
+
+#[test]
 fn samples_are_old_or_new_at_whatever_call_their_writer_is_killed_or_fails() {
     let folder = tempfile::tempdir().unwrap();
     let (at, log) = (folder.path(), folder.path().join("log"));

@@ -118,6 +118,13 @@ fn every_task_and_method_writes_its_answers() {
     of(&["--mask", "random=0.7", "--method", "replacement", "--resampling", "2"]);
     let tested = of(&["--mask", "bottom", "--method", "metropolis"]);
     assert!((0.0..=1.0).contains(&tested["acceptance"].as_f64().unwrap()), "{tested}");
+    for sampler in ["annealed-langevin", "heun"] {
+        let output = restore(at, &["--mask", "bottom", "--method", "metropolis", "--sampler", sampler]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{sampler}: {message}");
+        let expected = format!("{sampler} has no Metropolis test, which --method metropolis needs; samplers");
+        assert!(message.contains(&expected) && message.contains("this one: annealed-mala"), "{message}");
+    }
     let whole = of(&["--task", "enlarge", "--degrade"]);
     // the mean of several answers is nearer than each of them
     let error = |of: &str| whole[of].as_f64().unwrap();

@@ -115,6 +115,73 @@ fn a_run_stopped_by_a_signal_or_killed_goes_on_to_the_same_bytes() {
     }
 }
 
+/// Waits until it is so, for a minute at most.
+#[cfg(unix)]
+fn until(is_so: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it does not come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether a process has said what it does at SIGTERM; where that cannot be seen, it is given some time.
+#[cfg(unix)]
+fn listens(process: u32) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) else {
+        std::thread::sleep(Duration::from_secs(3));
+        return true;
+    };
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> 14 & 1 == 1)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_verb_that_a_signal_ends_says_what_is_kept_and_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    assert!(train(&at.join("run"), 5, &[]).output().unwrap().status.success());
+    let rows: String = (0..1_000_000).map(|i| format!("{},{}\n", i % 7, i % 5)).collect();
+    fs::write(at.join("rows.csv"), rows).unwrap();
+    // Each would take much longer than it is given.
+    let levels = "heun.levels=500000";
+    let commands: [(&str, &[&str]); 6] = [
+        ("sample", &["sample", "run", "--sampler", "heun", "--set", levels]),
+        ("sample", &["sample", "banana", "--sampler", "langevin", "--draws", "1000000", "--out", "c.npy"]),
+        ("eval", &["eval", "run", "--sampler", "heun", "--set", levels]),
+        ("interpolate", &["interpolate", "run", "0.5,1", "1,0.5", "--set", levels]),
+        ("encode", &["encode", "run", "--data", "rows.csv", "--tolerance", "1e-6"]),
+        ("bench", &["bench", "--batch-size", "1024"]),
+    ];
+    let names = || {
+        let entries = fs::read_dir(at).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    for (i, (verb, arguments)) in commands.into_iter().enumerate() {
+        let (signal, code) = [("-INT", 130), ("-TERM", 143)][i % 2];
+        let mut command = ebm(arguments);
+        command.args(["--backend", "flex"]).current_dir(at).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        until(|| listens(child.id()));
+        if verb == "encode" {
+            until(|| names().iter().any(|name| name.to_string_lossy().starts_with(".ebm-draft-")));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let killed = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(killed.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        let expected = format!("{verb} was stopped before its end; nothing was written");
+        assert_eq!(said.lines().last(), Some(expected.as_str()), "{arguments:?}: {said}");
+        assert_eq!(names(), before, "{arguments:?}");
+    }
+}
+
 #[test]
 fn samples_are_written_in_every_format_and_the_first_ones_do_not_depend_on_how_many() {
     let folder = tempfile::tempdir().unwrap();

@@ -91,6 +91,31 @@ fn every_sampler_draws_from_the_networks_that_have_what_it_needs_and_refuses_the
 }
 
 #[test]
+fn what_has_to_be_given_to_a_sampler_on_a_network_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let mut train = ebm(&["train", "two-moons", "--steps", "5", "--backend", "flex", "--out"]);
+    let output = train.arg(&run).args(["--set", "record.picture_samples=0"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let refused = |more: &[&str]| {
+        let mut command = ebm(&["sample", "--n", "4", "--backend", "flex", "--sampler"]);
+        let output = command.args(more).arg(&run).arg("--out").arg(root.path().join("out.csv")).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {}", stderr(&output));
+        stderr(&output)
+    };
+    let error = refused(&["preconditioned-langevin"]);
+    assert!(error.contains("which has no warm-up, preconditioned.variances gives all 2"), "{error}");
+    let error = refused(&["preconditioned-langevin", "--set", "preconditioned.variances=[1.0]"]);
+    assert!(error.contains("expected 2 numbers, found 1"), "{error}");
+    let error = refused(&["mala"]);
+    assert!(
+        error.contains("preconditioned-langevin (with preconditioned.variances), underdamped"),
+        "{error}"
+    );
+}
+
+#[test]
 fn every_sampler_draws_from_closed_forms_and_descents_only_where_the_noise_levels_are_known() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out.npy");
@@ -111,6 +136,16 @@ fn every_sampler_draws_from_closed_forms_and_descents_only_where_the_noise_level
 }
 
 #[test]
+fn a_sampler_that_moves_no_chains_on_a_line_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("out.npy");
+    for name in ["mclmc", "mamclmc"] {
+        let error = sample(&["double-well"], name, &out).unwrap_err();
+        assert!(error.contains(&format!("{name}: coordinates: expected at least 2, found 1")), "{error}");
+    }
+}
+
+#[test]
 fn a_closed_form_by_its_name_is_the_same_as_by_target_and_kernel() {
     let root = tempfile::tempdir().unwrap();
     let (new, old) = (root.path().join("new.npy"), root.path().join("old.npy"));
@@ -122,6 +157,45 @@ fn a_closed_form_by_its_name_is_the_same_as_by_target_and_kernel() {
     };
     let new = run(&["sample", "banana", "--sampler", "hmc"], &new);
     assert!(new == run(&["sample", "--target", "banana", "--kernel", "hmc"], &old));
+}
+
+#[test]
+fn the_list_has_the_other_names_of_samplers_and_so_has_what_is_said_of_an_unknown_one() {
+    let text = stdout(&ebm(&["sample", "--list"]).output().unwrap());
+    let line = |name: &str| text.lines().find(|line| line.split(' ').next() == Some(name)).unwrap();
+    assert!(line("probability-flow").ends_with("also called heun"), "{text}");
+    assert!(line("annealed-langevin").contains("also called langevin on a network"), "{text}");
+    let output = ebm(&["sample", "gaussian", "--sampler", "huen", "--backend", "flex"]).output().unwrap();
+    let error = stderr(&output);
+    assert!(error.contains("heun is short for probability-flow; did you mean heun?"), "{error}");
+}
+
+#[test]
+fn lists_start_no_device() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let run = run.to_str().unwrap();
+    let train = ["train", "two-moons", "--steps", "2", "--backend", "flex", "--quiet", "--out", run];
+    let train = ebm(&train).args(["--set", "record.picture_samples=0"]).output().unwrap();
+    assert!(train.status.success(), "{}", stderr(&train));
+    let lists: [&[&str]; 8] = [
+        &["sample", "--list"],
+        &["sample", "--keys"],
+        &["sample", "banana", "--keys"],
+        &["sample", run, "--keys"],
+        &["train", "--list"],
+        &["train", "two-moons", "--keys"],
+        &["train", "two-moons", "--from", run, "--keys"],
+        &["train", "--resume", run, "--keys"],
+    ];
+    // One of them is not compiled in, or has no device here, which would be an error.
+    for backend in ["ndarray", "wgpu", "cuda"] {
+        for list in lists {
+            let output = ebm(list).args(["--backend", backend]).output().unwrap();
+            assert!(output.status.success(), "{list:?} {backend}: {}", stderr(&output));
+            assert!(5 < stdout(&output).lines().count(), "{list:?}");
+        }
+    }
 }
 
 #[test]

@@ -299,6 +299,17 @@ fn held_out_rows_of_one_file_are_evaluated_and_no_others() {
     let (said, _) = well(at, &eval);
     assert!(data_line(&said).contains("test: "), "{said}");
     assert_eq!(n_training + rows(&said), 300);
+    // What is wrong with columns is said as it is: there are rows that are held out.
+    for (columns, expected) in [
+        ("x,z", "error: --columns z: "),
+        ("x", "the model's column y cannot be found; --columns and --drop leave it out"),
+    ] {
+        for more in [&[][..], &["--neighbours", "near.csv"]] {
+            let message = refused(at, &[&["eval", "run", "--columns", columns][..], more].concat(), 2);
+            assert!(message.contains(expected), "{message}");
+            assert!(!message.contains("held-out") && !message.contains("needs the data"), "{message}");
+        }
+    }
     // the same rows, by their numbers in the file
     let numbers = |more: &[&str]| {
         let (_, table) = well(at, &[&["energy", "run", "--data", "t.csv"][..], more].concat());

@@ -154,6 +154,9 @@ fn a_table_has_its_likelihood_in_its_own_units_and_a_constant_column_is_left_out
         "{notes:?}"
     );
     assert!(notes.iter().any(|note| note.as_str().unwrap().contains("constant columns")), "{notes:?}");
+    // More samples would be compared with no more rows.
+    let words = [report["summary"].clone(), report["figures"].clone()].map(|words| words.to_string());
+    assert!(words.iter().all(|words| !words.contains("larger --n")), "{words:?}");
     // the columns have standard deviations of about 40 and 0.007: the Jacobian is minus the logarithm of their product
     let rows = fs::read_to_string(folder.path().join("table/train.csv")).unwrap();
     let column = |k: usize| -> Vec<f64> {

@@ -52,6 +52,20 @@ fn steps_that_are_never_accepted_are_a_warning_and_with_strict_an_error() {
 }
 
 #[test]
+fn steps_that_are_too_short_to_move_are_to_be_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    for kernel in ["langevin", "mala"] {
+        let short = ["gaussian", "--sampler", kernel, "--step-size", "1e-30", "--draws", "100"];
+        let (code, said, told) = run(folder.path(), &[&short[..], &["--out", "a.npy"]].concat());
+        assert_eq!(code, Some(0), "{kernel}: {told}");
+        let line = told.lines().find(|line| line.contains("do not move")).unwrap();
+        assert!(line.ends_with("--step-size 1e-29"), "{kernel}: {line}");
+        assert!(!told.contains("1e-31"), "{kernel}: {told}");
+        assert!(said.contains("step size 1.0000e-30"), "{kernel}: {said}");
+    }
+}
+
+#[test]
 fn good_chains_have_no_warning_whatever_the_seed() {
     let folder = tempfile::tempdir().unwrap();
     for (target, sampler, seeds) in [
@@ -113,6 +127,70 @@ fn what_diverges_or_is_not_finite_is_counted() {
         assert!(told.contains("draws are not finite: ") && told.contains("--step-size 0.5"), "{told}");
         assert!(told.contains("--sampler mala"), "{told}");
     }
+}
+
+/// A run of an energy without noise levels, of a few steps, in `folder/run`.
+fn trained_energy(folder: &Path) {
+    let mut train = ebm(&["train", "two-moons-ssm", "--steps", "5", "--backend", "flex", "--out", "run"]);
+    let output = train.args(["--set", "record.picture_samples=0"]).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn steps_of_a_network_that_are_not_finite_are_a_warning_without_a_test_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained_energy(at);
+    // The chains stay where they began, which is finite.
+    let far = ["run", "--n", "16", "--sampler", "mclmc", "--set", "chain.steps=20"];
+    let far = [&far[..], &["--set", "mclmc.step_size=1e30"]].concat();
+    assert_eq!(kinds(at, &far), ["non-finite-steps"]);
+    // a file that is written as it is drawn, and a picture
+    for out in ["a.csv", "a.png"] {
+        let (code, said, told) = run(at, &[&far[..], &["--out", out]].concat());
+        assert_eq!(code, Some(0), "{said}{told}");
+        let expected = "320 of 320 steps were not finite; try --set mclmc.step_size=1e29, or --sampler mala";
+        assert!(told.contains(expected), "{told}");
+        assert!(!said.contains("acceptance"), "{said}");
+        let (code, _, told) = run(at, &[&far[..], &["--out", out, "--strict"]].concat());
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains("error: --strict: 1 warning"), "{told}");
+    }
+    let (code, _, told) = run(at, &[&far[..], &["--part", "1/1", "--out", "part.csv"]].concat());
+    assert_eq!(code, Some(0), "{told}");
+    let mut merge = ebm(&["merge", "part.csv", "--strict", "--out", "all.csv"]);
+    let output = merge.current_dir(at).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("320 of 320 steps were not finite; try --set mclmc.step_size=1e29"));
+
+    let near = ["run", "--n", "16", "--set", "chain.steps=20"];
+    for sampler in ["langevin", "underdamped", "mclmc"] {
+        assert!(kinds(at, &[&near[..], &["--sampler", sampler]].concat()).is_empty(), "{sampler}");
+    }
+}
+
+#[test]
+fn a_hint_names_the_key_that_sets_the_step_size_of_its_sampler() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained_energy(at);
+    for (sampler, set, expected) in [
+        ("mala", &["chain.step_size=1e-5"][..], "chain.step_size=1e-4"),
+        ("mala", &["mala.step_size=1e-5"], "mala.step_size=1e-4"),
+        ("hmc", &["hmc.step_size=1e-3"], "hmc.step_size=0.01"),
+        ("hmc", &["chain.step_size=1e-6"], "chain.step_size=1e-5"),
+        ("mamclmc", &["mamclmc.step_size=1e-3", "mamclmc.longest=0.01"], "mamclmc.step_size=0.01"),
+    ] {
+        let set: Vec<&str> = set.iter().flat_map(|set| ["--set", *set]).collect();
+        let chains = ["run", "--n", "8", "--set", "chain.steps=20", "--sampler", sampler, "--out", "a.csv"];
+        let (code, said, told) = run(at, &[&chains[..], &set].concat());
+        assert_eq!(code, Some(0), "{sampler}: {said}{told}");
+        assert!(told.contains("so short that nearly every one is accepted"), "{sampler}: {said}{told}");
+        assert!(told.contains(&format!("; try --set {expected}\n")), "{sampler}: {told}");
+    }
+    let (code, _, told) = run(at, &["run", "--sampler", "hmc", "--step-size", "0.1"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("--sampler hmc --set hmc.step_size=0.1"), "{told}");
 }
 
 #[test]

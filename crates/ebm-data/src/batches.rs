@@ -49,8 +49,8 @@ impl Batches {
         Self { size, ..self }
     }
 
-    /// The same batches with their images flipped and shifted: row `i` of batch `step` is a function of the stream of
-    /// noise, `step` and `i`, and of nothing that came before. Points stay as they are.
+    /// The same batches with their images flipped, shifted and moved: row `i` of batch `step` is a function of the stream
+    /// of noise, `step` and `i`, and of nothing that came before. Points stay as they are.
     pub fn augmented(self, augmentation: Augmentation) -> Self {
         Self { augmentation, ..self }
     }
@@ -213,6 +213,38 @@ mod tests {
         assert_ne!(batches[0], Batches::new(two, size(8), &noise).read(0).unwrap());
         let (mut plain, mut none) = (plain.clone(), plain.augmented(Augmentation::default()));
         assert_eq!(plain.read(5).unwrap(), none.read(5).unwrap());
+    }
+
+    #[test]
+    fn images_moved_as_in_edm_depend_on_seed_step_and_row_and_say_what_was_done() {
+        let shape = ImageShape { channels: 1, height: 6, width: 6 };
+        let pixels = (0..40 * shape.dim()).map(|i| (i * 97 % 251) as u8).collect();
+        let data: Arc<Data> = Arc::new(ImageSet::new(shape, pixels, None, Vec::new()).into());
+        let moved = Augmentation::new(false, 0, shape).unwrap().non_leaking(0.12).unwrap();
+        let plain = |n: usize| Batches::new(data.clone(), size(n), &Noise::seeded(9));
+        let mut forwards = plain(8).augmented(moved);
+        let batches: Vec<Batch> = (0..12).map(|step| forwards.read(step).unwrap()).collect();
+        let mut resumed = plain(8).augmented(moved);
+        for step in (0..12).rev() {
+            assert_eq!(resumed.read(step).unwrap(), batches[step as usize], "step {step}");
+        }
+        let mut same = 0;
+        for (step, batch) in batches.iter().enumerate() {
+            let original = plain(8).read(step as u64).unwrap();
+            assert_eq!(original.augmentations, None);
+            let parameters = batch.augmentations.as_ref().unwrap().chunks_exact(Augmentation::PARAMETERS);
+            assert_eq!(parameters.len(), 8);
+            let rows = batch.values.chunks(36).zip(original.values.chunks(36));
+            for (parameters, (found, original)) in parameters.zip(rows) {
+                // with the noise of their bins too
+                if parameters.iter().all(|parameter| *parameter == 0.0) {
+                    assert_eq!(found, original);
+                    same += 1;
+                }
+            }
+        }
+        // 96 rows, of which 0.28 stay as they are
+        assert!((10..50).contains(&same), "{same}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ebm_ops::{Noise, OutOfRange};
 use crate::DataError;
 use crate::images::augmentation::Augmentation;
 use crate::images::pixels::dequantize;
-use crate::item::{Image, ImageShape, Point};
+use crate::item::{Image, ImageShape, ItemShape, Point};
 use crate::summary::Summary;
 use crate::tables::layout::RowLayout;
 use crate::tables::selection::Numbers;
@@ -61,6 +61,9 @@ pub struct Batch {
     pub values: Vec<f32>,
     /// The class of each row, if all of them are known.
     pub labels: Option<Vec<u32>>,
+    /// What was done to each row that a network is to be told, row after row, if images are augmented so:
+    /// [`Augmentation::PARAMETERS`] numbers for each.
+    pub augmentations: Option<Vec<f32>>,
 }
 
 impl Data {
@@ -121,6 +124,14 @@ impl Data {
         match self {
             Self::Images(images) => Some(images.shape),
             Self::Points(_) => None,
+        }
+    }
+
+    /// What an item is, with its size.
+    pub fn item_shape(&self) -> ItemShape {
+        match self {
+            Self::Images(images) => ItemShape::Image(images.shape),
+            Self::Points(_) => ItemShape::Point { dim: self.dim() },
         }
     }
 
@@ -282,7 +293,7 @@ impl Data {
     /// Unless every index is below the number of items.
     pub fn read(&self, indices: &[usize], noise: Option<&mut Noise>) -> Result<Batch, DataError> {
         match self {
-            Self::Images(images) => images.read(indices, noise, |_| {}),
+            Self::Images(images) => images.read(indices, noise, |_| None),
             Self::Points(points) => points.read(indices),
         }
     }
@@ -297,8 +308,9 @@ impl Data {
     ) -> Result<Batch, DataError> {
         match self {
             Self::Images(images) => images.read(indices, noise, |items| {
+                augmentation.apply(items.iter_mut().map(|image| &mut image.pixels), images.shape, moves);
                 let pixels = items.iter_mut().map(|image| &mut image.pixels);
-                augmentation.apply(pixels, images.shape, moves);
+                augmentation.apply_non_leaking(pixels, images.shape, moves)
             }),
             Self::Points(points) => points.read(indices),
         }
@@ -310,14 +322,14 @@ impl Images {
         &self,
         indices: &[usize],
         noise: Option<&mut Noise>,
-        change: impl FnOnce(&mut [Image]),
+        change: impl FnOnce(&mut [Image]) -> Option<Vec<f32>>,
     ) -> Result<Batch, DataError> {
         let dim = self.shape.dim();
         let mut items = self.items.get_many(indices.to_vec())?;
         for image in &items {
             check("bytes of an image", image.pixels.len(), dim)?;
         }
-        change(&mut items);
+        let augmentations = change(&mut items);
         let labels = items.iter().map(|image| image.label).collect();
         let mut values = Vec::with_capacity(items.len() * dim);
         match noise.map(|noise| noise.uniforms(items.len() * dim)) {
@@ -332,7 +344,7 @@ impl Images {
                 }
             }
         }
-        Ok(Batch { dim, values, labels })
+        Ok(Batch { dim, values, labels, augmentations })
     }
 }
 
@@ -349,7 +361,7 @@ impl Points {
             true => self.transform.forward(&values.into_iter().map(f64::from).collect::<Vec<_>>()),
             false => values,
         };
-        Ok(Batch { dim, values, labels })
+        Ok(Batch { dim, values, labels, augmentations: None })
     }
 }
 

@@ -120,16 +120,14 @@ pub enum DataError {
         rows: Option<[usize; 2]>,
     },
     /// A value of a table is infinite, or beyond single precision.
-    #[error("{}, row {row}, column {column}: expected a finite number, found {found}", file.display())]
+    #[error("{}, {at}: expected a finite number of single precision, found {found}", file.display())]
     NotFinite {
         /// The file.
         file: PathBuf,
-        /// Row of values, from 1.
-        row: usize,
-        /// Column, from 1.
-        column: usize,
-        /// The value.
-        found: f64,
+        /// Its line or row, and its column.
+        at: String,
+        /// What stands there.
+        found: String,
     },
     /// An image differs in its sides from the first.
     #[error(

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::data::{Data, ENDLESS};
 use crate::named::{NamedDataset, OpenOptions};
-use crate::{DataError, Image, ImageShape};
+use crate::{DataError, Image, ImageShape, ItemShape};
 use hand::Hand;
 
 /// An endless set of generated digits in the format of MNIST: 1×28×28, white on black, ten classes.
@@ -70,6 +70,10 @@ pub(crate) struct ByName;
 impl NamedDataset for ByName {
     fn about(&self) -> &'static str {
         "generated handwritten digits, endless, images of 1×28×28"
+    }
+
+    fn item_shape(&self) -> Option<ItemShape> {
+        Some(ItemShape::Image(Glyphs::shape()))
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {

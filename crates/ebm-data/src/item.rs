@@ -29,6 +29,18 @@ impl fmt::Display for ImageShape {
     }
 }
 
+/// What an item of a dataset is, with its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemShape {
+    /// An image.
+    Image(ImageShape),
+    /// A point.
+    Point {
+        /// Its number of coordinates.
+        dim: usize,
+    },
+}
+
 /// An image of bytes: 0 is black, 255 is white.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {

@@ -82,7 +82,7 @@ pub use images::image_set::ImageSet;
 pub use images::mnist::Mnist;
 pub use images::pixels::{dequantize, to_pixel, to_pixels};
 pub use images::preparation::Preparation;
-pub use item::{Image, ImageShape, Point};
+pub use item::{Image, ImageShape, ItemShape, Point};
 pub use spec::{DataSpec, Fit, ImageSize, Missing, TransformKind, delimiter_named};
 pub use split::Split;
 pub use summary::Summary;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ebm_ops::Noise;
 
 use crate::data::Data;
+use crate::item::ItemShape;
 use crate::tables::layout::RowLayout;
 use crate::{DataError, DataSpec};
 
@@ -15,6 +16,11 @@ use crate::{DataError, DataSpec};
 pub(crate) trait NamedDataset {
     /// One line about what it holds.
     fn about(&self) -> &'static str;
+
+    /// What an item of the published dataset is, if that is known without its files.
+    fn item_shape(&self) -> Option<ItemShape> {
+        None
+    }
 
     /// Opens one split.
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError>;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Background, DatasetName, Split};
+use crate::{Background, DatasetName, ImageShape, ItemShape, Split};
 
 pub use keys::delimiter_named;
 
@@ -86,6 +86,10 @@ pub struct DataSpec {
     /// By how many pixels at most training sees images shifted, their edges filled by reflection; 0 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shift: Option<usize>,
+    /// The probability of each of the augmentations of EDM that training sees of images, of which the network is told, so
+    /// that samples are not augmented; 0 by default. See [`Augmentation::non_leaking`](crate::Augmentation::non_leaking).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment: Option<f64>,
 }
 
 /// What to do with a row of a table that has a missing value.
@@ -126,12 +130,22 @@ pub enum Fit {
 
 /// Height and width of images in pixels; a single number stands for a square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number of pixels, or [height, width]")]
 pub enum ImageSize {
     /// A square.
     Square(usize),
     /// Height and width.
     Rectangle([usize; 2]),
+}
+
+impl ImageSize {
+    /// Height and width.
+    pub fn sides(self) -> [usize; 2] {
+        match self {
+            Self::Square(side) => [side; 2],
+            Self::Rectangle(sides) => sides,
+        }
+    }
 }
 
 /// Megabytes that data may take in memory, unless said otherwise.
@@ -167,7 +181,20 @@ impl DataSpec {
             memory: None,
             flip: None,
             shift: None,
+            augment: None,
         }
+    }
+
+    /// What an item of the data is, as it is read by [`size`](Self::size) and [`channels`](Self::channels); `None` if only
+    /// the files can say it.
+    pub fn item_shape(&self) -> Option<ItemShape> {
+        Some(match self.dataset.item_shape()? {
+            ItemShape::Image(ImageShape { channels, height, width }) => {
+                let [height, width] = self.size.map_or([height, width], ImageSize::sides);
+                ItemShape::Image(ImageShape { channels: self.channels.unwrap_or(channels), height, width })
+            }
+            point @ ItemShape::Point { .. } => point,
+        })
     }
 
     /// The same data, with images read in colour, as a network for colour wants grey ones too.

@@ -35,10 +35,12 @@ impl fmt::Display for Summary {
             Some(rows) => write!(f, "{rows} ")?,
             None => f.write_str("endless ")?,
         }
+        let plural = |n: usize| if n == 1 { "" } else { "s" };
+        let s = self.rows.map_or("s", plural);
         match (self.image, self.dim) {
-            (Some(shape), _) => write!(f, "images of {shape}")?,
-            (None, Some(dim)) => write!(f, "rows × {dim} column{}", if dim == 1 { "" } else { "s" })?,
-            (None, None) => f.write_str("rows")?,
+            (Some(shape), _) => write!(f, "image{s} of {shape}")?,
+            (None, Some(dim)) => write!(f, "row{s} × {dim} column{}", plural(dim))?,
+            (None, None) => write!(f, "row{s}")?,
         }
         if !self.columns.is_empty() {
             write!(f, " ({})", listed(self.columns.iter().cloned()))?;
@@ -81,6 +83,8 @@ mod tests {
             ..Summary::default()
         };
         assert_eq!(images.to_string(), "3 images of 1×12×8, 2 classes (bird 1, fish 2)");
+        let one = Summary { rows: Some(1), dim: Some(1), ..Summary::default() };
+        assert_eq!(one.to_string(), "1 row × 1 column");
         let many = (0..20).map(|i| format!("c{i}"));
         assert!(listed(many).ends_with("c11, and 8 more"));
     }

@@ -8,6 +8,7 @@ use tempfile::TempPath;
 
 use crate::FileError;
 use crate::scratch::{folder_of, made_folder_of, recover, scratch, sync_folder};
+use crate::unfinished::Begun;
 use crate::warning::warn;
 
 /// A file being written beside its final place; dropped without [`Draft::commit`], it is removed.
@@ -15,6 +16,7 @@ use crate::warning::warn;
 pub struct Draft {
     file: BufWriter<File>,
     scratch: Scratch,
+    begun: Begun,
     /// Keeps other writers of `path` from taking the scratch file for abandoned.
     _lock: Option<File>,
     path: PathBuf,
@@ -41,10 +43,10 @@ impl Draft {
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
             builder.tempfile_in(folder)
         });
-        let (made, _lock) = made.map_err(FileError::write(path))?;
+        let (begun, made, _lock) = made.map_err(FileError::write(path))?;
         let (file, scratch) = made.into_parts();
         let file = BufWriter::with_capacity(1 << 16, file);
-        Ok(Self { file, scratch: Scratch(Some(scratch)), _lock, path: path.to_owned(), recovered })
+        Ok(Self { file, scratch: Scratch(Some(scratch)), begun, _lock, path: path.to_owned(), recovered })
     }
 
     /// Flushes what was written so far to the disk.
@@ -64,12 +66,13 @@ impl Draft {
     /// If it cannot be flushed, synced or renamed; then the old file is there. If the folder cannot be synced, the new
     /// one is, but a loss of power may bring the old one back.
     pub fn commit(self) -> Result<(), FileError> {
-        let Self { file, mut scratch, path, recovered, _lock } = self;
+        // `begun` first, to be dropped last.
+        let Self { begun, file, mut scratch, path, recovered, _lock } = self;
         let failed = FileError::write(&path);
         let file = file.into_inner().map_err(io::IntoInnerError::into_error).map_err(&failed)?;
         file.sync_all().map_err(&failed)?;
         if let Some(complete) = scratch.0.take() {
-            complete.persist(&path).map_err(|error| {
+            begun.finish(&path, || complete.persist(&path)).map_err(|error| {
                 scratch.0 = Some(error.path);
                 failed(error.error)
             })?;

@@ -36,13 +36,14 @@ pub fn write_folder<E: From<FileError>>(
         _ => Ok(()),
     };
     may_replace()?;
-    let (draft, _lock) = scratch(path, |builder, folder| builder.tempdir_in(folder)).map_err(&failed)?;
+    let (begun, draft, _lock) =
+        scratch(path, |builder, folder| builder.tempdir_in(folder)).map_err(&failed)?;
     let (new, old) = (draft.path().join(NEW), draft.path().join(OLD));
     fs::create_dir(&new).map_err(&failed)?;
     fill(&new)?;
     sync_tree(&new).map_err(&failed)?;
     may_replace()?;
-    if let Err(source) = replace_folder(&new, path, &old) {
+    if let Err(source) = begun.finish(path, || replace_folder(&new, path, &old)) {
         if !is_there(&old) || is_there(path) {
             return Err(failed(source).into());
         }

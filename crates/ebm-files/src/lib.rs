@@ -4,7 +4,8 @@
 //! file or the new one, and never a half. A folder is exchanged for the new one in a single step where the system can
 //! do that (Linux), so that it is never missing. If the process is killed, its scratch files stay; whoever writes the
 //! same path next removes them, or finishes the replacement of a folder that was interrupted. A clean-up that fails
-//! is no error of the write: [`on_warning`] says who is told.
+//! is no error of the write: [`on_warning`] says who is told. A program that a signal ends removes its scratch by
+//! [`abandon`], which also says what was finished.
 //!
 //! A file that takes hours to write is a [`Growing`]: what a killed process has written of it is kept, and the next
 //! one goes on from there.
@@ -27,6 +28,7 @@ mod error;
 mod folder;
 mod growing;
 mod scratch;
+mod unfinished;
 mod warning;
 
 pub use self::draft::{Draft, write, write_bytes};
@@ -34,4 +36,5 @@ pub use self::error::FileError;
 pub use self::folder::{replace_folder, write_folder};
 pub use self::growing::{Found, Growing};
 pub use self::scratch::{clear, recover};
+pub use self::unfinished::{abandon, remember_finished};
 pub use self::warning::{on_warning, warn};

@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::FileError;
+use crate::unfinished::Begun;
 
 /// Every scratch name begins with this.
 const PREFIX: &str = ".ebm-draft-";
@@ -167,19 +168,21 @@ pub(crate) fn spelled(path: &Path) -> String {
 }
 
 /// A new scratch file or folder for `path`, made by `make` and locked.
+///
+/// What says that it is begun comes first, so that it is dropped last.
 pub(crate) fn scratch<T: AsRef<Path>>(
     path: &Path,
     make: impl Fn(&tempfile::Builder<'_, '_>, &Path) -> io::Result<T>,
-) -> io::Result<(T, Option<File>)> {
+) -> io::Result<(Begun, T, Option<File>)> {
     let start = prefix(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(&start).rand_bytes(RANDOM);
     loop {
-        let made = make(&builder, folder_of(path))?;
+        let (begun, made) = Begun::by(|| make(&builder, folder_of(path)))?;
         // Another writer may have taken it for abandoned before it was locked.
         match lock(made.as_ref()) {
-            Ok(Locked::Ours(lock)) if is_there(made.as_ref()) => return Ok((made, Some(lock))),
-            Ok(Locked::Unknown) => return Ok((made, None)),
+            Ok(Locked::Ours(lock)) if is_there(made.as_ref()) => return Ok((begun, made, Some(lock))),
+            Ok(Locked::Unknown) => return Ok((begun, made, None)),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),

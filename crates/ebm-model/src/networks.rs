@@ -3,10 +3,11 @@
 //! Each network has a file of its own: its configuration, the network, and what the network can do.
 //! To add one, write that file, declare it below, and add a line to the list in `architecture.rs`.
 
+mod beside;
 mod conditional;
 mod config;
 mod input;
-mod of_class;
+mod labelled;
 
 pub(crate) mod mlp;
 pub(crate) mod refinenet;
@@ -31,5 +32,5 @@ pub use conditional::{ConditionalLayer, LevelConditional, LevelPullback, NoiseCo
 pub use config::NetworkConfig;
 pub use gaussian_bernoulli_rbm::{GaussianBernoulliRbm, GaussianBernoulliRbmConfig};
 pub use input::Input;
-pub use preconditioned::{Preconditioned, PreconditionedConfig};
+pub use preconditioned::{Preconditioned, PreconditionedConfig, Preconditioning};
 pub use refinenet::{ConditionedRefineNet, RefineNet, RefineNetShape, RefineNetTrace};

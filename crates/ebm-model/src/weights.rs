@@ -242,19 +242,16 @@ mod tests {
     use ebm_ops::Noise;
 
     fn network(seed: u64, hidden: usize) -> Network {
-        let network = MlpConfig {
-            dim: 2,
-            hidden,
-            layers: 1,
-            embedding: 4,
-            frequencies: 3,
-            fourier_features: 0,
-            classes: 0,
-        };
+        let network = MlpConfig { hidden, layers: 1, embedding: 4, ..MlpConfig::small() };
         let init = Noise::seeded(seed);
-        Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
-            .build(&Init::new(init, &Device::flex()))
-            .unwrap()
+        Architecture::Mlp(PreconditionedConfig {
+            sigma_data: 0.5,
+            bounds: None,
+            preconditioning: None,
+            network,
+        })
+        .build(&Init::new(init, &Device::flex()))
+        .unwrap()
     }
 
     #[test]

@@ -59,9 +59,14 @@ fn compare(bytes: &[u8], width: usize) {
         .collect();
 
     let network = UNetConfig { widths: vec![width, 2 * width], ..UNetConfig::reference() };
-    let network = Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
-        .build(&Init::new(Noise::seeded(0), &device))
-        .unwrap();
+    let network = Architecture::Unet(PreconditionedConfig {
+        sigma_data: 0.5,
+        bounds: None,
+        preconditioning: None,
+        network,
+    })
+    .build(&Init::new(Noise::seeded(0), &device))
+    .unwrap();
     let network = weights::apply(network, carried).unwrap();
     let network = network.as_noisy_score().expect("a U-Net is one");
     let found = [network.denoise_at(x.clone(), sigma.clone()), network.score_at(x, sigma)];

@@ -75,7 +75,7 @@ fn compare(bytes: &[u8], kind: SongUNetConfig) {
         attention_heads: 2,
         ..kind
     };
-    let config = PreconditionedConfig { sigma_data: 0.5, bounds: None, network };
+    let config = PreconditionedConfig { sigma_data: 0.5, bounds: None, preconditioning: None, network };
     let network = config.build(&Init::new(Noise::seeded(0), &device)).unwrap();
     let network = weights::apply(network, part("weights.")).unwrap().train();
     let found = network.denoise_at(x, sigma);

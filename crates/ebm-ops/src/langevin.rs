@@ -178,35 +178,50 @@ mod flex {
     }
 }
 
-#[cfg(all(test, feature = "flex"))]
-mod tests {
-    use burn::tensor::Device;
+/// What the tests of the kernels on all devices share.
+#[cfg(all(test, any(feature = "flex", feature = "wgpu", feature = "cuda")))]
+pub(crate) mod testing {
+    use burn::tensor::{Device, Tensor};
 
-    use super::*;
+    use super::langevin_step;
+    use crate::Noise;
 
-    const STEP_SIZE: f64 = 0.125; // √(2η) = ½, so that products with it are exact
+    pub(crate) const STEP_SIZE: f64 = 0.125; // √(2η) = ½, so that products with it are exact
 
-    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-        tensor.cast(DType::F64).into_data().try_to_vec().unwrap()
-    }
-
-    fn composed<const D: usize>(x: Tensor<D>, score: Tensor<D>, noise: &mut Noise) -> Tensor<D> {
+    pub(crate) fn composed<const D: usize>(x: Tensor<D>, score: Tensor<D>, noise: &mut Noise) -> Tensor<D> {
         let z = noise.normal_like(&x);
         x + score * STEP_SIZE + z * (2.0 * STEP_SIZE).sqrt()
     }
 
-    #[test]
-    fn from_the_origin_the_step_is_the_noise_to_the_bit_and_uses_one_draw() {
-        let device = Device::flex();
-        for n in [1, 7, 8, 1023, 4097, 100_003] {
+    /// Of zeros, in single precision, the step is the noise to the bit, and uses one draw.
+    pub(crate) fn assert_is_the_noise_at_the_origin(device: &Device, sizes: &[usize]) {
+        let numbers = |x: Tensor<1>| x.into_data().try_to_vec::<f32>().unwrap();
+        for &n in sizes {
             let mut noise = Noise::seeded(79);
             noise.words(3);
-            let zero = Tensor::<1>::zeros([n], &device);
+            let zero = Tensor::<1>::zeros([n], device);
             let expected = noise.clone().normal_like(&zero) * 0.5;
             let found = langevin_step(zero.clone(), zero, STEP_SIZE, &mut noise);
             assert_eq!(numbers(found), numbers(expected));
             assert_eq!(noise.draws(), 2);
         }
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::testing::{STEP_SIZE, assert_is_the_noise_at_the_origin, composed};
+    use super::*;
+
+    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+        tensor.cast(DType::F64).into_data().try_to_vec().unwrap()
+    }
+
+    #[test]
+    fn from_the_origin_the_step_is_the_noise_to_the_bit_and_uses_one_draw() {
+        assert_is_the_noise_at_the_origin(&Device::flex(), &[1, 7, 8, 1023, 4097, 100_003]);
     }
 
     #[test]

@@ -6,10 +6,9 @@ mod panels;
 
 use crate::product::Size;
 
-pub(crate) use factor::Factor;
+pub(crate) use factor::{Factor, Product};
 
-/// `left` times `right`, plus `row` in every row, in row-major order. Writes the column sums of `right` to `sums`,
-/// if given.
+/// The product in row-major order. Writes the column sums of its right factor to `sums`, if given.
 ///
 /// Each element is that of `row` plus the products, added in the order of `depth` (separately for both halves of a
 /// large `depth`), or in the order of [`sums`](crate::sums) if the result has few columns. So the result does not
@@ -17,13 +16,8 @@ pub(crate) use factor::Factor;
 ///
 /// # Panics
 /// If a slice does not have the length that `size` implies.
-pub(crate) fn multiply(
-    size: Size,
-    left: Factor<'_>,
-    right: Factor<'_>,
-    row: Option<&[f32]>,
-    sums: Option<&mut [f32]>,
-) -> Vec<f32> {
+pub(crate) fn multiply(product: Product<'_>, sums: Option<&mut [f32]>) -> Vec<f32> {
+    let Product { size, left, right, row } = product;
     let Size { rows, depth, columns } = size;
     let (Factor::Plain(a) | Factor::Transposed(a), Factor::Plain(b) | Factor::Transposed(b)) = (left, right);
     assert_eq!([a.len(), b.len()], [rows * depth, depth * columns], "factors of {size:?}");
@@ -31,9 +25,9 @@ pub(crate) fn multiply(
     assert!(sums.as_ref().is_none_or(|sums| sums.len() == columns), "expected {columns} column sums");
 
     if columns <= narrow::COLUMNS && columns < rows && 0 < columns && 0 < depth {
-        return narrow::multiply(size, left, right, row, sums);
+        return narrow::multiply(product, sums);
     }
-    panels::multiply(size, left, right, row, sums)
+    panels::multiply(product, sums)
 }
 
 #[cfg(test)]
@@ -61,7 +55,7 @@ mod tests {
             for right in rights {
                 for row in [None, Some(&row[..])] {
                     let mut sums = vec![f32::NAN; columns];
-                    let found = multiply(size, left, right, row, Some(&mut sums));
+                    let found = multiply(Product { size, left, right, row }, Some(&mut sums));
                     for j in 0..columns {
                         let column = |k: usize| b[k * columns + j];
                         assert_eq!(sums[j], (0..depth).map(column).sum::<f32>(), "column {j} of {size:?}");

@@ -52,6 +52,13 @@ pub(crate) fn arch_within(most: Instructions) -> Arch {
     }
 }
 
+/// Runs `work` with the widest vectors of the machine, then with scalar instructions.
+#[cfg(all(test, feature = "flex"))]
+pub(crate) fn with_widest_and_scalar(work: impl pulp::WithSimd + Copy) {
+    arch().dispatch(work);
+    arch_within(Instructions::Scalar).dispatch(work);
+}
+
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn scalar() -> Arch {
     Arch::Scalar

@@ -166,43 +166,40 @@ unsafe fn in_registers(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::{self, Instructions};
+    use crate::simd::with_widest_and_scalar;
 
+    #[derive(Clone, Copy)]
     struct Check;
+
     impl pulp::WithSimd for Check {
         type Output = ();
 
         fn with_simd<S: Simd>(self, simd: S) {
-            check(simd);
+            for (channels, pixels) in [(8, 1), (16, 7), (8, 8), (11, 9), (24, 13), (16, 64)] {
+                let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
+                let (mut side_by_side, mut back) =
+                    (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
+                let from = Planes { stride: pixels, pixels };
+                let place = |p: usize| (3 * p + 1) * channels;
+                // SAFETY: places are at most `3 · pixels - 2`, each with `channels` channels; the planes have the
+                // stated lengths.
+                unsafe {
+                    gather(simd, channels, (planes.as_ptr(), from), (side_by_side.as_mut_ptr(), place));
+                    scatter(simd, channels, (side_by_side.as_ptr(), place), (back.as_mut_ptr(), from));
+                }
+                for (p, pixel) in side_by_side.chunks(channels).enumerate() {
+                    for (c, &value) in pixel.iter().enumerate() {
+                        let expected = if p % 3 == 1 { (c * pixels + p / 3) as f32 } else { -1.0 };
+                        assert_eq!(value, expected, "{channels} channels of {pixels} pixels");
+                    }
+                }
+                assert_eq!(back, planes);
+            }
         }
     }
 
     #[test]
-    fn gather_moves_each_channel_to_its_place_and_scatter_inverts_it() {
-        simd::arch().dispatch(Check);
-        simd::arch_within(Instructions::Scalar).dispatch(Check);
-    }
-
-    fn check<S: Simd>(simd: S) {
-        for (channels, pixels) in [(8, 1), (16, 7), (8, 8), (11, 9), (24, 13), (16, 64)] {
-            let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
-            let (mut side_by_side, mut back) =
-                (vec![-1.0; 3 * pixels * channels], vec![-1.0; channels * pixels]);
-            let from = Planes { stride: pixels, pixels };
-            let place = |p: usize| (3 * p + 1) * channels;
-            // SAFETY: places are at most `3 · pixels - 2`, each with `channels` channels; the planes have the
-            // stated lengths.
-            unsafe {
-                gather(simd, channels, (planes.as_ptr(), from), (side_by_side.as_mut_ptr(), place));
-                scatter(simd, channels, (side_by_side.as_ptr(), place), (back.as_mut_ptr(), from));
-            }
-            for (p, pixel) in side_by_side.chunks(channels).enumerate() {
-                for (c, &value) in pixel.iter().enumerate() {
-                    let expected = if p % 3 == 1 { (c * pixels + p / 3) as f32 } else { -1.0 };
-                    assert_eq!(value, expected, "{channels} channels of {pixels} pixels");
-                }
-            }
-            assert_eq!(back, planes);
-        }
+    fn gather_puts_channels_side_by_side_and_scatter_inverts_it() {
+        with_widest_and_scalar(Check);
     }
 }

@@ -74,6 +74,17 @@ pub(crate) fn silu_slope<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     lanes.select(negative, lanes.add(small, bend), lanes.sub(large, bend))
 }
 
+/// [`silu_slope`] and [`silu_second`], for little more than one of them.
+#[inline(always)]
+pub(crate) fn silu_slopes<L: Lanes>(lanes: L, x: L::Floats) -> [L::Floats; 2] {
+    let [y, e, large, small] = parts(lanes, x);
+    let bell = lanes.mul(small, large);
+    let bent = lanes.mul(lanes.mul(y, small), large);
+    let negative = lanes.less_than(x, lanes.all(0.0));
+    let slope = lanes.select(negative, lanes.add(small, bent), lanes.sub(large, bent));
+    [slope, lanes.mul(bell, lanes.mul_add(y, bend(lanes, e, large), lanes.all(2.0)))]
+}
+
 /// σ(x) = 1/(1 + exp(-x)), the derivative of [`softplus`].
 #[inline(always)]
 pub(crate) fn logistic<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
@@ -302,6 +313,15 @@ mod tests {
             }
         }
         assert!(sin_cos(Scalar, f32::NAN).iter().all(|x| x.is_nan()));
+    }
+
+    #[test]
+    fn both_slopes_of_silu_are_those_of_one_at_a_time() {
+        for x in
+            [0.0, -0.0, 1e-3, -1e-3, 0.7, -2.4, 19.0, -31.0, 90.0, -90.0, f32::INFINITY, f32::NEG_INFINITY]
+        {
+            assert_eq!(silu_slopes(Scalar, x), [silu_slope(Scalar, x), silu_second(Scalar, x)], "{x}");
+        }
     }
 
     #[test]

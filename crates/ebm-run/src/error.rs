@@ -93,28 +93,24 @@ impl Error {
     }
 
     fn kind(&self) -> fn(Cause) -> Self {
-        match self {
-            Self::Usage(_) => Self::Usage,
-            Self::Disagreement(_) => Self::Disagreement,
-            Self::NotFound(_) => Self::NotFound,
-            Self::Locked(_) => Self::Locked,
-            Self::Diverged(_) => Self::Diverged,
-            Self::Network(_) => Self::Network,
-            Self::Io(_) => Self::Io,
-            Self::Other(_) => Self::Other,
-        }
+        self.parts().0
     }
 
     fn cause(&self) -> &Cause {
-        let (Self::Usage(cause)
-        | Self::Disagreement(cause)
-        | Self::NotFound(cause)
-        | Self::Locked(cause)
-        | Self::Diverged(cause)
-        | Self::Network(cause)
-        | Self::Io(cause)
-        | Self::Other(cause)) = self;
-        cause
+        self.parts().1
+    }
+
+    fn parts(&self) -> (fn(Cause) -> Self, &Cause) {
+        match self {
+            Self::Usage(cause) => (Self::Usage, cause),
+            Self::Disagreement(cause) => (Self::Disagreement, cause),
+            Self::NotFound(cause) => (Self::NotFound, cause),
+            Self::Locked(cause) => (Self::Locked, cause),
+            Self::Diverged(cause) => (Self::Diverged, cause),
+            Self::Network(cause) => (Self::Network, cause),
+            Self::Io(cause) => (Self::Io, cause),
+            Self::Other(cause) => (Self::Other, cause),
+        }
     }
 
     fn into_cause(self) -> Cause {

@@ -51,5 +51,5 @@ pub use settings::{bounds, config, hint, keys, objective, presets};
 pub use shown::{film, landscape, level_losses, page, pictures};
 
 use record::{digest, own_file};
-use run::atoms;
+use run::{atoms, augmentations};
 use settings::{fields, limits};

@@ -3,6 +3,7 @@
 pub mod parts;
 pub mod training;
 
+pub mod augmentations;
 pub mod classes;
 pub mod rows;
 

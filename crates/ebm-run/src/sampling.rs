@@ -6,12 +6,14 @@ mod config;
 mod distances;
 mod draw;
 mod not_finite;
+mod step_key;
 mod views;
 
 pub use asked::{Asked, OfClasses};
 pub use by_rule::design;
-pub use config::{ChainConfig, HeunConfig, LangevinConfig, SampleConfig};
+pub use config::{ChainConfig, HeunConfig, LangevinConfig, SHORT_NAMES, SampleConfig, ShortName};
 pub use distances::Distances;
 pub use draw::{Drawing, Drawn, Keep, host};
 pub use not_finite::NotFinite;
+pub use step_key::{StepKey, own_step_key};
 pub use views::with_density;

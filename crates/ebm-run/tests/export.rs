@@ -81,6 +81,21 @@ fn exported_networks_give_the_same_scores_in_pytorch() {
 }
 
 #[test]
+fn a_network_that_is_told_of_augmentations_is_exported_without_them() {
+    let unet = |augmentations: &str| {
+        let text = format!(
+            r#"{{"kind":"unet","sigma_data":0.5,"channels":1,"height":8,"width":8,"patch":1,"widths":[8,8],
+            "blocks":[1,1],"groups":4,"embedding":8,"frequencies":3{augmentations}}}"#
+        );
+        let ((card, network), folder) = (model(&text), tempfile::tempdir().unwrap());
+        export(&card, &network, folder.path()).unwrap();
+        let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+        (read("config.json"), read("weights.safetensors"))
+    };
+    assert!(unet(r#","augmentations":9"#) == unet(""), "the files differ");
+}
+
+#[test]
 fn a_kind_without_a_module_in_python_is_refused() {
     let (card, network) =
         model(r#"{"kind":"mlp-score","dim":2,"hidden":[4],"activation":"silu","residual":false}"#);

@@ -1,5 +1,6 @@
-//! Checkpoints of others, made by `foreign/make.py`, become models that give the same scores.
+//! Checkpoints of others, made by `foreign/make.py` and `foreign/make_score_sde.py`, become models that give the same scores.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
@@ -59,6 +60,45 @@ fn a_checkpoint_of_ncsnv2_gives_the_scores_of_its_averages_and_its_levels() {
 }
 
 #[test]
+fn a_checkpoint_of_ncsnpp_gives_the_scores_of_its_list_of_averages_and_its_levels() {
+    let kind = foreign(ForeignKind::ScoreSde, [4, 8]);
+    let card = compare("ncsnpp", &kind);
+    assert_eq!((card.step, card.sample.sampler.as_str()), (700, "predictor-corrector"));
+    let text = serde_json::to_string(&card).unwrap();
+    for part in [r#""preconditioning":"ve""#, r#""levels":10"#, r#""encoder":"residual""#] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    for [found, expected] in [[card.sample.heun.top, 100.0], [card.sample.heun.bottom, 0.02]] {
+        assert!((found - expected).abs() < 1e-9, "{found}, expected {expected}");
+    }
+    let checkpoint = Checkpoint::open(&file("ncsnpp.pth")).unwrap();
+    let tensors = |weights| {
+        let foreign = Foreign { weights: Some(weights), ..kind.clone() };
+        weights::collect(&foreign.import(&checkpoint, &Device::flex(), &|_| ()).unwrap().1)
+    };
+    let [raw, averaged] = [Weights::Raw, Weights::Averaged].map(tensors);
+    for (name, data) in &raw {
+        assert_eq!(*data == averaged[name], name == "network.embedding.frequencies", "{name}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_ddpmpp_gives_the_scores_of_the_variance_preserving_process_which_is_told() {
+    let card = compare("ddpmpp", &foreign(ForeignKind::ScoreSde, [8, 8]));
+    assert_eq!((card.step, card.sample.sampler.as_str()), (900, "probability-flow"));
+    assert_eq!((card.sample.heun.top, card.sample.heun.bottom), (152.17, 0.010486));
+    let text = serde_json::to_string(&card).unwrap();
+    assert!(text.contains(r#""preconditioning":"vp""#) && text.contains(r#""filter":"box""#), "{text}");
+    let told = RefCell::new(vec![]);
+    let checkpoint = Checkpoint::open(&file("ddpmpp.pth")).unwrap();
+    let imported = foreign(ForeignKind::ScoreSde, [8, 8]).import(&checkpoint, &Device::flex(), &|line| {
+        told.borrow_mut().push(line.to_owned());
+    });
+    imported.unwrap();
+    assert!(told.borrow()[0].contains("variance-preserving process"), "{told:?}");
+}
+
+#[test]
 fn a_network_of_the_other_kind_is_refused() {
     let refused = |name: &str, kind| {
         let checkpoint = Checkpoint::open(&file(name)).unwrap();
@@ -69,6 +109,10 @@ fn a_network_of_the_other_kind_is_refused() {
     assert!(error.contains("it has no normalizer.alpha"), "{error}");
     let error = refused("ncsnv2.pth", ForeignKind::Ncsn);
     assert!(error.contains("it has no normalizer.embed.weight"), "{error}");
+    let error = refused("ncsnv2.pth", ForeignKind::ScoreSde);
+    assert!(error.contains("it has no all_modules.0"), "{error}");
+    let error = refused("ddpmpp.pth", ForeignKind::Ncsn);
+    assert!(error.contains("it has no begin_conv.weight"), "{error}");
 }
 
 #[test]
@@ -84,7 +128,7 @@ fn a_checkpoint_that_asks_for_a_call_is_refused_and_nothing_is_called() {
 fn damaged_checkpoints_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut.pth");
-    for name in ["ncsn.pth", "ncsnv2.pth"] {
+    for name in ["ncsn.pth", "ncsnv2.pth", "ncsnpp.pth"] {
         let bytes = std::fs::read(file(name)).unwrap();
         for end in [0, 1, 13, 14, 100, 5_000, bytes.len() / 2, bytes.len() - 1] {
             std::fs::write(&path, &bytes[..end]).unwrap();

@@ -97,6 +97,14 @@ macro_rules! samplers {
                 }
             }
 
+            /// The number that is the size of its steps, by its name in the table; `None` where steps follow from noise
+            /// levels.
+            pub fn step_name(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$sampler(_) => <$settings as NamedSampler>::STEP,)*
+                }
+            }
+
             /// Whether it takes samples down noise levels, instead of moving chains.
             pub fn is_descent(&self) -> bool {
                 matches!(self.need(), Need::NoisyScore | Need::NoisyEnergy)

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use ebm_model::{Energy, Potential, Score};
 
-use crate::Level;
+use crate::{Level, SampleError};
 
 /// Rows in double precision.
 pub(crate) fn doubles<const D: usize>(rows: &[[f64; D]]) -> Tensor<2> {
@@ -76,6 +76,16 @@ impl Score for Fenced {
 }
 
 impl Potential for Fenced {}
+
+/// What `warm_up` makes of 20 chains in two dimensions on a model that is finite within a radius only; a start that
+/// is not finite must be an error.
+pub(crate) fn warmed_up_where_finite<T>(warm_up: impl Fn(&Fenced, Tensor<2>) -> Result<T, SampleError>) -> T {
+    let model = Fenced { radius: 1.5, energy: f64::NAN, score: f64::NAN };
+    let start = |at: f64| Tensor::full([20, 2], at, &Device::flex());
+    let Err(error) = warm_up(&model, start(f64::NAN)) else { panic!("starts are not finite") };
+    assert_eq!(error.to_string(), "variance 0: expected a positive, finite number, found NaN");
+    warm_up(&model, start(0.1)).unwrap()
+}
 
 /// A model that counts how often it was asked for its energy and for its score.
 pub(crate) struct Counting<M>(pub(crate) M, pub(crate) Cell<[usize; 2]>);

@@ -59,7 +59,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Prints what a step on `rows` rows in `shards` parts takes.
 fn step(rows: usize, shards: usize) -> Result<(), Box<dyn Error>> {
     let (device, noise) = (Device::flex(), Noise::seeded(1));
-    let network = PreconditionedConfig { sigma_data: 0.5, bounds: None, network: UNetConfig::reference() };
+    let network = PreconditionedConfig {
+        sigma_data: 0.5,
+        bounds: None,
+        preconditioning: None,
+        network: UNetConfig::reference(),
+    };
     let network = Architecture::Unet(network).build(&Init::new(noise.derive("init"), &device))?;
     let law = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
     let objective = Denoising(DenoisingScoreMatching::new(law, Weighting::Edm { sigma_data: 0.5 })?);

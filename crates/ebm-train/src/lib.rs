@@ -31,6 +31,7 @@
 //! | [`DenoisingScoreMatching`] | a score or an energy at every noise level | `NoisyScore` |
 //! | [`DualScoreMatching`] | an energy at every noise level, normalised | `JointPotential` |
 //! | [`OfClasses`] of it | the same for each class of labelled rows | `ClassConditional` |
+//! | [`OfAugmentations`] of it | the same of augmented rows, given what was done to them | `AugmentationConditional` |
 //! | [`DenoisingAt`] | a score or an energy at one noise level | `Score` |
 //! | [`ImplicitScoreMatching`] | a score or an energy of the data themselves, in few dimensions | `Directional` |
 //! | [`SlicedScoreMatching`] | the same in many dimensions | `Directional` |

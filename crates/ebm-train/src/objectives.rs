@@ -14,6 +14,7 @@ pub(crate) mod noise_contrastive;
 mod noise_law;
 mod noise_settings;
 mod noisy_batch;
+mod of_augmentations;
 mod of_classes;
 mod self_normalized;
 pub(crate) mod sliced;
@@ -24,11 +25,12 @@ mod need;
 mod registry;
 
 pub use directions::Directions;
-pub use named::{BuildContext, NamedObjective};
+pub use named::{BuildContext, Built, NamedObjective};
 pub use need::Need;
 pub use noise_law::NoiseLaw;
 pub use noise_settings::NoiseSettings;
 pub use objective::{Batch, Memory, Objective, Outcome};
+pub use of_augmentations::OfAugmentations;
 pub use of_classes::{LABEL_DROPOUT, OfClasses};
 // With what is public in the files of its list.
 pub use registry::*;

@@ -8,8 +8,8 @@ use ebm_model::{
 };
 use ebm_ops::Noise;
 use ebm_train::{
-    Batch, BuildContext, ChainKernel, ContrastSettings, ContrastiveDivergenceSettings, Memory, Need,
-    Objective, ObjectiveConfig, TrainError,
+    Batch, BuildContext, ChainKernel, ContrastSettings, ContrastiveDivergenceSettings, LABEL_DROPOUT, Memory,
+    Need, Objective, ObjectiveConfig, TrainError,
 };
 use serde_json::json;
 
@@ -17,31 +17,24 @@ fn build(architecture: &Architecture) -> Network {
     architecture.build(&Init::new(Noise::seeded(1), &Device::flex())).unwrap()
 }
 
+fn small() -> MlpConfig {
+    MlpConfig { dim: 2, hidden: 8, layers: 1, embedding: 4, frequencies: 2, ..MlpConfig::default() }
+}
+
 /// A score at every noise level.
 fn noisy() -> Network {
-    let network = MlpConfig {
-        dim: 2,
-        hidden: 8,
-        layers: 1,
-        embedding: 4,
-        frequencies: 2,
-        fourier_features: 0,
-        classes: 0,
-    };
-    build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, bounds: None, network }))
+    let network = small();
+    build(&Architecture::Mlp(PreconditionedConfig {
+        sigma_data: 1.0,
+        bounds: None,
+        preconditioning: None,
+        network,
+    }))
 }
 
 /// An energy at every noise level whose levels compare.
 fn joint() -> Network {
-    let network = MlpConfig {
-        dim: 2,
-        hidden: 8,
-        layers: 1,
-        embedding: 4,
-        frequencies: 2,
-        fourier_features: 0,
-        classes: 0,
-    };
+    let network = small();
     build(&Architecture::NoisyEnergy(NoisyEnergyConfig { sigma_data: 1.0, normalized: true, network }))
 }
 
@@ -98,7 +91,12 @@ fn every_objective_is_finite_on_its_network_and_refuses_the_others() {
 #[test]
 fn a_network_of_classes_is_trained_by_denoising_and_refused_by_the_others() {
     let network = MlpConfig { dim: 2, hidden: 8, layers: 1, classes: 3, ..MlpConfig::default() };
-    let network = build(&Architecture::Mlp(PreconditionedConfig { sigma_data: 1.0, bounds: None, network }));
+    let network = build(&Architecture::Mlp(PreconditionedConfig {
+        sigma_data: 1.0,
+        bounds: None,
+        preconditioning: None,
+        network,
+    }));
     for (name, _) in ObjectiveConfig::ALL {
         match built(&ObjectiveConfig::named(name).unwrap(), &network) {
             Ok(_) => assert_eq!(*name, "denoising"),
@@ -108,12 +106,17 @@ fn a_network_of_classes_is_trained_by_denoising_and_refused_by_the_others() {
             ),
         }
     }
+    for (name, _) in ObjectiveConfig::ALL {
+        let by_default = ObjectiveConfig::named(name).unwrap().label_dropout();
+        assert_eq!(by_default, (*name == "denoising").then_some(LABEL_DROPOUT), "{name}");
+    }
     let mut denoising = serde_json::to_value(ObjectiveConfig::named("denoising").unwrap()).unwrap();
     denoising["label_dropout"] = json!(0.3);
     let denoising: ObjectiveConfig = serde_json::from_value(denoising).unwrap();
+    assert_eq!(denoising.label_dropout(), Some(0.3));
     assert_eq!(serde_json::to_value(&denoising).unwrap()["label_dropout"], 0.3);
     let labels = Tensor::from_data([0i64, 2, 1, 1], &Device::flex());
-    let batch = Batch { rows: rows(4), labels: Some(labels) };
+    let batch = Batch { labels: Some(labels), ..Batch::from(rows(4)) };
     let outcome =
         built(&denoising, &network).unwrap().loss(&network, &batch, Memory::new(), &mut Noise::seeded(3));
     assert!(outcome.loss.into_scalar::<f32>().is_finite());

@@ -13,14 +13,12 @@ use std::time::Duration;
 use bowl::Bowl;
 use burn::module::Module;
 use burn::tensor::Tensor;
-use common::{device, mlp};
+use common::{device, mlp, persistent};
 use ebm_model::Network;
 use ebm_ops::Noise;
-use ebm_sample::Langevin;
 use ebm_train::{
-    BoxError, BufferSettings, Checkpoints, ContrastReading, ContrastSettings, Event, Finish, LocalRanks,
-    Objective, OnNonfinite, PersistentContrastiveDivergence, Restart, TrainError, TrainSettings, TrainState,
-    Trainer,
+    BoxError, Checkpoints, ContrastReading, Event, Finish, LocalRanks, Objective, OnNonfinite, TrainError,
+    TrainSettings, TrainState, Trainer,
 };
 
 const STEPS: u64 = 6;
@@ -41,13 +39,6 @@ fn settings() -> TrainSettings {
 /// 27 rows: some shards have three, and some have four.
 fn rows(step: u64) -> Result<Tensor<2>, BoxError> {
     Ok(Noise::seeded(2).child(step).normal([27, 2], &device()))
-}
-
-fn persistent() -> PersistentContrastiveDivergence<Langevin> {
-    let contrast = ContrastSettings { sampler_steps: 3, magnitude: 0.01, ..ContrastSettings::default() };
-    let restart = Restart::Uniform { low: -1.0, high: 1.0 };
-    let chains = BufferSettings { capacity: 40, restart_share: 0.2, restart };
-    PersistentContrastiveDivergence::new(Langevin::new(0.1).unwrap(), contrast, chains).unwrap()
 }
 
 fn bowl() -> Bowl {

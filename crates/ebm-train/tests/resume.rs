@@ -10,15 +10,13 @@ use std::ops::ControlFlow;
 
 use bowl::Bowl;
 use common::{
-    batches, begin, bits, device, labelled, mlp, mlp_of_classes, objective, settings, song_unet, unet,
-    with_labels,
+    Persistent, batches, begin, bits, device, labelled, mlp, mlp_of_classes, objective, persistent, settings,
+    song_unet, unet, with_labels,
 };
 use ebm_model::{Network, weights};
 use ebm_ops::Noise;
-use ebm_sample::Langevin;
 use ebm_train::{
-    BoxError, BufferSettings, Checkpoints, ContrastSettings, Divergence, Event, Finish,
-    PersistentContrastiveDivergence, Restart, Restored, TrainError, TrainState, Trainer,
+    BoxError, Checkpoints, Divergence, Event, Finish, Restored, TrainError, TrainState, Trainer,
 };
 
 const STEPS: u64 = 12;
@@ -135,16 +133,6 @@ fn resume_on_threads(network: impl Fn() -> Network + Send + Sync) {
         });
     }
     assert!(last == whole, "one to eight threads in turn and one alone differ");
-}
-
-type Persistent = PersistentContrastiveDivergence<Langevin>;
-
-/// Eight of forty chains a step, some of which begin anew.
-fn persistent() -> Persistent {
-    let contrast = ContrastSettings { sampler_steps: 3, magnitude: 0.01, ..ContrastSettings::default() };
-    let restart = Restart::Uniform { low: -1.0, high: 1.0 };
-    let chains = BufferSettings { capacity: 40, restart_share: 0.2, restart };
-    PersistentContrastiveDivergence::new(Langevin::new(0.1).unwrap(), contrast, chains).unwrap()
 }
 
 fn trainer(state: TrainState<Bowl>) -> Trainer<Bowl, Persistent> {

@@ -13,16 +13,15 @@ use std::path::Path;
 use bowl::Bowl;
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
-use common::{batches, bits, device, mlp, objective};
+use common::{Persistent, batches, bits, device, mlp, objective, persistent};
 use ebm_model::layers::{Activation, Hidden};
 use ebm_model::{Init, MlpEnergy, MlpEnergyConfig, weights};
 use ebm_ops::Noise;
 use ebm_sample::Langevin;
 use ebm_train::{
-    Batch, BoxError, BufferSettings, Checkpoints, ContrastReading, ContrastSettings, ContrastiveDivergence,
-    Divergence, Event, ImplicitScoreMatching, Memory, Objective, OnNonfinite, Outcome,
-    PersistentContrastiveDivergence, Restart, Shard, ShortRun, TrainError, TrainSettings, TrainState,
-    Trainer,
+    Batch, BoxError, Checkpoints, ContrastReading, ContrastSettings, ContrastiveDivergence, Divergence,
+    Event, ImplicitScoreMatching, Memory, Objective, OnNonfinite, Outcome, Shard, ShortRun, TrainError,
+    TrainSettings, TrainState, Trainer,
 };
 
 const STEPS: u64 = 6;
@@ -100,15 +99,21 @@ fn the_gradient_of_the_shards_is_that_of_the_batch_also_where_they_are_not_equal
 }
 
 #[test]
-fn labels_go_with_their_rows() {
+fn labels_and_augmentations_go_with_their_rows() {
     let labels = Tensor::<1, Int>::from_data([0, 1, 2, 3, 4], &device());
     let rows = Tensor::<2>::from_data([[0.0], [1.0], [2.0], [3.0], [4.0]], &device());
-    let batch = Batch { rows, labels: Some(labels) };
+    let augmentations = Some(rows.clone() * 2.0);
+    let batch = Batch { rows, labels: Some(labels), augmentations };
     let parts: Vec<Vec<i64>> = Shard::all(2)
         .map(|shard| {
             let part = batch.part(shard);
             let labels: Vec<i64> = part.labels.unwrap().into_data().iter::<i64>().collect();
+            let doubled: Vec<f64> = part.augmentations.unwrap().into_data().iter::<f64>().collect();
             let rows: Vec<f64> = part.rows.into_data().iter::<f64>().collect();
+            assert!(
+                rows.iter().zip(&doubled).all(|(row, double)| 2.0 * row == *double),
+                "{rows:?} {doubled:?}"
+            );
             assert!(
                 rows.iter().zip(&labels).all(|(row, label)| *row == *label as f64),
                 "{rows:?} {labels:?}"
@@ -156,16 +161,6 @@ fn threads_do_not_change_a_bit_of_a_run_in_shards() {
     let one = with(1);
     assert!(one == with(2), "1 and 2 threads differ");
     assert!(one == with(8), "1 and 8 threads differ");
-}
-
-type Persistent = PersistentContrastiveDivergence<Langevin>;
-
-/// Forty chains, some of which begin anew in each step.
-fn persistent() -> Persistent {
-    let contrast = ContrastSettings { sampler_steps: 3, magnitude: 0.01, ..ContrastSettings::default() };
-    let restart = Restart::Uniform { low: -1.0, high: 1.0 };
-    let chains = BufferSettings { capacity: 40, restart_share: 0.2, restart };
-    PersistentContrastiveDivergence::new(Langevin::new(0.1).unwrap(), contrast, chains).unwrap()
 }
 
 fn bowl() -> Bowl {

@@ -33,20 +33,10 @@ pub fn kills(program: &Program, n: u32, seed: u64, folder: &Path) -> Result<Vec<
     let expected = results(&undisturbed, program.steps)?;
     println!("{}: {} steps take {:.2} s undisturbed", program.preset, program.steps, time.as_secs_f64());
 
-    let (mut random, mut counts, mut failures) = (Random(seed), Counts::default(), Vec::new());
-    let (mut runs, mut same) = (0, 0);
-    while counts.kills < n {
-        runs += 1;
-        let run = folder.join(format!("run-{runs}"));
-        let ended = disturb(program, &run, n, time, &mut random, &mut counts);
-        match ended.and_then(|()| compare(program, &run, &expected)) {
-            Ok(()) => same += 1,
-            Err(error) => failures.push(format!("{}: {error}", run.display())),
-        }
-        if failures.is_empty() {
-            let _ = fs::remove_dir_all(&run);
-        }
-    }
+    let (mut random, mut counts) = (Random(seed), Counts::default());
+    let Disturbed { runs, same, mut failures } = disturbed(program, folder, &expected, |run| {
+        (counts.kills < n).then(|| disturb(program, run, n, time, &mut random, &mut counts))
+    });
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     let Counts { kills, early, resumed } = counts;
     println!(
@@ -61,6 +51,39 @@ pub fn kills(program: &Program, n: u32, seed: u64, folder: &Path) -> Result<Vec<
         failures.push(format!("{} kills were not followed by a clean resume", kills - resumed));
     }
     Ok(failures)
+}
+
+/// What became of runs that were disturbed.
+pub(super) struct Disturbed {
+    /// How many there were.
+    pub(super) runs: u32,
+    /// How many of them ended with the results expected.
+    pub(super) same: u32,
+    /// A line for each of the others.
+    pub(super) failures: Vec<String>,
+}
+
+/// Gives new runs in `folder` to `disturb` until it wants no more, and compares their results with those expected; what
+/// is left of a run is removed while there is no failure.
+pub(super) fn disturbed(
+    program: &Program,
+    folder: &Path,
+    expected: &BTreeMap<String, Vec<u8>>,
+    mut disturb: impl FnMut(&Path) -> Option<Result<(), String>>,
+) -> Disturbed {
+    let mut found = Disturbed { runs: 0, same: 0, failures: Vec::new() };
+    loop {
+        let run = folder.join(format!("run-{}", found.runs + 1));
+        let Some(ended) = disturb(&run) else { return found };
+        found.runs += 1;
+        match ended.and_then(|()| compare(program, &run, expected)) {
+            Ok(()) => found.same += 1,
+            Err(error) => found.failures.push(format!("{}: {error}", run.display())),
+        }
+        if found.failures.is_empty() {
+            let _ = fs::remove_dir_all(&run);
+        }
+    }
 }
 
 /// Kills one run again and again, until it finishes before a kill, or has been killed [`KILLS_PER_RUN`] times, or `n`

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
-use super::kills::{KILLS_PER_RUN, Random, compare, sha256};
+use super::kills::{Disturbed, KILLS_PER_RUN, Random, compare, disturbed, sha256};
 use super::run::{Program, captured, results, skipped_a_checkpoint, succeeds};
 
 /// How long all may take to end after one is killed.
@@ -46,20 +46,10 @@ pub fn kills(program: &Program, most: u32, n: u32, seed: u64, folder: &Path) -> 
     let (preset, steps, shards) = (&program.preset, program.steps, program.shards);
     println!("{preset}: {steps} steps of {shards} shards take {:.2} s on 2 ranks", time.as_secs_f64());
 
-    let (mut random, mut counts, mut failures) = (Random(seed), Counts::default(), Vec::new());
-    let (mut runs, mut same) = (0, 0);
-    while counts.kills < n {
-        runs += 1;
-        let run = folder.join(format!("run-{runs}"));
-        let ended = disturb(program, &run, [most, n], time, &mut random, &mut counts);
-        match ended.and_then(|()| compare(program, &run, &expected)) {
-            Ok(()) => same += 1,
-            Err(error) => failures.push(format!("{}: {error}", run.display())),
-        }
-        if failures.is_empty() {
-            let _ = fs::remove_dir_all(&run);
-        }
-    }
+    let (mut random, mut counts) = (Random(seed), Counts::default());
+    let Disturbed { runs, same, failures } = disturbed(program, folder, &expected, |run| {
+        (counts.kills < n).then(|| disturb(program, run, [most, n], time, &mut random, &mut counts))
+    });
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     let Counts { kills, early, of_first, slowest } = counts;
     println!(

@@ -1,15 +1,30 @@
-//! Ctrl-C, `kill` and a terminal that is closed, taken at the next step.
+//! Ctrl-C, `kill` and a terminal that is closed.
+//!
+//! What goes on later where it stopped looks for a signal at each step, by [`Interrupt`]; everything else ends at once,
+//! by [`stoppable`].
 
+use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ebm_train::{BoxError, Event, Observer};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::tell;
+
 /// Signals that end a run.
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+/// How long it takes at most until a signal is seen where no step looks for it.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Files that are named at most.
+const MOST_NAMED: usize = 5;
 
 /// The signal that has come, if one has. A second one, of any kind, ends the program at once.
 #[derive(Clone, Debug)]
@@ -71,9 +86,79 @@ impl<M> Observer<M> for Interrupt {
     }
 }
 
+/// Does the work of a verb that cannot go on where it was stopped. A signal ends it with the program: what is half
+/// written is removed, and a line says what is kept.
+///
+/// # Errors
+/// Those of the work, or if the system does not let it listen.
+pub fn stoppable<T>(verb: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let (interrupt, is_running) = (Interrupt::listen()?, Arc::new(Mutex::new(true)));
+    ebm_files::remember_finished();
+    let watched = is_running.clone();
+    let watcher = thread::Builder::new().name("signals".to_owned());
+    watcher.spawn(move || watch(verb, &interrupt, &watched)).context("cannot listen to signals")?;
+    let done = work();
+    // Whoever ends the program has this lock until then.
+    *lock(&is_running) = false;
+    done
+}
+
+/// Waits for a signal as long as the work is running.
+fn watch(verb: &str, interrupt: &Interrupt, is_running: &Mutex<bool>) {
+    loop {
+        thread::sleep(PAUSE);
+        let is_running = lock(is_running);
+        match interrupt.exit_code() {
+            _ if !*is_running => return,
+            None => {}
+            // The lock is held until the program has ended: what fails for want of its files is not said.
+            Some(code) => {
+                let finished = ebm_files::abandon();
+                clear_line();
+                super::say(&stopped(verb, &finished, tell::has_told()));
+                signal_hook::low_level::exit(code.into());
+            }
+        }
+    }
+}
+
+fn lock(is_running: &Mutex<bool>) -> MutexGuard<'_, bool> {
+    is_running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a progress bar off the terminal's line.
+fn clear_line() {
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        let _ = stderr.write_all(b"\r\x1b[K");
+    }
+}
+
+/// What is said of a verb that is stopped, with these files finished, and with results printed or not.
+fn stopped(verb: &str, finished: &[PathBuf], has_told: bool) -> String {
+    let shown = finished.iter().take(MOST_NAMED).map(|path| path.display().to_string());
+    let more = finished.len().saturating_sub(MOST_NAMED);
+    let more = (0 < more).then(|| format!("{more} more files"));
+    let told = has_told.then(|| "what is printed".to_owned());
+    match shown.chain(more).chain(told).collect::<Vec<_>>().join(", ") {
+        kept if kept.is_empty() => format!("{verb} was stopped before its end; nothing was written"),
+        kept => format!("{verb} was stopped before its end; kept: {kept}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_verb_that_is_stopped_says_what_is_kept() {
+        let files = |n: usize| (0..n).map(|i| PathBuf::from(format!("{i}.csv"))).collect::<Vec<_>>();
+        let said = |n: usize, has_told: bool| stopped("energy", &files(n), has_told);
+        assert_eq!(said(0, false), "energy was stopped before its end; nothing was written");
+        assert_eq!(said(0, true), "energy was stopped before its end; kept: what is printed");
+        assert_eq!(said(2, true), "energy was stopped before its end; kept: 0.csv, 1.csv, what is printed");
+        assert!(said(7, false).ends_with("kept: 0.csv, 1.csv, 2.csv, 3.csv, 4.csv, 2 more files"));
+    }
 
     #[test]
     fn a_hangup_that_is_ignored_is_left_so() {

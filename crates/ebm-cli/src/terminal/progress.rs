@@ -28,18 +28,18 @@ enum Shown {
 }
 
 /// When the next line is due.
-struct Clock {
+pub(super) struct Clock {
     pause: Duration,
     due: Duration,
 }
 
 impl Clock {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { pause: PAUSES[0], due: PAUSES[0] }
     }
 
     /// Whether a line is due after this time; the next one is then due later.
-    fn strikes(&mut self, elapsed: Duration) -> bool {
+    pub(super) fn strikes(&mut self, elapsed: Duration) -> bool {
         let is_due = self.due <= elapsed;
         if is_due {
             self.pause = (self.pause * 2).min(PAUSES[1]);
@@ -119,7 +119,7 @@ fn line(step: u64, steps: u64, rate: f64, loss: f64) -> String {
 }
 
 /// Seconds in the units in which one would say them.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     match seconds {
         ..90.0 => format!("{seconds:.0} s"),
         90.0..5400.0 => format!("{:.0} min", seconds / 60.0),

@@ -2,10 +2,19 @@
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether anything was written to standard output.
+static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// A line of results, as `println!`, which would panic where nobody reads them.
 macro_rules! tell {
     ($($argument:tt)*) => { $crate::terminal::tell::line(format_args!($($argument)*)) };
+}
+
+/// Whether results were written to standard output.
+pub fn has_told() -> bool {
+    TOLD.load(Ordering::Relaxed)
 }
 
 /// Writes a line to standard output.
@@ -13,6 +22,7 @@ macro_rules! tell {
 /// Where nobody reads it any more, as behind `| head`, it is dropped, and the work goes on.
 /// If it cannot be written for another reason, the program ends with that.
 pub fn line(line: Arguments<'_>) {
+    TOLD.store(true, Ordering::Relaxed);
     let Err(error) = writeln!(std::io::stdout(), "{line}") else { return };
     if error.kind() != ErrorKind::BrokenPipe {
         crate::terminal::say(&format!("error: cannot write to standard output: {error}"));
@@ -36,6 +46,7 @@ pub struct Results;
 
 impl Write for Results {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        TOLD.store(true, Ordering::Relaxed);
         match std::io::stdout().write(bytes) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
             written => written,

@@ -8,12 +8,12 @@ use anyhow::{Result, anyhow, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use clap::Args;
-use ebm_data::DatasetName;
 use ebm_model::{Capabilities, Init, Input, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_run::bounds;
 use ebm_run::config::{Config, Overrides};
 use ebm_run::objective::Loss;
+use ebm_run::parts::input;
 use ebm_train::{Batch, BuildContext, TrainState, Trainer};
 use serde::Serialize;
 
@@ -59,14 +59,47 @@ pub struct Bench {
 }
 
 /// What was measured.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 struct Speed {
-    /// Of whole training steps: loss, gradient, clipping, Adam, averaging.
-    train_images_per_second: f64,
-    /// Of score evaluations.
-    score_images_per_second: f64,
+    /// Rows a second in whole training steps: loss, gradient, clipping, Adam, averaging.
+    train: f64,
+    /// Rows a second in score evaluations.
+    score: f64,
     /// Of the network.
     parameters: usize,
+}
+
+/// The same as a JSON object: rows that are images are called so.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Entry {
+    /// Of a network for images.
+    Images {
+        event: &'static str,
+        train_images_per_second: f64,
+        score_images_per_second: f64,
+        parameters: usize,
+    },
+    /// Of a network for points and rows of tables.
+    Rows { event: &'static str, train_rows_per_second: f64, score_rows_per_second: f64, parameters: usize },
+}
+
+impl Speed {
+    /// As JSON has it for a network of this input.
+    fn entry(self, input: Input) -> Entry {
+        let (Self { train, score, parameters }, event) = (self, "done");
+        match input {
+            Input::Image { .. } => Entry::Images {
+                event,
+                train_images_per_second: train,
+                score_images_per_second: score,
+                parameters,
+            },
+            Input::Row { .. } => {
+                Entry::Rows { event, train_rows_per_second: train, score_rows_per_second: score, parameters }
+            }
+        }
+    }
 }
 
 impl Bench {
@@ -90,8 +123,8 @@ impl Bench {
         let set = self.set.iter().cloned().chain(batch_size).chain(widths).collect();
         let config = Config::resolve(&self.preset, &Overrides { set })?;
         ensure!(0 < config.batch_size, usage(anyhow!("batch_size = 0: expected at least 1")));
-        let model = match known_input(config.data.dataset) {
-            Some(input) => config.model.fitted(input),
+        let model = match config.data.item_shape() {
+            Some(item) => config.model.fitted(input(item)),
             None => config.model,
         };
         let sizes = match model.input() {
@@ -117,29 +150,17 @@ impl Bench {
         }
         let speed = subject.speed()?;
         if self.json {
-            tell!("{}", serde_json::to_string(&speed)?);
+            tell!("{}", serde_json::to_string(&speed.entry(config.model.input()))?);
         } else {
             let rows = match config.model.input() {
                 Input::Row { .. } => "rows",
                 Input::Image { .. } => "images",
             };
-            tell!("training steps    {:>9.1} {rows}/s", speed.train_images_per_second);
-            tell!("score evaluations {:>9.1} {rows}/s", speed.score_images_per_second);
+            tell!("training steps    {:>9.1} {rows}/s", speed.train);
+            tell!("score evaluations {:>9.1} {rows}/s", speed.score);
             tell!("parameters        {:>9}", speed.parameters);
         }
         Ok(())
-    }
-}
-
-/// What a row of these data is, where that is known without reading them.
-fn known_input(dataset: DatasetName) -> Option<Input> {
-    match dataset {
-        DatasetName::Toy(_) => Some(Input::Row { dim: 2 }),
-        DatasetName::Glyphs | DatasetName::Mnist | DatasetName::FashionMnist => {
-            Some(Input::Image { channels: 1, height: 28, width: 28 })
-        }
-        DatasetName::Cifar10 => Some(Input::Image { channels: 3, height: 32, width: 32 }),
-        _ => None,
     }
 }
 
@@ -162,7 +183,8 @@ impl<'a> Subject<'a> {
             0 => None,
             n => Some(Tensor::<1, Int>::arange(0..shape[0] as i64, device) % n as i64),
         };
-        Ok(Self { config, network, batch: Batch { rows, labels }, device: device.clone(), noise })
+        let batch = Batch { labels, ..Batch::from(rows) };
+        Ok(Self { config, network, batch, device: device.clone(), noise })
     }
 
     fn objective(&self) -> Result<Loss> {
@@ -181,13 +203,13 @@ impl<'a> Subject<'a> {
 
     fn speed(&self) -> Result<Speed> {
         let mut trainer = self.trainer(self.objective()?)?;
-        let train_images_per_second = self.rate(|| Ok(trainer.step(self.batch.clone())?))?;
+        let train = self.rate(|| Ok(trainer.step(self.batch.clone())?))?;
         let sigma = Tensor::ones([self.config.batch_size], &self.device);
-        let score_images_per_second = self.rate(|| {
+        let score = self.rate(|| {
             self.score(&sigma);
             Ok(())
         })?;
-        Ok(Speed { train_images_per_second, score_images_per_second, parameters: self.network.num_params() })
+        Ok(Speed { train, score, parameters: self.network.num_params() })
     }
 
     /// One score of the batch, at the noise levels `sigma` where the network has any.
@@ -200,7 +222,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Images a second of a run over one batch; each run is waited for.
+    /// Rows a second of a run over one batch; each run is waited for.
     fn rate(&self, mut run: impl FnMut() -> Result<()>) -> Result<f64> {
         let (mut seconds, start) = (Vec::new(), Instant::now());
         for i in 0..WARM_UP + RUNS {

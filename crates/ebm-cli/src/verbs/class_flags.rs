@@ -2,9 +2,10 @@
 
 use anyhow::{Result, anyhow};
 use clap::Args;
+use ebm_model::{Capabilities, Network};
 use ebm_run::card::ModelCard;
 use ebm_run::classes::{self, Classes};
-use ebm_run::sampling::Asked;
+use ebm_run::sampling::{Asked, OfClasses};
 
 use crate::terminal::usage::usage;
 
@@ -43,11 +44,17 @@ impl ClassFlags {
         Ok(asked)
     }
 
-    /// The same where only one class can be.
+    /// The network of the class that is asked for, or the whole network; for what can be of one class only.
     ///
     /// # Errors
     /// As [`asked`](Self::asked), or several classes.
-    pub fn one(&self, card: &ModelCard) -> Result<Option<Asked>> {
+    pub fn of_one<'n>(&self, card: &ModelCard, network: &'n Network) -> Result<OfOne<'n>> {
+        let class = self.one(card)?.map(|asked| asked.of(network, 0..1)).transpose()?;
+        Ok(OfOne { whole: network, class })
+    }
+
+    /// What is asked of the model where only one class can be.
+    fn one(&self, card: &ModelCard) -> Result<Option<Asked>> {
         let asked = self.asked(card)?;
         match &asked {
             Some(several) if several.only().is_none() => {
@@ -57,5 +64,26 @@ impl ClassFlags {
             }
             _ => Ok(asked),
         }
+    }
+}
+
+/// A network, or what it is for one of its classes.
+pub struct OfOne<'n> {
+    whole: &'n Network,
+    class: Option<OfClasses<'n>>,
+}
+
+impl OfOne<'_> {
+    /// What the network, or its class, offers.
+    pub fn model(&self) -> &dyn Capabilities {
+        match &self.class {
+            Some(of_class) => of_class,
+            None => self.whole,
+        }
+    }
+
+    /// Whether it is the network of one class.
+    pub fn is_of_class(&self) -> bool {
+        self.class.is_some()
     }
 }

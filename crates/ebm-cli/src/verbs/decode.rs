@@ -13,12 +13,12 @@ use ebm_run::config::assign_to;
 use ebm_run::encoding::Encoder;
 use ebm_run::model::model;
 use ebm_run::sampling::SampleConfig;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
+use crate::terminal::work::Work;
 use crate::verbs::apart;
 
 /// `ebm decode`.
@@ -76,10 +76,9 @@ impl Decode {
         }
 
         let began = Instant::now();
-        let bar = ProgressBar::new(n as u64);
-        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
-        let found = encoder.decode(&codes, dim, &device, |rows| bar.inc(rows as u64))?;
-        bar.finish_and_clear();
+        let work = Work::new("decoding", n, 0);
+        let found = encoder.decode(&codes, dim, &device, |rows| work.add(rows))?;
+        work.finish();
         ebm_report::write(&self.out, &card.content.samples(found.values, n)?)?;
         let (seconds, calls, out) = (began.elapsed().as_secs_f64(), found.calls, self.out.display());
         if self.json {

@@ -18,12 +18,12 @@ use ebm_run::encoding::{Encoder, RoundTrip, RoundTripErrors};
 use ebm_run::model::model;
 use ebm_run::rows::RowsByBlock;
 use ebm_run::sampling::SampleConfig;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
+use crate::terminal::work::Work;
 use crate::verbs::apart;
 use crate::verbs::reading::Reading;
 use decoded::Decoded;
@@ -147,9 +147,8 @@ impl Encode {
         device: &Device,
     ) -> Result<Encoded> {
         let n = rows.n_rows();
-        let bar = ProgressBar::new((if self.one_way { 1 } else { 2 } * n) as u64);
-        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
-        let tick = |rows: usize| bar.inc(rows as u64);
+        let work = Work::new("encoding", if self.one_way { n } else { 2 * n }, 0);
+        let tick = |rows: usize| work.add(rows);
         let mut found = Encoded { trip: None, calls: 0 };
         let mut errors = RoundTripErrors::default();
         let pieces = Pieces::new(Format::Npy, &latents(content, vec![0.0; dim], [1, dim])?, n)?;
@@ -175,7 +174,7 @@ impl Encode {
             }
             Ok(())
         })?;
-        bar.finish_and_clear();
+        work.finish();
         found.trip = (!self.one_way).then(|| errors.round_trip());
         if let Some(decoded) = decoded {
             decoded.end(content)?;

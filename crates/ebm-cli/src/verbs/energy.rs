@@ -18,13 +18,12 @@ use ebm_run::landscape::{energy_of, kinds_with_energy};
 use ebm_run::maps::Mapping;
 use ebm_run::model::model;
 use ebm_run::rows::{RowsByBlock, none_held_out};
-use ebm_run::sampling::OfClasses;
 
 use crate::terminal::backend::Backend;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::verbs::apart;
-use crate::verbs::class_flags::ClassFlags;
+use crate::verbs::class_flags::{ClassFlags, OfOne};
 use crate::verbs::out_folder;
 use crate::verbs::reading::Reading;
 use density::Density;
@@ -103,11 +102,8 @@ impl Energy {
             has_energy || self.sigma.is_none(),
             usage(anyhow!("--sigma is the level of an energy; the network is a score and has none"))
         );
-        let of_class = self.of_class(&card, &network)?;
-        let model: &dyn Capabilities = match &of_class {
-            Some(of_class) => of_class,
-            None => &network,
-        };
+        let of_one = self.of_one(&card, &network)?;
+        let model = of_one.model();
         let energy = if has_energy { Some(energy_of(model, level)?) } else { None };
         if has_energy && network.as_energy().is_none() && self.sigma.is_none() {
             self.say_level(level);
@@ -142,14 +138,14 @@ impl Energy {
         say(&format!("{what} the noise level {level}; --sigma sets another"));
     }
 
-    /// The network of the class that is asked for, if one is.
-    fn of_class<'n>(&self, card: &ModelCard, network: &'n Network) -> Result<Option<OfClasses<'n>>> {
-        let asked = self.classes.one(card)?;
+    /// The network, or what it is for the class that is asked for.
+    fn of_one<'n>(&self, card: &ModelCard, network: &'n Network) -> Result<OfOne<'n>> {
+        let of_one = self.classes.of_one(card, network)?;
         ensure!(
-            asked.is_none() || !self.normalised,
+            !(of_one.is_of_class() && self.normalised),
             usage(anyhow!("--normalised: log likelihoods are those of no class; leave out --class"))
         );
-        Ok(asked.map(|asked| asked.of(network, 0..1)).transpose()?)
+        Ok(of_one)
     }
 
     /// How maps are made, if they are asked for and their folder can be written.

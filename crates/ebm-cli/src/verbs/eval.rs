@@ -30,6 +30,7 @@ use ebm_run::sampling::{Drawing, SampleConfig};
 
 use crate::terminal::say;
 use crate::terminal::usage::usage;
+use crate::terminal::work::Work;
 use crate::verbs::sample::advice::{Advice, verdict};
 
 pub use self::arguments::Eval;
@@ -146,12 +147,13 @@ impl<'a> Subject<'a> {
         let config: SampleConfig = assign_to(&card.sample, &request.set).map_err(usage)?;
         let (config, found) = levels_of_run::of_network(config, &request.run, card, device)?;
         found.iter().for_each(|line| say(line));
-        let drawing = config.drawing(request.sampler.as_deref(), network).map_err(usage)?;
+        let drawing =
+            config.drawing(request.sampler.as_deref(), network, card.architecture.dim()).map_err(usage)?;
         let drawing = match asked_for_all(card, request.guidance)? {
             Some(asked) => drawing.of_classes(asked),
             None => drawing,
         };
-        let advice = Advice::of_network(config.chain.step_size).at_step_ratio(drawing.step_ratio());
+        let advice = Advice::of_network(drawing.step_key().cloned(), network.as_energy().is_some());
         let sampler = request.sampler.clone().unwrap_or(config.sampler);
         let noise = Noise::seeded(request.seed);
         Ok(Self { request, card, network, drawing, sampler, advice, device, noise })
@@ -162,7 +164,10 @@ impl<'a> Subject<'a> {
         let [n, dim] = halves.fresh.dims();
         say(&format!("drawing {n} samples"));
         let noise = self.noise.derive("samples");
-        let drawn = self.drawing.draw(self.network, [n, dim], &noise, self.device, false, |_| {})?;
+        let work = Work::new("drawing", n * self.drawing.n_levels(), 0);
+        let tick = |samples: usize| work.add(samples);
+        let drawn = self.drawing.draw(self.network, [n, dim], &noise, self.device, false, tick)?;
+        work.finish();
         let verdict = verdict(drawn.steps.as_ref());
         self.advice.lines(&verdict).into_iter().for_each(|line| judgement.warn(line));
         let drawn: Tensor<2> = Tensor::from_data(TensorData::new(drawn.values, [n, dim]), self.device);

@@ -12,6 +12,7 @@ use ebm_run::model::model;
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
+use crate::terminal::columns::counted;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
 
@@ -76,7 +77,8 @@ impl Export {
                 json!({"event": "done", "file": path.to_string_lossy(), "steps": steps, "tags": tags})
             );
         } else {
-            tell!("{steps} steps of {}: {file}\ntensorboard --logdir {logdir}", tags.join(", "));
+            let steps = counted(steps, "step");
+            tell!("{steps} of {}: {file}\ntensorboard --logdir {logdir}", tags.join(", "));
         }
         Ok(())
     }

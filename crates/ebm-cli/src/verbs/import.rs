@@ -72,6 +72,7 @@ impl Import {
             let is_right = 0.0 < bottom && bottom < top && top.is_finite();
             ensure!(is_right, usage(anyhow!("--top {top} --bottom {bottom}: expected 0 < bottom < top")));
         }
+        ensure!(file.exists(), usage(anyhow!("{} does not exist", file.display())));
         let name = file.file_stem().context("the file has no name")?.to_string_lossy().into_owned();
         let out = place(out, &name);
         let weights = weights.map(|which| match which {

@@ -85,7 +85,7 @@ impl Interpolate {
         apart::check("--out", &self.out, &read)?;
         let device: Device = self.backend.device()?;
         let (card, network) = model(&self.run, self.step, &device, &say)?;
-        let asked = self.classes.one(&card)?;
+        let of_one = self.classes.of_one(&card, &network)?;
         let dim = card.architecture.dim();
         format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
         bounds::samples("--n", &[self.n, dim])?;
@@ -99,11 +99,7 @@ impl Interpolate {
         };
 
         let began = Instant::now();
-        let of_class = asked.map(|asked| asked.of(&network, 0..1)).transpose()?;
-        let way = match &of_class {
-            Some(of_class) => between(of_class, &flow, [&a, &b], self.n, &device)?,
-            None => between(&network, &flow, [&a, &b], self.n, &device)?,
-        };
+        let way = between(of_one.model(), &flow, [&a, &b], self.n, &device)?;
         let samples = match format.is_film() {
             true => {
                 let mut frames: Vec<Vec<f32>> = way.chunks_exact(dim).map(<[f32]>::to_vec).collect();

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{ArgAction, Args, ValueEnum};
-use ebm_data::{DataSpec, Missing, Split, delimiter_named};
+use ebm_data::{DataError, DataSpec, Missing, Split, delimiter_named};
 use ebm_ops::Noise;
 use ebm_run::config::Config;
 use ebm_run::folder::RunFolder;
 use ebm_run::model::run_and_step;
+
+use crate::terminal::usage::usage;
 
 /// How a table or a folder of pictures is read.
 #[derive(Clone, Debug, Default, Args)]
@@ -96,6 +98,19 @@ fn is_same(a: &Path, b: &Path) -> bool {
 pub fn config_of(run: &Path) -> Result<Option<Config>> {
     let (run, _) = run_and_step(run, None)?;
     if run.is_dir() { Ok(Some(Config::of(&RunFolder::open(&run)?)?)) } else { Ok(None) }
+}
+
+/// The error of reading a run's own data; where they are not there or none of them are held out, with what helps then.
+pub fn with_hint(error: ebm_run::Error, hint: &str) -> anyhow::Error {
+    let is_absent = matches!(
+        error.find::<DataError>(),
+        Some(DataError::NoHeldOut { .. } | DataError::NotFound { .. } | DataError::Missing { .. })
+    );
+    if !is_absent {
+        return error.into();
+    }
+    let hinted = anyhow!("{error:#}; {hint}");
+    if error.is_usage() { usage(hinted) } else { hinted }
 }
 
 /// How the data of a run are read, and what they are drawn from.

@@ -9,7 +9,6 @@ use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use ebm_data::Split;
 use ebm_data::to_pixel;
-use ebm_model::Capabilities;
 use ebm_ops::Noise;
 use ebm_run::bounds;
 use ebm_run::card::Content;
@@ -18,11 +17,11 @@ use ebm_run::model::model;
 use ebm_run::restoring::{Degradation, Method, Pictures, Restorer, Task, deviation, known};
 use ebm_run::sampling::SampleConfig;
 use ebm_sample::diagnostics::Steps;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::terminal::say;
 use crate::terminal::usage::usage;
+use crate::terminal::work::Work;
 use crate::verbs::out_folder;
 use crate::verbs::part::Tally;
 use crate::verbs::reading::config_of;
@@ -56,12 +55,8 @@ impl Restore {
         let tau = self.tau()?;
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         let name = self.sampler.as_deref();
-        let of_class = self.classes.one(&card)?.map(|asked| asked.of(&network, 0..1)).transpose()?;
-        let network: &dyn Capabilities = match &of_class {
-            Some(of_class) => of_class,
-            None => &network,
-        };
-        let restorer = Restorer::new(network, &degradation, tau, self.how(), name, &config)?;
+        let of_one = self.classes.of_one(&card, &network)?;
+        let restorer = Restorer::new(of_one.model(), &degradation, tau, self.how(), name, &config)?;
 
         let wanted = if self.degrade { shape } else { degradation.measured_shape() };
         let split = if self.test { Split::Test } else { Split::Train };
@@ -75,12 +70,11 @@ impl Restore {
         let (restored, steps) = self.answers(&restorer, &degradation, &pictures, &noise, &device)?;
         let seconds = began.elapsed().as_secs_f64();
         let verdict = verdict(steps.as_ref());
-        let advice =
-            Advice::of_network(config.chain.step_size).at_step_ratio(Some(config.langevin.step_ratio));
+        let advice = Advice::of_network(restorer.step_key().cloned(), false);
         let found = Found {
             n_pictures,
             seconds,
-            acceptance: steps.as_ref().and_then(Tally::of).map(Tally::mean_acceptance),
+            acceptance: steps.as_ref().and_then(Tally::of).and_then(Tally::mean_acceptance),
             of_mean: root_mean_square(&restored, Restored::error_of_mean),
             of_answers: root_mean_square(&restored, Restored::error_of_answers),
         };
@@ -111,8 +105,7 @@ impl Restore {
         device: &Device,
     ) -> Result<(Vec<Restored>, Option<Steps>)> {
         let (tau, n_pictures) = (self.tau()?, pictures.names().len());
-        let bar = ProgressBar::new((n_pictures * self.n * restorer.n_levels()) as u64);
-        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
+        let work = Work::new("restoring", n_pictures * self.n * restorer.n_levels(), 0);
         let mut restored = Vec::with_capacity(n_pictures);
         let mut steps: Option<Steps> = None;
         for (i, picture) in pictures.iter().enumerate() {
@@ -121,7 +114,7 @@ impl Restore {
                 true => degradation.applied(picture, tau, &mut noise.derive("degradation"), device)?,
                 false => degradation.measured(picture),
             };
-            let tick = |answers: usize| bar.inc(answers as u64);
+            let tick = |answers: usize| work.add(answers);
             let answers = restorer.answers(&measured, self.n, &noise.derive("answers"), device, tick)?;
             steps = match (steps, answers.steps) {
                 (Some(before), Some(new)) => Some(before.beside(new)),
@@ -132,7 +125,7 @@ impl Restore {
             let whole = self.degrade.then(|| pixels(picture));
             restored.push(Restored::new(pictures.names()[i].clone(), given, whole, answers.pixels));
         }
-        bar.finish_and_clear();
+        work.finish();
         Ok((restored, steps))
     }
 

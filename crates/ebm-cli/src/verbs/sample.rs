@@ -22,11 +22,12 @@ use ebm_report::Format;
 use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::assign_to;
 use ebm_run::hint::{quoted, quoted_text};
-use ebm_run::model::model;
-use ebm_run::sampling::{Asked, SampleConfig};
+use ebm_run::model::{description, model};
+use ebm_run::sampling::{Asked, SHORT_NAMES, SampleConfig, own_step_key};
 use ebm_run::{bounds, keys, levels_of_run};
 use ebm_sample::Sampler;
 
+use crate::terminal::interrupt::stoppable;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
 
@@ -68,20 +69,34 @@ fn check_rows(asked: &Asked, n: usize, format: Format, card: &ModelCard) -> Resu
     Ok(())
 }
 
+/// Lists the samplers: their names, what each needs of a model, what it is, and how else it is called.
+fn list() -> Result<()> {
+    for (name, what) in Sampler::list() {
+        let need = Sampler::named(name)?.need().to_string();
+        let others = SHORT_NAMES.iter().filter(|short| short.sampler == name).map(|short| {
+            let on = if short.needs_levels { " on a network with noise levels" } else { "" };
+            format!("; also called {}{on}", short.name)
+        });
+        tell!("{name:24}  {need:30}  {what}{}", others.collect::<String>());
+    }
+    Ok(())
+}
+
 impl Sample {
     /// Draws samples and writes them; the program's exit code, which is that of a signal if one has ended it.
     ///
     /// # Errors
     /// Whatever keeps them from being drawn or written; nothing half-written is left in their place.
     pub fn run(self) -> Result<u8> {
+        // Lists need no device, which may take seconds to start.
         if self.list {
-            for (name, what) in Sampler::list() {
-                tell!("{name:24}  {:30}  {what}", Sampler::named(name)?.need().to_string());
-            }
-            return Ok(0);
+            return list().map(|()| 0);
+        }
+        if self.keys {
+            return self.list_keys().map(|()| 0);
         }
         let device = self.backend.device()?;
-        if let Some(target) = self.closed_form().filter(|_| !self.keys) {
+        if let Some(target) = self.closed_form() {
             if self.n.is_some() {
                 bail!(usage(anyhow!("--n is for networks; of a closed form, --chains and --draws")));
             }
@@ -89,15 +104,8 @@ impl Sample {
                 bail!(usage(anyhow!("{flag} is for networks of classes, not for closed forms")));
             }
             let sample = self.with_part()?;
-            return sample.chains.run(&sample, target, &device).map(|()| 0);
-        }
-        if self.keys {
-            let config = match &self.run {
-                Some(run) => model(run, self.step, &device, &say)?.0.sample,
-                None => SampleConfig::default(),
-            };
-            keys::of_sample(&config)?.iter().for_each(|key| tell!("{key}"));
-            return Ok(0);
+            let chains = || sample.chains.run(&sample, target, &device);
+            return stoppable("sample", chains).map(|()| 0);
         }
         let sample = self.with_part()?;
         let Some(run) = &sample.run else { bail!(usage(anyhow!("expected a run or --target"))) };
@@ -106,6 +114,16 @@ impl Sample {
             bail!(usage(anyhow!("{flag} is for closed-form energies{instead}")));
         }
         sample.network(run, &device)
+    }
+
+    /// Lists the keys of `--set`, with the values of the model if one is named.
+    fn list_keys(&self) -> Result<()> {
+        let config = match &self.run {
+            Some(run) if self.closed_form().is_none() => description(run, self.step, &say)?.1,
+            _ => SampleConfig::default(),
+        };
+        keys::of_sample(&config)?.iter().for_each(|key| tell!("{key}"));
+        Ok(())
     }
 
     /// The closed form that is named, by `--target` or in place of a run that is not there.
@@ -120,13 +138,14 @@ impl Sample {
     /// The command that means for a network what was given for chains on a closed form, if there is one.
     fn for_a_network(&self, run: &Path) -> Option<String> {
         let Chains { step_size, leapfrog, chains, draws, burn_in, .. } = &self.chains;
-        let set = |key: &str, value: String| format!(" --set chain.{key}={value}");
+        let set = |key: &str, value: String| format!(" --set {key}={value}");
+        let step_key = self.sampler.as_deref().map_or_else(|| "chain.step_size".into(), own_step_key);
         let sampler = self.sampler.iter().map(|name| format!(" --sampler {}", quoted_text(name)));
         let steps =
-            burn_in.or(draws.filter(|_| chains.is_some())).map(|n| set("steps", n.max(1).to_string()));
+            burn_in.or(draws.filter(|_| chains.is_some())).map(|n| set("chain.steps", n.max(1).to_string()));
         let given = [
-            step_size.map(|size| set("step_size", size.to_string())),
-            leapfrog.map(|n| set("leapfrog", n.to_string())),
+            step_size.map(|size| set(&step_key, size.to_string())),
+            leapfrog.map(|n| set("chain.leapfrog", n.to_string())),
             steps,
             chains.or(*draws).map(|n| format!(" --n {n}")),
         ];
@@ -147,12 +166,12 @@ impl Sample {
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         let (config, found) = levels_of_run::of_network(config, run, card, device)?;
         found.iter().for_each(|line| say(line));
-        let drawing = config.drawing(self.sampler.as_deref(), network).map_err(usage)?;
+        let dim = card.architecture.dim();
+        let drawing = config.drawing(self.sampler.as_deref(), network, dim).map_err(usage)?;
         let drawing = match &asked {
             Some(asked) => drawing.of_classes(asked.clone()),
             None => drawing,
         };
-        let dim = card.architecture.dim();
         format.check(card.content.samples(vec![0.0; dim], 1)?.shape()).map_err(usage)?;
         if let Some(asked) = &asked {
             check_rows(asked, n, format, card)?;
@@ -167,6 +186,6 @@ impl Sample {
             usage(anyhow!("--part is for .npy, .safetensors and .csv; a picture is of all samples"))
         );
         bounds::samples("--n", &[n, dim, if format.is_film() { drawing.n_levels() } else { 1 }])?;
-        samples.draw_shown(n, device)
+        stoppable("sample", || samples.draw_shown(n, device))
     }
 }

@@ -23,6 +23,7 @@ use ebm_run::{keys, model, normalization_of_run, page, presets};
 use ebm_train::{Finish, Observer, Ranks, TrainState};
 use serde_json::json;
 
+use crate::terminal::columns::counted;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::progress::Progress;
 use crate::terminal::{machine, program, ranks, say, tell};
@@ -40,6 +41,10 @@ impl Train {
             presets::list().for_each(|(name, what)| tell!("{name:16} {what}"));
             return Ok(0);
         }
+        if self.keys {
+            keys::of(&self.start()?.config)?.iter().for_each(|key| tell!("{key}"));
+            return Ok(0);
+        }
         let ranks = ranks::ranks()?;
         ranks::ended(&*ranks, self.train(&ranks))
     }
@@ -48,10 +53,6 @@ impl Train {
     fn train(&self, ranks: &Arc<dyn Ranks>) -> Result<u8> {
         let Start { config, begun, resumed } = self.start()?;
         let resumed = resumed.as_ref();
-        if self.keys {
-            keys::of(&config)?.iter().for_each(|key| tell!("{key}"));
-            return Ok(0);
-        }
         let units = units(&config, begun.as_ref(), resumed)?;
         let mut parts = Parts::with_units(&config, units.as_ref(), || Ok(self.backend.device()?))?;
         say(&parts.about_data());
@@ -72,7 +73,8 @@ impl Train {
         model::write_content(folder, &parts.content)?;
         fingerprint.iter().try_for_each(|found| found.write(folder))?;
         let (parameters, steps) = (parts.network.num_params(), parts.config.train.steps);
-        say(&format!("run {}: {parameters} parameters, {steps} steps", folder.path().display()));
+        let steps = counted(steps, "step");
+        say(&format!("run {}: {parameters} parameters, {steps}", folder.path().display()));
         if let Some(resumed) = resumed {
             resumed.changes(session.state(), &parts.config).iter().for_each(|line| say(line));
         }
@@ -134,6 +136,10 @@ impl Train {
                 "the run is complete: all {steps} steps are done; `ebm train --resume {run} --steps {more}` goes on"
             ));
         }
+        let is_shown = 0 < parts.config.record.picture_samples && parts.extension()? == "png";
+        if interrupt.exit_code().is_some() && is_shown && !folder.picture(steps).exists() {
+            say(&format!("the picture of the last step was given up; `ebm train --resume {run}` draws it"));
+        }
         let rows = ended.steps * parts.config.batch_size as u64;
         report(parts, &folder, &run, self.json, &ended.state, began.elapsed().as_secs_f64(), rows)?;
         Ok(0)
@@ -144,7 +150,8 @@ impl Train {
         let checkpoint = ended.checkpoint.context("a run that is stopped is kept")?;
         let step = ended.state.step();
         let line = json!({"event": "stopped", "step": step, "checkpoint": checkpoint.to_string_lossy(), "run": folder.path().to_string_lossy()});
-        let kept = format!("stopped after {step} steps, all of them kept in {}", checkpoint.display());
+        let (steps, checkpoint) = (counted(step, "step"), checkpoint.display());
+        let kept = format!("stopped after {steps}, all of them kept in {checkpoint}");
         summary(self.json, &line, &format!("{kept}; `ebm train --resume {run}` goes on"));
         Ok(())
     }
@@ -243,8 +250,8 @@ fn report(
         "report": page.as_ref().map(|page| page.to_string_lossy()),
     });
     let model = folder.model();
-    let mut text =
-        format!("done: {step} steps in {seconds:.0} s, running loss {loss:.4}\nmodel: {}\n", model.display());
+    let (steps, model) = (counted(step, "step"), model.display());
+    let mut text = format!("done: {steps} in {seconds:.0} s, running loss {loss:.4}\nmodel: {model}\n");
     if 0 < state.skipped() {
         text += &format!("skipped: {} steps, see {}\n", state.skipped(), folder.journal().display());
     }

@@ -1,7 +1,7 @@
 //! Reading untrusted files within limits.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::gzip::Gzip;
@@ -21,8 +21,39 @@ const EXPANSION: u64 = 64;
 /// A gzip file may decompress to 64 MiB plus 64 times its length; reading more is an error.
 pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>, DataError> {
     let length = check_is_file(file)?;
-    let reader = BufReader::new(File::open(file).map_err(|source| DataError::io(file, source))?);
-    decompressed(reader, length).map_err(|source| DataError::io(file, source))
+    let failed = |source| DataError::io(file, source);
+    let mut content = File::open(file).map_err(failed)?;
+    check_claimed(&mut content, length, file)?;
+    content.rewind().map_err(failed)?;
+    decompressed(BufReader::new(content), length).map_err(failed)
+}
+
+/// Refuses a gzip file that says at its end that it unpacks to more than is read, and does so.
+///
+/// Readers that parse while they unpack would otherwise spend time and memory on the part within the limit.
+fn check_claimed(content: &mut File, length: u64, file: &Path) -> Result<(), DataError> {
+    let mut unpack = || -> io::Result<()> {
+        let (mut magic, mut claimed) = ([0; 2], [0; 4]);
+        if length < 18 || read_up_to(content, &mut magic)? < 2 || magic != [0x1f, 0x8b] {
+            return Ok(());
+        }
+        content.seek(SeekFrom::End(-4))?;
+        content.read_exact(&mut claimed)?;
+        if u64::from(u32::from_le_bytes(claimed)) <= limit(length) {
+            return Ok(());
+        }
+        content.rewind()?;
+        let mut unpacked = decompressed(BufReader::new(&mut *content), length)?;
+        io::copy(&mut unpacked, &mut io::sink())?;
+        Ok(())
+    };
+    match unpack() {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Err(DataError::malformed(file, error.to_string()))
+        }
+        // What else is wrong with the file is for its reader to say.
+        _ => Ok(()),
+    }
 }
 
 /// The length of a file; a folder, a device and a pipe are none.
@@ -193,6 +224,17 @@ mod tests {
         let error = read_exactly(&mut content, 128 << 20, file).unwrap_err();
         assert!(matches!(error, DataError::Malformed { .. }), "{error}");
         assert!(error.to_string().contains(&cap.to_string()), "{error}");
+
+        // A file is refused before anything of it is read, and one that is only cut off is not called a bomb.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bomb.csv.gz");
+        std::fs::write(&path, &bomb).unwrap();
+        let error = open(&path).err().expect("it is a bomb").to_string();
+        assert!(error.contains("bomb.csv.gz: ") && error.contains(&cap.to_string()), "{error}");
+        std::fs::write(&path, [&bomb[..bomb.len() / 4], &[0xff; 4]].concat()).unwrap();
+        let mut content = open(&path).unwrap();
+        let error = read_exactly(&mut content, 1 << 20, &path).unwrap_err().to_string();
+        assert!(!error.contains("the most for this length"), "{error}");
     }
 
     #[cfg(unix)]

@@ -16,7 +16,7 @@ pub(crate) use self::faults::flag_value;
 use self::faults::{Faults, Place};
 use self::found::{Header, Row};
 use self::names::{commented, distinct, name, shown, unescaped, unnamed};
-use self::numbers::{is_comment, is_missing, number};
+use self::numbers::{Kind, is_comment, is_missing, number};
 use self::records::{MAX_FIELDS, Record, Records, cut};
 use crate::tables::labels::{ClassNames, Labels};
 use crate::{DataError, Missing};
@@ -91,9 +91,9 @@ pub fn read(content: impl Read, form: TextForm, file: &Path) -> Result<TextRows,
 impl<'a, R: Read> TextTable<'a, R> {
     /// Reads the first records, and finds out what `form` does not say.
     ///
-    /// The first row is a header if it has a field that is no number over numbers, or if it is 0, 1, 2, … Lines that
-    /// begin with `#` are skipped; the last of them before the first row may name the columns. `sep=;` in the first
-    /// line names the delimiter.
+    /// The first row is a header if it has a field that is no number over numbers, or if it counts up, as 0, 1, 2, … over
+    /// fractions. Lines that begin with `#` are skipped; the last of them before the first row may name the columns.
+    /// `sep=;` in the first line names the delimiter.
     ///
     /// # Reference
     /// Shafranovich (2005), *Common format and MIME type for comma-separated values files*, RFC 4180.
@@ -136,7 +136,7 @@ impl<'a, R: Read> TextTable<'a, R> {
         let [first, rest @ ..] = &rows[..] else {
             return Err(DataError::Empty { path: file.into(), expected: "rows of numbers" });
         };
-        let decimal = decimal.unwrap_or_else(|| found::decimal(&rows, delimiter));
+        let decimal = decimal.unwrap_or_else(|| found::decimal(&rows));
         let header = match form.header {
             Some(true) => Header::Names,
             Some(false) => Header::No,
@@ -161,7 +161,15 @@ impl<'a, R: Read> TextTable<'a, R> {
         if !names.is_empty() && names.len() + 1 == dim && values.iter().all(|row| row.fields.len() == dim) {
             // R names its rows so; an empty last field is a delimiter at the end of each line.
             let ends = values.iter().all(|row| row.texts().last().is_some_and(<[u8]>::is_empty));
-            names.insert(if ends { names.len() } else { 0 }, String::new());
+            // Fractions are no names of rows: what was taken for a header names fewer columns than there are.
+            let is_value = |row: &Row<'_>| {
+                let is_quoted = row.fields.first().is_some_and(|field| field.is_quoted);
+                !is_quoted && row.texts().next().is_some_and(|text| Kind::of(text, decimal) == Kind::Fraction)
+            };
+            let has_values = !ends && values.iter().all(is_value);
+            let inserted = if has_values { "column1" } else { "" };
+            notes.extend(has_values.then(|| format!("column 1 has no name and is called {inserted}")));
+            names.insert(if ends { names.len() } else { 0 }, inserted.to_owned());
         } else if !names.is_empty() {
             dim = names.len();
         }
@@ -208,8 +216,8 @@ impl<'a, R: Read> TextTable<'a, R> {
     /// The rows of `columns`, in this order.
     ///
     /// # Errors
-    /// If a row is longer or shorter than the first, a value is missing and refused, a field is no number, or there
-    /// are no rows of numbers.
+    /// If a row is longer or shorter than the first, a value is missing and refused, infinite or beyond single
+    /// precision, a field is no number, or there are no rows of numbers.
     pub fn read(self, columns: &[usize], missing: Missing) -> Result<TextRows, DataError> {
         Ok(self.read_labelled(columns, None, missing)?.0)
     }
@@ -322,6 +330,12 @@ impl<'a, R: Read> TextTable<'a, R> {
                     }
                 };
             faults.n_gaps += usize::from(has_gap);
+            if !has_gap
+                && faults.infinite.is_none()
+                && let Some(i) = values.iter().position(|&value| !(value as f32).is_finite())
+            {
+                faults.infinite = Some((Place::of(text_of(columns[i]), record.line), columns[i]));
+            }
             show(TextRow { values: &values, class, has_gap })?;
             n += 1;
             if faults.is_wrong(missing) {

@@ -84,7 +84,7 @@ fn hexadecimal(digits: &str) -> Option<[u8; 3]> {
 
 /// What a configuration may say.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a colour, as white, #ff8800 or [255, 136, 0]")]
 enum Given {
     Level(u8),
     Levels([u8; 3]),

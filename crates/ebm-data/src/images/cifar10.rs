@@ -11,7 +11,10 @@ use crate::files::archive;
 use crate::files::bytes;
 use crate::files::cifar10::{CLASSES, RECORD, batch, records};
 use crate::named::{NamedDataset, OpenOptions};
-use crate::{DataError, DatasetName, ImageShape, Split};
+use crate::{DataError, DatasetName, ImageShape, ItemShape, Split};
+
+/// The shape of every image.
+const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
 
 /// Most records of one file; the original files have 10,000.
 const MAX_RECORDS: usize = 1_000_000;
@@ -69,8 +72,7 @@ impl Version {
         for (file, content) in files {
             (self.parse)(content, file, &mut pixels, &mut labels)?;
         }
-        let shape = ImageShape { channels: 3, height: 32, width: 32 };
-        Ok(ImageSet::new(shape, pixels, Some(labels), CLASSES.map(String::from).to_vec()))
+        Ok(ImageSet::new(SHAPE, pixels, Some(labels), CLASSES.map(String::from).to_vec()))
     }
 }
 
@@ -170,6 +172,10 @@ fn last(name: &str) -> &str {
 impl NamedDataset for Cifar10 {
     fn about(&self) -> &'static str {
         "photographs of ten classes, 50,000 and 10,000 images of 3×32×32"
+    }
+
+    fn item_shape(&self) -> Option<ItemShape> {
+        Some(ItemShape::Image(SHAPE))
     }
 
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {

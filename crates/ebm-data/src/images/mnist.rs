@@ -8,7 +8,7 @@ use crate::data::Data;
 use crate::files::bytes;
 use crate::files::idx::Idx;
 use crate::named::{NamedDataset, OpenOptions};
-use crate::{DataError, DatasetName, ImageShape, Split};
+use crate::{DataError, DatasetName, ImageShape, ItemShape, Split};
 
 /// A dataset in the four IDX files of MNIST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,10 @@ impl NamedDataset for Mnist {
     fn open(&self, options: &OpenOptions) -> Result<Data, DataError> {
         let wanted = Preparation::of(options.spec)?;
         Ok(self.read(&options.folder(), options.spec.split)?.prepared(&wanted).into())
+    }
+
+    fn item_shape(&self) -> Option<ItemShape> {
+        Some(ItemShape::Image(ImageShape { channels: 1, height: 28, width: 28 }))
     }
 
     /// The files of both datasets have the same names: they are fashion's if the path says so.

@@ -29,10 +29,7 @@ impl Preparation {
     /// [`DataError::Spec`] for a size or a number of channels that no image has, or a fit without a size.
     pub fn of(spec: &DataSpec) -> Result<Self, DataError> {
         let refuse = |problem: String| Err(DataError::Spec(problem));
-        let size = spec.size.map(|size| match size {
-            ImageSize::Square(side) => [side; 2],
-            ImageSize::Rectangle(sides) => sides,
-        });
+        let size = spec.size.map(ImageSize::sides);
         if let Some(size @ [height, width]) = size {
             let pixels = height.checked_mul(width).filter(|pixels| (1..=MAX_VALUES / 3).contains(pixels));
             if pixels.is_none() {

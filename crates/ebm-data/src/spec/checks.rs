@@ -26,13 +26,14 @@ impl DataSpec {
             ("memory", self.memory.is_some() && !self.may_be_wanted()),
             ("flip", self.flip.is_some() && !is_of_images && !is_drawn),
             ("shift", self.shift.is_some() && !is_of_images && !is_drawn),
+            ("augment", self.augment.is_some() && !is_of_images && !is_drawn),
         ];
         match keys.into_iter().find(|(_, is_idle)| *is_idle) {
             Some((key, _)) => {
                 let kind = match key {
                     "follow_links" => "folders of images",
                     "cache" | "memory" => "folders of images and tables",
-                    "flip" | "shift" => "images",
+                    "flip" | "shift" | "augment" => "images",
                     _ => "files of images",
                 };
                 Err(DataError::Spec(format!(

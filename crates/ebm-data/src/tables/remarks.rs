@@ -11,9 +11,16 @@ pub(super) fn remarks(
     tails: &[(usize, [f64; 2])],
 ) -> Vec<String> {
     let name = |i: usize| names.get(i).cloned().unwrap_or_else(|| (i + 1).to_string());
-    let mut notes = some(constant, |(i, value)| format!("column {} is constant ({value})", name(i)));
+    let mut notes = some(constant, |(i, value)| format!("column {} is constant ({})", name(i), short(value)));
     notes.extend(some(tails, |(i, tail)| heavy_note(&name(i), tail)));
     notes
+}
+
+/// A number, in scientific form where it would be long.
+fn short(value: f64) -> String {
+    const LONGEST: usize = 20;
+    let plain = value.to_string();
+    if plain.len() <= LONGEST { plain } else { format!("{value:e}") }
 }
 
 /// The sentence about a column with heavy tails.

@@ -54,9 +54,12 @@ impl Rows {
         match bad {
             Some(i) => Err(DataError::NotFinite {
                 file: file.into(),
-                row: rows.numbers.as_ref().map_or(i / rows.dim, |numbers| numbers[i / rows.dim]) + 1,
-                column: i % rows.dim + 1,
-                found: rows.values[i],
+                at: format!(
+                    "row {}, column {}",
+                    rows.numbers.as_ref().map_or(i / rows.dim, |numbers| numbers[i / rows.dim]) + 1,
+                    i % rows.dim + 1
+                ),
+                found: format!("{:?}", rows.values[i]),
             }),
             None => Ok(rows),
         }

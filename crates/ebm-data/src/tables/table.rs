@@ -202,14 +202,24 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_finite_is_named_by_row_and_column() {
+    fn a_value_that_is_not_finite_is_named_by_line_and_column() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.csv");
         for bad in ["inf", "-Infinity", "1e39", "1e999"] {
             fs::write(&file, format!("a,b\n1,2\n3,{bad}\n")).unwrap();
             let error = Table::read(&file, Split::Train, true).unwrap_err();
-            assert!(matches!(error, DataError::NotFinite { row: 2, column: 2, .. }), "{bad}: {error}");
+            let expected =
+                format!(", line 3, column 2 (b): expected a finite number of single precision, found {bad}");
+            assert!(error.to_string().ends_with(&expected), "{bad}: {error}");
         }
+        // The column is that of the file, and a row that is left out may have any value.
+        let first = |keys: &str| open("a,b,c\n1,2,3\n4,NA,inf\n\n4,5,inf\n", keys, Split::Train);
+        let error = first(r#", "columns": "c", "missing": "drop""#).unwrap_err();
+        assert!(error.contains("line 3, column 3 (c)"), "{error}");
+        let error = first(r#", "missing": "drop""#).unwrap_err();
+        assert!(error.contains("line 5, column 3 (c)"), "{error}");
+        let rows = open("a,b\n1,2\n,inf\n4,5\n", r#", "missing": "drop""#, Split::Train).unwrap();
+        assert_eq!(rows.len(), 2);
     }
 
     #[test]
@@ -257,6 +267,9 @@ mod tests {
             "{found}"
         );
         assert!(!notes(&format!("euro,k\n{wide}"), r#", "transform": "quantile""#).contains("heavy"));
+        let least: String = (0..30).map(|i| format!("{i}.5,1e-300\n")).collect();
+        let found = notes(&format!("x,k\n{least}"), "");
+        assert!(found.contains("column k is constant (1e-300)"), "{found}");
         let gaps = notes("x,y\n1,2\nNA,3\n4,5\n", r#", "missing": "drop""#);
         assert!(gaps.contains("1 of 3 rows had a missing value and were left out"), "{gaps}");
     }

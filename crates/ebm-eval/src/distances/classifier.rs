@@ -64,8 +64,7 @@ impl SampleDistance for ClassifierTwoSample {
         protocol: Protocol,
         noise: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
-        let rows = comparison.sample.dims()[0].min(comparison.reference.dims()[0]);
-        if rows < LEAST || comparison.is_constant()? {
+        if !comparison.has_scale(LEAST)? {
             return Ok(None);
         }
         let found = comparison.with_floor(|x, y| self.test(x, y, &mut noise.derive("classifier")))?;

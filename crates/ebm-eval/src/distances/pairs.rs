@@ -74,14 +74,29 @@ fn table(
 
 /// ‖x − y_j‖² for each `j` of the range.
 pub(crate) fn squared_distances(x: &[f64], y: &Columns, js: Range<usize>, out: &mut [f64]) {
+    sums_over_coordinates(x, y, js, out, |x, y| (x - y) * (x - y));
+}
+
+/// x·y_j for each `j` of the range.
+pub(crate) fn products(x: &[f64], y: &Columns, js: Range<usize>, out: &mut [f64]) {
+    sums_over_coordinates(x, y, js, out, |x, y| x * y);
+}
+
+/// The sum of `term(x, y_j)` over the coordinates, for each `j` of the range.
+fn sums_over_coordinates(
+    x: &[f64],
+    y: &Columns,
+    js: Range<usize>,
+    out: &mut [f64],
+    term: impl Fn(f64, f64) -> f64,
+) {
     Arch::new().dispatch(
         #[inline(always)]
         || {
             out.fill(0.0);
             for (k, x) in x.iter().enumerate() {
                 for (out, y) in out.iter_mut().zip(&y.coordinate(k)[js.clone()]) {
-                    let difference = x - y;
-                    *out += difference * difference;
+                    *out += term(*x, *y);
                 }
             }
         },
@@ -103,21 +118,6 @@ pub(crate) fn products_of_differences(
                 let (y, b) = (&y.coordinate(k)[js.clone()], &b.coordinate(k)[js.clone()]);
                 for ((out, y), b) in out.iter_mut().zip(y).zip(b) {
                     *out += (x - y) * (a - b);
-                }
-            }
-        },
-    );
-}
-
-/// x·y_j for each `j` of the range.
-pub(crate) fn products(x: &[f64], y: &Columns, js: Range<usize>, out: &mut [f64]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            out.fill(0.0);
-            for (k, x) in x.iter().enumerate() {
-                for (out, y) in out.iter_mut().zip(&y.coordinate(k)[js.clone()]) {
-                    *out += x * y;
                 }
             }
         },

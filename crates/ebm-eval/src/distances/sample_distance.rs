@@ -125,8 +125,15 @@ impl Comparison<'_> {
         })
     }
 
-    /// Whether all points of the data are one: then no distance has a scale.
-    pub(crate) fn is_constant(&self) -> Result<bool, EvalError> {
+    /// Whether both samples have `least` rows or more, and the data more than one point: without that a distance is
+    /// not defined or has no scale.
+    pub(crate) fn has_scale(&self, least: usize) -> Result<bool, EvalError> {
+        let rows = self.sample.dims()[0].min(self.reference.dims()[0]);
+        Ok(least <= rows && !self.is_constant()?)
+    }
+
+    /// Whether all points of the data are one.
+    fn is_constant(&self) -> Result<bool, EvalError> {
         let rows = Rows::read(self.reference.clone(), "reference", 1)?;
         let fresh = Rows::read(self.fresh.clone(), "fresh draw", 1)?;
         let first = rows.row(0).to_vec();

@@ -68,8 +68,7 @@ impl SampleDistance for KernelTwoSample {
         noise: &Noise,
     ) -> Result<Option<Figure>, EvalError> {
         let mapped = comparison.of_features();
-        let rows = mapped.sample.dims()[0].min(mapped.reference.dims()[0]);
-        if rows < LEAST || mapped.is_constant()? {
+        if !mapped.has_scale(LEAST)? {
             return Ok(None);
         }
         let found = mapped.with_floor(|x, y| self.test(x, y, &mut noise.derive("two-sample")))?;

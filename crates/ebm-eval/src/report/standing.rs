@@ -37,13 +37,13 @@ impl Standing {
         // A ratio says nothing where the floor is zero up to its error.
         let ratio = if 3.0 * spread < expected { value / expected } else { f64::INFINITY };
         let size = match ratio.is_finite() {
-            true => format!("{ratio:.1} × the floor"),
-            false if errors.is_finite() => format!("{errors:.0} errors above the floor"),
+            true => format!("{} × the floor", short(ratio, 1)),
+            false if errors.is_finite() => format!("{} errors above the floor", short(errors, 0)),
             false => "above the floor".into(),
         };
         match () {
             () if errors < ABOVE => {
-                (Self::Unclear, format!("{size}: perhaps different, a larger --n decides"))
+                (Self::Unclear, format!("{size}: perhaps different, more rows would decide"))
             }
             () if ratio < 1.5 => (Self::AboveFloor, format!("{size}: different, by little")),
             () => (Self::AboveFloor, format!("{size}: visibly different")),
@@ -55,11 +55,16 @@ impl Standing {
         match p {
             _ if NO_EVIDENCE < p => (Self::AtFloor, format!("p = {p:.3}: {INDISTINGUISHABLE}")),
             _ if EVIDENCE < p => {
-                (Self::Unclear, format!("p = {p:.3}: perhaps different, a larger --n decides"))
+                (Self::Unclear, format!("p = {p:.3}: perhaps different, more rows would decide"))
             }
             _ => (Self::AboveFloor, format!("p = {p:.3}: different from the data")),
         }
     }
+}
+
+/// A positive number in a sentence: with so many decimals, or in scientific form from a million on.
+fn short(number: f64, decimals: usize) -> String {
+    if number < 1e6 { format!("{number:.decimals$}") } else { format!("{number:.1e}") }
 }
 
 const INDISTINGUISHABLE: &str = "indistinguishable from data at this sample size";
@@ -73,7 +78,8 @@ mod tests {
         let of = |value, expected, spread| Standing::of_value(value, expected, spread);
         assert_eq!(of(0.10, 0.09, 0.01), (Standing::AtFloor, INDISTINGUISHABLE.into()));
         assert_eq!(of(0.01, 0.09, 0.01).0, Standing::AtFloor);
-        assert_eq!(of(0.12, 0.09, 0.01).0, Standing::Unclear);
+        let unclear = "1.3 × the floor: perhaps different, more rows would decide".to_owned();
+        assert_eq!(of(0.12, 0.09, 0.01), (Standing::Unclear, unclear));
         assert_eq!(
             of(0.288, 0.09, 0.01),
             (Standing::AboveFloor, "3.2 × the floor: visibly different".into())
@@ -81,6 +87,9 @@ mod tests {
         assert_eq!(of(0.099, 0.09, 0.001).1, "1.1 × the floor: different, by little");
         // an unbiased distance has a floor of zero, of which nothing is a multiple
         assert_eq!(of(1.2e-3, 0.0, 1e-4).1, "12 errors above the floor: visibly different");
+        // far beyond all data
+        assert_eq!(of(1e300, 0.09, 0.01).1, "1.1e301 × the floor: visibly different");
+        assert_eq!(of(1e12, 0.0, 0.5).1, "2.0e12 errors above the floor: visibly different");
         assert_eq!(of(0.0, 0.0, 0.0).0, Standing::AtFloor);
         assert_eq!(of(1.0, 0.0, 0.0), (Standing::AboveFloor, "above the floor: visibly different".into()));
     }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use ebm_ops::group_norm::group_norm_silu;
 
 use crate::Init;
-use crate::layers::{Activation, Modulate, NormRules, Normalize};
+use crate::layers::{Modulate, NormRules, Normalize};
 
 /// What is added to the variance, which keeps the division sound where a group is constant.
 const EPSILON: f64 = 1e-5;
@@ -58,8 +58,7 @@ impl GroupNorm {
         )
     }
 
-    /// The same as a composition of layers with rules, which is slower than the fused operation; `film` is scale and
-    /// shift, each `[batch, channels]`.
+    /// The same as a layer with rules; `film` is scale and shift, each `[batch, channels]`.
     pub fn rules(&self, film: Option<(Tensor<2>, Tensor<2>)>) -> NormRules {
         let (gain, bias) = (self.weight.val().unsqueeze::<2>(), self.bias.val().unsqueeze::<2>());
         let (gain, bias) = match film {
@@ -69,7 +68,7 @@ impl GroupNorm {
                 (gain * scale.clone(), bias * scale + shift)
             }
         };
-        (self.normalize(), (Modulate::new(gain, bias), Activation::Silu))
+        NormRules::new(gain, bias, self.groups, self.epsilon)
     }
 
     /// The same, where scale and shift depend on the noise level: `motion` is their derivatives in it, shaped as they are.
@@ -77,17 +76,12 @@ impl GroupNorm {
         let (weight, bias) = (self.weight.val().unsqueeze::<2>(), self.bias.val().unsqueeze::<2>());
         let (scale, shift) = motion;
         let gain = weight * scale.clone();
-        let (normalize, (modulate, activation)) = self.rules(Some(film));
-        (normalize, (modulate.moving(Some([gain, bias * scale + shift])), activation))
+        self.rules(Some(film)).moving([gain, bias * scale + shift])
     }
 
     /// The normalisation without SiLU, as a composition of layers with rules.
     pub fn affine_rules(&self) -> (Normalize, Modulate) {
         let (gain, bias) = (self.weight.val().unsqueeze::<2>(), self.bias.val().unsqueeze::<2>());
-        (self.normalize(), Modulate::new(gain, bias))
-    }
-
-    fn normalize(&self) -> Normalize {
-        Normalize::new(self.groups, self.epsilon)
+        (Normalize::new(self.groups, self.epsilon), Modulate::new(gain, bias))
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use crate::layers::{GroupNorm, NormRules};
 use crate::{Jet, Layer};
 
-/// A [`GroupNorm`] followed by SiLU: its forward pass is one fused operation, its rules are those of the composition.
+/// A [`GroupNorm`] followed by SiLU, with the rules of [`NormRules`].
 #[derive(Clone, Copy, Debug)]
 pub struct NormSilu<'a>(pub &'a GroupNorm);
 

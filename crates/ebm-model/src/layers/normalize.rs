@@ -2,11 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::layers::{Activation, Modulate};
 use crate::{Jet, Layer};
-
-/// What a [`GroupNorm`](super::GroupNorm) followed by SiLU is as a composition.
-pub type NormRules = (Normalize, (Modulate, Activation));
 
 /// Each group of channels of an image brought to mean 0 and (biased) variance 1 over its channels and pixels.
 ///

@@ -4,9 +4,9 @@ use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Capabilities, ClassConditional, ClassConditionalPotential, DirectionalPotential, DirectionalScore, Init,
-    Input, JointPotential, ModelError, NetworkConfig, NoisyDirectionalScore, NoisyPotential,
-    PreconditionedConfig,
+    AugmentationConditional, Capabilities, ClassConditional, ClassConditionalPotential, DirectionalPotential,
+    DirectionalScore, Init, Input, JointPotential, ModelError, NetworkConfig, NoisyDirectionalScore,
+    NoisyPotential, PreconditionedConfig,
 };
 
 /// From a list of files, names and configurations, everything that is done by name; what is public in each file is
@@ -70,6 +70,12 @@ macro_rules! networks {
                 }
             }
 
+            fn augmentations(&self) -> usize {
+                match self {
+                    $(Self::$variant(config) => config.augmentations(),)+
+                }
+            }
+
             fn kinds() -> &'static [&'static str] {
                 KINDS
             }
@@ -122,6 +128,12 @@ macro_rules! networks {
             fn as_class_conditional_energy(&self) -> Option<&dyn ClassConditionalPotential> {
                 match self {
                     $(Self::$variant(network) => network.as_class_conditional_energy(),)+
+                }
+            }
+
+            fn as_augmentation_conditional(&self) -> Option<&dyn AugmentationConditional> {
+                match self {
+                    $(Self::$variant(network) => network.as_augmentation_conditional(),)+
                 }
             }
         }

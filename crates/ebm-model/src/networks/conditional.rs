@@ -1,17 +1,19 @@
-//! Networks conditioned on the noise level and, if they know any, on classes.
+//! Networks conditioned on the noise level and, if they know any, on classes and augmentations.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use ebm_ops::Noise;
 
-use crate::Layer;
 use crate::layers::{LevelLayer, LevelSlope};
 use crate::rows::row_sum;
+use crate::{Layer, RowLabels};
 
-/// A network f(x, c) conditioned on the noise level by c = ln(σ)/4.
+/// A network f(x, c) conditioned on the noise level by a number c of it: ln(σ)/4 in EDM's form, and what
+/// [`Preconditioning`](crate::Preconditioning) says in others.
 ///
-/// One that knows classes is given the class of each row besides; without it, f(x, c) is that of no class.
+/// One that knows classes is given the class of each row besides; without it, f(x, c) is that of no class. One that knows
+/// augmentations is given what was done to each row; without that, f(x, c) is that of rows to which nothing was done.
 pub trait NoiseConditional {
-    /// `x`: `[batch, dim]` of unit variance, `c`: `[batch]`; the result `[batch, dim]`.
+    /// `x`: `[batch, dim]`, of unit variance in EDM's form, `c`: `[batch]`; the result `[batch, dim]`.
     fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2>;
 
     /// The same in a step of training, where a network with dropout draws its masks from `noise`.
@@ -24,9 +26,13 @@ pub trait NoiseConditional {
         0
     }
 
-    /// f for rows of these classes, `[batch]`; the number of classes stands for no class. A network that knows no
-    /// classes is never given one.
-    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, _class: Tensor<1, Int>) -> Tensor<2> {
+    /// Parameters of augmentations that the network can be given; 0 for one that knows none.
+    fn n_augmentations(&self) -> usize {
+        0
+    }
+
+    /// f for rows with these labels. A network is never given classes or augmentations if it knows none.
+    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, _labels: RowLabels) -> Tensor<2> {
         self.forward(x, c)
     }
 
@@ -35,10 +41,10 @@ pub trait NoiseConditional {
         &self,
         x: Tensor<2>,
         c: Tensor<1>,
-        class: Tensor<1, Int>,
+        labels: RowLabels,
         _noise: &mut Noise,
     ) -> Tensor<2> {
-        self.forward_given(x, c, class)
+        self.forward_given(x, c, labels)
     }
 }
 
@@ -60,8 +66,8 @@ pub trait ConditionalLayer: NoiseConditional {
         self.condition(c)
     }
 
-    /// The network at `c` for rows of these classes, as in [`forward_given`](NoiseConditional::forward_given).
-    fn condition_given(&self, c: Tensor<1>, _class: Tensor<1, Int>) -> Self::Conditioned<'_> {
+    /// The network at `c` for rows with these labels, as in [`forward_given`](NoiseConditional::forward_given).
+    fn condition_given(&self, c: Tensor<1>, _labels: RowLabels) -> Self::Conditioned<'_> {
         self.condition(c)
     }
 
@@ -69,10 +75,10 @@ pub trait ConditionalLayer: NoiseConditional {
     fn condition_given_in_training(
         &self,
         c: Tensor<1>,
-        class: Tensor<1, Int>,
+        labels: RowLabels,
         _noise: &mut Noise,
     ) -> Self::Conditioned<'_> {
-        self.condition_given(c, class)
+        self.condition_given(c, labels)
     }
 }
 

@@ -116,6 +116,11 @@ pub trait NetworkConfig: Clone + Debug + Default + PartialEq + Serialize + Deser
         0
     }
 
+    /// Parameters of augmentations that the network is given in training; 0 for none.
+    fn augmentations(&self) -> usize {
+        0
+    }
+
     /// A new network with weights drawn by `init`.
     ///
     /// # Errors

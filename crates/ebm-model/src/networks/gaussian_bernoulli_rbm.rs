@@ -9,7 +9,7 @@ use ebm_ops::row_dot::row_dot;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::check_size;
-use crate::networks::input::fill;
+use crate::networks::input::filled_row;
 use crate::rows::{row_sum, square_length};
 use crate::{
     Along, Capabilities, Directional, DirectionalPotential, DirectionalScore, Energy, Init, Input,
@@ -61,11 +61,8 @@ impl NetworkConfig for GaussianBernoulliRbmConfig {
         Input::Row { dim: self.dim }
     }
 
-    fn fitted(mut self, found: Input) -> Self {
-        if let Input::Row { dim } = found {
-            fill([&mut self.dim], [dim]);
-        }
-        self
+    fn fitted(self, found: Input) -> Self {
+        Self { dim: filled_row(self.dim, found), ..self }
     }
 }
 

@@ -38,11 +38,19 @@ impl Input {
 }
 
 /// Sets each size that is zero to the one found in the data.
-pub(crate) fn fill<const N: usize>(sizes: [&mut usize; N], found: [usize; N]) {
+fn fill<const N: usize>(sizes: [&mut usize; N], found: [usize; N]) {
     for (size, found) in sizes.into_iter().zip(found) {
         if *size == 0 {
             *size = found;
         }
+    }
+}
+
+/// The number of coordinates, or, if it is zero, that of the rows found in the data.
+pub(crate) fn filled_row(dim: usize, found: Input) -> usize {
+    match found {
+        Input::Row { dim: found } if dim == 0 => found,
+        _ => dim,
     }
 }
 

@@ -9,10 +9,10 @@ use crate::layers::{
     Activation, ClassEmbedding, Dense, FourierFeatures, NoiseEmbedding, Offset, Residual, check_size,
 };
 use crate::networks::conditional::trace_to_level;
-use crate::networks::input::{fill, is_zero};
+use crate::networks::input::{filled_row, is_zero};
 use crate::{
     Capabilities, ConditionalLayer, Init, Input, Layer, LevelConditional, LevelPullback, ModelError,
-    NetworkConfig, NoiseConditional,
+    NetworkConfig, NoiseConditional, RowLabels,
 };
 
 /// The description of an [`Mlp`]; by default three hidden layers of 128 units.
@@ -62,6 +62,12 @@ impl MlpConfig {
         check_size("classes", self.classes.max(1))?;
         Ok(check_size("frequencies", self.frequencies)?)
     }
+
+    /// A network small enough to be compared with finite differences in each of its weights.
+    #[cfg(test)]
+    pub(crate) fn small() -> Self {
+        Self { dim: 2, hidden: 6, layers: 2, embedding: 5, frequencies: 3, ..Self::default() }
+    }
 }
 
 impl NetworkConfig for MlpConfig {
@@ -75,11 +81,8 @@ impl NetworkConfig for MlpConfig {
         Input::Row { dim: self.dim }
     }
 
-    fn fitted(mut self, found: Input) -> Self {
-        if let Input::Row { dim } = found {
-            fill([&mut self.dim], [dim]);
-        }
-        self
+    fn fitted(self, found: Input) -> Self {
+        Self { dim: filled_row(self.dim, found), ..self }
     }
 
     fn classes(&self) -> usize {
@@ -184,8 +187,8 @@ impl NoiseConditional for Mlp {
         self.config.classes
     }
 
-    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, class: Tensor<1, Int>) -> Tensor<2> {
-        self.evaluate(x, self.embed(c, Some(class)))
+    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, labels: RowLabels) -> Tensor<2> {
+        self.evaluate(x, self.embed(c, labels.class))
     }
 }
 
@@ -203,8 +206,8 @@ impl ConditionalLayer for Mlp {
         self.conditioned(self.embed(c, None), None)
     }
 
-    fn condition_given(&self, c: Tensor<1>, class: Tensor<1, Int>) -> ConditionedMlp<'_> {
-        self.conditioned(self.embed(c, Some(class)), None)
+    fn condition_given(&self, c: Tensor<1>, labels: RowLabels) -> ConditionedMlp<'_> {
+        self.conditioned(self.embed(c, labels.class), None)
     }
 }
 

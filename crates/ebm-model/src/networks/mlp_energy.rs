@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::layers::{Activation, Hidden, Perceptron, check_size};
-use crate::networks::input::fill;
+use crate::networks::input::filled_row;
 use crate::{Confined, Confinement, Init, Input, ModelError, NetworkConfig};
 
 /// The description of an [`MlpEnergy`]; by default two hidden layers of 128 SiLU units and λ = 0.01.
@@ -45,11 +45,8 @@ impl NetworkConfig for MlpEnergyConfig {
         Input::Row { dim: self.dim }
     }
 
-    fn fitted(mut self, found: Input) -> Self {
-        if let Input::Row { dim } = found {
-            fill([&mut self.dim], [dim]);
-        }
-        self
+    fn fitted(self, found: Input) -> Self {
+        Self { dim: filled_row(self.dim, found), ..self }
     }
 }
 

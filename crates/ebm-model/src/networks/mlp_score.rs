@@ -6,7 +6,7 @@ use ebm_ops::row_dot::row_dot;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::{Activation, Hidden, Perceptron, check_size};
-use crate::networks::input::fill;
+use crate::networks::input::filled_row;
 use crate::{
     Along, Capabilities, Directional, DirectionalScore, Init, Input, Layer, ModelError, NetworkConfig, Score,
 };
@@ -47,11 +47,8 @@ impl NetworkConfig for MlpScoreConfig {
         Input::Row { dim: self.dim }
     }
 
-    fn fitted(mut self, found: Input) -> Self {
-        if let Input::Row { dim } = found {
-            fill([&mut self.dim], [dim]);
-        }
-        self
+    fn fitted(self, found: Input) -> Self {
+        Self { dim: filled_row(self.dim, found), ..self }
     }
 }
 

@@ -11,12 +11,12 @@ use ebm_ops::row_dot::row_dot;
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
-use crate::networks::of_class::OfClass;
+use crate::networks::labelled::Labelled;
 use crate::rows::{row_sum, square_length};
 use crate::{
-    Along, Capabilities, ClassConditional, ClassConditionalPotential, ConditionalLayer, Init, Input, Jet,
-    JointPotential, Layer, LevelConditional, ModelError, NetworkConfig, NoisyDirectional,
-    NoisyDirectionalScore, NoisyPotential, NoisyScore,
+    Along, AugmentationConditional, Capabilities, ClassConditional, ClassConditionalPotential,
+    ConditionalLayer, Init, Input, Jet, JointPotential, Layer, LevelConditional, ModelError, NetworkConfig,
+    NoisyDirectional, NoisyDirectionalScore, NoisyPotential, NoisyScore, RowLabels,
 };
 use constant::LevelConstant;
 
@@ -66,6 +66,10 @@ impl<C: NetworkConfig<Network: LevelConditional>> NetworkConfig for NoisyEnergyC
 
     fn classes(&self) -> usize {
         self.network.classes()
+    }
+
+    fn augmentations(&self) -> usize {
+        self.network.augmentations()
     }
 }
 
@@ -264,13 +268,17 @@ impl<F: LevelConditional + Module + 'static> Capabilities for NoisyEnergy<F> {
     fn as_class_conditional_energy(&self) -> Option<&dyn ClassConditionalPotential> {
         (0 < self.network.n_classes()).then_some(self as &dyn ClassConditionalPotential)
     }
+
+    fn as_augmentation_conditional(&self) -> Option<&dyn AugmentationConditional> {
+        (0 < self.network.n_augmentations()).then_some(self as &dyn AugmentationConditional)
+    }
 }
 
 impl<F> NoisyEnergy<F> {
-    /// The energy for rows of these classes.
-    fn of_class(&self, class: Tensor<1, Int>) -> NoisyEnergy<OfClass<'_, F>> {
+    /// The energy for rows with these labels.
+    fn labelled(&self, labels: RowLabels) -> NoisyEnergy<Labelled<'_, F>> {
         NoisyEnergy {
-            network: OfClass::new(&self.network, class),
+            network: Labelled::new(&self.network, labels),
             sigma_data: self.sigma_data,
             constant: self.constant.clone(),
         }
@@ -283,13 +291,23 @@ impl<F: ConditionalLayer> ClassConditional for NoisyEnergy<F> {
     }
 
     fn score_of<'a>(&'a self, class: Tensor<1, Int>) -> Box<dyn NoisyDirectionalScore + 'a> {
-        Box::new(self.of_class(class))
+        Box::new(self.labelled(class.into()))
+    }
+}
+
+impl<F: ConditionalLayer> AugmentationConditional for NoisyEnergy<F> {
+    fn n_augmentations(&self) -> usize {
+        self.network.n_augmentations()
+    }
+
+    fn score_given<'a>(&'a self, labels: RowLabels) -> Box<dyn NoisyDirectionalScore + 'a> {
+        Box::new(self.labelled(labels))
     }
 }
 
 impl<F: ConditionalLayer> ClassConditionalPotential for NoisyEnergy<F> {
     fn energy_of<'a>(&'a self, class: Tensor<1, Int>) -> Box<dyn NoisyPotential + 'a> {
-        Box::new(self.of_class(class))
+        Box::new(self.labelled(class.into()))
     }
 }
 
@@ -299,18 +317,10 @@ mod tests {
     use crate::{Gaussian, Init, Mlp, MlpConfig, Score, testing, weights};
     use burn::tensor::{DType, Device};
 
-    const CONFIG: MlpConfig = MlpConfig {
-        dim: 2,
-        hidden: 6,
-        layers: 2,
-        embedding: 5,
-        frequencies: 3,
-        fourier_features: 0,
-        classes: 0,
-    };
-
     fn model() -> NoisyEnergy<Mlp> {
-        testing::in_double(|init| NoisyEnergy::new(Mlp::new(&CONFIG, init).unwrap(), 0.5).unwrap())
+        testing::in_double(|init| {
+            NoisyEnergy::new(Mlp::new(&MlpConfig::small(), init).unwrap(), 0.5).unwrap()
+        })
     }
 
     #[test]
@@ -361,7 +371,7 @@ mod tests {
     #[test]
     fn a_new_network_is_the_normal_distribution_of_the_blurred_data() {
         let init = Noise::seeded(58);
-        let network = Mlp::new(&CONFIG, &Init::new(init, &Device::flex())).unwrap();
+        let network = Mlp::new(&MlpConfig::small(), &Init::new(init, &Device::flex())).unwrap();
         let model = NoisyEnergy::new(network, 0.5).unwrap();
         let x = Noise::seeded(59).normal([5, 2], &Device::flex());
         let exact = Gaussian::isotropic(vec![0.0; 2], 0.25 + 0.49).unwrap();

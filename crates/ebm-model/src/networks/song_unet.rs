@@ -5,15 +5,19 @@ mod config;
 mod rules;
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use ebm_ops::Noise;
 
-use crate::layers::{ClassEmbedding, Convolution, Dropout, GroupNorm, NoiseEmbedding, NormSilu, Resample};
+use crate::layers::{
+    AugmentationEmbedding, ClassEmbedding, Convolution, Dropout, GroupNorm, NoiseEmbedding, NormSilu,
+    Resample,
+};
+use crate::networks::beside::beside;
 use crate::networks::conditional::trace_to_level;
 use crate::networks::input::fill_image;
 use crate::{
     Capabilities, ConditionalLayer, Init, Input, LevelConditional, LevelPullback, ModelError, NetworkConfig,
-    NoiseConditional,
+    NoiseConditional, RowLabels,
 };
 use block::{Extra, norm};
 use rules::{DecoderStep, EncoderStep};
@@ -36,6 +40,7 @@ pub use rules::{ConditionedSongUNet, SongUNetTrace};
 /// | `embedding.hidden`, `embedding.out` | `map_layer0`, `map_layer1` |
 /// | `embedding.frequencies` | `map_noise.freqs` times 2π (NCSN++) |
 /// | `classes.weight` | `map_label` and no label, transposed (conditional networks) |
+/// | `augmentations.weight` | `map_augment`, transposed (networks that are given augmentations) |
 /// | `stem` | `enc.{r}x{r}_conv` |
 /// | `encoder.{i}.down.block` | `enc.{r}x{r}_down` |
 /// | `encoder.{i}.down.image` | `enc.{r}x{r}_aux_residual` |
@@ -51,6 +56,9 @@ pub use rules::{ConditionedSongUNet, SongUNetTrace};
 /// The encoder is counted from the finest resolution, the decoder from the coarsest; weights of dense layers are
 /// transposed.
 ///
+/// In `ncsnpp` of score_sde_pytorch the same parts are modules with numbers, which
+/// [`score_sde`](crate::weights::foreign::score_sde()) finds.
+///
 /// # Reference
 /// Song, Sohl-Dickstein, Kingma, Kumar, Ermon and Poole (2021), *Score-based generative modeling through stochastic
 /// differential equations*, §H; Karras, Aittala, Aila and Laine (2022), *Elucidating the design space of
@@ -59,6 +67,7 @@ pub use rules::{ConditionedSongUNet, SongUNetTrace};
 pub struct SongUNet {
     embedding: NoiseEmbedding,
     classes: Option<ClassEmbedding>,
+    augmentations: Option<AugmentationEmbedding>,
     stem: Convolution,
     encoder: Vec<Coarser>,
     middle: Vec<SongBlock>,
@@ -151,10 +160,15 @@ impl SongUNet {
         }
         let embedding = init.part("embedding");
         let frequencies = config.frequencies(|n| embedding.normals("frequencies", n));
-        let out = init.part("out");
+        let (out, features) = (init.part("out"), 2 * config.frequencies);
         Ok(Self {
             embedding: NoiseEmbedding::with_frequencies(&frequencies, config.embedding, &embedding),
-            classes: ClassEmbedding::of(config.classes, 2 * config.frequencies, &init.part("classes")),
+            classes: ClassEmbedding::of(config.classes, features, &init.part("classes")),
+            augmentations: AugmentationEmbedding::of(
+                config.augmentations,
+                features,
+                &init.part("augmentations"),
+            ),
             stem: Convolution::glorot(config.channels, stem, 3, 1.0, &init.part("stem")),
             encoder,
             middle,
@@ -170,19 +184,19 @@ impl SongUNet {
         &self.config
     }
 
-    /// What is added to the sines and cosines of the noise level: the embedding of each row's class, or of none.
-    fn beside(&self, class: Option<Tensor<1, Int>>) -> Option<Tensor<2>> {
-        self.classes.as_ref().map(|classes| classes.forward(class))
+    /// What is added to the sines and cosines of the noise level.
+    fn beside(&self, labels: RowLabels) -> Option<Tensor<2>> {
+        beside(self.classes.as_ref(), self.augmentations.as_ref(), labels)
     }
 
-    /// The network at `c` for rows of a class, with masks of dropout from `noise` if there is any.
+    /// The network at `c` for rows with these labels, with masks of dropout from `noise` if there is any.
     fn conditioned(
         &self,
         c: Tensor<1>,
-        class: Option<Tensor<1, Int>>,
+        labels: RowLabels,
         noise: Option<&mut Noise>,
     ) -> ConditionedSongUNet<'_> {
-        self.at_embedding(self.embedding.forward_beside(c, self.beside(class)), None, noise)
+        self.at_embedding(self.embedding.forward_beside(c, self.beside(labels)), None, noise)
     }
 
     /// The network for an embedding, with what the reverse rule needs of its `motion`, the derivative in c.
@@ -230,29 +244,33 @@ impl SongUNet {
 
 impl NoiseConditional for SongUNet {
     fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
-        self.conditioned(c, None, None).evaluate(x)
+        self.conditioned(c, RowLabels::default(), None).evaluate(x)
     }
 
     fn forward_in_training(&self, x: Tensor<2>, c: Tensor<1>, noise: &mut Noise) -> Tensor<2> {
-        self.conditioned(c, None, Some(noise)).evaluate(x)
+        self.conditioned(c, RowLabels::default(), Some(noise)).evaluate(x)
     }
 
     fn n_classes(&self) -> usize {
         self.config.classes
     }
 
-    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, class: Tensor<1, Int>) -> Tensor<2> {
-        self.conditioned(c, Some(class), None).evaluate(x)
+    fn n_augmentations(&self) -> usize {
+        self.config.augmentations
+    }
+
+    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, labels: RowLabels) -> Tensor<2> {
+        self.conditioned(c, labels, None).evaluate(x)
     }
 
     fn forward_given_in_training(
         &self,
         x: Tensor<2>,
         c: Tensor<1>,
-        class: Tensor<1, Int>,
+        labels: RowLabels,
         noise: &mut Noise,
     ) -> Tensor<2> {
-        self.conditioned(c, Some(class), Some(noise)).evaluate(x)
+        self.conditioned(c, labels, Some(noise)).evaluate(x)
     }
 }
 
@@ -260,30 +278,30 @@ impl ConditionalLayer for SongUNet {
     type Conditioned<'a> = ConditionedSongUNet<'a>;
 
     fn condition(&self, c: Tensor<1>) -> ConditionedSongUNet<'_> {
-        self.conditioned(c, None, None)
+        self.conditioned(c, RowLabels::default(), None)
     }
 
     fn condition_in_training(&self, c: Tensor<1>, noise: &mut Noise) -> ConditionedSongUNet<'_> {
-        self.conditioned(c, None, Some(noise))
+        self.conditioned(c, RowLabels::default(), Some(noise))
     }
 
-    fn condition_given(&self, c: Tensor<1>, class: Tensor<1, Int>) -> ConditionedSongUNet<'_> {
-        self.conditioned(c, Some(class), None)
+    fn condition_given(&self, c: Tensor<1>, labels: RowLabels) -> ConditionedSongUNet<'_> {
+        self.conditioned(c, labels, None)
     }
 
     fn condition_given_in_training(
         &self,
         c: Tensor<1>,
-        class: Tensor<1, Int>,
+        labels: RowLabels,
         noise: &mut Noise,
     ) -> ConditionedSongUNet<'_> {
-        self.conditioned(c, Some(class), Some(noise))
+        self.conditioned(c, labels, Some(noise))
     }
 }
 
 impl LevelConditional for SongUNet {
     fn trace_to_level(&self, x: Tensor<2>, c: Tensor<1>) -> (Tensor<2>, LevelPullback<'_>) {
-        let (e, motion) = self.embedding.with_slope_beside(c, self.beside(None));
+        let (e, motion) = self.embedding.with_slope_beside(c, self.beside(RowLabels::default()));
         trace_to_level(self.at_embedding(e, Some(motion), None), x)
     }
 }
@@ -309,6 +327,10 @@ impl NetworkConfig for SongUNetConfig {
 
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn augmentations(&self) -> usize {
+        self.augmentations
     }
 }
 

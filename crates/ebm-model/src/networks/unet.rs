@@ -4,17 +4,18 @@ mod config;
 mod rules;
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 
 use crate::layers::{
-    Block, BlockRules, ClassEmbedding, Convolution, GroupNorm, NoiseEmbedding, TransposedConvolution,
-    pixel_shuffle, pixel_unshuffle,
+    AugmentationEmbedding, Block, BlockRules, ClassEmbedding, Convolution, GroupNorm, NoiseEmbedding,
+    TransposedConvolution, pixel_shuffle, pixel_unshuffle,
 };
+use crate::networks::beside::beside;
 use crate::networks::conditional::trace_to_level;
 use crate::networks::input::fill_image;
 use crate::{
     Capabilities, ConditionalLayer, Init, Input, LevelConditional, LevelPullback, ModelError, NetworkConfig,
-    NoiseConditional,
+    NoiseConditional, RowLabels,
 };
 
 pub use config::UNetConfig;
@@ -30,6 +31,7 @@ pub use rules::{ConditionedUNet, UNetTrace};
 pub struct UNet {
     embedding: NoiseEmbedding,
     classes: Option<ClassEmbedding>,
+    augmentations: Option<AugmentationEmbedding>,
     stem: Convolution,
     encoder: Vec<Down>,
     middle: Vec<Block>,
@@ -79,10 +81,15 @@ impl UNet {
             let double = TransposedConvolution::new(widths[i + 1], widths[i], &init.part("double"));
             Up { double, blocks: blocks(2 * widths[i], widths[i], config.blocks[i], &init) }
         };
-        let out = init.part("out");
+        let (out, features) = (init.part("out"), 2 * config.frequencies);
         Ok(Self {
             embedding: NoiseEmbedding::new(config.frequencies, *embedding, &init.part("embedding")),
-            classes: ClassEmbedding::of(config.classes, 2 * config.frequencies, &init.part("classes")),
+            classes: ClassEmbedding::of(config.classes, features, &init.part("classes")),
+            augmentations: AugmentationEmbedding::of(
+                config.augmentations,
+                features,
+                &init.part("augmentations"),
+            ),
             stem: Convolution::new(squares, widths[0], 3, 1, &init.part("stem")),
             encoder: (0..last).map(down).collect(),
             middle: blocks(widths[last], widths[last], config.blocks[last], &init.part("middle")),
@@ -98,14 +105,19 @@ impl UNet {
         &self.config
     }
 
-    /// The embedding of the noise level and of the class.
-    fn embed(&self, c: Tensor<1>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
-        self.embedding.forward_beside(c, self.classes.as_ref().map(|classes| classes.forward(class)))
+    /// The embedding of the noise level and of the labels.
+    fn embed(&self, c: Tensor<1>, labels: RowLabels) -> Tensor<2> {
+        self.embedding.forward_beside(c, self.beside(labels))
     }
 
-    /// The embedding of the noise level and of no class, and its derivative in c.
+    /// The embedding of the noise level without labels, and its derivative in c.
     fn embed_with_slope(&self, c: Tensor<1>) -> (Tensor<2>, Tensor<2>) {
-        self.embedding.with_slope_beside(c, self.classes.as_ref().map(|classes| classes.forward(None)))
+        self.embedding.with_slope_beside(c, self.beside(RowLabels::default()))
+    }
+
+    /// What is added to the sines and cosines of the noise level.
+    fn beside(&self, labels: RowLabels) -> Option<Tensor<2>> {
+        beside(self.classes.as_ref(), self.augmentations.as_ref(), labels)
     }
 
     /// f with this embedding, by fused operations.
@@ -145,15 +157,19 @@ impl UNet {
 
 impl NoiseConditional for UNet {
     fn forward(&self, x: Tensor<2>, c: Tensor<1>) -> Tensor<2> {
-        self.evaluate(x, self.embed(c, None))
+        self.evaluate(x, self.embed(c, RowLabels::default()))
     }
 
     fn n_classes(&self) -> usize {
         self.config.classes
     }
 
-    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, class: Tensor<1, Int>) -> Tensor<2> {
-        self.evaluate(x, self.embed(c, Some(class)))
+    fn n_augmentations(&self) -> usize {
+        self.config.augmentations
+    }
+
+    fn forward_given(&self, x: Tensor<2>, c: Tensor<1>, labels: RowLabels) -> Tensor<2> {
+        self.evaluate(x, self.embed(c, labels))
     }
 }
 
@@ -176,6 +192,10 @@ impl NetworkConfig for UNetConfig {
     fn classes(&self) -> usize {
         self.classes
     }
+
+    fn augmentations(&self) -> usize {
+        self.augmentations
+    }
 }
 
 /// A network f(x, c), neither a score nor an energy by itself.
@@ -185,11 +205,11 @@ impl ConditionalLayer for UNet {
     type Conditioned<'a> = ConditionedUNet<'a>;
 
     fn condition(&self, c: Tensor<1>) -> ConditionedUNet<'_> {
-        self.conditioned(self.embed(c, None), None)
+        self.conditioned(self.embed(c, RowLabels::default()), None)
     }
 
-    fn condition_given(&self, c: Tensor<1>, class: Tensor<1, Int>) -> ConditionedUNet<'_> {
-        self.conditioned(self.embed(c, Some(class)), None)
+    fn condition_given(&self, c: Tensor<1>, labels: RowLabels) -> ConditionedUNet<'_> {
+        self.conditioned(self.embed(c, labels), None)
     }
 }
 
@@ -261,6 +281,10 @@ mod tests {
         let reference = UNetConfig::reference();
         let wrong = [
             (UNetConfig { height: 0, ..reference.clone() }, "height: expected 1 to 65,536, found 0"),
+            (
+                UNetConfig { widths: vec![32, 100_000], ..reference.clone() },
+                "widths: expected 1 to 65,536, found 100000",
+            ),
             (
                 UNetConfig { widths: vec![32, 60], ..reference.clone() },
                 "widths: expected a positive multiple of groups = 8, found 60",

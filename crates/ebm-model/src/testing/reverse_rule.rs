@@ -44,16 +44,7 @@ mod tests {
         assert_reverse_rule(&GaussianMixture::new(vec![0.3, 0.7], parts).unwrap(), 2, 93);
         let means = vec![-1.0, 0.0, 1.0, 2.0, 0.5, -1.5];
         assert_reverse_rule(&IsotropicMixture::new(vec![0.0, 0.5, 1.0], means, 0.3).unwrap(), 2, 94);
-        let config = MlpConfig {
-            dim: 2,
-            hidden: 6,
-            layers: 2,
-            embedding: 5,
-            frequencies: 3,
-            fourier_features: 0,
-            classes: 0,
-        };
-        let network = || in_double(|init| Mlp::new(&config, init).unwrap());
+        let network = || in_double(|init| Mlp::new(&MlpConfig::small(), init).unwrap());
         assert_reverse_rule(&Preconditioned::new(network(), 0.5), 2, 95);
         assert_reverse_rule(&NoisyEnergy::new(network(), 0.5).unwrap(), 2, 96);
     }

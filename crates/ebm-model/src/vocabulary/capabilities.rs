@@ -1,8 +1,8 @@
 //! What a network can do, queried at run time.
 
 use crate::{
-    ClassConditional, ClassConditionalPotential, DirectionalPotential, DirectionalScore, JointPotential,
-    NoisyDirectionalScore, NoisyPotential,
+    AugmentationConditional, ClassConditional, ClassConditionalPotential, DirectionalPotential,
+    DirectionalScore, JointPotential, NoisyDirectionalScore, NoisyPotential,
 };
 
 /// The traits that a network implements, queried at run time.
@@ -44,6 +44,12 @@ pub trait Capabilities {
 
     /// The network as an energy of each class at every noise level.
     fn as_class_conditional_energy(&self) -> Option<&dyn ClassConditionalPotential> {
+        None
+    }
+
+    /// The network as a score of augmented data at every noise level; [`as_noisy_score`](Self::as_noisy_score) is then that
+    /// of data to which nothing was done.
+    fn as_augmentation_conditional(&self) -> Option<&dyn AugmentationConditional> {
         None
     }
 }

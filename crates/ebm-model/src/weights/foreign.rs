@@ -1,6 +1,9 @@
 //! Weights of networks of other programs, by tables of names: a table for each kind, in its own file.
 
 mod ncsn;
+mod score_sde;
+
+use std::f64::consts::TAU;
 
 use burn::tensor::TensorData;
 
@@ -8,6 +11,7 @@ use super::NamedTensors;
 use crate::ModelError;
 
 pub use ncsn::NCSN;
+pub use score_sde::score_sde;
 
 /// How the tensors of a program of others become those of a network of this crate.
 ///
@@ -31,6 +35,12 @@ pub enum Change {
     Renamed(&'static str),
     /// `[n]` becomes `[1, n]` under this name.
     Row(&'static str),
+    /// `[rows, columns]` becomes `[columns, rows]` under this name.
+    Transposed(&'static str),
+    /// `[inputs, outputs]` becomes `[outputs, inputs, 1, 1]` under this name: a product at each pixel as a convolution.
+    Pixelwise(&'static str),
+    /// Every number times 2π, under this name: turns become radians.
+    Radians(&'static str),
     /// `[rows, k·n]` becomes k tensors `[rows, n]`, one after another.
     Columns(&'static [&'static str]),
 }
@@ -101,6 +111,17 @@ impl Change {
         let parts = match (self, shape.as_slice()) {
             (Self::Renamed(name), _) => vec![(name, data)],
             (Self::Row(name), &[n]) => vec![(name, TensorData::new(data.try_to_vec::<f32>().ok()?, [1, n]))],
+            (Self::Transposed(name), &[rows, columns]) => {
+                vec![(name, TensorData::new(transposed(&data, columns)?, [columns, rows]))]
+            }
+            (Self::Pixelwise(name), &[inputs, outputs]) => {
+                vec![(name, TensorData::new(transposed(&data, outputs)?, [outputs, inputs, 1, 1]))]
+            }
+            (Self::Radians(name), &[n]) => {
+                let radians = |turns: f32| (f64::from(turns) * TAU) as f32;
+                let values = data.try_to_vec::<f32>().ok()?.into_iter().map(radians).collect();
+                vec![(name, TensorData::new(values, [n]))]
+            }
             (Self::Columns(names), &[rows, columns])
                 if 0 < columns && columns.is_multiple_of(names.len()) =>
             {
@@ -115,6 +136,16 @@ impl Change {
     }
 }
 
+/// The numbers of a matrix of so many columns, one column after another.
+fn transposed(data: &TensorData, columns: usize) -> Option<Vec<f32>> {
+    let values = data.try_to_vec::<f32>().ok()?;
+    if values.is_empty() {
+        return Some(values);
+    }
+    let column = |k: usize| values.iter().skip(k).step_by(columns).copied();
+    Some((0..columns).flat_map(column).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +156,9 @@ mod tests {
             ("w", Change::Renamed("weight")),
             ("row", Change::Row("row")),
             ("all", Change::Columns(&["first", "second"])),
+            ("turned", Change::Transposed("turned")),
+            ("pixels", Change::Pixelwise("pixels")),
+            ("turns", Change::Radians("radians")),
         ],
         ignored: &["steps"],
     };
@@ -143,6 +177,18 @@ mod tests {
         assert_eq!(found.keys().collect::<Vec<_>>(), expected);
         assert_eq!(found["c.2.second"].try_to_vec::<f32>().unwrap(), [2.0, 3.0, 6.0, 7.0]);
         assert_eq!(found["c.2.row"].shape().as_slice(), [1, 2]);
+    }
+
+    #[test]
+    fn matrices_are_transposed_and_turns_become_radians() {
+        let given = [tensor("a1.turned", [2, 3]), tensor("a1.pixels", [2, 3]), tensor("a1.turns", [2])];
+        let found = TABLE.apply(given.into()).unwrap();
+        let numbers = |name: &str| found[name].try_to_vec::<f32>().unwrap();
+        assert_eq!(numbers("c.0.turned"), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        assert_eq!(numbers("c.0.pixels"), numbers("c.0.turned"));
+        assert_eq!(found["c.0.turned"].shape().as_slice(), [3, 2]);
+        assert_eq!(found["c.0.pixels"].shape().as_slice(), [3, 2, 1, 1]);
+        assert_eq!(numbers("c.0.radians"), [0.0, std::f32::consts::TAU]);
     }
 
     #[test]

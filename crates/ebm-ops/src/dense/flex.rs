@@ -5,7 +5,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 
 use super::{DenseOps, plain};
-use crate::matrix::{Factor, multiply};
+use crate::matrix::{Factor, Product, multiply};
 use crate::product::Size;
 use crate::{buffer, kernels};
 
@@ -32,8 +32,8 @@ impl DenseOps for Flex {
             return plain::pullback::<Self>(g, weight);
         }
         let (g, weight) = (buffer::contiguous(g), buffer::contiguous(weight));
-        let (g, weight) = (Factor::Plain(g.storage()), Factor::Transposed(weight.storage()));
-        buffer::tensor(multiply(size, g, weight, None, None), [rows, columns])
+        let (left, right) = (Factor::Plain(g.storage()), Factor::Transposed(weight.storage()));
+        buffer::tensor(multiply(Product { size, left, right, row: None }, None), [rows, columns])
     }
 
     fn dense_weight_grad(x: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -65,9 +65,9 @@ fn dense(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>) -> FlexTen
         return plain::dense::<Flex>(x, weight, bias);
     }
     let (x, weight, bias) = (buffer::contiguous(x), buffer::contiguous(weight), bias.map(buffer::contiguous));
-    let (x, weight) = (Factor::Plain(x.storage()), Factor::Plain(weight.storage()));
+    let (left, right) = (Factor::Plain(x.storage()), Factor::Plain(weight.storage()));
     let row = bias.as_ref().map(|bias| bias.storage());
-    buffer::tensor(multiply(size, x, weight, row, None), [rows, columns])
+    buffer::tensor(multiply(Product { size, left, right, row }, None), [rows, columns])
 }
 
 /// The product xᵀ g.
@@ -78,8 +78,8 @@ fn weight_size(x: &FlexTensor, g: &FlexTensor) -> Size {
 
 fn weight_grad(size: Size, x: FlexTensor, g: FlexTensor, sums: Option<&mut [f32]>) -> FlexTensor {
     let (x, g) = (buffer::contiguous(x), buffer::contiguous(g));
-    let (x, g) = (Factor::Transposed(x.storage()), Factor::Plain(g.storage()));
-    buffer::tensor(multiply(size, x, g, None, sums), [size.rows, size.columns])
+    let (left, right) = (Factor::Transposed(x.storage()), Factor::Plain(g.storage()));
+    buffer::tensor(multiply(Product { size, left, right, row: None }, sums), [size.rows, size.columns])
 }
 
 /// Whether to use this crate's kernel: for single precision, and products that are not large.

@@ -23,12 +23,18 @@ pub(super) struct Affine {
 impl Affine {
     /// Gain and bias for images of `pixels` pixels.
     pub(super) fn new(gain: FlexTensor, bias: FlexTensor, pixels: usize) -> Self {
+        let map = Self::per_channel(gain, bias);
+        let small = map.rows == 1 && (1..SMALL).contains(&pixels);
+        let per_pixel = small.then(|| [&map.gain, &map.bias].map(|map| over_pixels(map, pixels)));
+        Self { per_pixel, pixels, ..map }
+    }
+
+    /// Gain and bias that are never repeated per pixel.
+    pub(super) fn per_channel(gain: FlexTensor, bias: FlexTensor) -> Self {
         let [rows, channels] = gain.shape().dims();
         // Copied once, because accessing the storage of a tensor is slow.
         let [gain, bias] = [gain, bias].map(|map| buffer::contiguous(map).storage::<f32>().to_vec());
-        let small = rows == 1 && (1..SMALL).contains(&pixels);
-        let per_pixel = small.then(|| [&gain, &bias].map(|map| over_pixels(map, pixels)));
-        Self { gain, bias, rows, channels, per_pixel, pixels }
+        Self { gain, bias, rows, channels, per_pixel: None, pixels: 0 }
     }
 
     /// Gain and bias of `n` channels of `image`, from channel `first` on.

@@ -1,4 +1,4 @@
-//! Gradient of the operation, recorded by autodiff as one operation.
+//! Gradients of the operation and of its reverse rule, each recorded by autodiff as one operation.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
@@ -47,6 +47,30 @@ impl<B: GroupNormOps> Backward<B, 3> for GroupNormSilu {
     }
 }
 
+/// Backward operation of the reverse rule; its parents are `x`, `gain`, `bias` and `grad`.
+#[derive(Debug)]
+struct Pullback;
+
+impl<B: GroupNormOps> Backward<B, 4> for Pullback {
+    /// The values, and the node of `grad`.
+    type State = (Saved<FloatTensor<B>>, NodeId);
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let tangent = grads.consume::<B>(&ops.node);
+        let (Saved { x, gain, bias, statistics }, grad) = ops.state;
+        let [x, grad] = [x, grad].map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
+
+        let (for_x, for_gain, for_bias, for_grad) = span("normalisation pullback gradient", || {
+            B::group_norm_silu_pullback_backward(x, gain, bias, statistics, grad, tangent)
+        });
+        for (node, gradient) in ops.parents.into_iter().zip([for_x, for_gain, for_bias, for_grad]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
 impl<B: GroupNormOps, C: CheckpointStrategy> GroupNormOps for Autodiff<B, C> {
     fn group_norm_silu(
         x: FloatTensor<Self>,
@@ -74,6 +98,32 @@ impl<B: GroupNormOps, C: CheckpointStrategy> GroupNormOps for Autodiff<B, C> {
                     epsilon,
                 );
                 (step.finish(y), FloatTensor::<Self>::new(statistics))
+            }
+        }
+    }
+
+    fn group_norm_silu_pullback(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), gain.node(), bias.node(), grad.node()];
+        let statistics = statistics.into_primitive();
+        match Pullback.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut step) => {
+                let (kept, kept_grad) = (step.checkpoint(&x), step.checkpoint(&grad));
+                let (gain, bias) = (gain.into_primitive(), bias.into_primitive());
+                let saved =
+                    Saved { x: kept, gain: gain.clone(), bias: bias.clone(), statistics: statistics.clone() };
+                let (x, grad) = (x.into_primitive(), grad.into_primitive());
+                let y = B::group_norm_silu_pullback(x, gain, bias, statistics, grad);
+                step.finish((saved, kept_grad), y)
+            }
+            OpsKind::UnTracked(step) => {
+                let [x, gain, bias, grad] = [x, gain, bias, grad].map(|tensor| tensor.into_primitive());
+                step.finish(B::group_norm_silu_pullback(x, gain, bias, statistics, grad))
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The operation on the CPU in single precision, one group at a time, so that it stays in cache.
 
-use burn::backend::Flex;
-use burn::backend::{TensorMetadata, tensor::FloatTensor};
+use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
 use pulp::{Simd, WithSimd};
 
 use super::affine::{Affine, Maps};
@@ -9,14 +8,11 @@ use super::functions::{
     Combination, CombinationPerPixel, Map, Moments, Normal, Products, Silu, SiluBackward,
     SiluBackwardPerPixel, SiluPerPixel,
 };
-use super::{GroupNormOps, plain};
-use crate::elementwise::{self, Elementwise};
+use super::runs::{RUN, over_rows, sums_of_runs};
+use super::{GroupNormOps, plain, second_order};
+use crate::elementwise;
 use crate::slot::Slot;
-use crate::sums::sums;
 use crate::{buffer, kernels, simd};
-
-/// Number of elements summed in single precision before the sum continues in double precision.
-const RUN: usize = 2048;
 
 /// Distance from the mean, in standard deviations, beyond which a number is no good centre for sums of squares.
 const FAR: f64 = 2.0;
@@ -82,17 +78,23 @@ impl GroupNormOps for Flex {
                 arch.dispatch(Backward { x, grad, sums, maps, statistics, pixels, wanted }).into()
             })
         };
-        let maps = affine.rows * channels;
-        let mut totals = [vec![0.0; maps], vec![0.0; maps]];
-        // An empty batch with a map per image has none.
-        for image in sums.chunks_exact(maps.max(1)) {
-            for (i, sum) in image.iter().enumerate() {
-                totals[0][i] += sum[0];
-                totals[1][i] += sum[1];
-            }
-        }
-        let [for_gain, for_bias] = totals.map(|total| buffer::tensor(total, [affine.rows, channels]));
+        let [for_gain, for_bias] = over_rows(&sums, affine.rows, channels);
         (wanted.then_some(for_x), for_gain, for_bias)
+    }
+
+    fn group_norm_silu_pullback_backward(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        tangent: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [.., height, width] = x.shape().dims::<4>();
+        if height * width == 0 || !kernels::take([&x, &gain, &bias, &statistics, &grad, &tangent]) {
+            return plain::pullback_backward::<Self>(x, gain, bias, statistics, grad, tangent);
+        }
+        second_order::pullback_backward(x, gain, bias, statistics, grad, tangent)
     }
 }
 
@@ -180,22 +182,6 @@ fn statistics<S: Simd>(simd: S, group: &[f32], epsilon: f64) -> [f32; 3] {
     let [remainder, square] = found;
     let inverse = 1.0 / (square - remainder * remainder + epsilon).sqrt();
     [about, remainder as f32, inverse as f32]
-}
-
-/// [`sums`] in single precision over each [`RUN`], and in double precision from run to run.
-#[inline(always)]
-fn sums_of_runs<S: Simd, const N: usize>(
-    simd: S,
-    slices: [&[f32]; N],
-    add: &impl Elementwise<2, N>,
-) -> [f64; 2] {
-    let (n, mut total) = (slices[0].len(), [0.0; 2]);
-    for start in (0..n).step_by(RUN) {
-        let end = n.min(start + RUN);
-        let run = sums(simd, slices.map(|slice| &slice[start..end]), add);
-        total = [total[0] + f64::from(run[0]), total[1] + f64::from(run[1])];
-    }
-    total
 }
 
 /// A task: replaces the gradient of a group's result by that of its input, and returns the sums for gain and bias.

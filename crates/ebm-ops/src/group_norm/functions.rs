@@ -40,12 +40,17 @@ impl Normal {
         Self { centre, inverse, level: -inverse * remainder }
     }
 
+    /// x̂.
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, x: L::Floats) -> L::Floats {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        lanes.mul_add(d, lanes.all(self.inverse), lanes.all(self.level))
+    }
+
     /// gain · x̂ + bias.
     #[inline(always)]
     fn image<L: Lanes>(&self, lanes: L, x: L::Floats, gain: L::Floats, bias: L::Floats) -> L::Floats {
-        let d = lanes.sub(x, lanes.all(self.centre));
-        let normal = lanes.mul_add(d, lanes.all(self.inverse), lanes.all(self.level));
-        lanes.mul_add(gain, normal, bias)
+        lanes.mul_add(gain, self.at(lanes, x), bias)
     }
 }
 
@@ -149,5 +154,69 @@ impl Elementwise<2, 2> for Products {
     ) -> [L::Floats; 2] {
         let d = lanes.sub(x, lanes.all(self.centre));
         [lanes.mul_add(g, d, product), lanes.add(sum, g)]
+    }
+}
+
+/// From a gradient g, a tangent v and anything: gain · t · SiLU′(z), g · gain · t · SiLU″(z) and g · SiLU′(z), where z
+/// is the image of x, the further argument, and t = r (v − mean − along · x̂).
+pub(super) struct SecondOrder {
+    pub map: Map,
+    pub normal: Normal,
+    pub gain: f32,
+    /// The means of v and of v x̂ over the group.
+    pub mean: f32,
+    pub along: f32,
+}
+
+impl Elementwise<3, 1> for SecondOrder {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [g, v, _]: [L::Floats; 3], [x]: [L::Floats; 1]) -> [L::Floats; 3] {
+        let [z] = self.map.at(lanes, [x], []);
+        let [slope, second] = vector::silu_slopes(lanes, z);
+        let normal = self.normal.at(lanes, x);
+        let centred = lanes.sub(v, lanes.all(self.mean));
+        let rest = lanes.mul_add(normal, lanes.all(-self.along), centred);
+        let gained = lanes.mul(rest, lanes.all(self.gain * self.normal.inverse));
+        let s = lanes.mul(g, slope);
+        [lanes.mul(gained, slope), lanes.mul(lanes.mul(g, second), gained), s]
+    }
+}
+
+/// Σ s (x - centre), Σ s and Σ s v.
+pub(super) struct Triples {
+    pub centre: f32,
+}
+
+impl Elementwise<3, 3> for Triples {
+    #[inline(always)]
+    fn at<L: Lanes>(
+        &self,
+        lanes: L,
+        [product, sum, along]: [L::Floats; 3],
+        [s, x, v]: [L::Floats; 3],
+    ) -> [L::Floats; 3] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        [lanes.mul_add(s, d, product), lanes.add(sum, s), lanes.mul_add(s, v, along)]
+    }
+}
+
+/// per_h · h + per_s · s + per_v · v + per_x · (x - centre) + level, with s, v and x as further arguments.
+pub(super) struct Gathered {
+    pub per_h: f32,
+    pub per_s: f32,
+    pub per_v: f32,
+    pub per_x: f32,
+    pub centre: f32,
+    pub level: f32,
+}
+
+impl Elementwise<1, 3> for Gathered {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, lanes: L, [h]: [L::Floats; 1], [s, v, x]: [L::Floats; 3]) -> [L::Floats; 1] {
+        let d = lanes.sub(x, lanes.all(self.centre));
+        let sum = lanes.mul_add(d, lanes.all(self.per_x), lanes.all(self.level));
+        let sum = lanes.mul_add(v, lanes.all(self.per_v), sum);
+        let sum = lanes.mul_add(s, lanes.all(self.per_s), sum);
+        [lanes.mul_add(h, lanes.all(self.per_h), sum)]
     }
 }

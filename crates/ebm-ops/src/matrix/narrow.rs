@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use pulp::{Simd, WithSimd};
 
-use super::factor::Factor;
+use super::factor::{Factor, Product};
 use super::panels;
 use crate::product::Size;
 use crate::sums::{Products, sums};
@@ -15,13 +15,8 @@ pub(super) const COLUMNS: usize = 4;
 
 /// [`multiply`](super::multiply) for 1 to [`COLUMNS`] columns and more rows than columns: each element is an inner
 /// product.
-pub(super) fn multiply(
-    size: Size,
-    left: Factor<'_>,
-    right: Factor<'_>,
-    row: Option<&[f32]>,
-    column_sums: Option<&mut [f32]>,
-) -> Vec<f32> {
+pub(super) fn multiply(product: Product<'_>, column_sums: Option<&mut [f32]>) -> Vec<f32> {
+    let Product { size, left, right, row } = product;
     let Size { rows, depth, columns } = size;
     let start = |j: usize| row.map_or(0.0, |row| row[j]);
     if let Some(sums) = column_sums {
@@ -53,7 +48,8 @@ pub(super) fn multiply(
                 Factor::Transposed(b) => Factor::Plain(b),
             };
             let size = Size { rows: columns, depth, columns: rows };
-            let across = panels::multiply(size, right, Factor::Plain(left), None, None);
+            let product = Product { size, left: right, right: Factor::Plain(left), row: None };
+            let across = panels::multiply(product, None);
             let element = |i: usize| across[i % columns * rows + i / columns] + start(i % columns);
             (0..rows * columns).map(element).collect()
         }

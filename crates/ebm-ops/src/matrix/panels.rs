@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use pulp::{Simd, WithSimd};
 
-use super::factor::Factor;
+use super::factor::{Factor, Product};
 use crate::product::{Left, Right, Size, Start, Sum, product};
 use crate::transpose::{self, Planes};
 use crate::{parallel, simd};
@@ -33,16 +33,11 @@ const LONG: usize = 512;
 const GRAIN: [usize; 2] = [1 << 18, 1 << 20];
 
 /// [`multiply`](super::multiply) for any number of columns; the caller has checked the lengths.
-pub(super) fn multiply(
-    size: Size,
-    left: Factor<'_>,
-    right: Factor<'_>,
-    row: Option<&[f32]>,
-    sums: Option<&mut [f32]>,
-) -> Vec<f32> {
+pub(super) fn multiply(product: Product<'_>, sums: Option<&mut [f32]>) -> Vec<f32> {
+    let Product { size, left, right, row } = product;
     match (left, right) {
         (Factor::Transposed(a), Factor::Plain(b)) if LONG <= size.depth => halves(size, a, b, row, sums),
-        _ => whole(size, left, right, row, sums),
+        _ => whole(product, sums),
     }
 }
 
@@ -61,7 +56,9 @@ fn halves(
     let ((a, more_a), (b, more_b)) = (left.split_at(cut * size.rows), right.split_at(cut * size.columns));
     let mut more_sums = sums.as_ref().map(|sums| vec![0.0; sums.len()]);
     let (mut sums, more) = (sums, more_sums.as_deref_mut());
-    let half = |size, a, b, row, sums| whole(size, Factor::Transposed(a), Factor::Plain(b), row, sums);
+    let half = |size, a, b, row, sums| {
+        whole(Product { size, left: Factor::Transposed(a), right: Factor::Plain(b), row }, sums)
+    };
     let by_one = size.work() < GRAIN[usize::from(!parallel::ready())];
     let (mut out, more) = parallel::both(
         !by_one,
@@ -76,13 +73,8 @@ fn halves(
 }
 
 /// [`multiply`] in one piece.
-fn whole(
-    size: Size,
-    left: Factor<'_>,
-    right: Factor<'_>,
-    row: Option<&[f32]>,
-    sums: Option<&mut [f32]>,
-) -> Vec<f32> {
+fn whole(product: Product<'_>, sums: Option<&mut [f32]>) -> Vec<f32> {
+    let Product { size, left, right, row } = product;
     let Size { rows, columns, .. } = size;
     let mut out: Vec<f32> = Vec::with_capacity(rows * columns);
     let (out_data, sums) = (Shared(out.as_mut_ptr()), sums.map(|sums| Shared(sums.as_mut_ptr())));

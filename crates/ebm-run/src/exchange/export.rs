@@ -62,7 +62,8 @@ const REFINENET: Twin = Twin {
 
 /// Writes `network.py`, `config.json` and `weights.safetensors` to a folder, each whole or not at all.
 ///
-/// The module is plain `torch.nn` and gives the network's score.
+/// The module is plain `torch.nn` and gives the network's score; of a network that is told of augmentations, that of images
+/// to which nothing was done.
 ///
 /// # Errors
 /// A wrong use of the program if networks of this kind, or with these settings, have no module in Python; a disk that
@@ -77,7 +78,13 @@ pub fn export(card: &ModelCard, network: &Network, folder: &Path) -> Result<()> 
             card.name
         ))),
     };
-    let config = serde_json::to_value(&card.architecture)?;
+    let mut config = serde_json::to_value(&card.architecture)?;
+    let mut tensors = weights::collect(network);
+    if let Some(settings) = config.as_object_mut()
+        && settings.remove("augmentations").is_some()
+    {
+        tensors.remove("network.augmentations.weight");
+    }
     if let Some(key) =
         config.as_object().into_iter().flat_map(Map::keys).find(|key| !twin.known.contains(&key.as_str()))
     {
@@ -86,7 +93,7 @@ pub fn export(card: &ModelCard, network: &Network, folder: &Path) -> Result<()> 
         )));
     }
     let about = serde_json::to_string(&Value::String(card.name.clone()))?;
-    let tensors = for_torch(weights::collect(network));
+    let tensors = for_torch(tensors);
     let files = [
         ("network.py", format!("{}{LOADING}", twin.text).into_bytes()),
         ("config.json", format!("{}\n", serde_json::to_string_pretty(&config)?).into_bytes()),

@@ -249,6 +249,14 @@ impl ModelCard {
         Ok(digest::of(weights::to_bytes(&weights::collect(network), &serde_json::to_string(self)?)?))
     }
 
+    /// The card of a model file, whose weights are not read.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn alone(path: &Path) -> Result<Self> {
+        Ok(Self::open(path)?.0)
+    }
+
     /// The card of a model file, and its weights by name.
     ///
     /// # Errors

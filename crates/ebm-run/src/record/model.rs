@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use ebm_model::{Init, Network, NetworkConfig, weights};
+use ebm_model::{Architecture, Init, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 use ebm_train::{Checkpoints, Restored, TrainError};
 
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::error::{Context, Error, Result, anyhow, bail, ensure, not_found, usage};
 use crate::folder::RunFolder;
 use crate::parts;
+use crate::sampling::SampleConfig;
 
 /// Most bytes of the description of a sample.
 const MAX_CONTENT: u64 = 1 << 28;
@@ -37,37 +38,78 @@ pub fn model(
     device: &Device,
     notice: &dyn Fn(&str),
 ) -> Result<(ModelCard, Network)> {
+    match chosen(path, step, notice)? {
+        Chosen::Model(file) => ModelCard::load(&file, device),
+        Chosen::Checkpoint { folder, checkpoints, step } => {
+            let (card, network) = of_checkpoint(&folder, &checkpoints, step, device, notice)?;
+            if step.is_none() {
+                let (run, step) = (folder.path().display(), card.step);
+                notice(&format!("{run} has no model yet: its checkpoint of step {step} is used"));
+            }
+            Ok((card, network))
+        }
+    }
+}
+
+/// What [`model`] finds as it is described, and how samples of it are drawn if nothing else is said. No weights are read,
+/// so that no device is needed.
+///
+/// # Errors
+/// As [`model`], but for the weights.
+pub fn description(
+    path: &Path,
+    step: Option<u64>,
+    notice: &dyn Fn(&str),
+) -> Result<(Architecture, SampleConfig)> {
+    match chosen(path, step, notice)? {
+        Chosen::Model(file) => {
+            let card = ModelCard::alone(&file)?;
+            Ok((card.architecture, card.sample))
+        }
+        Chosen::Checkpoint { folder, .. } => {
+            let config = Config::of(&folder)?;
+            Ok((config.model, config.sample))
+        }
+    }
+}
+
+/// Weights that are meant.
+enum Chosen {
+    /// Those of a model file.
+    Model(PathBuf),
+    /// Those of a step of a run that has a checkpoint of it, or of the last checkpoint of a run that has no model yet.
+    Checkpoint { folder: RunFolder, checkpoints: Checkpoints, step: Option<u64> },
+}
+
+/// Which weights a path and a step mean.
+fn chosen(path: &Path, step: Option<u64>, notice: &dyn Fn(&str)) -> Result<Chosen> {
     let (path, step) = run_and_step(path, step)?;
     if path.is_file() {
-        let (card, network) = ModelCard::load(&path, device)?;
-        let found = card.step;
-        ensure!(
-            step.is_none_or(|step| step == found),
-            usage(anyhow!("{} is of step {found}; --step is for a run's folder", path.display()))
-        );
-        return Ok((card, network));
+        if let Some(step) = step {
+            let found = ModelCard::alone(&path)?.step;
+            ensure!(
+                step == found,
+                usage(anyhow!("{} is of step {found}; --step is for a run's folder", path.display()))
+            );
+        }
+        return Ok(Chosen::Model(path));
     }
     let folder = RunFolder::open(&path)?;
     let checkpoints = checkpoints(&folder)?;
     let steps: Vec<u64> = checkpoints.list()?.iter().map(|listed| listed.step).collect();
-    let run = folder.path().display();
-    if let Some(step) = step.filter(|step| steps.contains(step)) {
-        return of_checkpoint(&folder, &checkpoints, Some(step), device, notice);
+    if step.is_some_and(|step| steps.contains(&step)) {
+        return Ok(Chosen::Checkpoint { folder, checkpoints, step });
     }
+    let run = folder.path().display();
     if !folder.model().is_file() {
         return match (step, steps.is_empty()) {
             (Some(step), _) => Err(no_step(run, step, &steps)),
             (None, true) => bail!(not_found(anyhow!("{run} has no model and no checkpoint yet"))),
-            (None, false) => {
-                let (card, network) = of_checkpoint(&folder, &checkpoints, None, device, notice)?;
-                notice(&format!("{run} has no model yet: its checkpoint of step {} is used", card.step));
-                Ok((card, network))
-            }
+            (None, false) => Ok(Chosen::Checkpoint { folder, checkpoints, step: None }),
         };
     }
-    let (card, _) = ModelCard::read(&folder.model())?;
+    let card = ModelCard::alone(&folder.model())?;
     agreement::with_model(&folder, &card)?;
-    let (card, network) = ModelCard::load(&folder.model(), device)?;
     match (step, steps.last()) {
         (Some(step), _) if step != card.step => {
             let of_model = (!steps.contains(&card.step)).then_some(card.step);
@@ -81,7 +123,7 @@ pub fn model(
         )),
         _ => {}
     }
-    Ok((card, network))
+    Ok(Chosen::Model(folder.model()))
 }
 
 /// The checkpoints of a run, to be read.

@@ -91,8 +91,7 @@ pub(crate) fn found(mut config: Config, data: &Data) -> Result<Config> {
 
 /// What the model file of a run says about classes.
 pub(crate) fn of_run(config: &Config) -> Option<ClassCard> {
-    let mut objective = config.objective.clone();
-    let label_dropout = objective.label_dropout_mut().map_or(0.0, |share| share.unwrap_or(LABEL_DROPOUT));
+    let label_dropout = config.objective.label_dropout().unwrap_or(0.0);
     (0 < config.model.classes()).then(|| ClassCard { names: config.classes.clone(), label_dropout })
 }
 
@@ -112,7 +111,7 @@ pub(crate) fn batch(rows: ebm_data::Batch, n: usize, device: &Device) -> Result<
         let n = labels.len();
         Tensor::from_data(TensorData::new(labels, [n]), device)
     };
-    Ok(Batch { rows: rows.tensor(device), labels: Some(labels) })
+    Ok(Batch { labels: Some(labels), ..Batch::from(rows.tensor(device)) })
 }
 
 /// The classes of a model by their names.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use ebm_data::{Ahead, Augmentation, Batches, Data, ImageShape};
+use ebm_data::{Ahead, Augmentation, Batches, Data, ImageShape, ItemShape};
 use ebm_model::{Init, Input, ModelError, Network, NetworkConfig};
 use ebm_ops::Noise;
 use ebm_report::Format;
@@ -12,6 +12,7 @@ use ebm_train::{Alone, BuildContext, Every, Retreats};
 use serde_json::{Value, json};
 
 use crate::atoms;
+use crate::augmentations;
 use crate::bounds;
 use crate::card::{Content, ModelCard};
 use crate::classes;
@@ -88,9 +89,11 @@ impl Parts {
         );
 
         let data = Arc::new(data_of(config, held)?);
-        let config = Config { model: config.model.clone().fitted(input(&data)), ..config.clone() };
+        let config =
+            Config { model: config.model.clone().fitted(input(data.item_shape())), ..config.clone() };
         let content = content(&config, &data).map_err(usage)?;
         let config = classes::found(classes::of_label(config, &data)?, &data)?;
+        let config = augmentations::found(config)?;
         bounds::run(&config)?;
         drops_if_asked(&config.objective, &config.model).map_err(usage)?;
         let background = background(&data, &content, &noise)?;
@@ -101,7 +104,7 @@ impl Parts {
             ModelError::OutOfRange(error) => usage(error.within("model")),
             error => usage(error),
         })?;
-        let drawing = config.sample.drawing(None, &network).map_err(usage)?;
+        let drawing = config.sample.drawing(None, &network, config.model.dim()).map_err(usage)?;
         let drawing = match config.model.classes() {
             0 => drawing,
             n => drawing.of_classes(Asked { classes: (0..n).collect(), guidance: 0.0 }),
@@ -143,7 +146,7 @@ impl Parts {
             network: self.network.clone(),
             objective: Box::new(|retreats| self.loss(retreats)),
             sampler_step_size: self.config.objective.sampler_step_size(),
-            batches: Box::new(move |step| classes::batch(batches.read(step)?, n_classes, &self.device)),
+            batches: Box::new(move |step| augmentations::batch(batches.read(step)?, n_classes, &self.device)),
             settings: self.config.train.clone(),
             record: self.config.record.clone(),
             noise: self.noise.derive("objective"),
@@ -270,11 +273,11 @@ pub fn content_of(config: &Config) -> Result<Content> {
     content(config, &data_of(config, None)?).map_err(usage)
 }
 
-/// What a row of the data is.
-fn input(data: &Data) -> Input {
-    match data.image_shape() {
-        Some(ImageShape { channels, height, width }) => Input::Image { channels, height, width },
-        None => Input::Row { dim: data.dim() },
+/// What a network gets of an item of the data.
+pub fn input(item: ItemShape) -> Input {
+    match item {
+        ItemShape::Image(ImageShape { channels, height, width }) => Input::Image { channels, height, width },
+        ItemShape::Point { dim } => Input::Row { dim },
     }
 }
 
@@ -284,7 +287,7 @@ fn content(Config { model, origin, .. }: &Config, data: &Data) -> Result<Content
         None => format!("; `{set}` changes it"),
         Some(origin) => format!(", as the weights of {} are", origin.path.display()),
     };
-    match (model.input(), input(data)) {
+    match (model.input(), input(data.item_shape())) {
         (
             Input::Image { channels, height, width },
             found @ Input::Image { channels: c, height: h, width: w },

@@ -24,6 +24,8 @@ pub struct Rows {
     numbers: Vec<usize>,
     files: Vec<PathBuf>,
     about: String,
+    /// Rows of the data that they are of.
+    n_all: Option<usize>,
 }
 
 impl Rows {
@@ -75,12 +77,17 @@ impl Rows {
         let values = data.read(places, None)?.values;
         let numbers = places.iter().map(|&place| data.number(place)).collect();
         let files = places.iter().filter_map(|&place| data.files().get(place).cloned()).collect();
-        Ok(Self { dim: data.dim(), values, numbers, files, about })
+        Ok(Self { dim: data.dim(), values, numbers, files, about, n_all: data.len() })
     }
 
     /// How many there are.
     pub fn n_rows(&self) -> usize {
         self.values.len() / self.dim
+    }
+
+    /// How many rows the data have that these are of; `None` of endless data.
+    pub fn n_all(&self) -> Option<usize> {
+        self.n_all
     }
 
     /// What was read, in a line.

@@ -120,13 +120,35 @@ impl Default for SampleConfig {
     }
 }
 
-/// The full name of a sampler on a network that is conditioned on the noise level, where a short one is usual.
+/// Another name of a sampler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortName {
+    /// The name.
+    pub name: &'static str,
+    /// The sampler that it stands for.
+    pub sampler: &'static str,
+    /// Whether it does so only on networks that are conditioned on the noise level.
+    pub needs_levels: bool,
+}
+
+/// All other names of samplers.
+pub const SHORT_NAMES: [ShortName; 2] = [
+    ShortName { name: "langevin", sampler: "annealed-langevin", needs_levels: true },
+    ShortName { name: "heun", sampler: "probability-flow", needs_levels: false },
+];
+
+/// The full name of a sampler, on a network that is `conditioned` on the noise level or on another.
 fn full_name(name: &str, conditioned: bool) -> &str {
-    match name {
-        "langevin" if conditioned => "annealed-langevin",
-        "heun" => "probability-flow",
-        name => name,
-    }
+    let is_meant = |short: &&ShortName| short.name == name && (conditioned || !short.needs_levels);
+    SHORT_NAMES.iter().find(is_meant).map_or(name, |short| short.sampler)
+}
+
+/// Every name of a sampler: those of the list, and others after them.
+fn all_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = Sampler::list().map(|(name, _)| name).collect();
+    let others = SHORT_NAMES.map(|short| short.name);
+    names.extend(others.into_iter().filter(|other| Sampler::list().all(|(name, _)| name != *other)));
+    names
 }
 
 impl SampleConfig {
@@ -177,7 +199,7 @@ impl SampleConfig {
     }
 
     /// The table of another sampler's numbers.
-    fn other(&self, name: &str) -> Table {
+    pub(super) fn other(&self, name: &str) -> Table {
         self.others.get(name).and_then(Value::as_table).cloned().unwrap_or_default()
     }
 
@@ -253,8 +275,7 @@ impl SampleConfig {
         let name = full_name(&self.sampler, true);
         let optional = ["nuts"];
         let is_known = optional.contains(&name) || Sampler::list().any(|(known, _)| known == name);
-        let known = || Sampler::list().map(|(known, _)| known).collect::<Vec<_>>().join(", ");
-        ensure!(is_known, "sample.sampler = {name}, expected one of {}", known());
+        ensure!(is_known, "sample.sampler = {name}, expected one of {}", all_names().join(", "));
         Ok(())
     }
 }
@@ -269,8 +290,11 @@ fn ladder(path: &str, [top, bottom]: [f64; 2], levels: usize) -> Result<()> {
 
 /// The sampler of this name, or which name is near.
 fn named(name: &str) -> Result<Sampler> {
-    Sampler::named(name)
-        .map_err(|error| anyhow!("{error}{}", near(name, Sampler::list().map(|(known, _)| known))))
+    Sampler::named(name).map_err(|error| {
+        let others = SHORT_NAMES.iter().filter(|short| !short.needs_levels);
+        let others = others.map(|short| format!("; {} is short for {}", short.name, short.sampler));
+        anyhow!("{error}{}{}", others.collect::<String>(), near(name, all_names()))
+    })
 }
 
 /// The tables that a configuration can have, as a list.

@@ -6,15 +6,14 @@ use burn::tensor::{Device, Tensor};
 use ebm_model::Capabilities;
 use ebm_ops::Noise;
 use ebm_sample::diagnostics::Steps;
-use ebm_sample::{
-    AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError, Sampler, StepReport, StepTotals,
-};
+use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError, Sampler, StepTotals};
 
 use super::asked::Asked;
 use super::config::{ChainConfig, SampleConfig};
 use super::not_finite::NotFinite;
+use super::step_key::StepKey;
 use super::views::with_density;
-use crate::error::{Result, anyhow, bail, ensure};
+use crate::error::{Error, Result, anyhow, bail, ensure};
 
 /// Samples that descend together. A constant, so that sample `i` does not depend on how many are asked for.
 const DESCENTS_TOGETHER: usize = 100;
@@ -32,8 +31,8 @@ pub struct Drawing {
     /// The lowest noise level.
     sigma: f64,
     method: Method,
-    /// η/σ² of the steps of a descent with a Metropolis test.
-    step_ratio: Option<f64>,
+    /// What sets the size of its steps.
+    step_key: Option<StepKey>,
     /// The classes that samples are to be of.
     asked: Option<Asked>,
 }
@@ -51,7 +50,7 @@ pub struct Drawn {
     pub values: Vec<f32>,
     /// The same at each level on the way, the first one first; empty if not asked for.
     pub film: Vec<Vec<f32>>,
-    /// What steps with a Metropolis test reported.
+    /// What the steps of chains reported, or steps with a Metropolis test on the way down the noise levels.
     pub steps: Option<Steps>,
 }
 
@@ -72,26 +71,25 @@ impl Keep {
 }
 
 impl SampleConfig {
-    /// The sampler of that name, or the one of the configuration, for samples of `network`.
+    /// The sampler of that name, or the one of the configuration, for samples of `network` in `dim` dimensions.
     ///
     /// # Errors
-    /// A name that is not known, a number out of range, or a sampler that needs what the network does not have.
-    pub fn drawing(&self, name: Option<&str>, network: &dyn Capabilities) -> Result<Drawing> {
+    /// A name that is not known, a number out of range, or a sampler that needs what the network does not have, or moves
+    /// no chains in so many dimensions.
+    pub fn drawing(&self, name: Option<&str>, network: &dyn Capabilities, dim: usize) -> Result<Drawing> {
         self.check()?;
         let conditioned = network.as_noisy_score().is_some();
         let sampler = self.sampler(name.unwrap_or(&self.sampler), conditioned)?;
         let sigma = self.heun.bottom;
         let built = sampler.build()?;
-        with_density(network, self.temperature, sigma, |density| fits(&sampler, density))?;
+        with_density(network, self.temperature, sigma, |density| fits(&sampler, density, dim))?;
+        check_dim(&built, dim).map_err(|error| explained(error, &sampler, dim))?;
         let method = match built {
             AnySampler::Descent(descent) => Method::Descent(descent),
             AnySampler::Kernel(kernel) => Method::Chain { kernel, config: self.chain.clone() },
         };
-        let step_ratio = match &sampler {
-            Sampler::AnnealedMala(settings) => Some(settings.0.step_ratio),
-            _ => None,
-        };
-        Ok(Drawing { temperature: self.temperature, sigma, method, step_ratio, asked: None })
+        let step_key = self.step_key(&sampler);
+        Ok(Drawing { temperature: self.temperature, sigma, method, step_key, asked: None })
     }
 }
 
@@ -122,9 +120,9 @@ impl Drawing {
         (is_chain && network.as_noisy_score().is_some()).then_some(self.sigma)
     }
 
-    /// r of the steps of size r σ² of a sampler that goes down the levels with a Metropolis test; `None` for others.
-    pub fn step_ratio(&self) -> Option<f64> {
-        self.step_ratio
+    /// The key that sets the size of its steps, and its value; `None` where steps follow from noise levels.
+    pub fn step_key(&self) -> Option<&StepKey> {
+        self.step_key.as_ref()
     }
 
     /// `n` samples in `dim` dimensions; `tick` is told after each level how many samples took part in it.
@@ -256,11 +254,12 @@ impl Drawing {
             Ok(true)
         })?;
         let steps = totals.read();
-        drawn.steps = steps.acceptance.is_some().then_some(steps);
+        drawn.steps = (0 < steps.n_steps).then_some(steps);
         Ok(whole.then_some(drawn))
     }
 
-    /// The positions each time there is something to see, with what steps with a Metropolis test reported before it.
+    /// The positions each time there is something to see, with what steps of chains, or with a Metropolis test, reported
+    /// before it.
     fn levels<'a>(
         &'a self,
         density: Density<'a>,
@@ -281,9 +280,7 @@ impl Drawing {
                 Box::new((0..steps).step_by(segment).map_while(move |done| {
                     let (mut position, mut totals) = (None, StepTotals::default());
                     for draw in chain.by_ref().take(segment.min(steps - done)) {
-                        if draw.info.acceptance().is_some() {
-                            totals.add(&*draw.info);
-                        }
+                        totals.add(&*draw.info);
                         position = Some(draw.position);
                     }
                     Some(Level { sigma: 0.0, position: position?, totals })
@@ -303,16 +300,53 @@ fn finite(values: &[f32], dim: usize, first: usize) -> Result<(), NotFinite> {
 }
 
 /// # Errors
-/// If the network does not have what the sampler needs; the message lists the samplers for it.
-fn fits(sampler: &Sampler, density: Density<'_>) -> Result<()> {
+/// If the network does not have what the sampler needs; the message lists the samplers for it in `dim` dimensions.
+fn fits(sampler: &Sampler, density: Density<'_>, dim: usize) -> Result<()> {
     if density.offers(sampler.need()) {
         return Ok(());
     }
     let (sampler, need, offers) = (sampler.name(), sampler.need(), density.to_string());
-    let others = Sampler::list().map(|(name, _)| name);
-    let others = others.filter(|name| Sampler::named(name).is_ok_and(|other| density.offers(other.need())));
+    let named = Sampler::list().filter_map(|(name, _)| Sampler::named(name).ok());
+    let others = named.filter(|other| density.offers(other.need())).filter_map(|other| in_list(&other, dim));
     let others = others.collect::<Vec<_>>().join(", ");
     bail!("{}; samplers for it: {others}", SampleError::Unfit { sampler, need, offers })
+}
+
+/// The sampler's name, with the setting that it has to be given; nothing if it moves no chains in `dim` dimensions.
+fn in_list(sampler: &Sampler, dim: usize) -> Option<String> {
+    match check_dim(&sampler.build().ok()?, dim) {
+        Ok(()) => Some(sampler.name().to_owned()),
+        Err(error) => variances_key(&error, sampler).map(|key| format!("{} (with {key})", sampler.name())),
+    }
+}
+
+/// # Errors
+/// If it moves no chains in `dim` dimensions.
+fn check_dim(sampler: &AnySampler, dim: usize) -> Result<(), SampleError> {
+    match sampler {
+        AnySampler::Kernel(kernel) => kernel.check(dim),
+        AnySampler::Descent(_) => Ok(()),
+    }
+}
+
+/// Why a sampler moves no chains of a network in `dim` dimensions, with the setting that would let it.
+fn explained(error: SampleError, sampler: &Sampler, dim: usize) -> Error {
+    match variances_key(&error, sampler) {
+        Some(key) => {
+            anyhow!("{}: {error}; for a network, which has no warm-up, {key} gives all {dim}", sampler.name())
+        }
+        None => anyhow!("{}: {error}", sampler.name()),
+    }
+}
+
+/// The key of the variances that a sampler lacks, if it is these.
+fn variances_key(error: &SampleError, sampler: &Sampler) -> Option<String> {
+    match error {
+        SampleError::OutOfRange(found) if found.what == "variances" => {
+            Some(format!("{}.{}", sampler.section(), found.what))
+        }
+        _ => None,
+    }
 }
 
 /// Steps of a segment; the last one may be shorter.

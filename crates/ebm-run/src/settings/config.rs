@@ -21,7 +21,7 @@ use crate::sampling::SampleConfig;
 
 pub use origin::Origin;
 pub use tables::assign_to;
-use tables::{assign, over, read, table};
+use tables::{assign, outer_first, over, read, table};
 
 /// Most bytes of a configuration file.
 const MAX_BYTES: u64 = 1 << 20;
@@ -104,7 +104,11 @@ fn retreats() -> u32 {
 /// What the command line says about a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// `key=value`, dotted keys, values in TOML or plain text; later ones win.
+    /// `key=value`, dotted keys, values in TOML or plain text.
+    ///
+    /// A key counts before those inside it, whichever is given first: `model=mlp` sets the whole table, and
+    /// `model.hidden=8` a key of it, unless it does not fit a table that is set after it, which then takes its place. Of
+    /// the same key the last one counts.
     pub set: Vec<String>,
 }
 
@@ -115,14 +119,15 @@ impl Config {
     /// A wrong use of the command line: an unknown preset, an unreadable file, a key that does not exist, a
     /// value of the wrong kind.
     pub fn resolve(preset: &str, overrides: &Overrides) -> Result<Self> {
-        let (text, mut set) = if Path::new(preset).extension().is_some_and(|extension| extension == "toml") {
+        let (text, changes) = if Path::new(preset).extension().is_some_and(|extension| extension == "toml") {
             (read_text(Path::new(preset)).map_err(usage)?, Vec::new())
         } else {
             let (text, changes) = presets::find(preset)?;
             (text.to_owned(), changes)
         };
-        set.extend(overrides.set.iter().cloned());
-        Self::parse(&text, &Overrides { set }).with_context(|| format!("in {preset}")).map_err(usage)
+        // After those of the preset, whose kind of network may be another.
+        let read = |set: &[String]| Self::assigned(&text, &[&changes[..], set].concat());
+        outer_first(&overrides.set, read).with_context(|| format!("in {preset}")).map_err(usage)
     }
 
     /// The configuration of the run in a folder, with what was changed in it since it began.
@@ -150,11 +155,16 @@ impl Config {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn parse(text: &str, overrides: &Overrides) -> Result<Self> {
+        outer_first(&overrides.set, |set| Self::assigned(text, set))
+    }
+
+    /// The configuration that `text` is, with assignments applied one after the other.
+    fn assigned(text: &str, assignments: &[String]) -> Result<Self> {
         let given = table(text)?;
         // A whole configuration is taken as it is: what it does not say means what it meant when it was written.
         let is_whole = Value::Table(given.clone()).try_into::<Self>().is_ok();
         let mut whole = if is_whole { given } else { over(table(presets::DEFAULTS)?, given, "")? };
-        for assignment in &overrides.set {
+        for assignment in assignments {
             assign(&mut whole, assignment)?;
         }
         read(whole)
@@ -271,6 +281,23 @@ mod tests {
         let config = with(&["train.learning_rate=2", "data.dataset=two-moons", "seed = 7"]).unwrap();
         assert_eq!((config.train.learning_rate, config.seed), (2.0, 7));
         assert_ne!(config.to_toml().unwrap(), with(&[]).unwrap().to_toml().unwrap());
+    }
+
+    #[test]
+    fn a_key_within_a_table_counts_whether_it_is_set_before_or_after_the_whole_table() {
+        let assignments = ["model=mlp", "model.hidden=8", "model.dim=3", "seed=1", "seed=2"];
+        let ordered = with(&assignments).unwrap();
+        let within_first = ["model.hidden=8", "seed=1", "model.dim=3", "model=mlp", "seed=2"];
+        assert_eq!(with(&within_first).unwrap(), ordered);
+        assert_eq!(ordered.seed, 2, "of the same key the last one counts");
+        assert!(ordered.to_toml().unwrap().contains("hidden = 8"));
+        let replaced = with(&["model.hidden=8", "model=mlp-energy"]).unwrap();
+        assert_eq!(replaced, with(&["model=mlp-energy"]).unwrap(), "what does not fit is replaced");
+        // What a preset says of its own kind of network is no part of another kind.
+        let other = Overrides { set: vec!["model=mlp".into()] };
+        assert!(presets::names().all(|name| Config::resolve(name, &other).is_ok()));
+        let sample = assign_to(&ordered.sample, &["heun.levels=3".into(), "sampler=heun".into()]).unwrap();
+        assert_eq!((sample.heun.levels, sample.sampler.as_str()), (3, "heun"));
     }
 
     #[test]

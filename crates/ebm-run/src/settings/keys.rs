@@ -57,6 +57,10 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
     if values.contains_key("model.frequencies") {
         values.entry("model.classes".to_owned()).or_insert(Some("0".to_owned()));
     }
+    // Of networks of images that are conditioned on the noise level.
+    if values.contains_key("model.groups") {
+        values.entry("model.augmentations".to_owned()).or_insert(Some("0".to_owned()));
+    }
     if values.contains_key("objective.weighting") {
         values.entry("objective.label_dropout".to_owned()).or_insert(None);
     }
@@ -65,8 +69,11 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
     }
     // Of the kinds that are an energy at every noise level, or else a score.
     if values.contains_key("model.sigma_data") {
-        let own = if values.get("model.kind").is_some_and(is_energy) { "normalized" } else { "bounds" };
-        values.entry(format!("model.{own}")).or_insert(None);
+        let is_energy = values.get("model.kind").is_some_and(is_energy);
+        let own: &[&str] = if is_energy { &["normalized"] } else { &["bounds", "preconditioning"] };
+        for key in own {
+            values.entry(format!("model.{key}")).or_insert(None);
+        }
     }
     for (key, value) in of_samplers(&config.sample)? {
         values.entry(format!("sample.{key}")).or_insert(Some(value));
@@ -141,7 +148,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("batch_size", "rows of a batch"),
     ("classes", "the names of the classes; those of the data if not set"),
     ("data.dataset", "the name of the dataset: table, folder, mnist, two-moons, …"),
-    ("data.path", "a folder or the file of a table; --data sets it"),
+    ("data.path", "a folder, an archive, or the file of a table or of an array; --data sets it"),
     ("data.split", "train or test"),
     ("data.standardize", "whether columns of a table are scaled to mean 0 and variance 1"),
     ("data.columns", "the columns of a table to read, by name or number"),
@@ -151,7 +158,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("data.delimiter", "the character between fields of a table; found out if not set"),
     ("data.decimal", "the decimal separator of a table; found out if not set"),
     ("data.missing", "what to do with a row that has a missing value: refuse or drop"),
-    ("data.holdout", "the share of a table's rows that is held out"),
+    ("data.holdout", "the share of rows or images that is held out for eval"),
     ("data.transform", "the map of columns to the units of training: none, standardize or quantile"),
     ("data.size", "height and width to which images are brought"),
     ("data.fit", "how images are brought to that size: crop, pad or stretch"),
@@ -165,6 +172,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     ("data.flip", "whether training sees images mirrored left to right, every second time"),
     ("data.shift", "by how many pixels at most training sees images shifted, edges filled by reflection"),
+    (
+        "data.augment",
+        "probability of each augmentation of EDM, of which the network is told: samples have none; 0 for none",
+    ),
     ("model.kind", "the network: mlp, mlp-score, mlp-energy, unet, …; sets the defaults of its kind"),
     ("model.*.dim", "coordinates of a point; 0 is taken from the data"),
     ("model.*.channels", "colours of an image; 0 is taken from the data"),
@@ -179,6 +190,10 @@ const MEANINGS: &[(&str, &str)] = &[
         "Fourier features of the position, for what changes over short distances; 0 for none",
     ),
     ("model.*.classes", "classes that the network is conditioned on by the labels of the data; 0 for none"),
+    (
+        "model.*.augmentations",
+        "parameters of augmentations that the network is told; 0 for none; data.augment sets it",
+    ),
     ("model.*.widths", "channels at each resolution, the finest first"),
     ("model.*.blocks", "residual blocks at each resolution"),
     ("model.*.patch", "side of the squares of pixels that the first layer sees as one"),
@@ -197,6 +212,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("model.*.confinement", "λ of ½λ‖x‖², which is added to the energy"),
     ("model.*.sigma_data", "the standard deviation of the data that the network is scaled for"),
     ("model.*.bounds", "the least and the greatest value of the data: [LEAST, GREATEST]; none if not set"),
+    (
+        "model.*.preconditioning",
+        "the form that makes the network a score: edm, or ve or vp of networks of others; edm if not set",
+    ),
     ("model.*.normalized", "whether energies of all noise levels compare, for the objective dual: true"),
     ("model.*.features", "channels at the finest resolution of a RefineNet; twice as many below it"),
     ("model.*.levels", "number of noise levels that are classes of the network"),

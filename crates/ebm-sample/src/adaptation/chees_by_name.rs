@@ -30,6 +30,7 @@ impl NamedSampler for CheesSettings {
         "hmc, whose trajectories a warm-up of several chains makes as long as is best";
     const SECTION: &'static str = "chain";
     const NEED: Need = Need::Energy;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         Ok(with_chees(Hmc::new(self.step_size, self.leapfrog)?).into())

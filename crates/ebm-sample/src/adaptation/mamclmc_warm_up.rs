@@ -81,7 +81,7 @@ impl MamclmcWarmUp {
 mod tests {
     use super::*;
     use crate::Chain;
-    use crate::testing::{Fenced, mean_and_variance};
+    use crate::testing::{mean_and_variance, warmed_up_where_finite};
     use burn::tensor::Device;
     use ebm_model::Gaussian;
 
@@ -143,16 +143,11 @@ mod tests {
 
     #[test]
     fn chains_warm_up_where_the_model_is_finite_and_starts_that_are_not_are_an_error() {
-        let model = Fenced { radius: 1.5, energy: f64::NAN, score: f64::NAN };
-        let run = |start: f64| {
-            let start = Tensor::full([20, 2], start, &Device::flex());
-            let warm_up = MamclmcWarmUp::new(60).unwrap();
-            warm_up.run(&model, &Mamclmc::new(0.3).unwrap(), start, &mut Noise::seeded(384))
-        };
-        let tuned = run(0.1).unwrap();
+        let warm_up = MamclmcWarmUp::new(60).unwrap();
+        let tuned = warmed_up_where_finite(|model, start| {
+            warm_up.run(model, &Mamclmc::new(0.3).unwrap(), start, &mut Noise::seeded(384))
+        });
         assert!(0 < tuned.report.n_diverged && tuned.report.step_size.is_finite());
-        let error = run(f64::NAN).unwrap_err().to_string();
-        assert_eq!(error, "variance 0: expected a positive, finite number, found NaN");
     }
 
     #[test]

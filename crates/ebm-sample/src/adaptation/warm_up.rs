@@ -155,7 +155,7 @@ impl TryFrom<Settings> for WarmUp {
 mod tests {
     use super::*;
     use crate::diagnostics::r_hat;
-    use crate::testing::Fenced;
+    use crate::testing::warmed_up_where_finite;
     use crate::{Chain, Evaluated, Hmc, Mala};
     use burn::tensor::Device;
     use ebm_model::Gaussian;
@@ -247,16 +247,11 @@ mod tests {
 
     #[test]
     fn chains_warm_up_where_the_model_is_finite_and_starts_that_are_not_are_an_error() {
-        let model = Fenced { radius: 1.5, energy: f64::NAN, score: f64::NAN };
-        let run = |start: f64| {
-            let start = Tensor::full([20, 2], start, &Device::flex());
-            let warm_up = WarmUp::new(60).unwrap();
-            warm_up.run(&model, &Mala::new(0.5).unwrap(), start, &mut Noise::seeded(114))
-        };
-        let tuned = run(0.1).unwrap();
+        let warm_up = WarmUp::new(60).unwrap();
+        let tuned = warmed_up_where_finite(|model, start| {
+            warm_up.run(model, &Mala::new(0.5).unwrap(), start, &mut Noise::seeded(114))
+        });
         assert!(0 < tuned.report.n_diverged && tuned.report.step_size.is_finite());
-        let error = run(f64::NAN).unwrap_err().to_string();
-        assert_eq!(error, "variance 0: expected a positive, finite number, found NaN");
     }
 
     #[test]

@@ -91,19 +91,12 @@ impl Annealed for AnnealedLangevin {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for AnnealedLangevin {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        totals: &mut StepTotals,
-    ) -> Tensor<2> {
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
         if self.noise == LevelNoise::Consistent {
-            return self.consistent_level(model, at, position, noise);
+            return (self.consistent_level(model, at, position, noise), StepTotals::default());
         }
         let kernel = Langevin::new(self.steps.step_size(at.sigma)).expect("levels and ratio are positive");
-        self.steps.run(&kernel, model, at.sigma, position, noise, totals)
+        self.steps.run(&kernel, model, at.sigma, position, noise)
     }
 }
 
@@ -137,6 +130,7 @@ impl NamedSampler for AnnealedLangevinSettings {
     const ABOUT: &'static str = "Langevin dynamics down noise levels";
     const SECTION: &'static str = "langevin";
     const NEED: Need = Need::NoisyScore;
+    const STEP: Option<&'static str> = Some("step_ratio");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let ladder = NoiseLadder::geometric(self.top, self.bottom, self.levels)?;

@@ -50,16 +50,9 @@ impl Annealed for AnnealedMala {
 }
 
 impl<M: NoisyPotential + ?Sized> Descent<M> for AnnealedMala {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        totals: &mut StepTotals,
-    ) -> Tensor<2> {
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
         let kernel = Mala::new(self.steps.step_size(at.sigma)).expect("levels and ratio are positive");
-        self.steps.run(&kernel, model, at.sigma, position, noise, totals)
+        self.steps.run(&kernel, model, at.sigma, position, noise)
     }
 }
 
@@ -72,6 +65,7 @@ impl NamedSampler for AnnealedMalaSettings {
     const ABOUT: &'static str = "annealed-langevin with a Metropolis test";
     const SECTION: &'static str = "langevin";
     const NEED: Need = Need::NoisyEnergy;
+    const STEP: Option<&'static str> = Some("step_ratio");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let Self(numbers) = self;

@@ -29,16 +29,9 @@ use crate::{Annealed, Level, Rung, StepTotals};
 /// }
 ///
 /// impl<M: NoisyScore + ?Sized> Descent<M> for Renoise {
-///     fn level(
-///         &self,
-///         model: &M,
-///         at: Rung,
-///         x: Tensor<2>,
-///         noise: &mut Noise,
-///         _: &mut StepTotals,
-///     ) -> Tensor<2> {
+///     fn level(&self, model: &M, at: Rung, x: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
 ///         let z = noise.normal_like(&x);
-///         AtNoise::new(model, at.sigma).denoise(x) + z * at.below
+///         (AtNoise::new(model, at.sigma).denoise(x) + z * at.below, StepTotals::default())
 ///     }
 /// }
 ///
@@ -50,17 +43,9 @@ use crate::{Annealed, Level, Rung, StepTotals};
 /// assert_eq!(levels.count(), 20);
 /// ```
 pub trait Descent<M: NoisyScore + ?Sized>: Annealed {
-    /// The work at one level: from where the samples are, `[samples, dim]`, to where they are when it is done.
-    ///
-    /// Steps with a Metropolis test add what they report to `totals`; others add nothing.
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        totals: &mut StepTotals,
-    ) -> Tensor<2>;
+    /// The work at one level: from where the samples are, `[samples, dim]`, to where they are when it is done, with
+    /// what its steps with a Metropolis test reported; other steps report nothing.
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals);
 
     /// The descent from `start`, `[samples, dim]`: an item per level, then, if the last one leaves noise of level
     /// σ on the samples, one at 0 for the mean of the clean points, x + σ² s(x, σ).
@@ -79,28 +64,14 @@ pub trait Descent<M: NoisyScore + ?Sized>: Annealed {
 }
 
 impl<M: NoisyScore + ?Sized, D: Descent<M> + ?Sized> Descent<M> for &D {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        totals: &mut StepTotals,
-    ) -> Tensor<2> {
-        (**self).level(model, at, position, noise, totals)
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
+        (**self).level(model, at, position, noise)
     }
 }
 
 impl<M: NoisyScore + ?Sized, D: Descent<M> + ?Sized> Descent<M> for Arc<D> {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        totals: &mut StepTotals,
-    ) -> Tensor<2> {
-        (**self).level(model, at, position, noise, totals)
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
+        (**self).level(model, at, position, noise)
     }
 }
 
@@ -134,13 +105,12 @@ impl<M: NoisyScore + ?Sized, D: Descent<M>> Iterator for Levels<'_, M, D> {
             return None;
         }
         let position = self.position.take()?;
-        let mut totals = StepTotals::default();
-        let (sigma, position) = if self.n_done < n {
+        let (sigma, (position, totals)) = if self.n_done < n {
             let at = self.descent.ladder().rung(self.n_done);
-            let position = self.descent.level(self.model, at, position, &mut self.noise, &mut totals);
-            (self.descent.reached(at), position)
+            (self.descent.reached(at), self.descent.level(self.model, at, position, &mut self.noise))
         } else {
-            (0.0, AtNoise::new(self.model, self.sigma).denoise(position))
+            let denoised = AtNoise::new(self.model, self.sigma).denoise(position);
+            (0.0, (denoised, StepTotals::default()))
         };
         self.n_done += 1;
         (self.sigma, self.position) = (sigma, Some(position.clone()));

@@ -48,7 +48,7 @@ impl LevelSteps {
         self.ratio * sigma * sigma
     }
 
-    /// The positions after the steps of `kernel` at level σ; with a Metropolis test they add their reports to `totals`.
+    /// The positions after the steps of `kernel` at level σ, and what the steps reported if they have a Metropolis test.
     pub(crate) fn run<'a, M, K>(
         self,
         kernel: &K,
@@ -56,8 +56,7 @@ impl LevelSteps {
         sigma: f64,
         position: Tensor<2>,
         noise: &mut Noise,
-        totals: &mut StepTotals,
-    ) -> Tensor<2>
+    ) -> (Tensor<2>, StepTotals)
     where
         M: NoisyScore + ?Sized,
         K: Kernel<AtNoise<'a, M>>,
@@ -65,6 +64,7 @@ impl LevelSteps {
     {
         let model = AtNoise::new(model, sigma);
         let start = kernel.init(&model, position);
+        let mut totals = StepTotals::default();
         let step = |state, _| {
             let (state, info) = kernel.step(&model, state, noise);
             if info.acceptance().is_some() {
@@ -72,6 +72,7 @@ impl LevelSteps {
             }
             state
         };
-        (0..self.count).fold(start, step).position
+        let end = (0..self.count).fold(start, step);
+        (end.position, totals)
     }
 }

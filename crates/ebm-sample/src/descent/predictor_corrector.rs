@@ -46,21 +46,14 @@ impl Annealed for PredictorCorrector {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for PredictorCorrector {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        totals: &mut StepTotals,
-    ) -> Tensor<2> {
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
         let predicted = predict(model, position, at, noise);
         if at.is_last() {
-            return predicted;
+            return (predicted, StepTotals::default());
         }
         let step_size = self.corrections.step_size(at.below);
         let kernel = Langevin::new(step_size).expect("levels and ratio are positive");
-        self.corrections.run(&kernel, model, at.below, predicted, noise, totals)
+        self.corrections.run(&kernel, model, at.below, predicted, noise)
     }
 }
 
@@ -91,6 +84,7 @@ impl NamedSampler for PredictorCorrectorSettings {
     const ABOUT: &'static str = "reverse-diffusion with Langevin steps at each level";
     const SECTION: &'static str = "reverse";
     const NEED: Need = Need::NoisyScore;
+    const STEP: Option<&'static str> = Some("step_ratio");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let ladder = NoiseLadder::geometric(self.top, self.bottom, self.levels)?;

@@ -63,15 +63,8 @@ impl Annealed for ProbabilityFlow {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for ProbabilityFlow {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        _: &mut Noise,
-        _: &mut StepTotals,
-    ) -> Tensor<2> {
-        heun(model, position, at.sigma, at.below)
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, _: &mut Noise) -> (Tensor<2>, StepTotals) {
+        (heun(model, position, at.sigma, at.below), StepTotals::default())
     }
 }
 

@@ -36,15 +36,8 @@ impl Annealed for ReverseDiffusion {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for ReverseDiffusion {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        _: &mut StepTotals,
-    ) -> Tensor<2> {
-        predict(model, position, at, noise)
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
+        (predict(model, position, at, noise), StepTotals::default())
     }
 }
 

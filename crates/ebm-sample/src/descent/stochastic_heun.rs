@@ -44,21 +44,14 @@ impl Annealed for StochasticHeun {
 }
 
 impl<M: NoisyScore + ?Sized> Descent<M> for StochasticHeun {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        mut x: Tensor<2>,
-        noise: &mut Noise,
-        _: &mut StepTotals,
-    ) -> Tensor<2> {
+    fn level(&self, model: &M, at: Rung, mut x: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
         let gamma = (self.churn / self.ladder.levels().len() as f64).min(std::f64::consts::SQRT_2 - 1.0);
         let raised = at.sigma * (1.0 + gamma);
         if 0.0 < gamma {
             let z = noise.normal_like(&x);
             x = x + z * (raised * raised - at.sigma * at.sigma).sqrt();
         }
-        heun(model, x, raised, at.below)
+        (heun(model, x, raised, at.below), StepTotals::default())
     }
 }
 

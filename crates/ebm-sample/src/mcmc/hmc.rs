@@ -2,14 +2,13 @@
 
 use burn::tensor::Tensor;
 use ebm_model::Potential;
-use ebm_ops::leapfrog::kinetic_change;
 use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::mcmc::evaluated::{Evaluated, evaluate};
 use crate::mcmc::leapfrog::Leapfrog;
-use crate::mcmc::metropolis::accept_or_reject;
-use crate::mcmc::trajectory::{Trajectory, n_steps};
+use crate::mcmc::metropolis::Tested;
+use crate::mcmc::trajectory::n_steps;
 use crate::{
     AnyKernel, AnySampler, Kernel, Mass, MetropolisInfo, NamedSampler, Need, SampleError, State, Tunable,
 };
@@ -102,23 +101,9 @@ impl Hmc {
         Ok(Self { n_leapfrog: n_steps(longest, self.step_size), ..self })
     }
 
-    fn leapfrog(&self, n: usize) -> Leapfrog<'_> {
+    /// `n` of its leapfrog steps.
+    pub(crate) fn leapfrog(&self, n: usize) -> Leapfrog<'_> {
         Leapfrog { step_size: self.step_size, n, mass: &self.mass }
-    }
-
-    /// A trajectory of `n` leapfrog steps, and its test.
-    pub(crate) fn trajectory<M: Potential + ?Sized>(
-        &self,
-        model: &M,
-        state: State<Evaluated>,
-        n: usize,
-        noise: &mut Noise,
-    ) -> Trajectory {
-        let (before, scale) = (noise.normal_like(&state.position), self.mass.scale(&state.position));
-        let (proposal, after) = self.leapfrog(n).run(model, &state, before.clone(), &scale);
-        let (end, velocity) = (proposal.position.clone(), after.clone());
-        let (state, info) = accept_or_reject(state, proposal, kinetic_change(after, before), noise);
-        Trajectory { state, info, end, velocity }
     }
 }
 
@@ -154,12 +139,7 @@ impl<M: Potential + ?Sized> Kernel<M> for Hmc {
         evaluate(model, position)
     }
 
-    fn step(
-        &self,
-        model: &M,
-        state: State<Evaluated>,
-        noise: &mut Noise,
-    ) -> (State<Evaluated>, MetropolisInfo) {
+    fn step(&self, model: &M, state: State<Evaluated>, noise: &mut Noise) -> Tested {
         let n = self.draw_length(noise);
         self.leapfrog(n).tested(model, state, noise)
     }
@@ -205,6 +185,7 @@ impl NamedSampler for HmcSettings {
     const ABOUT: &'static str = "Hamiltonian Monte Carlo";
     const SECTION: &'static str = "chain";
     const NEED: Need = Need::Energy;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let kernel = Hmc { fixed_length: self.fixed_length, ..Hmc::new(self.step_size, self.leapfrog)? };

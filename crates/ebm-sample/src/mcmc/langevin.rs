@@ -104,6 +104,7 @@ impl NamedSampler for LangevinSettings {
     const ABOUT: &'static str = "unadjusted Langevin dynamics; biased by O(step size)";
     const SECTION: &'static str = "chain";
     const NEED: Need = Need::Score;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let kernel = Langevin::new(self.step_size)?;

@@ -7,7 +7,8 @@ use ebm_ops::leapfrog::{add_scaled, kinetic_change, leapfrog_kinetic_change, lea
 
 use crate::mcmc::evaluated::{Evaluated, evaluate};
 use crate::mcmc::mass::Scale;
-use crate::mcmc::metropolis::accept_or_reject;
+use crate::mcmc::metropolis::{Tested, accept_or_reject};
+use crate::mcmc::trajectory::Trajectory;
 use crate::{Mass, MetropolisInfo, State};
 
 /// Leapfrog steps along the energy H(x, p) = E(x) + ½ pᵀM⁻¹p; momenta are r = M^(−½)p ~ N(0, I).
@@ -27,12 +28,26 @@ impl Leapfrog<'_> {
         model: &M,
         state: State<Evaluated>,
         noise: &mut Noise,
-    ) -> (State<Evaluated>, MetropolisInfo) {
+    ) -> Tested {
         let before = noise.normal_like(&state.position);
         let kinetic = before.clone().square().sum_dim(1).squeeze_dim::<1>(1) * 0.5;
         let total = state.memo.energy.clone() + kinetic;
         let (state, info) = self.moved(model, state, before, noise);
         (state, MetropolisInfo { total_energy: Some(total), ..info })
+    }
+
+    /// The steps with a fresh momentum and their test, with where they ended and the velocity there.
+    pub(crate) fn trajectory<M: Potential + ?Sized>(
+        &self,
+        model: &M,
+        state: State<Evaluated>,
+        noise: &mut Noise,
+    ) -> Trajectory {
+        let (before, scale) = (noise.normal_like(&state.position), self.mass.scale(&state.position));
+        let (proposal, after) = self.run(model, &state, before.clone(), &scale);
+        let (end, velocity) = (proposal.position.clone(), after.clone());
+        let (state, info) = accept_or_reject(state, proposal, kinetic_change(after, before), noise);
+        Trajectory { state, info, end, velocity }
     }
 
     /// The steps with this momentum and their test.
@@ -42,7 +57,7 @@ impl Leapfrog<'_> {
         state: State<Evaluated>,
         before: Tensor<2>,
         noise: &mut Noise,
-    ) -> (State<Evaluated>, MetropolisInfo) {
+    ) -> Tested {
         let scale = self.mass.scale(&state.position);
         if self.n == 1 && scale.is_identity() {
             // One step in one pass: of the momentum after it only the square is needed.

@@ -7,7 +7,7 @@ use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::mcmc::evaluated::{Evaluated, evaluate};
-use crate::mcmc::metropolis::accept_or_reject;
+use crate::mcmc::metropolis::{Tested, accept_or_reject};
 use crate::{
     AnyKernel, AnySampler, Kernel, Mass, MetropolisInfo, NamedSampler, Need, SampleError, State, Tunable,
 };
@@ -63,12 +63,7 @@ impl<M: Potential + ?Sized> Kernel<M> for Mala {
         evaluate(model, position)
     }
 
-    fn step(
-        &self,
-        model: &M,
-        state: State<Evaluated>,
-        noise: &mut Noise,
-    ) -> (State<Evaluated>, MetropolisInfo) {
+    fn step(&self, model: &M, state: State<Evaluated>, noise: &mut Noise) -> Tested {
         let epsilon = (2.0 * self.step_size).sqrt();
         let (x, score) = (state.position.clone(), state.memo.score.clone());
         let z = noise.normal_like(&x);
@@ -142,6 +137,7 @@ impl NamedSampler for MalaSettings {
     const ABOUT: &'static str = "Metropolis-adjusted Langevin dynamics";
     const SECTION: &'static str = "chain";
     const NEED: Need = Need::Energy;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         Ok(AnyKernel::tunable(Self::NAME, Mala::new(self.step_size)?).into())

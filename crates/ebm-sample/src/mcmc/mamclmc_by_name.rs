@@ -42,6 +42,7 @@ impl NamedSampler for MamclmcSettings {
     const ABOUT: &'static str = "Metropolis-adjusted microcanonical Monte Carlo";
     const SECTION: &'static str = "mamclmc";
     const NEED: Need = Need::Energy;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         Ok(with_warm_up(self.kernel()?).into())

@@ -35,6 +35,7 @@ impl NamedSampler for MclmcSettings {
     const ABOUT: &'static str = "microcanonical Langevin dynamics; biased by O(step size²)";
     const SECTION: &'static str = "mclmc";
     const NEED: Need = Need::Score;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let kernel = Mclmc::new(self.step_size)?.with_length(self.length)?.with_integrator(self.integrator);

@@ -51,6 +51,9 @@ impl StepReport for MetropolisInfo {
     }
 }
 
+/// The chains after a Metropolis test, and what the test reports.
+pub(crate) type Tested = (State<Evaluated>, MetropolisInfo);
+
 /// `proposal` with probability min(1, exp(−energy error)), else `state`, row by row; the error is the change of
 /// the energies plus `kinetic`, `[chains]`.
 ///
@@ -62,7 +65,7 @@ pub(crate) fn accept_or_reject(
     proposal: State<Evaluated>,
     kinetic: Tensor<1>,
     noise: &mut Noise,
-) -> (State<Evaluated>, MetropolisInfo) {
+) -> Tested {
     let energy_error = proposal.memo.energy.clone() - state.memo.energy.clone() + kinetic;
     // A position or score that is not finite makes the kinetic energy infinite or NaN.
     let unsound = proposal.memo.energy.clone().is_finite().bool_not().bool_or(energy_error.clone().is_nan());
@@ -97,7 +100,7 @@ pub(crate) fn uniform_like(x: &Tensor<1>, noise: &mut Noise) -> Tensor<1> {
 mod tests {
     use super::*;
     use crate::testing::{Counting, Fenced, doubles, flags, numbers};
-    use crate::{Hmc, Kernel, Mala};
+    use crate::{Hmc, Kernel, Mala, Mamclmc};
     use burn::tensor::Device;
     use ebm_model::Gaussian;
     use std::cell::Cell;
@@ -137,6 +140,7 @@ mod tests {
             let model = Fenced { radius: 1.2, energy, score };
             assert_stays_within(&Mala::new(0.5).unwrap(), &model);
             assert_stays_within(&Hmc::new(0.4, 3).unwrap(), &model);
+            assert_stays_within(&Mamclmc::new(0.4).unwrap().with_longest(1.0).unwrap(), &model);
         }
     }
 

@@ -156,6 +156,10 @@ impl Motion<'_> {
     }
 }
 
+/// After so many times of forgetting, what is left of a direction is below the precision of a double; its square in
+/// ν² is still far from overflow in single precision.
+const FORGOTTEN: f64 = 35.0;
+
 /// (u + ν z)/‖u + ν z‖ with ν² = (exp(2 t) − 1)/d, z ~ N(0, I): the direction after a time of which t is the share of
 /// that in which it is forgotten. Of u = 0 it is a direction at random.
 ///
@@ -163,7 +167,7 @@ impl Motion<'_> {
 /// Robnik and Seljak (2023), §3.
 pub(crate) fn partly_refreshed(direction: Tensor<2>, time: f64, noise: &mut Noise) -> Tensor<2> {
     let dim = direction.dims()[1] as f64;
-    let nu = ((2.0 * time).exp_m1() / dim).sqrt();
+    let nu = ((2.0 * time.min(FORGOTTEN)).exp_m1() / dim).sqrt();
     let z = noise.normal_like(&direction);
     unit(add_scaled(direction, z, nu))
 }
@@ -214,6 +218,18 @@ mod tests {
         let x = doubles(&[[0.3, -1.0, 0.2], [1.2, 0.4, -2.0], [-0.5, 0.0, 0.9], [0.0, -3.0, 0.1]]);
         let u = fresh_like(&x, &mut Noise::seeded(301));
         (x, u)
+    }
+
+    #[test]
+    fn after_any_time_a_refreshed_direction_is_a_unit_vector() {
+        for time in [0.0, 1.0, 50.0, 1e3, f64::INFINITY] {
+            let (_, u) = start();
+            for u in [u.clone(), u.cast(DType::F32)] {
+                let refreshed = partly_refreshed(u, time, &mut Noise::seeded(305));
+                let squares = row_dot(refreshed.clone(), refreshed).cast(DType::F64);
+                assert_near(&numbers(squares), &[1.0; 4], 1e-5);
+            }
+        }
     }
 
     #[test]

@@ -190,6 +190,7 @@ impl NamedSampler for ParallelTemperingSettings {
         "replicas of mala at rising temperatures, with longer steps the hotter they are";
     const SECTION: &'static str = "chain";
     const NEED: Need = Need::Energy;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let rung = |&temperature: &f64| Ok((temperature, Mala::new(self.step_size * temperature)?));

@@ -80,9 +80,11 @@ impl Default for PreconditionedLangevinSettings {
 
 impl NamedSampler for PreconditionedLangevinSettings {
     const NAME: &'static str = "preconditioned-langevin";
-    const ABOUT: &'static str = "langevin in units of the target's variances, given or found by a warm-up";
+    const ABOUT: &'static str =
+        "langevin in units of the target's variances: preconditioned.variances, or found by a warm-up";
     const SECTION: &'static str = "preconditioned";
     const NEED: Need = Need::Score;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let (name, step_size) = (Self::NAME, self.step_size);

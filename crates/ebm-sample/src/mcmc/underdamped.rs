@@ -122,6 +122,7 @@ impl NamedSampler for UnderdampedSettings {
     const ABOUT: &'static str = "underdamped Langevin dynamics (BAOAB); biased by O(step size²)";
     const SECTION: &'static str = "underdamped";
     const NEED: Need = Need::Score;
+    const STEP: Option<&'static str> = Some("step_size");
 
     fn build(&self) -> Result<AnySampler, SampleError> {
         let kernel = Underdamped::new(self.step_size, self.friction)?;

@@ -70,24 +70,19 @@ impl<D: Annealed> Annealed for Replacement<D> {
 }
 
 impl<M: NoisyScore + ?Sized, D: Descent<M>> Descent<M> for Replacement<D> {
-    fn level(
-        &self,
-        model: &M,
-        at: Rung,
-        position: Tensor<2>,
-        noise: &mut Noise,
-        totals: &mut StepTotals,
-    ) -> Tensor<2> {
+    fn level(&self, model: &M, at: Rung, position: Tensor<2>, noise: &mut Noise) -> (Tensor<2>, StepTotals) {
         let reached = self.descent.reached(at);
         let mut position = if at.index == 0 { self.replaced(position, at.sigma, noise) } else { position };
+        let mut totals = StepTotals::default();
         for round in 1..=self.resampling {
-            let moved = self.descent.level(model, at, position, noise, totals);
+            let (moved, of_round) = self.descent.level(model, at, position, noise);
+            totals.merge(of_round);
             position = self.replaced(moved, reached, noise);
             let added = (at.sigma * at.sigma - reached * reached).max(0.0).sqrt();
             if round < self.resampling && 0.0 < added {
                 position = position.clone() + noise.normal_like(&position) * added;
             }
         }
-        position
+        (position, totals)
     }
 }

@@ -17,22 +17,12 @@ enum Erased<'a> {
 }
 
 impl<'a> AnyChain<'a> {
-    pub(crate) fn of_score(
-        model: &'a dyn Score,
-        kernel: OnScores,
-        state: State<AnyMemo>,
-        noise: Noise,
-    ) -> Self {
-        Self(Erased::Score(Chain::resume(model, kernel, state, noise)))
+    pub(crate) fn of_score(chain: Chain<'a, dyn Score + 'a, OnScores>) -> Self {
+        Self(Erased::Score(chain))
     }
 
-    pub(crate) fn of_energy(
-        model: &'a dyn Potential,
-        kernel: OnEnergies,
-        state: State<AnyMemo>,
-        noise: Noise,
-    ) -> Self {
-        Self(Erased::Energy(Chain::resume(model, kernel, state, noise)))
+    pub(crate) fn of_energy(chain: Chain<'a, dyn Potential + 'a, OnEnergies>) -> Self {
+        Self(Erased::Energy(chain))
     }
 
     /// The state and the noise, from which [`AnyKernel::resume`](crate::AnyKernel::resume) continues.

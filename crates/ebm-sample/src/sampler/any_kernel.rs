@@ -9,7 +9,7 @@ use ebm_ops::{Noise, OutOfRange};
 
 use super::erased::{OnEnergies, OnScores, erase};
 use crate::{
-    AnyChain, AnyInfo, AnyMemo, Density, Kernel, MetropolisInfo, Need, SampleError, State, StepReport,
+    AnyChain, AnyInfo, AnyMemo, Chain, Density, Kernel, MetropolisInfo, Need, SampleError, State, StepReport,
     Tunable, WarmUp, WarmUpReport,
 };
 
@@ -78,8 +78,7 @@ impl AnyKernel {
         C: Clone + Send + 'static,
         I: StepReport + 'static,
     {
-        let kernel = Erased::Score(OnScores(Arc::new(kernel)));
-        Self { name, step_size, kernel, dim: Dim::Any, trajectory: None, warm_up: None }
+        Self::erased(name, step_size, Erased::Score(OnScores(Arc::new(kernel))))
     }
 
     /// A kernel that needs an energy.
@@ -89,7 +88,10 @@ impl AnyKernel {
         C: Clone + Send + 'static,
         I: StepReport + 'static,
     {
-        let kernel = Erased::Energy(OnEnergies(Arc::new(kernel)));
+        Self::erased(name, step_size, Erased::Energy(OnEnergies(Arc::new(kernel))))
+    }
+
+    fn erased(name: &'static str, step_size: f64, kernel: Erased) -> Self {
         Self { name, step_size, kernel, dim: Dim::Any, trajectory: None, warm_up: None }
     }
 
@@ -198,18 +200,11 @@ impl AnyKernel {
         noise: Noise,
     ) -> Result<AnyChain<'a>, SampleError> {
         self.check(start.dims()[1])?;
-        match &self.kernel {
-            Erased::Score(kernel) => {
-                let model = model.score_for(self.name)?;
-                let state = kernel.init(model, start);
-                Ok(AnyChain::of_score(model, kernel.clone(), state, noise))
-            }
-            Erased::Energy(kernel) => {
-                let model = model.energy_for(self.name)?;
-                let state = kernel.init(model, start);
-                Ok(AnyChain::of_energy(model, kernel.clone(), state, noise))
-            }
-        }
+        let state = match &self.kernel {
+            Erased::Score(kernel) => kernel.init(model.score_for(self.name)?, start),
+            Erased::Energy(kernel) => kernel.init(model.energy_for(self.name)?, start),
+        };
+        self.resume(model, state, noise)
     }
 
     /// Chains that continue from `state`, of a [`warm_up`](Self::warm_up) or of another chain of this kernel.
@@ -226,14 +221,16 @@ impl AnyKernel {
         noise: Noise,
     ) -> Result<AnyChain<'a>, SampleError> {
         self.check(state.position.dims()[1])?;
-        Ok(match &self.kernel {
+        match &self.kernel {
             Erased::Score(kernel) => {
-                AnyChain::of_score(model.score_for(self.name)?, kernel.clone(), state, noise)
+                let model = model.score_for(self.name)?;
+                Ok(AnyChain::of_score(Chain::resume(model, kernel.clone(), state, noise)))
             }
             Erased::Energy(kernel) => {
-                AnyChain::of_energy(model.energy_for(self.name)?, kernel.clone(), state, noise)
+                let model = model.energy_for(self.name)?;
+                Ok(AnyChain::of_energy(Chain::resume(model, kernel.clone(), state, noise)))
             }
-        })
+        }
     }
 
     /// Whether a warm-up adapts it.

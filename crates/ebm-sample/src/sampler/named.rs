@@ -14,6 +14,8 @@ pub trait NamedSampler: Default {
     const SECTION: &'static str;
     /// What it needs of a model; a descent needs it at every noise level.
     const NEED: Need;
+    /// The number that is the size of its steps, by its name in the table; `None` where steps follow from noise levels.
+    const STEP: Option<&'static str> = None;
 
     /// The sampler with these numbers.
     ///

@@ -323,6 +323,22 @@ fn a_preconditioner_has_its_variances_given_or_found_by_a_warm_up_or_is_refused(
     assert_eq!(error, "variances: expected 3 numbers, found 2");
 }
 
+#[test]
+fn every_sampler_names_the_number_that_is_the_size_of_its_steps() {
+    let number = |sampler: &Sampler, name: &str| serde_json::to_value(sampler).unwrap()[name].as_f64();
+    for (name, _) in Sampler::list() {
+        let sampler = Sampler::named(name).unwrap();
+        let Some(step) = sampler.step_name() else {
+            assert!(sampler.is_descent() && number(&sampler, "step_ratio").is_none(), "{name}");
+            continue;
+        };
+        assert!(number(&sampler, step).is_some(), "{name} has no {step}");
+        if !sampler.is_descent() {
+            assert_eq!(number(&sampler.with_step_size(0.75), step), Some(0.75), "{name}");
+        }
+    }
+}
+
 /// A kernel of one's own: the score, without noise, and how far it went.
 #[derive(Clone)]
 struct Ascent;

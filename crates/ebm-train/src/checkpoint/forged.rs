@@ -7,17 +7,10 @@ use ebm_ops::Noise;
 use super::*;
 
 fn network() -> Network {
-    let network = MlpConfig {
-        dim: 2,
-        hidden: 3,
-        layers: 1,
-        embedding: 2,
-        frequencies: 2,
-        fourier_features: 0,
-        classes: 0,
-    };
+    let network = MlpConfig { dim: 2, hidden: 3, layers: 1, ..MlpConfig::default() };
+    let network = MlpConfig { embedding: 2, frequencies: 2, ..network };
     let init = Noise::seeded(1);
-    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, preconditioning: None, network })
         .build(&Init::new(init, &Device::flex()))
         .unwrap()
 }

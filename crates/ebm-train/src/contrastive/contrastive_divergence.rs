@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::chain_kernel::mala;
 use crate::objectives::bound::OnEnergy;
 use crate::{
-    Batch, BuildContext, ChainKernel, ContrastSettings, Memory, NamedObjective, Objective, Outcome,
+    Batch, BuildContext, Built, ChainKernel, ContrastSettings, Memory, NamedObjective, Objective, Outcome,
     TrainError,
 };
 
@@ -82,11 +82,7 @@ impl NamedObjective for ContrastiveDivergenceSettings {
     const NAME: &'static str = "contrastive-divergence";
     const ABOUT: &'static str = "contrastive divergence: short chains that begin at the data";
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        context: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, context: &BuildContext<'_>) -> Built<N> {
         let Self { ref sampler, step_size, contrast } = *self;
         OutOfRange::positive("step_size", step_size)?;
         contrast.validate().map_err(|error| error.within("contrast"))?;

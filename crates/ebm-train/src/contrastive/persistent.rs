@@ -10,7 +10,7 @@ use super::chain_kernel::mala;
 use crate::objectives::bound::OnEnergy;
 use crate::range::share;
 use crate::{
-    Batch, BuildContext, ChainAges, ChainKernel, ContrastSettings, Memory, NamedObjective, Objective,
+    Batch, BuildContext, Built, ChainAges, ChainKernel, ContrastSettings, Memory, NamedObjective, Objective,
     Outcome, ReplayBuffer, Restart, Shard, TrainError,
 };
 
@@ -168,11 +168,7 @@ impl NamedObjective for PersistentContrastiveDivergenceSettings {
     const NAME: &'static str = "persistent-contrastive-divergence";
     const ABOUT: &'static str = "contrastive divergence with chains that continue from step to step";
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        context: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, context: &BuildContext<'_>) -> Built<N> {
         let Self { ref sampler, step_size, contrast, chains } = *self;
         OutOfRange::positive("step_size", step_size)?;
         contrast.validate().map_err(|error| error.within("contrast"))?;

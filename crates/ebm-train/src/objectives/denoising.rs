@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::objectives::bound::OnNoisyScore;
 use crate::range::finite;
 use crate::{
-    Batch, BuildContext, LABEL_DROPOUT, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective,
-    OfClasses, Outcome, TrainError,
+    Batch, BuildContext, Built, LABEL_DROPOUT, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective,
+    OfAugmentations, OfClasses, Outcome, TrainError,
 };
 
 /// The weight of each noise level: the factor λ(σ) of |s + z/σ|².
@@ -114,12 +114,9 @@ impl NamedObjective for DenoisingSettings {
     const NAME: &'static str = "denoising";
     const ABOUT: &'static str = "denoising score matching at many noise levels";
     const HAS_DROPOUT: bool = true;
+    const GIVES_AUGMENTATIONS: bool = true;
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        _: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, _: &BuildContext<'_>) -> Built<N> {
         let law = self.noise.law().map_err(|error| error.within("noise"))?;
         let objective = DenoisingScoreMatching::new(law, self.weighting)?;
         if network.as_class_conditional().is_some() {
@@ -130,6 +127,9 @@ impl NamedObjective for DenoisingSettings {
             let expected = "none for a network that is not conditioned on classes";
             return Err(OutOfRange::new("label_dropout", found, expected).into());
         }
+        if network.as_augmentation_conditional().is_some() {
+            return Ok(Box::new(OfAugmentations::new(objective)));
+        }
         OnNoisyScore::build(objective, Self::NAME, network)
     }
 
@@ -139,6 +139,10 @@ impl NamedObjective for DenoisingSettings {
 
     fn noise_mut(&mut self) -> Option<&mut NoiseSettings> {
         Some(&mut self.noise)
+    }
+
+    fn label_dropout(&self) -> Option<f64> {
+        Some(self.label_dropout.unwrap_or(LABEL_DROPOUT))
     }
 
     fn label_dropout_mut(&mut self) -> Option<&mut Option<f64>> {

@@ -5,7 +5,7 @@ use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::objectives::bound::OnScore;
-use crate::{Batch, BuildContext, Memory, NamedObjective, Objective, Outcome, TrainError};
+use crate::{Batch, BuildContext, Built, Memory, NamedObjective, Objective, Outcome, TrainError};
 
 /// Denoising score matching of a plain score at one noise level: predict the noise that was added.
 ///
@@ -61,11 +61,7 @@ impl NamedObjective for DenoisingAtSettings {
     const NAME: &'static str = "denoising-at";
     const ABOUT: &'static str = "denoising score matching at one noise level";
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        _: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, _: &BuildContext<'_>) -> Built<N> {
         OnScore::build(DenoisingAt::new(self.sigma)?, Self::NAME, network)
     }
 }

@@ -9,8 +9,8 @@ use super::noisy_batch::NoisyBatch;
 use crate::objectives::bound::OnJointEnergy;
 use crate::range::non_negative;
 use crate::{
-    Batch, BuildContext, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective, Outcome, TrainError,
-    Weighting,
+    Batch, BuildContext, Built, Memory, NamedObjective, NoiseLaw, NoiseSettings, Objective, Outcome,
+    TrainError, Weighting,
 };
 
 /// Dual score matching: predict the noise that was added, and how long it is.
@@ -112,11 +112,7 @@ impl NamedObjective for DualSettings {
     const ABOUT: &'static str =
         "denoising score matching, and the same along the noise level: a normalised energy";
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        _: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, _: &BuildContext<'_>) -> Built<N> {
         let law = self.noise.law().map_err(|error| error.within("noise"))?;
         let objective = DualScoreMatching::new(law, self.weighting, self.slope_weight)?;
         OnJointEnergy::build(objective, Self::NAME, network)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::objectives::bound::OnEnergy;
 use crate::{
-    Batch, BuildContext, Directions, Memory, NamedObjective, Objective, Outcome, SlicedScoreMatching,
+    Batch, BuildContext, Built, Directions, Memory, NamedObjective, Objective, Outcome, SlicedScoreMatching,
     TrainError,
 };
 
@@ -68,11 +68,7 @@ impl NamedObjective for FiniteDifferenceSettings {
     const ABOUT: &'static str = "sliced score matching by differences of an energy that is only evaluated";
     const NEEDS_DENSITY: bool = true;
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        _: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, _: &BuildContext<'_>) -> Built<N> {
         let objective = FiniteDifferenceScoreMatching::new(self.epsilon, self.projections)?;
         OnEnergy::build(objective, Self::NAME, network)
     }

@@ -6,7 +6,7 @@ use ebm_ops::Noise;
 use serde::{Deserialize, Serialize};
 
 use crate::objectives::bound::OnScore;
-use crate::{Batch, BuildContext, Memory, NamedObjective, Objective, Outcome, TrainError};
+use crate::{Batch, BuildContext, Built, Memory, NamedObjective, Objective, Outcome};
 
 /// Implicit score matching: the distance to the score of the data, integrated by parts, with the exact trace.
 ///
@@ -46,11 +46,7 @@ impl NamedObjective for ImplicitSettings {
     const ABOUT: &'static str = "Hyvärinen's score matching, with the exact trace";
     const NEEDS_DENSITY: bool = true;
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        _: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, _: &BuildContext<'_>) -> Built<N> {
         OnScore::build(ImplicitScoreMatching, Self::NAME, network)
     }
 }

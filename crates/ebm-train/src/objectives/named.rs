@@ -21,6 +21,9 @@ impl fmt::Debug for BuildContext<'_> {
     }
 }
 
+/// An objective for networks `N`, or why it does not train them.
+pub type Built<N> = Result<Box<dyn Objective<N>>, TrainError>;
+
 /// The settings of an objective that can be built by name.
 ///
 /// `Default` are the settings that the name alone stands for.
@@ -35,6 +38,9 @@ pub trait NamedObjective: Default {
     /// Whether the dropout of a network has an effect; false by default.
     const HAS_DROPOUT: bool = false;
 
+    /// Whether a network that knows augmentations is given those of a batch; false by default.
+    const GIVES_AUGMENTATIONS: bool = false;
+
     /// Whether the loss has no least value on data without a density, such as a column in which one value is frequent;
     /// false by default.
     const NEEDS_DENSITY: bool = false;
@@ -44,11 +50,7 @@ pub trait NamedObjective: Default {
     /// # Errors
     /// [`TrainError::OutOfRange`] with the path of the setting, [`TrainError::Unfit`] if it does not train such a
     /// network, [`TrainError::Rows`] if data that it needs cannot be read.
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        context: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError>;
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, context: &BuildContext<'_>) -> Built<N>;
 
     /// The step size of the sampler that draws negatives, if there is one.
     fn sampler_step_size(&self) -> Option<f64> {
@@ -75,7 +77,13 @@ pub trait NamedObjective: Default {
         None
     }
 
-    /// The share of labels that are left out for networks of classes, if it leaves out any.
+    /// The share of labels that are left out for networks of classes, as set or by default; `None` if the objective
+    /// leaves out none.
+    fn label_dropout(&self) -> Option<f64> {
+        None
+    }
+
+    /// The setting of this share, to be changed; `None` if the objective has no such setting.
     fn label_dropout_mut(&mut self) -> Option<&mut Option<f64>> {
         None
     }

@@ -7,7 +7,7 @@ use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::objectives::bound::OnEnergy;
-use crate::{Batch, BuildContext, Memory, NamedObjective, Objective, Outcome, TrainError};
+use crate::{Batch, BuildContext, Built, Memory, NamedObjective, Objective, Outcome, TrainError};
 
 /// Rows of data to which an objective by name fits its noise.
 const ROWS: usize = 4096;
@@ -103,11 +103,7 @@ impl NamedObjective for NoiseContrastiveSettings {
     const ABOUT: &'static str =
         "noise-contrastive estimation against a normal distribution fitted to the data";
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        context: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, context: &BuildContext<'_>) -> Built<N> {
         let rows = (context.rows)(ROWS).map_err(|source| TrainError::Rows { source })?;
         let objective = NoiseContrastiveEstimation::fitted(rows, self.ratio)?;
         OnEnergy::build(objective, Self::NAME, network)

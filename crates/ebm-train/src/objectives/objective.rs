@@ -7,32 +7,38 @@ use ebm_ops::Noise;
 
 use crate::{ContrastReport, Shard};
 
-/// Rows of data and, where there are any, their labels.
+/// Rows of data and, where there are any, their labels and augmentations.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The data, `[batch, dim]`.
     pub rows: Tensor<2>,
     /// The class of each row, `[batch]`.
     pub labels: Option<Tensor<1, Int>>,
+    /// What was done to each row that a network is given, `[batch, parameters]`; zero is nothing.
+    pub augmentations: Option<Tensor<2>>,
 }
 
-/// Rows without labels.
+/// Rows without labels, to which nothing was done.
 impl From<Tensor<2>> for Batch {
     fn from(rows: Tensor<2>) -> Self {
-        Self { rows, labels: None }
+        Self { rows, labels: None, augmentations: None }
     }
 }
 
 impl Batch {
-    /// The rows of `shard`, with their labels.
+    /// The rows of `shard`, with their labels and augmentations.
     #[must_use]
     pub fn part(&self, shard: Shard) -> Self {
         if shard.is_whole() {
             return self.clone();
         }
         let range = shard.rows(self.rows.dims()[0]);
-        let labels = self.labels.clone().map(|labels| labels.narrow(0, range.start, range.len()));
-        Self { rows: self.rows.clone().narrow(0, range.start, range.len()), labels }
+        let (start, n) = (range.start, range.len());
+        Self {
+            rows: self.rows.clone().narrow(0, start, n),
+            labels: self.labels.clone().map(|labels| labels.narrow(0, start, n)),
+            augmentations: self.augmentations.clone().map(|augmentations| augmentations.narrow(0, start, n)),
+        }
     }
 }
 

@@ -1,15 +1,18 @@
 //! Objectives of networks that are conditioned on classes.
 
 use burn::tensor::{Int, Tensor};
-use ebm_model::{Capabilities, NoisyDirectionalScore};
+use ebm_model::{Capabilities, NoisyDirectionalScore, RowLabels};
 use ebm_ops::{Noise, OutOfRange};
 
+use crate::objectives::of_augmentations::given;
 use crate::{Batch, Memory, Objective, Outcome, TrainError};
 
 /// The share of labels left out unless said otherwise, as in Ho and Salimans (2022), §4.
 pub const LABEL_DROPOUT: f64 = 0.1;
 
 /// An objective for the score at every noise level, given the label of each row.
+///
+/// Where the rows of a batch have augmentations, a network is given these as well.
 ///
 /// A share of the labels is left out, so that the network learns the score of no class as well, which guidance needs.
 /// Which ones is a function of the noise of the step.
@@ -50,12 +53,16 @@ where
     O: for<'a> Objective<dyn NoisyDirectionalScore + 'a>,
 {
     /// # Panics
-    /// If the network has no classes, or the batch no labels.
+    /// If the network has no classes, or the batch no labels; if the batch has augmentations, of which the network is not
+    /// given any.
     fn loss(&self, network: &N, batch: &Batch, memory: Memory, noise: &mut Noise) -> Outcome {
-        let network = network.as_class_conditional().expect("the network is conditioned on classes");
+        let of_classes = network.as_class_conditional().expect("the network is conditioned on classes");
         let labels = batch.labels.clone().expect("a network of classes is trained on rows with labels");
-        let class = self.dropped(labels, network.n_classes(), noise);
-        let score = network.score_of(class);
+        let class = self.dropped(labels, of_classes.n_classes(), noise);
+        let score = match batch.augmentations.clone() {
+            None => of_classes.score_of(class),
+            augmentations => given(network, RowLabels { class: Some(class), augmentations }),
+        };
         self.objective.loss(&*score, batch, memory, noise)
     }
 }
@@ -136,6 +143,7 @@ mod tests {
         let batch = |labels: &[i64]| Batch {
             rows: rows.clone(),
             labels: Some(Tensor::from_data(labels, &Device::flex())),
+            augmentations: None,
         };
         let loss = |network: &dyn Capabilities, labels: &[i64], dropout| {
             let outcome =

@@ -79,7 +79,13 @@ macro_rules! objectives {
                 match self { $(Self::$variant(settings) => settings.noise_mut()),+ }
             }
 
-            /// The share of labels that are left out for networks of classes, if it leaves out any.
+            /// The share of labels that are left out for networks of classes, as set or by default; `None` if the
+            /// objective leaves out none.
+            pub fn label_dropout(&self) -> Option<f64> {
+                match self { $(Self::$variant(settings) => settings.label_dropout()),+ }
+            }
+
+            /// The setting of this share, to be changed; `None` if the objective has no such setting.
             pub fn label_dropout_mut(&mut self) -> Option<&mut Option<f64>> {
                 match self { $(Self::$variant(settings) => settings.label_dropout_mut()),+ }
             }
@@ -87,6 +93,11 @@ macro_rules! objectives {
             /// Whether the dropout of a network has an effect.
             pub fn has_dropout(&self) -> bool {
                 match self { $(Self::$variant(_) => <$settings as NamedObjective>::HAS_DROPOUT),+ }
+            }
+
+            /// Whether a network that knows augmentations is given those of a batch.
+            pub fn gives_augmentations(&self) -> bool {
+                match self { $(Self::$variant(_) => <$settings as NamedObjective>::GIVES_AUGMENTATIONS),+ }
             }
 
             /// Whether the loss has no least value on data without a density.

@@ -7,7 +7,7 @@ use ebm_ops::{Noise, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::objectives::bound::OnScore;
-use crate::{Batch, BuildContext, Directions, Memory, NamedObjective, Objective, Outcome, TrainError};
+use crate::{Batch, BuildContext, Built, Directions, Memory, NamedObjective, Objective, Outcome, TrainError};
 
 /// Sliced score matching: implicit score matching along random directions.
 ///
@@ -102,11 +102,7 @@ impl NamedObjective for SlicedSettings {
     const ABOUT: &'static str = "score matching along random directions";
     const NEEDS_DENSITY: bool = true;
 
-    fn build<N: Capabilities + ?Sized + 'static>(
-        &self,
-        network: &N,
-        _: &BuildContext<'_>,
-    ) -> Result<Box<dyn Objective<N>>, TrainError> {
+    fn build<N: Capabilities + ?Sized + 'static>(&self, network: &N, _: &BuildContext<'_>) -> Built<N> {
         let sliced = SlicedScoreMatching::new(self.directions, self.projections)?;
         if self.variance_reduced {
             OnScore::build(sliced.variance_reduced(), Self::NAME, network)

@@ -7,9 +7,11 @@ use ebm_model::{
     SongUNetConfig, UNetConfig, weights,
 };
 use ebm_ops::Noise;
+use ebm_sample::Langevin;
 use ebm_train::{
-    Batch, BoxError, DenoisingScoreMatching, Memory, NoiseLaw, Objective, OfClasses, Outcome, TrainSettings,
-    TrainState, Trainer, Weighting,
+    Batch, BoxError, BufferSettings, ContrastSettings, DenoisingScoreMatching, Memory, NoiseLaw, Objective,
+    OfClasses, Outcome, PersistentContrastiveDivergence, Restart, TrainSettings, TrainState, Trainer,
+    Weighting,
 };
 
 pub type Run = Trainer<Network, Denoising>;
@@ -30,25 +32,18 @@ pub fn device() -> Device {
 }
 
 pub fn mlp() -> Network {
-    let network = MlpConfig {
-        dim: 2,
-        hidden: 16,
-        layers: 2,
-        embedding: 8,
-        frequencies: 4,
-        fourier_features: 0,
-        classes: 0,
-    };
-    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
-        .build(&Init::new(Noise::seeded(1), &device()))
-        .unwrap()
+    mlp_with(0)
 }
 
 /// A network for points of three classes.
 pub fn mlp_of_classes() -> Network {
+    mlp_with(3)
+}
+
+fn mlp_with(classes: usize) -> Network {
     let network = MlpConfig { hidden: 16, layers: 2, embedding: 8, frequencies: 4, ..MlpConfig::default() };
-    let network = MlpConfig { dim: 2, classes: 3, ..network };
-    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
+    let network = MlpConfig { dim: 2, classes, ..network };
+    Architecture::Mlp(PreconditionedConfig { sigma_data: 0.5, bounds: None, preconditioning: None, network })
         .build(&Init::new(Noise::seeded(1), &device()))
         .unwrap()
 }
@@ -64,7 +59,8 @@ pub fn labelled() -> impl FnMut(u64) -> Result<Batch, BoxError> {
     move |step| {
         let labels: Vec<i64> =
             Noise::seeded(4).child(step).indices(32, 3).iter().map(|&k| k as i64).collect();
-        Ok(Batch { rows: rows(step)?, labels: Some(Tensor::from_data(labels.as_slice(), &device())) })
+        let labels = Some(Tensor::from_data(labels.as_slice(), &device()));
+        Ok(Batch { labels, ..Batch::from(rows(step)?) })
     }
 }
 
@@ -73,30 +69,26 @@ pub fn unet(device: &Device) -> Network {
     // and the sign of Adam's first step would be random.
     let reference = UNetConfig { groups: 4, ..UNetConfig::reference() };
     let network = UNetConfig { height: 8, width: 8, widths: vec![8, 16], blocks: vec![1, 1], ..reference };
-    Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
+    Architecture::Unet(PreconditionedConfig { sigma_data: 0.5, bounds: None, preconditioning: None, network })
         .build(&Init::new(Noise::seeded(1), device))
         .unwrap()
 }
 
 /// A network with attention, a residual encoder and dropout.
 pub fn song_unet(device: &Device) -> Network {
-    let network = SongUNetConfig {
-        channels: 1,
-        height: 8,
-        width: 8,
-        stem: 8,
-        widths: vec![8, 16],
-        blocks: vec![1, 1],
-        embedding: 16,
-        frequencies: 8,
-        noise_features: SongUNetConfig::ddpmpp().noise_features,
-        attention_heads: 2,
-        dropout: 0.2,
-        ..SongUNetConfig::ncsnpp()
-    };
-    Architecture::SongUnet(PreconditionedConfig { sigma_data: 0.5, bounds: None, network })
-        .build(&Init::new(Noise::seeded(1), device))
-        .unwrap()
+    let noise_features = SongUNetConfig::ddpmpp().noise_features;
+    let kind =
+        SongUNetConfig { noise_features, attention_heads: 2, dropout: 0.2, ..SongUNetConfig::ncsnpp() };
+    let kind = SongUNetConfig { channels: 1, height: 8, width: 8, embedding: 16, frequencies: 8, ..kind };
+    let network = SongUNetConfig { stem: 8, widths: vec![8, 16], blocks: vec![1, 1], ..kind };
+    Architecture::SongUnet(PreconditionedConfig {
+        sigma_data: 0.5,
+        bounds: None,
+        preconditioning: None,
+        network,
+    })
+    .build(&Init::new(Noise::seeded(1), device))
+    .unwrap()
 }
 
 pub fn settings(steps: u64) -> TrainSettings {
@@ -106,6 +98,16 @@ pub fn settings(steps: u64) -> TrainSettings {
 pub fn objective() -> Denoising {
     let law = NoiseLaw::LogNormal { mean: -1.2, deviation: 1.2 };
     Denoising(DenoisingScoreMatching::new(law, Weighting::Edm { sigma_data: 0.5 }).unwrap())
+}
+
+pub type Persistent = PersistentContrastiveDivergence<Langevin>;
+
+/// Forty chains, some of which begin anew in each step.
+pub fn persistent() -> Persistent {
+    let contrast = ContrastSettings { sampler_steps: 3, magnitude: 0.01, ..ContrastSettings::default() };
+    let restart = Restart::Uniform { low: -1.0, high: 1.0 };
+    let chains = BufferSettings { capacity: 40, restart_share: 0.2, restart };
+    PersistentContrastiveDivergence::new(Langevin::new(0.1).unwrap(), contrast, chains).unwrap()
 }
 
 pub fn begin(network: Network, steps: u64) -> Run {

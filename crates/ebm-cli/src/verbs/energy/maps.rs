@@ -10,8 +10,9 @@ use ebm_run::bounds;
 use ebm_run::card::Content;
 use ebm_run::maps::{Mapping, odd_columns};
 use ebm_run::rows::Rows;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+
+use crate::terminal::work::Work;
 
 /// The file that says what is in the folder, by which it is known.
 const REPORT: &str = "maps.json";
@@ -75,10 +76,9 @@ pub fn write(
     let dim = rows.row(0).len();
     bounds::samples("--maps", &[2, n, dim])?;
     bounds::samples("--levels", &[mapping.levels().len().max(1), n.min(SHOWN), dim])?;
-    let bar = ProgressBar::new(n as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
-    let totals = mapping.totals(rows, device, |made| bar.inc(made as u64))?;
-    bar.finish_and_clear();
+    let work = Work::new("mapping", n, 0);
+    let totals = mapping.totals(rows, device, |made| work.add(made))?;
+    work.finish();
     let sums: Vec<f64> =
         totals.chunks_exact(dim).map(|map| map.iter().map(|&value| f64::from(value)).sum()).collect();
     let mut order: Vec<usize> = (0..n).collect();

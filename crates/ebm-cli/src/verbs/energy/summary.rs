@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::density::Density;
 use super::maps;
 use super::numbers::Mean;
+use crate::terminal::columns::number;
 use crate::terminal::say;
 
 /// What was found, as words and as an object.
@@ -37,13 +38,13 @@ impl Summary {
         line["auroc"] = json!(contrast);
         line["out"] = json!(out.map(Path::to_string_lossy));
         self.words += &match density {
-            None => format!(", mean energy {value:.4}"),
+            None => format!(", mean energy {}", number(value, 4)),
             Some(density) => {
                 let bits = density.bits(value);
                 line["mean_log_likelihood"] = json!(-value);
                 line["bits_per_dim"] = json!(bits);
-                let bits = bits.map(|bits| format!(", {bits:.4} bits per dimension"));
-                format!(", mean log likelihood {:.4} nats{}", -value, bits.unwrap_or_default())
+                let bits = bits.map(|bits| format!(", {} bits per dimension", number(bits, 4)));
+                format!(", mean log likelihood {} nats{}", number(-value, 4), bits.unwrap_or_default())
             }
         };
         if let Some(auroc) = contrast {
@@ -57,7 +58,8 @@ impl Summary {
         self.line["maps"] = json!(folder.to_string_lossy());
         self.line["mean_map"] = json!(mean);
         self.line["oddest_row"] = json!(oddest);
-        self.words += &format!("; maps of {mean:.4} nats on average, row {oddest} the oddest");
+        let mean = number(*mean, 4);
+        self.words += &format!("; maps of {mean} nats on average, row {oddest} the oddest");
         self.words += &format!(": {}", folder.display());
     }
 

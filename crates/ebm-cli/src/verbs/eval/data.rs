@@ -1,6 +1,6 @@
 //! What an evaluation compares with what.
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
 use ebm_data::{Data, DataSpec, Split, Transform, dequantize, to_pixel};
 use ebm_eval::halves;
@@ -13,7 +13,7 @@ use super::arguments::Eval;
 use super::judgement::Judgement;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
-use crate::verbs::reading::{config_of, described, is_own, own};
+use crate::verbs::reading::{config_of, described, is_own, own, with_hint};
 
 /// Most training rows, and most held-out rows, among which the nearest of a sample is looked for, and the most numbers
 /// in them.
@@ -52,6 +52,8 @@ impl Halves {
         say(rows.about());
         let all = rows.tensor(device);
         let numbers = (0..rows.n_rows()).map(|row| rows.number(row)).collect();
+        // With more samples there would not be more rows.
+        judgement.exhausted = rows.n_all().map(|n_all| n_all / 2 * 2).filter(|&n_all| n_all / 2 <= request.n);
         let rows = all.dims()[0];
         ensure!(
             FEWEST <= rows,
@@ -92,10 +94,8 @@ fn compared(request: &Eval, card: &ModelCard, noise: &Noise) -> Result<Compared>
         let (spec, noise) = own(&config);
         let spec = DataSpec { split: Split::Test, ..request.reading.applied(spec) };
         let rows = Rows::drawn(&spec, &noise, content, dim, most, &order());
-        return Ok(Compared {
-            rows: rows.context("no held-out data; --data PATH names others")?,
-            is_training: false,
-        });
+        let rows = rows.map_err(|error| with_hint(error, "--data PATH names other data"))?;
+        return Ok(Compared { rows, is_training: false });
     };
     let is_own = config.as_ref().is_some_and(|run| is_own(run, path));
     let (spec, noise) = described(path, config.as_ref(), noise)?;

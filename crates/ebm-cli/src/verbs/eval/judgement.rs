@@ -5,6 +5,7 @@ use ebm_run::evaluations::Evaluation;
 use serde_json::json;
 
 use super::neighbours::Nearest;
+use crate::terminal::columns::{Flush, lines};
 
 /// Samples whose neighbours are printed at most.
 const NEIGHBOURS: usize = 24;
@@ -14,6 +15,8 @@ const NEIGHBOURS: usize = 24;
 pub struct Judgement {
     /// The unit of the distances.
     pub units: String,
+    /// How many rows of data there are, if more samples would be compared with no more of them.
+    pub exhausted: Option<usize>,
     /// What was left out or is different from what was asked for, a sentence each.
     pub notes: Vec<String>,
     /// What is wrong, a sentence each.
@@ -40,7 +43,7 @@ impl Judgement {
         let figures = report.figures.iter().filter_map(|figure| serde_json::to_value(figure).ok());
         Evaluation {
             units: units.clone(),
-            summary: summary(report),
+            summary: summary(report, self.exhausted),
             notes: notes.clone(),
             warnings: warnings.clone(),
             figures: figures.collect(),
@@ -50,7 +53,7 @@ impl Judgement {
 
     /// Prints the figures with their verdicts, or one JSON object.
     pub fn print(&self, report: &Report, json: bool) {
-        let (figures, summary) = (&report.figures, summary(report));
+        let (figures, summary) = (&report.figures, summary(report, self.exhausted));
         let neighbours = &self.neighbours[..self.neighbours.len().min(NEIGHBOURS)];
         if json {
             let Self { units, notes, warnings, .. } = self;
@@ -69,18 +72,11 @@ impl Judgement {
             return;
         }
         tell!("distances are in {}; a floor is the same of data against data", self.units);
-        let rows: Vec<[String; 4]> =
-            figures.iter().filter(|figure| !is_repeated(figure, report)).map(row).collect();
+        let rows = figures.iter().filter(|figure| !is_repeated(figure, report)).map(row);
         let heads = ["figure", "value ± error", "floor", ""].map(String::from);
-        let width = |column: usize| {
-            let widths = rows.iter().chain([&heads]).map(|row| row[column].chars().count());
-            widths.max().unwrap_or(0)
-        };
-        let [name, value, floor] = [0, 1, 2].map(width);
-        for [a, b, c, verdict] in [&heads].into_iter().chain(&rows) {
-            let line = format!("{a:name$}  {b:>value$}  {c:>floor$}  {verdict}");
-            tell!("{}", line.trim_end());
-        }
+        let rows: Vec<[String; 4]> = std::iter::once(heads).chain(rows).collect();
+        let columns = [Flush::Left, Flush::Right, Flush::Right, Flush::Left];
+        lines(&rows, columns).iter().for_each(|line| tell!("{line}"));
         neighbours.iter().for_each(|nearest| tell!("{}", nearest.line()));
         self.notes.iter().for_each(|note| tell!("note: {note}"));
         self.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
@@ -116,8 +112,9 @@ fn short(value: f64) -> String {
     }
 }
 
-/// Which figures are at their floor, which are not, and what to look at.
-fn summary(report: &Report) -> String {
+/// Which figures are at their floor, which are not, and what to look at; `exhausted` is the number of rows where all
+/// are compared.
+fn summary(report: &Report, exhausted: Option<usize>) -> String {
     let of = |standing: Standing| -> Vec<&str> {
         let figures = report.figures.iter().filter(|figure| figure.standing == Some(standing));
         figures.map(|figure| figure.name.as_str()).collect()
@@ -134,11 +131,29 @@ fn summary(report: &Report) -> String {
     if !above.is_empty() {
         text += &format!("; not at it: {}", above.join(", "));
     }
-    text + ". " + advice(&above, &unclear)
+    text + ". " + &advice(&above, &unclear, exhausted)
 }
 
-/// What to look at.
-fn advice(above: &[&str], unclear: &[&str]) -> &'static str {
+/// What to look at, or how to see more.
+fn advice(above: &[&str], unclear: &[&str], exhausted: Option<usize>) -> String {
+    match (above.is_empty(), unclear.is_empty(), exhausted) {
+        (true, true, None) => {
+            "Samples cannot be told from data with this many; a larger --n sees smaller differences.".into()
+        }
+        (true, true, Some(rows)) => format!(
+            "Samples cannot be told from data with all {rows} rows that there are; more data (--data PATH) would show \
+             smaller differences."
+        ),
+        (true, false, None) => "A larger --n decides.".into(),
+        (true, false, Some(rows)) => {
+            format!("All {rows} rows that there are are compared; only more data (--data PATH) would decide.")
+        }
+        (false, ..) => looked_at(above).into(),
+    }
+}
+
+/// What to look at where figures are not at their floor.
+fn looked_at(above: &[&str]) -> &'static str {
     let is = |name: &str| above.contains(&name);
     let some = |prefix: &str| above.iter().any(|name| name.starts_with(prefix));
     match () {
@@ -148,10 +163,6 @@ fn advice(above: &[&str], unclear: &[&str]) -> &'static str {
         () if is("class_entropy_nats") || is("classifier_confident_share") => {
             "Look at samples beside the data: which classes are rare or not recognised."
         }
-        () if above.is_empty() && unclear.is_empty() => {
-            "Samples cannot be told from data with this many; a larger --n sees smaller differences."
-        }
-        () if above.is_empty() => "A larger --n decides.",
         () if is("two_sample_test") && !some("frechet_distance") && !is("mmd2_unbiased") => {
             "The difference is local: look where samples are and data are not, as in a gap or a tail."
         }
@@ -177,6 +188,7 @@ mod tests {
             let names = ["mmd2_unbiased", "frechet_distance_coordinates", "two_sample_test"];
             Report { figures: names.iter().zip(values).map(|(name, value)| figure(name, value)).collect() }
         };
+        let summary = |report: &Report| summary(report, None);
         let found = summary(&report([0.1, 0.1, 0.1]));
         assert!(found.starts_with("summary: 3 of 3 figures are at their floor. Samples cannot"), "{found}");
         let found = summary(&report([0.1, 0.1, 0.9]));
@@ -184,6 +196,23 @@ mod tests {
         let found = summary(&report([0.13, 0.9, 0.1]));
         assert!(found.contains("unclear: mmd2_unbiased; not at it: frechet_distance_coordinates"), "{found}");
         assert!(summary(&Report::default()).contains("nothing can be judged"));
+    }
+
+    #[test]
+    fn a_larger_number_of_samples_is_advised_only_where_there_are_more_rows() {
+        let found = |value: f64, exhausted| {
+            summary(&Report { figures: vec![figure("mmd2_unbiased", value)] }, exhausted)
+        };
+        assert!(found(0.13, None).ends_with("A larger --n decides."), "{}", found(0.13, None));
+        for value in [0.1, 0.13, 0.9] {
+            let found = found(value, Some(60));
+            assert!(!found.contains("--n "), "{found}");
+            assert_eq!(
+                found.contains("all 60 rows") || found.contains("All 60 rows"),
+                value < 0.5,
+                "{found}"
+            );
+        }
     }
 
     #[test]

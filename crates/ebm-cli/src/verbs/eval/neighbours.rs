@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Tensor};
 use ebm_data::{Data, DataSpec, Split};
 use ebm_eval::{Neighbour, Neighbours};
@@ -15,9 +15,10 @@ use ebm_run::sampling::host;
 use serde::Serialize;
 
 use super::arguments::Eval;
+use crate::terminal::columns::number;
 use crate::terminal::usage::usage;
 use crate::verbs::out_folder;
-use crate::verbs::reading::{config_of, own};
+use crate::verbs::reading::{config_of, own, with_hint};
 
 /// The files of a folder; by the table it is known.
 const PICTURE: &str = "neighbours.png";
@@ -70,17 +71,18 @@ impl Nearest {
         let Self { sample, training_row, training_distance, training_rows, .. } = self;
         let of_as_many = match (self.training_distance_of_as_many, self.held_out_rows) {
             (Some(distance), Some(n)) if n < *training_rows => {
-                format!(" of {training_rows}, of {n} of them at {distance:.4}")
+                format!(" of {training_rows}, of {n} of them at {}", number(distance, 4))
             }
             _ => format!(" of {training_rows}"),
         };
         let held_out = match (self.held_out_row, self.held_out_distance, self.held_out_rows) {
-            (Some(row), Some(distance), Some(n)) => format!(", held-out row {row} at {distance:.4} of {n}"),
+            (Some(row), Some(distance), Some(n)) => {
+                format!(", held-out row {row} at {} of {n}", number(distance, 4))
+            }
             _ => String::new(),
         };
-        format!(
-            "sample {sample}: training row {training_row} at {training_distance:.4}{of_as_many}{held_out}"
-        )
+        let distance = number(*training_distance, 4);
+        format!("sample {sample}: training row {training_row} at {distance}{of_as_many}{held_out}")
     }
 }
 
@@ -118,8 +120,9 @@ impl<'a> Asked<'a> {
         };
         let (spec, noise) = own(&config);
         let spec = DataSpec { split: Split::Train, ..request.reading.applied(spec) };
-        let training = rows::open(&spec, &noise, content, card.architecture.dim())
-            .context("--neighbours needs the data that the model was trained on")?;
+        let training = rows::open(&spec, &noise, content, card.architecture.dim());
+        let needed = "--neighbours needs the data that the model was trained on";
+        let training = training.map_err(|error| with_hint(error, needed))?;
         ensure!(
             training.len().is_some(),
             usage(anyhow!("--neighbours: the run's data are endless, and no row of them is the nearest"))

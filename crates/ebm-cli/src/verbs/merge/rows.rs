@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::arguments::Merge;
 use super::gathered::Gathered;
+use crate::terminal::columns::counted;
 use crate::terminal::usage::usage;
 use crate::verbs::part::{Hashing, OfSamples, Slip, Tally};
 use crate::verbs::sample::advice::{Advice, verdict};
@@ -55,9 +56,8 @@ pub fn merge(merge: &Merge, gathered: &Gathered, format: Format) -> Result<()> {
     let tallies = parts.iter().filter_map(|(_, slip)| slip.samples.as_ref()?.tally);
     let tally = tallies.reduce(Tally::beside);
     let verdict = verdict(tally.map(Tally::steps).as_ref());
-    let acceptance = tally.map(Tally::mean_acceptance);
-    let advice =
-        Advice::of_network(samples.step_size).at_level(samples.level).at_step_ratio(samples.step_ratio);
+    let acceptance = tally.and_then(Tally::mean_acceptance);
+    let advice = Advice::of_network(samples.step(), samples.can_test).at_level(samples.level);
     if merge.json {
         let line = json!({
             "event": "done", "n": n, "seed": request.text("seed").parse::<u64>().ok(), "parts": parts.len(),
@@ -66,7 +66,8 @@ pub fn merge(merge: &Merge, gathered: &Gathered, format: Format) -> Result<()> {
         });
         tell!("{line}");
     } else {
-        tell!("{n} samples of {} parts: {}", parts.len(), out.display());
+        let (all, parts) = (counted(n, "sample"), counted(parts.len(), "part"));
+        tell!("{all} of {parts}: {}", out.display());
         if let Some(acceptance) = acceptance {
             tell!("acceptance {acceptance:.3}");
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use ebm_files::Growing;
 use ebm_model::weights;
+use ebm_run::sampling::StepKey;
 use serde::{Deserialize, Serialize};
 
 use super::about::About;
@@ -63,15 +64,22 @@ pub struct OfSamples {
     /// Of samples of classes, the names of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_names: Option<Vec<String>>,
-    /// The step size of chains.
-    pub step_size: f64,
-    /// η/σ² of the steps of a descent with a Metropolis test.
+    /// The size of steps, as `step_key` sets it; nothing where steps follow from noise levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_size: Option<f64>,
+    /// The key that sets it; `chain.step_size` in slips of earlier versions, which do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_key: Option<String>,
+    /// η/σ² in slips of earlier versions, which has the last word there.
+    #[serde(default, skip_serializing)]
     pub step_ratio: Option<f64>,
+    /// Whether a sampler of chains with a Metropolis test could draw the same.
+    #[serde(default)]
+    pub can_test: bool,
     /// The only noise level that the chains saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<f64>,
-    /// What steps with a Metropolis test came to.
+    /// What steps came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tally: Option<Tally>,
 }
@@ -84,6 +92,17 @@ pub struct OfChains {
     pub shape: [usize; 3],
     /// What is known of each run of chains.
     pub runs: Vec<About>,
+}
+
+impl OfSamples {
+    /// The key that sets the size of steps, and its value.
+    pub fn step(&self) -> Option<StepKey> {
+        if let Some(value) = self.step_ratio {
+            return Some(StepKey { key: "langevin.step_ratio".into(), value });
+        }
+        let key = self.step_key.clone().unwrap_or_else(|| "chain.step_size".into());
+        self.step_size.map(|value| StepKey { key, value })
+    }
 }
 
 impl OfChains {
@@ -250,5 +269,16 @@ mod tests {
         Slip::remove(&file).unwrap();
         Slip::remove(&file).unwrap();
         assert_eq!(Slip::find(&file).unwrap(), None);
+    }
+
+    #[test]
+    fn the_step_of_an_earlier_version_is_read_by_its_own_key() {
+        let common = "dims = [2]\nis_image = false\nis_double = false\ncolumns = []\nstep_size = 0.1";
+        let step = |more: &str| toml::from_str::<OfSamples>(&format!("{common}\n{more}")).unwrap().step();
+        assert_eq!(step(""), Some(StepKey { key: "chain.step_size".into(), value: 0.1 }));
+        let ratio = StepKey { key: "langevin.step_ratio".into(), value: 0.5 };
+        assert_eq!(step("step_ratio = 0.5"), Some(ratio));
+        let own = StepKey { key: "mclmc.step_size".into(), value: 0.1 };
+        assert_eq!(step("step_key = 'mclmc.step_size'"), Some(own));
     }
 }

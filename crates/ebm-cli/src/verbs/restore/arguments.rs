@@ -57,7 +57,8 @@ pub struct Restore {
     /// Rounds at each noise level of --method replacement [default: 10].
     #[arg(long, value_name = "ROUNDS")]
     pub resampling: Option<usize>,
-    /// The sampler down the noise levels [default: annealed-mala for --method metropolis, otherwise stochastic-heun].
+    /// The sampler down the noise levels [default: annealed-mala for --method metropolis, which takes one with a Metropolis
+    /// test only; otherwise stochastic-heun].
     #[arg(long)]
     pub sampler: Option<String>,
     /// A number of a sampler, for instance heun.levels=100; may be repeated: see `ebm sample RUN --keys`.

@@ -12,7 +12,6 @@ use ebm_run::bounds;
 use ebm_run::config::assign_to;
 use ebm_run::sampling::{SampleConfig, host};
 use ebm_sample::{AnyInfo, AnyKernel, AnySampler, Density, Draw, SampleError, Sampler, WarmedUp};
-use indicatif::ProgressBar;
 
 use super::arguments::{Chains, Sample};
 use super::closed_form::ClosedForm;
@@ -20,6 +19,7 @@ use super::draws::{Draws, Record};
 use super::part_of_chains::PartOfChains;
 use super::report::Report;
 use crate::terminal::usage::usage;
+use crate::terminal::work::Work;
 use crate::verbs::part::{About, Request};
 
 /// Draws of a chain that are discarded unless said otherwise.
@@ -245,7 +245,7 @@ impl Chains {
             let about = About { adapted: true, trajectory, ..draws.about };
             return Ok(Draws { about, ..draws });
         }
-        kernel.check(dim).map_err(|error| usage(with_hint(error, dim)))?;
+        kernel.check(dim).map_err(|error| usage(with_hint(error, sampler, dim)))?;
         let (step_size, trajectory) = (kernel.step_size(), kernel.trajectory());
         let draws = self.record(kernel.chain(density, start, noise)?, step_size, burn_in)?;
         let about = About { trajectory, ..draws.about };
@@ -261,14 +261,15 @@ impl Chains {
     ) -> Result<Draws> {
         let (thin, [_, draws]) = (self.thin.unwrap_or(1), self.n());
         let steps = (draws - 1).saturating_mul(thin).saturating_add(1);
-        let bar = ProgressBar::new(draws as u64);
+        let all = burn_in.saturating_add(steps);
+        let work = Work::new("drawing", all, 0);
         let mut record = Record::default();
-        for (i, draw) in chain.skip(burn_in).take(steps).enumerate() {
-            let is_draw = i.is_multiple_of(thin);
-            bar.inc(u64::from(is_draw));
-            record.add(draw.position, &*draw.info, is_draw);
+        for (step, draw) in chain.take(all).enumerate() {
+            work.add(1);
+            let Some(i) = step.checked_sub(burn_in) else { continue };
+            record.add(draw.position, &*draw.info, i.is_multiple_of(thin));
         }
-        bar.finish_and_clear();
+        work.finish();
         record.finish(step_size)
     }
 
@@ -298,7 +299,7 @@ impl Chains {
         let n = chains.checked_mul(draws);
         let n = n.ok_or_else(|| usage(anyhow!("--chains {chains} --draws {draws}: too many")))?;
         let wanted = kept.start * draws..kept.end * draws;
-        let bar = ProgressBar::new(wanted.len() as u64);
+        let work = Work::new("drawing", wanted.len(), 0);
         let mut values = Vec::with_capacity(wanted.len() * dim);
         for (group, first) in (0..n).step_by(TOGETHER).enumerate() {
             let together = TOGETHER.min(n - first);
@@ -313,9 +314,9 @@ impl Chains {
             let all = host(last.expect("a ladder has a level").position)?;
             ensure!(all.len() == together * dim, "{} numbers for {together} draws", all.len());
             values.extend_from_slice(&all[from * dim..to * dim]);
-            bar.inc((to - from) as u64);
+            work.add(to - from);
         }
-        bar.finish_and_clear();
+        work.finish();
         Ok(Draws::independent(values, [kept.len(), draws, dim]))
     }
 }
@@ -338,9 +339,9 @@ fn is_step_set(sample: &Sample, sampler: &Sampler) -> bool {
 }
 
 /// How the variances are given, where they are missing.
-fn with_hint(error: SampleError, dim: usize) -> anyhow::Error {
+fn with_hint(error: SampleError, sampler: &Sampler, dim: usize) -> anyhow::Error {
     if !matches!(&error, SampleError::OutOfRange(found) if found.what == "variances") {
-        return error.into();
+        return anyhow!("{}: {error}", sampler.name());
     }
     let ones = vec!["1.0"; dim].join(",");
     anyhow!("{error}; `--adapt` finds them, `--set preconditioned.variances=[{ones}]` gives them")

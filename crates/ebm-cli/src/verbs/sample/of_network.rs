@@ -1,6 +1,6 @@
 //! Samples of a network as they are asked for.
 
-use ebm_model::Network;
+use ebm_model::{Capabilities, Network};
 use ebm_report::Format;
 use ebm_run::card::ModelCard;
 use ebm_run::sampling::{Drawing, SampleConfig};
@@ -35,6 +35,11 @@ impl OfNetwork<'_> {
         self.drawing.only_level(self.network)
     }
 
+    /// Whether chains with a Metropolis test could draw the same.
+    pub fn can_test(&self) -> bool {
+        self.network.as_energy().is_some()
+    }
+
     /// The names of the network's classes; empty without classes.
     pub fn class_names(&self) -> Vec<String> {
         self.card.classes.as_ref().map(|classes| classes.names.clone()).unwrap_or_default()
@@ -42,8 +47,6 @@ impl OfNetwork<'_> {
 
     /// What may help against warnings.
     pub fn advice(&self) -> Advice {
-        Advice::of_network(self.config.chain.step_size)
-            .at_level(self.level())
-            .at_step_ratio(self.drawing.step_ratio())
+        Advice::of_network(self.drawing.step_key().cloned(), self.can_test()).at_level(self.level())
     }
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::arguments::Sample;
 use super::closed_form::ClosedForm;
+use crate::terminal::columns::counted;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::verbs::part::{About, OfChains, Part, Request, Slip, sha256_at};
@@ -89,8 +90,9 @@ impl PartOfChains<'_> {
             tell!("{line}");
         } else {
             let (part, [n, draws, _], first) = (self.part, shape, chains.start);
+            let (n, draws) = (counted(n, "chain"), counted(draws, "draw"));
             tell!(
-                "part {part}: {n} chains of {draws} draws from chain {first} on: {}; `ebm merge` judges all",
+                "part {part}: {n} of {draws} from chain {first} on: {}; `ebm merge` judges all",
                 out.display()
             );
         }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::advice::Advice;
 use super::closed_form::ClosedForm;
 use super::page;
+use crate::terminal::columns::{Flush, counted, lines, number, visible};
 use crate::verbs::part::{About, Slip, Tested};
 
 /// Where all chains go, and how they were drawn.
@@ -106,29 +107,16 @@ impl Report<'_> {
 
     /// A table for people.
     fn table(&self, shape: [usize; 3], about: &About, summaries: &[Summary], is_clean: bool) {
-        tell!("          mean        sd        5 %    median      95 %     r_hat  ess_bulk  ess_tail");
-        for (i, s) in summaries.iter().enumerate() {
-            tell!(
-                "{:<4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.4} {:9.0} {:9.0}",
-                parameter(i),
-                s.mean,
-                s.sd,
-                s.q5,
-                s.median,
-                s.q95,
-                s.r_hat,
-                s.ess_bulk,
-                s.ess_tail
-            );
-        }
+        coordinates(summaries).iter().for_each(|line| tell!("{line}"));
         if let Some(step_size) = about.step_size {
             let how = if about.adapted { ", adapted during the burn-in" } else { "" };
-            let length = about.trajectory.map_or(String::new(), |time| format!(", trajectory {time:.4}"));
-            tell!("step size {step_size:.4}{length}{how}");
+            let length = about.trajectory.map(|time| format!(", trajectory {}", visible(time, 4)));
+            tell!("step size {}{}{how}", visible(step_size, 4), length.unwrap_or_default());
         }
         if let Some(test) = &about.test {
-            let ([mean, largest], [divergences, steps]) = (test.mean_and_largest_error(), test.n_diverged);
-            tell!("acceptance {:.3}, energy error {mean:.3}, at most {largest:.3}", test.mean_acceptance());
+            let (errors, [divergences, steps]) = (test.mean_and_largest_error(), test.n_diverged);
+            let ([mean, largest], accepted) = (errors.map(|error| number(error, 3)), test.mean_acceptance());
+            tell!("acceptance {accepted:.3}, energy error {mean}, at most {largest}");
             tell!("{divergences} of {steps} proposals diverged");
         }
         if !about.swaps.is_empty() {
@@ -144,6 +132,39 @@ impl Report<'_> {
         let [chains, draws, _] = shape;
         let files = [Some(self.out), self.plots, self.page.map(|(path, ..)| path)].into_iter().flatten();
         let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
-        tell!("{chains} chains of {draws} draws: {}", files.join(", "));
+        let (chains, draws) = (counted(chains, "chain"), counted(draws, "draw"));
+        tell!("{chains} of {draws}: {}", files.join(", "));
+    }
+}
+
+/// What is known of each coordinate, a line each below a head.
+fn coordinates(summaries: &[Summary]) -> Vec<String> {
+    let head = ["", "mean", "sd", "5 %", "median", "95 %", "r_hat", "ess_bulk", "ess_tail"].map(String::from);
+    let row = |(i, s): (usize, &Summary)| {
+        let [mean, sd, q5, median, q95, r_hat] =
+            [s.mean, s.sd, s.q5, s.median, s.q95, s.r_hat].map(|value| number(value, 4));
+        let [ess_bulk, ess_tail] = [s.ess_bulk, s.ess_tail].map(|size| number(size, 0));
+        [parameter(i), mean, sd, q5, median, q95, r_hat, ess_bulk, ess_tail]
+    };
+    let rows: Vec<[String; 9]> = std::iter::once(head).chain(summaries.iter().enumerate().map(row)).collect();
+    let mut columns = [Flush::Right; 9];
+    columns[0] = Flush::Left;
+    lines(&rows, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_of_coordinates_hold_for_chains_that_have_run_away() {
+        let [chains, draws, dim] = [2, 50, 3];
+        let scales = [1.0, 1e12, 1e300];
+        let value = |i: usize| ((i * 7919) % 101) as f64 / 101.0 * scales[i % dim];
+        let values: Vec<f64> = (0..chains * draws * dim).map(value).collect();
+        let lines = coordinates(&Summary::of_each(&values, [chains, draws, dim]));
+        assert_eq!(lines.len(), 4);
+        assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{lines:#?}");
+        assert!(lines[0].len() < 120 && lines[2].contains("e11"), "{lines:#?}");
     }
 }

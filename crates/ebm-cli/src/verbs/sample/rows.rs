@@ -10,15 +10,16 @@ use ebm_model::NetworkConfig;
 use ebm_ops::Noise;
 use ebm_report::{Labels, Pieces, Samples, Shape};
 use ebm_run::sampling::NotFinite;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::advice::verdict;
 use super::of_network::OfNetwork;
+use crate::terminal::columns::counted;
 use crate::terminal::interrupt::Interrupt;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
+use crate::terminal::work::Work;
 use crate::verbs::part::{OfSamples, Part, Request, Slip, Tally, differences, sha256_of};
 
 /// How often what was drawn is brought to the disk, if groups are drawn faster.
@@ -79,7 +80,7 @@ impl OfNetwork<'_> {
         };
         let seconds = began.elapsed().as_secs_f64();
         let verdict = verdict(tally.map(Tally::steps).as_ref());
-        let acceptance = tally.map(Tally::mean_acceptance);
+        let acceptance = tally.and_then(Tally::mean_acceptance);
         let advice = self.advice();
         let n = job.rows.len();
         if self.sample.json {
@@ -98,7 +99,7 @@ impl OfNetwork<'_> {
             tell!("{line}");
         } else {
             let of = part.map_or(String::new(), |part| format!("part {part}: "));
-            tell!("{of}{n} samples in {seconds:.1} s: {}", out.display());
+            tell!("{of}{} in {seconds:.1} s: {}", counted(n, "sample"), out.display());
             if let Some(acceptance) = acceptance {
                 tell!("acceptance {acceptance:.3}");
             }
@@ -167,6 +168,8 @@ impl OfNetwork<'_> {
     fn write(&self, job: &Job, device: &Device) -> Result<ControlFlow<u8, Option<Tally>>> {
         let (out, part) = (&self.sample.out, self.sample.this_part());
         let own = job.request.clone().with("part", part.unwrap_or(Part::WHOLE).to_string());
+        // Before there is anything that a signal could leave behind.
+        let interrupt = Interrupt::listen()?;
         let mut file = Growing::open(out, &own.to_text()?)?;
         let mut progress = self.resumed(&file, &own, job)?;
         let is_new = !matches!(file.found(), Found::Same { .. });
@@ -179,15 +182,11 @@ impl OfNetwork<'_> {
                 }
             }
         }
-        let interrupt = Interrupt::listen()?;
         let (size, levels, noise) =
             (self.drawing.group_size(), self.drawing.n_levels(), Noise::seeded(self.sample.seed));
-        let bar = ProgressBar::new((job.rows.len() * levels) as u64);
-        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
-        bar.set_position((progress.groups * size * levels) as u64);
-        bar.reset_eta();
+        let work = Work::new("drawing", job.rows.len() * levels, progress.groups * size * levels);
         let tick = |samples: usize| {
-            bar.inc(samples as u64);
+            work.add(samples);
             interrupt.flow()
         };
         let mut marked = Instant::now();
@@ -214,13 +213,20 @@ impl OfNetwork<'_> {
                 marked = Instant::now();
             }
         }
-        bar.finish_and_clear();
+        work.finish();
         if progress.groups < job.groups.len() {
+            let all = job.rows.len();
             if 0 < progress.groups {
                 file.mark(&toml::to_string(&progress)?)?;
+                let done = (progress.groups * size).min(all);
+                say(&format!("{done} of {all} samples are drawn; the same command goes on from there"));
+            } else {
+                let first = size.min(all);
+                say(&format!(
+                    "stopped before the first {first} of {all} samples, which are drawn together: nothing is kept, \
+                     and the same command begins anew"
+                ));
             }
-            let (done, all) = ((progress.groups * size).min(job.rows.len()), job.rows.len());
-            say(&format!("{done} of {all} samples are drawn; the same command goes on from there"));
             return Ok(ControlFlow::Break(interrupt.exit_code().unwrap_or(1)));
         }
         if let Some(part) = part {
@@ -278,8 +284,10 @@ impl OfNetwork<'_> {
             is_double: like.doubles().is_some(),
             columns: like.columns().to_vec(),
             class_names: like.labels().map(|labels| labels.names.clone()),
-            step_size: self.config.chain.step_size,
-            step_ratio: self.drawing.step_ratio(),
+            step_size: self.drawing.step_key().map(|step| step.value),
+            step_key: self.drawing.step_key().map(|step| step.key.clone()),
+            step_ratio: None,
+            can_test: self.can_test(),
             level: self.level(),
             tally,
         })

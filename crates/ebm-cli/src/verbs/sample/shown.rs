@@ -9,11 +9,12 @@ use ebm_ops::Noise;
 use ebm_report::{Samples, Shape};
 use ebm_run::landscape;
 use ebm_run::sampling::Drawn;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::advice::verdict;
 use super::of_network::OfNetwork;
+use crate::terminal::columns::counted;
+use crate::terminal::work::Work;
 use crate::verbs::part::Tally;
 
 impl OfNetwork<'_> {
@@ -31,7 +32,7 @@ impl OfNetwork<'_> {
         let samples = self.shown(drawn, n, device)?;
         ebm_report::write(out, &samples)?;
 
-        let acceptance = tally.map(Tally::mean_acceptance);
+        let acceptance = tally.and_then(Tally::mean_acceptance);
         let advice = self.advice();
         if self.sample.json {
             let mut line = json!({
@@ -44,7 +45,7 @@ impl OfNetwork<'_> {
             }
             tell!("{line}");
         } else {
-            tell!("{n} samples in {seconds:.1} s: {}", out.display());
+            tell!("{} in {seconds:.1} s: {}", counted(n, "sample"), out.display());
             if let Some(acceptance) = acceptance {
                 tell!("acceptance {acceptance:.3}");
             }
@@ -56,12 +57,11 @@ impl OfNetwork<'_> {
 
     /// Draws them, with their path from noise for a film.
     fn drawn(&self, n: usize, device: &Device) -> Result<Drawn> {
-        let bar = ProgressBar::new((n * self.drawing.n_levels()) as u64);
-        bar.set_style(ProgressStyle::with_template("{bar:30} {percent} %  {elapsed} gone, {eta} left")?);
-        let tick = |samples: usize| bar.inc(samples as u64);
+        let work = Work::new("drawing", n * self.drawing.n_levels(), 0);
+        let tick = |samples: usize| work.add(samples);
         let (shape, noise) = ([n, self.card.architecture.dim()], Noise::seeded(self.sample.seed));
         let drawn = self.drawing.draw(self.network, shape, &noise, device, self.format.is_film(), tick)?;
-        bar.finish_and_clear();
+        work.finish();
         Ok(drawn)
     }
 

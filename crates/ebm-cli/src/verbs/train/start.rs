@@ -10,7 +10,7 @@ use ebm_run::config::{Config, Overrides};
 use ebm_run::folder::RunFolder;
 use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::history::{self, Change};
-use ebm_run::origin::Begun;
+use ebm_run::origin::{self, Begun};
 use ebm_run::{agreement, model, noise_levels, presets};
 use ebm_train::TrainState;
 
@@ -38,7 +38,7 @@ pub struct Resumed {
 }
 
 impl Train {
-    /// What the arguments ask for.
+    /// What the arguments ask for; for `--keys` the configuration alone, without weights or a device.
     ///
     /// # Errors
     /// A wrong use of the command line, or a run, weights or data that cannot be read.
@@ -62,6 +62,11 @@ impl Train {
             None => Config::of(&run_of(from)?)?.with(&overrides)?,
         };
         let config = self.at_data(config)?;
+        if self.keys {
+            let (network, sample) = model::description(from, self.step, &say)?;
+            let config = origin::with_network(config, &overrides, from, &network, &sample, &say)?;
+            return Ok(Start { config, begun: None, resumed: None });
+        }
         let begun = Begun::read(from, self.step, &self.backend.device()?, &say)?;
         let config = begun.adopt(config, &overrides, &say)?;
         Ok(Start { config, begun: Some(begun), resumed: None })
@@ -80,6 +85,9 @@ impl Train {
         }
         let before = Config::of(&folder)?;
         let config = self.at_data(before.with(&self.overrides())?)?;
+        if self.keys {
+            return Ok(Start { config, begun: None, resumed: None });
+        }
         // What is found is what changes, and not that it was to be found.
         let (config, found) = noise_levels::of_data(config, &self.backend.device()?)?;
         found.iter().for_each(|line| say(line));

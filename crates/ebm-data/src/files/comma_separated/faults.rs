@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::numbers::{Kind, number};
+use super::numbers::{Kind, has_groups, number};
 use crate::error::named;
 use crate::{DataError, Missing};
 
@@ -38,22 +38,25 @@ pub(super) struct Faults {
     pub(super) columns: Vec<Fault>,
     /// Rows with a missing value.
     pub(super) n_gaps: usize,
+    /// The first value without a gap in its row that is infinite or beyond single precision, and its column.
+    pub(super) infinite: Option<(Place, usize)>,
     /// All rows, if all were read.
     pub(super) n_rows: Option<usize>,
 }
 
 impl Faults {
     pub(super) fn new(n: usize) -> Self {
-        Self { columns: (0..n).map(|_| Fault::default()).collect(), n_gaps: 0, n_rows: None }
+        Self { columns: (0..n).map(|_| Fault::default()).collect(), n_gaps: 0, infinite: None, n_rows: None }
     }
 
     pub(super) fn is_wrong(&self, missing: Missing) -> bool {
         (missing == Missing::Refuse && 0 < self.n_gaps)
+            || self.infinite.is_some()
             || self.columns.iter().any(|fault| fault.text.is_some())
     }
 
     /// # Errors
-    /// Columns of text, else a field of text, else a missing value that is refused.
+    /// Columns of text, else a field of text, else a missing value that is refused, else one that is not finite.
     pub(super) fn first(
         &self,
         file: &Path,
@@ -86,7 +89,7 @@ impl Faults {
         }
         let gap = each().filter_map(|(fault, column)| Some((fault.gap.as_ref()?, *column)));
         let Some((place, column)) = gap.min_by_key(|(place, column)| (place.line, *column)) else {
-            return Ok(());
+            return self.finite(file, names);
         };
         let empty: Vec<usize> =
             each().filter(|(fault, _)| fault.n_numbers == 0).map(|(_, &column)| column).collect();
@@ -104,7 +107,7 @@ impl Faults {
             return Err(DataError::malformed(file, problem));
         }
         match missing {
-            Missing::Drop => Ok(()),
+            Missing::Drop => self.finite(file, names),
             Missing::Refuse => Err(DataError::MissingValue {
                 file: file.into(),
                 at: format!("line {}, column {}{}", place.line, column + 1, named(&name(column))),
@@ -112,6 +115,16 @@ impl Faults {
                 rows: self.n_rows.map(|n| [self.n_gaps, n]),
             }),
         }
+    }
+
+    fn finite(&self, file: &Path, names: &[String]) -> Result<(), DataError> {
+        let Some((place, column)) = &self.infinite else { return Ok(()) };
+        let name = names.get(*column).map_or("", String::as_str);
+        Err(DataError::NotFinite {
+            file: file.into(),
+            at: format!("line {}, column {}{}", place.line, column + 1, named(name)),
+            found: place.text.clone(),
+        })
     }
 }
 
@@ -125,7 +138,11 @@ fn text_columns(
 ) -> DataError {
     const SHOWN: usize = 12;
     let each = texts.iter().take(SHOWN).map(|(column, place)| {
-        let what = if place.kind == Kind::Date { "dates or times" } else { "text" };
+        let what = match place.kind {
+            Kind::Date => "dates or times",
+            _ if has_groups(place.text.as_bytes()) => "numbers whose thousands are set apart",
+            _ => "text",
+        };
         format!(
             "column {} holds {what} ({:?} in line {})",
             column_shown(names, *column),

@@ -1,6 +1,6 @@
 //! What the first records of a text table say about its form.
 
-use super::numbers::{Kind, has_decimal_comma, is_comma_number};
+use super::numbers::{Kind, has_decimal_comma, has_groups, is_comma_number};
 use super::records::{Field, Record, cut};
 
 /// The delimiters that are tried, the more telling ones first.
@@ -8,14 +8,17 @@ const DELIMITERS: [u8; 5] = [b'\t', b';', b'|', b',', b' '];
 
 /// The delimiter with which most fields are numbers, in rows of equal length; if none cuts, the `usual` one.
 pub(super) fn delimiter(head: &[Record], decimal: Option<u8>, usual: u8) -> u8 {
-    // What separates decimals does not separate fields, not even where there is but one in a row.
+    // What separates decimals separates fields only where quotes keep the two apart, as in `"1,5","2,5"`.
+    let is_free =
+        |delimiter: u8| decimal != Some(delimiter) || head.iter().any(|record| record.bytes.contains(&b'"'));
+    // Where nothing tells, there is one field in a row.
     let usual = if decimal == Some(usual) { b';' } else { usual };
     if head.is_empty() {
         return usual;
     }
     let tried = std::iter::once(usual).chain(DELIMITERS.into_iter().filter(|&other| other != usual));
     let scores = tried
-        .filter(|&delimiter| decimal != Some(delimiter))
+        .filter(|&delimiter| is_free(delimiter))
         .map(|delimiter| (delimiter, score(head, delimiter, decimal)));
     // The first of equals.
     let best = scores.fold((usual, 0.0), |best, found| if best.1 + 1e-9 < found.1 { found } else { best });
@@ -27,9 +30,9 @@ fn score(head: &[Record], delimiter: u8, decimal: Option<u8>) -> f64 {
     let mut fields = Vec::new();
     let mut lengths = Vec::new();
     let (mut n_fields, mut n_numbers) = (0, 0);
-    // What may be groups of thousands is a number too, if only to be refused with a reason.
+    // What has or may have groups of thousands is a number too, if only to be refused with a reason. Within commas, a
+    // field that has one is in quotes.
     let is_comma = |field: &[u8]| match delimiter {
-        b',' => false,
         b';' => decimal.is_none() && is_comma_number(field),
         _ => decimal.is_none() && has_decimal_comma(field),
     };
@@ -43,7 +46,9 @@ fn score(head: &[Record], delimiter: u8, decimal: Option<u8>) -> f64 {
             n_fields += fields.len();
             let texts = fields.iter().map(|field| &record.bytes[field.range.clone()]);
             n_numbers += texts
-                .filter(|text| !Kind::of(text, decimal.unwrap_or(b'.')).is_text() || is_comma(text))
+                .filter(|text| {
+                    !Kind::of(text, decimal.unwrap_or(b'.')).is_text() || is_comma(text) || has_groups(text)
+                })
                 .count();
         }
     }
@@ -64,10 +69,10 @@ fn score(head: &[Record], delimiter: u8, decimal: Option<u8>) -> f64 {
 }
 
 /// The decimal separator: a comma if fields have one that can be nothing else, and none has a point.
-pub(super) fn decimal(rows: &[Row<'_>], delimiter: u8) -> u8 {
+pub(super) fn decimal(rows: &[Row<'_>]) -> u8 {
     let fields = || rows.iter().flat_map(Row::texts);
     let has_point = |text: &[u8]| text.contains(&b'.') && Kind::of(text, b'.').is_number();
-    let is_comma = delimiter != b',' && fields().any(has_decimal_comma) && !fields().any(has_point);
+    let is_comma = fields().any(has_decimal_comma) && !fields().any(has_point);
     if is_comma { b',' } else { b'.' }
 }
 
@@ -170,6 +175,9 @@ pub(super) fn header(first: &Row<'_>, rows: &[Row<'_>], decimal: u8) -> Header {
     numbers(first, rows, &kinds, &below)
 }
 
+/// Rows without a whole number below which two that follow each other are a header.
+const ALONE: usize = 10;
+
 /// Whether a first row of numbers is a header: quoted over numbers that are not, or counted up as libraries name columns.
 fn numbers(first: &Row<'_>, rows: &[Row<'_>], kinds: &[Kind], below: &[Vec<Kind>]) -> Header {
     let is_quoted = |row: &Row<'_>| row.fields.iter().all(|field| field.is_quoted);
@@ -180,9 +188,12 @@ fn numbers(first: &Row<'_>, rows: &[Row<'_>], kinds: &[Kind], below: &[Vec<Kind>
     let texts: Vec<&[u8]> = first.texts().skip(unnamed).collect();
     let number = |text: &&[u8]| str::from_utf8(text).ok()?.parse::<i64>().ok();
     let Some(counted) = texts.iter().map(number).collect::<Option<Vec<i64>>>() else { return Header::No };
-    let counts_up = counted.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    let counts_up = counted.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]));
     let from_zero = counted[0] == 0;
-    if !counts_up || !(from_zero || 3 <= counted.len()) {
+    // Two whole numbers may follow each other by chance, but not where no other is whole.
+    let is_fraction = |kind: &Kind| matches!(kind, Kind::Fraction | Kind::Missing);
+    let alone = ALONE <= below.len() && below.iter().all(|row| row.iter().skip(unnamed).all(is_fraction));
+    if !counts_up || !(from_zero || 3 <= counted.len() || (counted.len() == 2 && alone)) {
         return Header::No;
     }
     // Values of which many are fractions are not like whole numbers above them.

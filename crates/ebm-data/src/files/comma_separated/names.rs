@@ -18,7 +18,8 @@ pub(super) fn unescaped(row: &Row<'_>) -> Vec<String> {
     row.texts().map(name).collect()
 }
 
-/// A field as a name of at most 100 characters, with single spaces between words.
+/// A field as a name of at most 100 characters, with single spaces between words and in place of control characters,
+/// which a terminal would obey.
 pub(super) fn name(field: &[u8]) -> String {
     let field = &field[..field.len().min(200)];
     let text = match str::from_utf8(field) {
@@ -26,6 +27,7 @@ pub(super) fn name(field: &[u8]) -> String {
         // What is not UTF-8 is mostly Latin 1, each of whose bytes is that character.
         Err(_) => field.iter().map(|&byte| char::from(byte)).collect(),
     };
+    let text = text.replace(char::is_control, " ");
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect()
 }
 

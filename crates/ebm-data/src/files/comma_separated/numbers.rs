@@ -20,11 +20,38 @@ pub(super) fn number(field: &[u8], decimal: u8) -> Option<f64> {
 
 /// Whether a field stands for a value that is missing.
 pub(super) fn is_missing(field: &[u8]) -> bool {
-    const MARKS: [&str; 17] = [
-        "", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "+nan", "nat", "null", "(null)", "none", "missing",
-        "?", "-", "--", ".",
+    // Those of pandas, of dumps of databases, of C on Windows, and of tables that people write.
+    const MARKS: [&str; 28] = [
+        "",
+        "na",
+        "n/a",
+        "n.a.",
+        "#n/a",
+        "#n/a n/a",
+        "<na>",
+        "nan",
+        "-nan",
+        "+nan",
+        "nan(ind)",
+        "-nan(ind)",
+        "1.#ind",
+        "-1.#ind",
+        "1.#qnan",
+        "-1.#qnan",
+        "nat",
+        "nil",
+        "null",
+        "(null)",
+        "\\n",
+        "none",
+        "missing",
+        "?",
+        "-",
+        "--",
+        "---",
+        ".",
     ];
-    field.len() <= 7 && MARKS.iter().any(|mark| mark.as_bytes().eq_ignore_ascii_case(field))
+    field.len() <= 9 && MARKS.iter().any(|mark| mark.as_bytes().eq_ignore_ascii_case(field))
 }
 
 /// Whether a line is a comment: it begins with `#`, and not with an error value of a spreadsheet.
@@ -66,13 +93,35 @@ impl Kind {
     }
 }
 
-/// Whether a field looks like a date or a time: at least three digits, with separators between them.
+/// Whether a field looks like a date or a time: at least three digits, with separators between them. A single point
+/// is that of a fraction.
 fn is_date(field: &[u8]) -> bool {
     let n_digits = field.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let has_separator =
-        field.windows(3).any(|w| w[0].is_ascii_digit() && b"-/:. T".contains(&w[1]) && w[2].is_ascii_digit());
+    let between = field.windows(3).filter(|w| w[0].is_ascii_digit() && w[2].is_ascii_digit()).map(|w| w[1]);
+    let separators: Vec<u8> = between.filter(|byte| b"-/:. T".contains(byte)).collect();
+    let has_separator = 1 < separators.len() || separators.first().is_some_and(|&byte| byte != b'.');
     let n_letters = field.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    field.first().is_some_and(u8::is_ascii_digit) && 3 <= n_digits && has_separator && n_letters <= 5
+    let looks_so = 3 <= n_digits && has_separator && n_letters <= 5;
+    field.first().is_some_and(u8::is_ascii_digit) && looks_so && !has_groups(field)
+}
+
+/// Whether a field is a number whose thousands are set apart, as in `1,234.5`, `1.234,5`, `1 234` and `1'234`.
+pub(super) fn has_groups(field: &[u8]) -> bool {
+    if 100 < field.len() {
+        return false;
+    }
+    let Ok(text) = str::from_utf8(field) else { return false };
+    let spaced = text.replace(['\u{a0}', '\u{202f}', '\''], " ");
+    let unsigned = spaced.strip_prefix(['-', '+']).unwrap_or(&spaced);
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    [(',', '.'), ('.', ','), (' ', '.'), (' ', ',')].into_iter().any(|(group, decimal)| {
+        let (whole, decimals) = unsigned.split_once(decimal).unwrap_or((unsigned, "0"));
+        let mut groups = whole.split(group);
+        let is_first = groups.next().is_some_and(|first| is_digits(first) && first.len() <= 3);
+        let rest: Vec<&str> = groups.collect();
+        let are_groups = !rest.is_empty() && rest.iter().all(|part| part.len() == 3 && is_digits(part));
+        is_first && are_groups && is_digits(decimals)
+    })
 }
 
 /// Whether a field is a number if its comma is a decimal separator.
@@ -116,7 +165,9 @@ mod tests {
     #[test]
     fn kinds_of_fields_are_told_apart() {
         let kind = |text: &str| Kind::of(text.as_bytes(), b'.');
-        for missing in ["", "NA", "n/a", "NaN", "null", "None", "?", "-", "nan"] {
+        for missing in
+            ["", "NA", "n/a", "n.a.", "NaN", "-nan(ind)", "-1.#QNAN", "null", "None", "\\N", "?", "-", "nan"]
+        {
             assert_eq!(kind(missing), Kind::Missing, "{missing}");
         }
         for date in
@@ -128,6 +179,12 @@ mod tests {
             [kind("7"), kind("-7"), kind("7.0"), kind("7e1")],
             [Kind::Whole, Kind::Whole, Kind::Fraction, Kind::Fraction]
         );
-        assert_eq!([kind("x"), kind("Paris"), kind("A1")], [Kind::Text; 3]);
+        for text in ["x", "Paris", "A1", "1.5D+03", "1,000.00", "1.000,00", "1 000", "-12'345'678.5"] {
+            assert_eq!(kind(text), Kind::Text, "{text}");
+            assert_eq!(has_groups(text.as_bytes()), text.contains("00") || text.contains('\''), "{text}");
+        }
+        for text in ["1234.5", "12,34", "2026 01 05", "1,2345", "1,234,56", "1234 567"] {
+            assert!(!has_groups(text.as_bytes()), "{text}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::ops::Range;
 use std::path::Path;
 
+use super::numbers::is_comment;
 use crate::DataError;
 use crate::files::bytes;
 
@@ -45,13 +46,15 @@ impl<'a, R: Read> Records<'a, R> {
     /// The records of `content`, which may begin with the byte order mark of UTF-8.
     ///
     /// # Errors
-    /// If the content is UTF-16, or cannot be read.
+    /// If the content is UTF-16, with a byte order mark or without, or cannot be read.
     pub(super) fn new(content: R, file: &'a Path) -> Result<Self, DataError> {
         // A reader may give its first bytes one by one, so they are collected before they are looked at.
         let (mut content, mut start) = (content, vec![0; 6]);
         let n = bytes::read_start(&mut content, &mut start, file)?;
         start.truncate(n);
-        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+        // Every second byte of text in UTF-16 is 0 where its characters are ASCII.
+        let is_unmarked = matches!(start[..], [0, 1..=255, 0, 1..=255, ..] | [1..=255, 0, 1..=255, 0, ..]);
+        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) || is_unmarked {
             let found = "text in UTF-16".into();
             return Err(DataError::Unsupported { file: file.into(), found, expected: "text in UTF-8" });
         }
@@ -68,7 +71,7 @@ impl<'a, R: Read> Records<'a, R> {
     /// The next record in place of `record`; whether there was one.
     ///
     /// # Errors
-    /// If it is longer than [`MAX_RECORD`], or cannot be read.
+    /// If it is longer than [`MAX_RECORD`], a quoted field of it does not end, or it cannot be read.
     pub(super) fn next(&mut self, record: &mut Record) -> Result<bool, DataError> {
         record.bytes.clear();
         loop {
@@ -81,13 +84,19 @@ impl<'a, R: Read> Records<'a, R> {
                 continue;
             }
             record.line = self.line;
+            if is_comment(&record.bytes) {
+                return Ok(true);
+            }
             let (mut quote, mut seen) = (Quote::default(), 0);
             while quote.is_open_after(&record.bytes[seen..]) {
                 seen = record.bytes.len();
                 record.bytes.push(b'\n');
                 if !self.line(&mut record.bytes)? {
-                    record.bytes.pop();
-                    break;
+                    let problem = format!(
+                        "line {}: a quote begins a field, expected another that ends it, found the end of the file",
+                        record.line
+                    );
+                    return Err(DataError::malformed(self.file, problem));
                 }
             }
             return Ok(true);
@@ -239,6 +248,7 @@ mod tests {
         }
         assert_eq!(records("\u{feff}1\n2"), [(1, "1".to_owned()), (2, "2".into())]);
         assert_eq!(records("5\" pipe,2\n3,4\n").len(), 2, "an inch is no quote");
+        assert_eq!(records("# of 5 \" pipes\n3,4\n").len(), 2, "a comment has no fields");
         assert_eq!(records(""), []);
     }
 
@@ -252,6 +262,16 @@ mod tests {
         assert_eq!(fields("\"a \"\"b\"\"\",1", b','), ["a \"\"b\"\"", "1"]);
         assert!(!cut(&vec![b','; MAX_FIELDS], b',', &mut vec![]));
         assert!(cut(&vec![b','; MAX_FIELDS - 1], b',', &mut vec![]));
+    }
+
+    #[test]
+    fn a_quote_that_nothing_ends_does_not_swallow_the_rows_after_it() {
+        let text = "x,note\n1,\"a\"\n2,\"b\n3,c\n4,d\n";
+        let mut records = Records::new(text.as_bytes(), Path::new("file.csv")).unwrap();
+        let mut record = Record::default();
+        assert!(records.next(&mut record).unwrap() && records.next(&mut record).unwrap());
+        let error = records.next(&mut record).unwrap_err().to_string();
+        assert!(error.contains("file.csv: line 3: a quote begins a field"), "{error}");
     }
 
     #[test]

@@ -77,6 +77,12 @@ fn a_header_of_numbers_is_known_by_its_count_and_said() {
     let counts = found("0,1\n1,1\n0,0\n0,1\n");
     assert_eq!((counts.rows.len(), counts.notes.contains("--header yes")), (4, true), "counts recur");
     assert_eq!(found("0,1,2\n7,9,8\n9,9,7\n").rows.len(), 2);
+    // Two numbers that are not counted from 0 are a header only where none below is whole.
+    let years = |last: &str| format!("2019,2020\n{}{last}\n", "199.97,200.02\n".repeat(10));
+    assert_eq!(found(&years("200.04,200.03")).names, ["2019", "2020"]);
+    assert_eq!(found(&years("200,200.03")).rows.len(), 12);
+    assert_eq!(found("1,2\n1.5,2.5\n0.5,1.5\n").rows.len(), 3);
+    assert_eq!(found("9223372036854775807,1\n1.5,2.5\n").rows.len(), 2);
     assert_eq!(found("3.5,4.5\n1.5,2.5\n").rows.len(), 2);
     assert_eq!(found("\"1\",\"2\"\n1.5,2.5\n3.5,4.5\n").names, ["1", "2"]);
     let forced = found_with("1,2\n3,4\n", form(true), Missing::Refuse).unwrap();
@@ -103,6 +109,10 @@ fn columns_without_names_are_left_out_or_named_and_names_are_made_distinct() {
             found.notes
         );
     }
+    // Fractions are no names of rows: a comment of another program is not to cost a column.
+    let comment = found("% speeds\n0.5,1.5\n1.5,3\n");
+    assert_eq!((comment.names, comment.rows.len()), (vec!["column1".into(), "% speeds".into()], 2));
+    assert!(comment.notes.contains("column 1 has no name and is called column1"), "{}", comment.notes);
     let trailing = found("x,y,\n1,2,\n3,4,\n");
     assert_eq!((trailing.names.len(), trailing.rows.len()), (2, 2));
     assert!(trailing.notes.contains("column 3 has neither a name nor values"), "{}", trailing.notes);
@@ -137,6 +147,8 @@ fn what_a_spreadsheet_writes_is_neither_a_comment_nor_half_read() {
     }
     assert!(refused("<0.1,2.3\n0.5,2.2\n0.7,2.1\n").contains("<0.1"));
     assert_eq!(found("x,2019\n0.5,2.2\n0.7,2.1\n").rows.len(), 2);
+    // A terminal would obey control characters in a name.
+    assert_eq!(found("\u{1b}[31mred,a\u{7}b\n1,2\n3,4\n").names, ["[31mred", "a b"]);
 }
 
 #[test]
@@ -154,6 +166,15 @@ fn the_decimal_comma_is_found_where_it_can_be_nothing_else() {
     assert_eq!(found_with("1,5\n2,5\n", form, Missing::Refuse).unwrap().rows, [[1.5], [2.5]]);
     assert_eq!(found("1,5\n2,5\n").rows, [[1.0, 5.0], [2.0, 5.0]]);
     let quoted = "\"1,5\",\"2,5\"\n\"3,5\",\"4,5\"\n";
+    let rows = [[1.5, 2.5], [3.5, 4.5]];
+    assert_eq!(found(quoted).rows, rows);
+    assert_eq!(found_with(quoted, form, Missing::Refuse).unwrap().rows, rows);
+    assert_eq!(found_with(&quoted.replace("\",\"", "\";\""), form, Missing::Refuse).unwrap().rows, rows);
+    assert_eq!(found("x,y\n\"1,5\",2\n\"3,5\",4\n").rows, [[1.5, 2.0], [3.5, 4.0]]);
+    // The hint can be followed.
+    let groups = "x,y\n\"1,234\",\"5,678\"\n\"2,345\",\"6,789\"\n";
+    assert!(refused(groups).contains("--decimal ,"), "{}", refused(groups));
+    assert_eq!(found_with(groups, form, Missing::Refuse).unwrap().rows[1], [2.345, 6.789]);
     let form = TextForm { delimiter: Some(','), ..form };
     assert_eq!(found_with(quoted, form, Missing::Refuse).unwrap().rows, [[1.5, 2.5], [3.5, 4.5]]);
 }
@@ -211,13 +232,24 @@ fn all_columns_of_text_are_named_at_once_with_the_way_out() {
     let unnamed = refused("2026-01-01,0.5\n2026-01-02,1.5\n");
     assert!(unnamed.contains("column 1 holds dates") && unnamed.contains("`--drop 1`"), "{unnamed}");
     assert!(refused("a,b\nc,d\n").contains("no column holds numbers"));
+    for (text, field) in [
+        ("x,y\n\"1,234.50\",2.5\n\"5,678.25\",3.5\n", "1,234.50"),
+        ("x;y\n1.234,50;2,5\n5.678,25;3,5\n", "1.234,50"),
+        ("x;y\n1 234;2,5\n5 678;3,5\n", "1 234"),
+    ] {
+        let error = refused(text);
+        let expected = format!("column x holds numbers whose thousands are set apart ({field:?} in line 2)");
+        assert!(error.contains(&expected) && error.contains("`--drop x`"), "{error}");
+    }
 }
 
 #[test]
 fn text_that_is_no_table_is_refused_by_name() {
     let read =
         |bytes: &[u8]| read(bytes, TextForm::default(), Path::new("file.csv")).unwrap_err().to_string();
-    assert!(read(&[0xff, 0xfe, b'x', 0]).contains("file.csv: text in UTF-16 is not supported"));
+    for bytes in [&b"\xff\xfex\0"[..], b"\xfe\xff\0x", b"x\0,\0y\0\n\0", b"\0x\0,\0y\0\n"] {
+        assert!(read(bytes).contains("file.csv: text in UTF-16 is not supported"), "{bytes:?}");
+    }
     assert!(read(b"PK\x03\x04xlsx").contains("does not begin as a table of text"));
     let wide = "1,".repeat(1_000_000);
     assert!(read(wide.as_bytes()).contains("file.csv: line 1: more than 65536 columns"));

@@ -121,6 +121,18 @@ impl Members {
     }
 
     fn none_or_many(&self, possible: &[&str]) -> DataError {
+        if self.archive.names().next().is_none() {
+            return DataError::Empty { path: self.file.clone(), expected: "arrays" };
+        }
+        // An array that is damaged, or unpacks to too much, may be the images.
+        let is_damaged =
+            |error: &DataError| matches!(error, DataError::Malformed { .. } | DataError::Truncated { .. });
+        let errors = || self.archive.names().filter_map(|name| self.archive.header(name).err());
+        if possible.is_empty()
+            && let Some(error) = errors().find(is_damaged)
+        {
+            return error;
+        }
         let shape = |name: &str| match self.archive.header(name) {
             Ok(header) => format!("{name} {}", shown(&header.shape)),
             Err(_) => format!("{name} (no array of numbers)"),

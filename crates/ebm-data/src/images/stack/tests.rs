@@ -160,6 +160,9 @@ fn an_archive_without_images_or_with_many_is_refused_by_its_shapes() {
     assert!(error(&[("a.npy", &image), ("b.npy", &image)]).contains("a (1, 2, 2), b (1, 2, 2)"));
     let few = error(&[("images.npy", &image), ("labels.npy", &npy("|u1", "(2,)", &[0, 1]))]);
     assert!(few.contains("2 labels for 1 images"), "{few}");
+    assert!(error(&[]).contains("x.npz holds no arrays"));
+    let damaged = error(&[("images.npy", b"\x93NUMPY\x02\0\xff\xff\xff\xff")]);
+    assert!(damaged.contains("images.npy") && damaged.contains("a header of 4294967295 bytes"), "{damaged}");
     files.file("x.npz", b"no archive");
     assert!(files.read("x.npz", Split::Train).unwrap_err().to_string().contains("x.npz"));
 }

@@ -86,7 +86,8 @@ impl LargeRows {
             self.notes.push(format!("{n_gaps} of {n} rows had a missing value and were left out"));
         }
         if let Some((row, column, found)) = infinite {
-            return Err(DataError::NotFinite { file, row: row + 1, column: column + 1, found });
+            let (at, found) = (format!("row {}, column {}", row + 1, column + 1), format!("{found:?}"));
+            return Err(DataError::NotFinite { file, at, found });
         }
         match class {
             Some((row, Some(value))) => {

@@ -43,23 +43,15 @@ mod tests {
     use burn::tensor::{DType, Device};
     use ebm_ops::Noise;
 
-    const CONFIG: MlpConfig = MlpConfig {
-        dim: 2,
-        hidden: 6,
-        layers: 2,
-        embedding: 5,
-        frequencies: 3,
-        fourier_features: 0,
-        classes: 0,
-    };
-
     fn plain() -> NoisyEnergy<Mlp> {
-        testing::in_double(|init| NoisyEnergy::new(Mlp::new(&CONFIG, init).unwrap(), 0.5).unwrap())
+        testing::in_double(|init| {
+            NoisyEnergy::new(Mlp::new(&MlpConfig::small(), init).unwrap(), 0.5).unwrap()
+        })
     }
 
     fn normalized() -> NoisyEnergy<Mlp> {
         testing::in_double(|init| {
-            let network = Mlp::new(&CONFIG, init).unwrap();
+            let network = Mlp::new(&MlpConfig::small(), init).unwrap();
             NoisyEnergy::new(network, 0.5).unwrap().normalized(&init.part("constant"))
         })
     }
@@ -98,7 +90,7 @@ mod tests {
     fn a_new_normalized_network_is_the_normalised_normal_distribution_at_every_level() {
         let device = Device::flex();
         let init = Init::new(Noise::seeded(58), &device);
-        let network = Mlp::new(&CONFIG, &init).unwrap();
+        let network = Mlp::new(&MlpConfig::small(), &init).unwrap();
         let model = NoisyEnergy::new(network, 0.5).unwrap().normalized(&init.part("constant"));
         let model = weights::cast(model, DType::F64);
         let exact = Gaussian::isotropic(vec![0.0; 2], 0.25).unwrap();

@@ -71,6 +71,9 @@ pub struct SongUNetConfig {
     /// Number of classes that the network is conditioned on, in training with the labels of the data; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub classes: usize,
+    /// Parameters of augmentations that the network is given in training; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub augmentations: usize,
 }
 
 impl Default for SongUNetConfig {
@@ -94,6 +97,7 @@ impl Default for SongUNetConfig {
             dropout: 0.0,
             residual_scale: std::f64::consts::FRAC_1_SQRT_2,
             classes: 0,
+            augmentations: 0,
         }
     }
 }
@@ -141,6 +145,7 @@ impl SongUNetConfig {
             ("frequencies", self.frequencies),
             ("attention_heads", self.attention_heads),
             ("classes", self.classes.max(1)),
+            ("augmentations", self.augmentations.max(1)),
         ];
         for (field, size) in sizes.into_iter().chain(self.widths.iter().map(|width| ("widths", *width))) {
             check_size(field, size)?;

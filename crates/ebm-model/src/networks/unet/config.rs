@@ -34,6 +34,9 @@ pub struct UNetConfig {
     /// Number of classes that the network is conditioned on, in training with the labels of the data; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub classes: usize,
+    /// Parameters of augmentations that the network is given in training; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub augmentations: usize,
 }
 
 impl Default for UNetConfig {
@@ -57,6 +60,7 @@ impl UNetConfig {
             embedding: 128,
             frequencies: 32,
             classes: 0,
+            augmentations: 0,
         }
     }
 
@@ -71,10 +75,14 @@ impl UNetConfig {
         check_size("embedding", self.embedding)?;
         check_size("frequencies", self.frequencies)?;
         check_size("classes", self.classes.max(1))?;
+        check_size("augmentations", self.augmentations.max(1))?;
         if self.widths.is_empty() || self.widths.len() > 8 {
             return Err(OutOfRange::new("widths", format!("{:?}", self.widths), "one to eight widths").into());
         }
-        if let Some(width) = self.widths.iter().find(|&&w| w == 0 || 65_536 < w || w % self.groups != 0) {
+        for &width in &self.widths {
+            check_size("widths", width)?;
+        }
+        if let Some(width) = self.widths.iter().find(|width| !width.is_multiple_of(self.groups)) {
             let expected = format!("a positive multiple of groups = {}", self.groups);
             return Err(OutOfRange::new("widths", width, expected).into());
         }

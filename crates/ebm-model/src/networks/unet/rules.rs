@@ -151,6 +151,7 @@ mod tests {
             embedding: 3,
             frequencies: 2,
             classes: 0,
+            augmentations: 0,
         }
     }
 

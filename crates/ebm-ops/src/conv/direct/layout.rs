@@ -67,38 +67,35 @@ pub(super) fn scatter<S: Simd>(
 mod tests {
     use super::*;
     use crate::buffer;
-    use crate::simd::{self, Instructions};
+    use crate::simd::with_widest_and_scalar;
 
+    #[derive(Clone, Copy)]
     struct Check;
+
     impl pulp::WithSimd for Check {
         type Output = ();
 
         fn with_simd<S: Simd>(self, simd: S) {
-            check(simd);
+            for (channels, pixels) in [(1, 1), (3, 9), (8, 8), (12, 7), (12, 13), (32, 49), (9, 196)] {
+                let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
+                let stride = channels + 3;
+                let places: Vec<u32> = (0..pixels).map(|p| (p * stride + 2) as u32).collect();
+                let mut side_by_side = vec![-1.0; pixels * stride + 2];
+                gather(simd, &planes, channels, &places, &mut side_by_side);
+                for (i, x) in side_by_side.iter().enumerate() {
+                    let (p, c) = (i.wrapping_sub(2) / stride, i.wrapping_sub(2) % stride);
+                    let expected = if 2 <= i && c < channels { (c * pixels + p) as f32 } else { -1.0 };
+                    assert_eq!(*x, expected, "{channels} channels of {pixels} pixels at {i}");
+                }
+                let scatter = |back: &mut [_]| scatter(simd, &side_by_side[2..], stride, channels, back);
+                // SAFETY: every pixel of every channel is written.
+                assert_eq!(unsafe { buffer::fresh(planes.len(), scatter) }, planes);
+            }
         }
     }
 
     #[test]
     fn gather_moves_each_channel_to_its_place_and_scatter_inverts_it() {
-        simd::arch().dispatch(Check);
-        simd::arch_within(Instructions::Scalar).dispatch(Check);
-    }
-
-    fn check<S: Simd>(simd: S) {
-        for (channels, pixels) in [(1, 1), (3, 9), (8, 8), (12, 7), (12, 13), (32, 49), (9, 196)] {
-            let planes: Vec<f32> = (0..channels * pixels).map(|i| i as f32).collect();
-            let stride = channels + 3;
-            let places: Vec<u32> = (0..pixels).map(|p| (p * stride + 2) as u32).collect();
-            let mut side_by_side = vec![-1.0; pixels * stride + 2];
-            gather(simd, &planes, channels, &places, &mut side_by_side);
-            for (i, x) in side_by_side.iter().enumerate() {
-                let (p, c) = (i.wrapping_sub(2) / stride, i.wrapping_sub(2) % stride);
-                let expected = if 2 <= i && c < channels { (c * pixels + p) as f32 } else { -1.0 };
-                assert_eq!(*x, expected, "{channels} channels of {pixels} pixels at {i}");
-            }
-            let scatter = |back: &mut [_]| scatter(simd, &side_by_side[2..], stride, channels, back);
-            // SAFETY: every pixel of every channel is written.
-            assert_eq!(unsafe { buffer::fresh(planes.len(), scatter) }, planes);
-        }
+        with_widest_and_scalar(Check);
     }
 }

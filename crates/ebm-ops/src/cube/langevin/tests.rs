@@ -3,16 +3,10 @@ use burn::tensor::{Device, Tensor};
 use super::super::testing::device;
 use crate::Noise;
 use crate::langevin::langevin_step;
-
-const STEP_SIZE: f64 = 0.125; // √(2η) = ½, so that products with it are exact
+use crate::langevin::testing::{STEP_SIZE, assert_is_the_noise_at_the_origin, composed};
 
 fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
-}
-
-fn composed<const D: usize>(x: Tensor<D>, score: Tensor<D>, noise: &mut Noise) -> Tensor<D> {
-    let z = noise.normal_like(&x);
-    x + score * STEP_SIZE + z * (2.0 * STEP_SIZE).sqrt()
 }
 
 fn assert_close(found: Vec<f32>, expected: Vec<f32>) {
@@ -27,15 +21,7 @@ fn assert_close(found: Vec<f32>, expected: Vec<f32>) {
 #[test]
 fn from_the_origin_the_step_is_the_noise_to_the_bit_and_uses_one_draw() {
     let Some(device) = device() else { return };
-    for n in [1, 2, 3, 4, 7, 1023, 4096, 100_003] {
-        let mut noise = Noise::seeded(79);
-        noise.words(3);
-        let zero = Tensor::<1>::zeros([n], &device);
-        let expected = noise.clone().normal_like(&zero) * 0.5;
-        let found = langevin_step(zero.clone(), zero, STEP_SIZE, &mut noise);
-        assert_eq!(numbers(found), numbers(expected));
-        assert_eq!(noise.draws(), 2);
-    }
+    assert_is_the_noise_at_the_origin(&device, &[1, 2, 3, 4, 7, 1023, 4096, 100_003]);
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Networks of others as model files of this program.
 
 use burn::tensor::Device;
-use ebm_model::weights::{NamedTensors, foreign::NCSN};
-use ebm_model::{Architecture, Init, NcsnConfig, NcsnV2Config, Network, NetworkConfig, weights};
+use ebm_model::{Init, Input, Network, NetworkConfig, weights};
 use ebm_ops::Noise;
 
 use super::checkpoint::{Checkpoint, Weights};
+use super::found::Found;
+use super::refinenets::{ncsn, ncsnv2};
+use super::score_sde::score_sde;
 use crate::card::{Content, ModelCard};
-use crate::error::{Context, Result, anyhow, bail, usage};
-use crate::sampling::{HeunConfig, LangevinConfig, SampleConfig};
+use crate::error::{Result, anyhow, bail, usage};
 
 /// A network of others that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum ForeignKind {
     Ncsn,
     /// The unconditional RefineNet of ermongroup/ncsnv2.
     NcsnV2,
+    /// NCSN++ or DDPM++ in continuous time of yang-song/score_sde_pytorch.
+    ScoreSde,
 }
 
 /// What a checkpoint of others does not say about itself.
@@ -35,33 +38,10 @@ pub struct Foreign {
     pub weights: Option<Weights>,
 }
 
-/// Sizes of a network that its tensors tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Colours of an image.
-    pub channels: usize,
-    /// Channels of its first layer.
-    pub features: usize,
-}
-
 impl ForeignKind {
     /// Every kind with its name.
-    pub const ALL: [(&'static str, Self); 2] = [("ncsn", Self::Ncsn), ("ncsnv2", Self::NcsnV2)];
-}
-
-impl Sizes {
-    fn of(tensors: &NamedTensors) -> Result<Self> {
-        match shape(tensors, "begin_conv.weight")?[..] {
-            [features, channels, ..] => Ok(Self { channels, features }),
-            ref found => bail!("begin_conv.weight has shape {found:?}, expected that of a convolution"),
-        }
-    }
-}
-
-fn shape(tensors: &NamedTensors, name: &str) -> Result<Vec<usize>> {
-    let found =
-        tensors.get(name).with_context(|| format!("it has no {name}: it is no network of this kind"))?;
-    Ok(found.shape().as_slice().to_vec())
+    pub const ALL: [(&'static str, Self); 3] =
+        [("ncsn", Self::Ncsn), ("ncsnv2", Self::NcsnV2), ("score-sde", Self::ScoreSde)];
 }
 
 impl Foreign {
@@ -80,13 +60,15 @@ impl Foreign {
             false => Weights::Raw,
         });
         let tensors = checkpoint.weights(which)?;
-        let deeper = tensors.keys().find(|name| name.starts_with("res5.") || name.starts_with("res31."));
-        if let Some(name) = deeper {
-            bail!(
-                "it has {name}: the deeper networks of NCSNv2, for images beyond 64 pixels, are not known here"
-            );
-        }
-        let Sizes { channels, features } = Sizes::of(&tensors)?;
+        let Found { architecture, sample, tensors, assumed } = match self.kind {
+            ForeignKind::Ncsn => ncsn(tensors, self.levels)?,
+            ForeignKind::NcsnV2 => ncsnv2(tensors, self.levels)?,
+            ForeignKind::ScoreSde => score_sde(tensors, self.levels)?,
+        };
+        // As whoever reads the file does.
+        let doubled = "levels of pixels from -1 to 1 are twice those of pixels from 0 to 1";
+        sample.check().map_err(|error| usage(error.context(doubled)))?;
+        let Input::Image { channels, .. } = architecture.input() else { bail!("it is no network of images") };
         let [height, width] = match (self.sides, channels) {
             (Some(sides), _) => sides,
             (None, 1) => [28, 28],
@@ -95,65 +77,17 @@ impl Foreign {
                 "a network for images of {channels} colours: --size says how large they are"
             ))),
         };
-        let (architecture, sample) = match self.kind {
-            ForeignKind::Ncsn => self.ncsn(&tensors, [channels, height, width], features)?,
-            ForeignKind::NcsnV2 => self.ncsnv2(&tensors, [channels, height, width], features)?,
-        };
         if self.sides.is_none() {
             notice(&format!("images of {height}×{width} are assumed; --size says another size"));
         }
+        if let Some(assumed) = assumed {
+            notice(assumed);
+        }
+        let architecture = architecture.fitted(Input::Image { channels, height, width });
         let content = Content::Image { channels, height, width };
         let network = architecture.build(&Init::new(Noise::seeded(0), device)).map_err(usage)?;
-        let network = weights::apply(network, NCSN.apply(tensors)?)?;
+        let network = weights::apply(network, tensors)?;
         let step = checkpoint.step().unwrap_or(0);
         Ok((ModelCard::new(self.name.clone(), step, architecture, content, sample), network))
     }
-
-    fn ncsn(
-        &self,
-        tensors: &NamedTensors,
-        [channels, height, width]: [usize; 3],
-        features: usize,
-    ) -> Result<(Architecture, SampleConfig)> {
-        let Some(&levels) = shape(tensors, "normalizer.embed.weight")?.first() else {
-            bail!("normalizer.embed.weight has no shape");
-        };
-        // Of pixels from −1 to 1, where levels are twice those of pixels from 0 to 1.
-        let [top, bottom] = self.levels.unwrap_or([1.0, 0.01]).map(|level| 2.0 * level);
-        let config =
-            NcsnConfig { channels, height, width, features, levels, top, bottom, ..NcsnConfig::default() };
-        let usual = SampleConfig::default().langevin;
-        let langevin = LangevinConfig { top, bottom, levels, steps_per_level: 100, step_ratio: 0.2, ..usual };
-        Ok((Architecture::Ncsn(config), sampled(langevin)))
-    }
-
-    fn ncsnv2(
-        &self,
-        tensors: &NamedTensors,
-        [channels, height, width]: [usize; 3],
-        features: usize,
-    ) -> Result<(Architecture, SampleConfig)> {
-        shape(tensors, "normalizer.alpha")?;
-        let ladder: Vec<f64> =
-            tensors.get("sigmas").map_or(vec![], |sigmas| sigmas.iter::<f64>().map(to_six_digits).collect());
-        let found = ladder.first().copied().zip(ladder.last().copied()).map(|(top, bottom)| [top, bottom]);
-        let [top, bottom] = self.levels.or(found).unwrap_or([50.0, 0.01]).map(|level| 2.0 * level);
-        let levels = if ladder.len() < 2 { 232 } else { ladder.len() };
-        let config = NcsnV2Config { channels, height, width, features, ..NcsnV2Config::default() };
-        let usual = SampleConfig::default().langevin;
-        let langevin = LangevinConfig { top, bottom, levels, steps_per_level: 5, step_ratio: 0.062, ..usual };
-        Ok((Architecture::NcsnV2(config), sampled(langevin)))
-    }
-}
-
-/// A level of a checkpoint, which single precision has made of a number of few digits.
-fn to_six_digits(level: f64) -> f64 {
-    format!("{level:.5e}").parse().unwrap_or(level)
-}
-
-/// Annealed Langevin dynamics, as the papers sample.
-fn sampled(langevin: LangevinConfig) -> SampleConfig {
-    let default = SampleConfig::default();
-    let heun = HeunConfig { top: langevin.top, bottom: langevin.bottom, ..default.heun };
-    SampleConfig { sampler: "annealed-langevin".into(), langevin, heun, ..default }
 }

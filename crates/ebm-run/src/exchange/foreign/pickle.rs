@@ -18,6 +18,8 @@ pub(super) type Value = pickle::Value<Torch>;
 pub(super) enum Torch {
     Storage(Box<Storage>),
     Tensor(Box<Tensor>),
+    /// The kind of a number of NumPy.
+    Kind,
 }
 
 /// A row of numbers in a file.
@@ -80,11 +82,15 @@ impl Objects for Known {
                 }
                 _ => Err("a parameter of no tensor".into()),
             },
+            // A learning rate may be a number of NumPy, made of a kind and of bytes; neither is looked at.
+            "numpy.dtype" => Ok(Value::Object(Torch::Kind)),
+            "_codecs.encode" => Ok(Value::None),
+            "numpy.core.multiarray.scalar" | "numpy._core.multiarray.scalar" => Ok(Value::Other),
             _ => Err(format!("it asks to call {name}, which is refused: reading weights calls nothing")),
         }
     }
 
-    /// Attributes of a dictionary, as PyTorch's state dictionaries have, are no weights.
+    /// Attributes of a dictionary, as PyTorch's state dictionaries have, and of a kind of numbers are no weights.
     fn with_state(
         &self,
         object: Id,
@@ -92,7 +98,7 @@ impl Objects for Known {
         pickle: &pickle::Pickle<'_, Torch>,
     ) -> Result<Option<Value>, String> {
         match pickle.value(object) {
-            Value::Dictionary(_) => Ok(None),
+            Value::Dictionary(_) | Value::Object(Torch::Kind) => Ok(None),
             _ => Err("attributes are set of what is no dictionary".into()),
         }
     }
@@ -152,6 +158,16 @@ mod tests {
             let error = format!("{:#}", read(bytes).unwrap_err());
             assert!(error.contains(expected) && error.contains("refused"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_number_of_numpy_is_passed_over() {
+        let older: &[u8] =
+            b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\x02\x00\x00\x00f8K\x00K\x01\x87R\
+            (K\x03X\x01\x00\x00\x00<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\
+            c_codecs\nencode\nX\x08\x00\x00\x0012345678X\x06\x00\x00\x00latin1\x86R\x86R.";
+        let pickle = read(older).unwrap();
+        assert!(matches!(pickle.value(pickle.root()), Value::Other));
     }
 
     #[test]

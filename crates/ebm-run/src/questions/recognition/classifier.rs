@@ -126,7 +126,7 @@ fn train(
     let next = |step| {
         let batch = batches.read(step)?;
         let labels = labels(&batch, device).ok_or("an image of the data has no label")?;
-        Ok(Batch { rows: batch.tensor(device), labels: Some(labels) })
+        Ok(Batch { labels: Some(labels), ..Batch::from(batch.tensor(device)) })
     };
     let finish = trainer.run(next, observer).context("the classifier could not be trained")?;
     ensure!(finish == Finish::Complete, "the classifier's training was ended");
@@ -195,10 +195,10 @@ mod tests {
         };
         let device = Device::flex();
         let network = FeatureNetwork::new(config, &Init::new(Noise::seeded(0), &device)).unwrap();
-        let rows = Tensor::from_floats([[1.0, 0.0, -1.0], [0.0, 0.0, 0.0]], &device);
+        let rows = Tensor::<2>::from_floats([[1.0, 0.0, -1.0], [0.0, 0.0, 0.0]], &device);
         let labels = Some(Tensor::from_ints([0, 2], &device));
         let loss = |smoothing| {
-            let batch = Batch { rows: Tensor::clone(&rows), labels: labels.clone() };
+            let batch = Batch { labels: labels.clone(), ..Batch::from(rows.clone()) };
             let outcome =
                 CrossEntropy { smoothing }.loss(&network, &batch, Memory::new(), &mut Noise::seeded(0));
             f64::from(outcome.loss.into_scalar::<f32>())

@@ -51,9 +51,19 @@ impl Recipe {
     }
 
     fn small(shape: ImageShape, classes: Vec<String>) -> Self {
+        Self::plain(described(shape, classes, small_layers(shape)), 900)
+    }
+
+    fn deep(shape: ImageShape, classes: Vec<String>) -> Self {
+        let plain = Self::plain(described(shape, classes, deep_layers(shape)), 3900);
+        Self { warm_up: 200, average_decay: 0.99, smoothing: 0.1, flip: true, shift: 2, ..plain }
+    }
+
+    /// With images and labels as they are.
+    fn plain(config: FeatureNetworkConfig, steps: u64) -> Self {
         Self {
-            config: described(shape, classes, small_layers(shape)),
-            steps: 900,
+            config,
+            steps,
             batch: 128,
             learning_rate: 3e-3,
             warm_up: 50,
@@ -61,20 +71,6 @@ impl Recipe {
             smoothing: 0.0,
             flip: false,
             shift: 0,
-        }
-    }
-
-    fn deep(shape: ImageShape, classes: Vec<String>) -> Self {
-        Self {
-            config: described(shape, classes, deep_layers(shape)),
-            steps: 3900,
-            batch: 128,
-            learning_rate: 3e-3,
-            warm_up: 200,
-            average_decay: 0.99,
-            smoothing: 0.1,
-            flip: true,
-            shift: 2,
         }
     }
 }

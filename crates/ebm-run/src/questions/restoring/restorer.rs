@@ -10,7 +10,7 @@ use ebm_sample::{AnyDescent, AnySampler, Density, Need, Sampler, StepTotals};
 
 use super::degradation::Degradation;
 use crate::error::{Result, anyhow, bail, ensure, usage};
-use crate::sampling::{SampleConfig, host};
+use crate::sampling::{SampleConfig, StepKey, host};
 
 /// Answers that are drawn together. A constant, so that answer `i` does not depend on how many are asked for.
 const TOGETHER: usize = 64;
@@ -45,6 +45,15 @@ impl Method {
             _ => "stochastic-heun",
         }
     }
+
+    /// What its samplers need of a model: at every noise level an energy, which those with a Metropolis test need, or a
+    /// score.
+    fn need(self) -> Need {
+        match self {
+            Self::Metropolis => Need::NoisyEnergy,
+            _ => Need::NoisyScore,
+        }
+    }
 }
 
 /// A network, what happened to pictures, and how they are restored.
@@ -56,6 +65,7 @@ pub struct Restorer<'a> {
     deviation: f64,
     method: Method,
     descent: AnyDescent,
+    step_key: Option<StepKey>,
 }
 
 /// Answers for one picture.
@@ -101,11 +111,20 @@ impl<'a> Restorer<'a> {
         let AnySampler::Descent(descent) = sampler.build().map_err(usage)? else {
             bail!(usage(anyhow!("{}; samplers for it: {}", of_chains(sampler.name()), fitting(method))));
         };
-        ensure!(
-            descent.need() == Need::NoisyScore || method == Method::Metropolis,
-            usage(anyhow!("{} is for --method metropolis; samplers for this one: {}", name, fitting(method)))
-        );
-        Ok(Self { network, temperature: config.temperature, degradation, deviation, method, descent })
+        if descent.need() != method.need() {
+            let why = match method {
+                Method::Metropolis => "has no Metropolis test, which --method metropolis needs",
+                _ => "is for --method metropolis",
+            };
+            bail!(usage(anyhow!("{name} {why}; samplers for this one: {}", fitting(method))));
+        }
+        let (temperature, step_key) = (config.temperature, config.step_key(&sampler));
+        Ok(Self { network, temperature, degradation, deviation, method, descent, step_key })
+    }
+
+    /// The key that sets the size of the sampler's steps, and its value; `None` where steps follow from noise levels.
+    pub fn step_key(&self) -> Option<&StepKey> {
+        self.step_key.as_ref()
     }
 
     /// The sampler's name.
@@ -224,9 +243,8 @@ fn of_chains(name: &str) -> String {
 
 /// The samplers that a method takes.
 fn fitting(method: Method) -> String {
-    let fits =
-        |need: Need| need == Need::NoisyScore || (need == Need::NoisyEnergy && method == Method::Metropolis);
     let names = Sampler::list().map(|(name, _)| name);
-    let names = names.filter(|name| Sampler::named(name).is_ok_and(|sampler| fits(sampler.need())));
+    let names =
+        names.filter(|name| Sampler::named(name).is_ok_and(|sampler| sampler.need() == method.need()));
     names.collect::<Vec<_>>().join(", ")
 }

@@ -14,8 +14,8 @@ use crate::config::RecordConfig;
 use crate::error::{Context, Result, usage};
 use crate::history::Change;
 
-/// Batches by step, counted from 0: rows, `[batch, dim]`, with labels for a network of classes, a pure function of the
-/// step.
+/// Batches by step, counted from 0: rows, `[batch, dim]`, with labels for a network of classes and with what was done to
+/// them for one that is told, a pure function of the step.
 pub type Source<'a> = Box<dyn FnMut(u64) -> Result<Batch, BoxError> + 'a>;
 
 /// The objective, anew after a retreat.

@@ -11,7 +11,7 @@ use crate::hint::near;
 use crate::objective;
 
 /// Keys that are not written where they are 0, so that configurations are as they were before there were such keys.
-const NOT_WRITTEN: [&str; 2] = ["model.classes", "model.fourier_features"];
+const NOT_WRITTEN: [&str; 3] = ["model.classes", "model.augmentations", "model.fourier_features"];
 
 /// Most parts of a key.
 const MAX_DEPTH: usize = 16;
@@ -76,16 +76,33 @@ fn kind_of(key: &str, kind: &str) -> Result<Option<Table>> {
     })
 }
 
-/// `value` with `key=value` assignments applied.
+/// What `apply` makes of the assignments with each key before those inside it, as `model=mlp` before `model.hidden=8`,
+/// which it would undo. Where what is inside does not fit the table, the assignments count as they are given: then the
+/// table takes the place of what was said inside it before.
+///
+/// Assignments to the same key keep their order.
+pub(super) fn outer_first<T>(assignments: &[String], apply: impl Fn(&[String]) -> Result<T>) -> Result<T> {
+    let mut ordered = assignments.to_vec();
+    ordered.sort_by_key(|assignment| {
+        let key = assignment.split_once('=').map_or(assignment.as_str(), |(key, _)| key);
+        key.matches('.').count()
+    });
+    apply(&ordered).or_else(|_| apply(assignments))
+}
+
+/// `value` with `key=value` assignments applied; of the same key the last one counts.
 ///
 /// # Errors
 /// If an assignment is none, names a key that does not exist, or has a value of the wrong kind.
 pub fn assign_to<T: Serialize + DeserializeOwned>(value: &T, assignments: &[String]) -> Result<T> {
-    let mut table = Table::try_from(value).context("the configuration cannot be written")?;
-    for assignment in assignments {
-        assign(&mut table, assignment)?;
-    }
-    read(table)
+    let before = Table::try_from(value).context("the configuration cannot be written")?;
+    outer_first(assignments, |assignments| {
+        let mut table = before.clone();
+        for assignment in assignments {
+            assign(&mut table, assignment)?;
+        }
+        read(table)
+    })
 }
 
 /// The value that a table is, if it has no key too many.
