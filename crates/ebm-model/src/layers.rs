@@ -34,7 +34,6 @@ mod conv_network;
 mod group_norm;
 mod noise_embedding;
 mod norm_rules;
-mod norm_silu;
 mod perceptron;
 
 pub use activation::Activation;
@@ -59,7 +58,6 @@ pub use mean_pool::{GlobalMeanPool, MeanPool};
 pub use modulate::Modulate;
 pub use noise_embedding::NoiseEmbedding;
 pub use norm_rules::{NormRules, NormTrace};
-pub use norm_silu::NormSilu;
 pub use normalize::Normalize;
 pub use offset::Offset;
 pub(crate) use padded_images::PaddedImages;

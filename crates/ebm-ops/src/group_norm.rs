@@ -44,10 +44,6 @@ pub fn group_norm_silu(
     epsilon: f64,
 ) -> Tensor<4> {
     let [batch, channels, ..] = x.dims();
-    assert!(
-        0 < groups && channels.is_multiple_of(groups),
-        "groups: expected a divisor of {channels} channels, found {groups}"
-    );
     assert_eq!(gamma.dims(), [channels], "shape of gamma");
     assert_eq!(beta.dims(), [channels], "shape of beta");
     let (gain, bias) = (gamma.unsqueeze::<2>(), beta.unsqueeze::<2>());
@@ -61,10 +57,7 @@ pub fn group_norm_silu(
             (gain * scale.clone(), bias * scale + shift)
         }
     };
-    let [gain, bias] = [gain, bias].map(Tensor::into_dispatch);
-    let (y, _statistics) =
-        span("normalisation", || Dispatch::group_norm_silu(x.into_dispatch(), gain, bias, groups, epsilon));
-    Tensor::from_dispatch(y)
+    traced(x, gain, bias, groups, epsilon).0
 }
 
 /// y = SiLU(gain · x̂ + bias), where x̂ is `x` normalised by groups, and the statistics that [`pullback`] needs.

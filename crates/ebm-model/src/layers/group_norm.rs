@@ -85,3 +85,17 @@ impl GroupNorm {
         (Normalize::new(self.groups, self.epsilon), Modulate::new(gain, bias))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn the_fused_operation_and_the_composition_are_one_layer() {
+        let norm = testing::in_double(|init| GroupNorm::new(4, 2, init).with_epsilon(0.1));
+        let x = testing::normal([2, 4, 2, 3], 38);
+        testing::assert_close(crate::Layer::forward(&norm.rules(None), x.clone()), norm.silu(x), 1e-13, "f");
+        testing::assert_layer::<4, 4>(&norm.rules(None), [2, 4, 2, 3], 37);
+    }
+}

@@ -9,8 +9,7 @@ use burn::tensor::Tensor;
 use ebm_ops::Noise;
 
 use crate::layers::{
-    AugmentationEmbedding, ClassEmbedding, Convolution, Dropout, GroupNorm, NoiseEmbedding, NormSilu,
-    Resample,
+    AugmentationEmbedding, ClassEmbedding, Convolution, Dropout, GroupNorm, NoiseEmbedding, Resample,
 };
 use crate::networks::beside::beside;
 use crate::networks::conditional::trace_to_level;
@@ -236,7 +235,7 @@ impl SongUNet {
             encoder,
             middle,
             decoder,
-            out: (NormSilu(&self.norm), &self.out),
+            out: (self.norm.rules(None), &self.out),
             images,
         }
     }

@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use crate::Layer;
 use crate::layers::{
-    Activation, Convolution, Dense, Dropout, FourierFeatures, LevelLayer, LevelSlope, NormSilu, Normalize,
-    Resample, Scale, SelfAttention, TransposedConvolution,
+    Activation, Convolution, Dense, Dropout, FourierFeatures, LevelLayer, LevelSlope, Normalize, Resample,
+    Scale, SelfAttention, TransposedConvolution,
 };
 
 macro_rules! independent {
@@ -29,7 +29,6 @@ independent! {
     4: Convolution,
     4: TransposedConvolution,
     4: Normalize,
-    4: NormSilu<'_>,
     4: Resample,
     4: Dropout,
     4: SelfAttention<'_>,

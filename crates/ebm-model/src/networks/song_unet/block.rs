@@ -7,7 +7,7 @@ use ebm_ops::Noise;
 use super::config::SongUNetConfig;
 use crate::Init;
 use crate::layers::{
-    Attention, AttentionRules, Convolution, Dense, Dropout, GroupNorm, NormSilu, Offset, Resample, Residual,
+    Attention, AttentionRules, Convolution, Dense, Dropout, GroupNorm, NormRules, Offset, Resample, Residual,
     Scale, Sum,
 };
 
@@ -44,8 +44,8 @@ pub(super) struct Extra {
 }
 
 type Skip<'a> = (Option<Resample>, Option<&'a Convolution>);
-type First<'a> = (NormSilu<'a>, (Option<Resample>, Offset<&'a Convolution, 4>));
-type Second<'a> = (NormSilu<'a>, (Option<Dropout>, &'a Convolution));
+type First<'a> = (NormRules, (Option<Resample>, Offset<&'a Convolution, 4>));
+type Second<'a> = (NormRules, (Option<Dropout>, &'a Convolution));
 type Attending<'a> = Option<(Residual<AttentionRules<'a>>, Scale)>;
 
 /// The order of a block's layers, from which its rules follow.
@@ -96,8 +96,8 @@ impl SongBlock {
         let [batch, outputs] = shift.dims();
         let first = Offset::new(&self.first, shift.reshape([batch, outputs, 1, 1]));
         let first = first.moving(motion.map(|motion| self.shift.along(motion)));
-        let first = (NormSilu(&self.first_norm), (self.resample, first));
-        let second = (NormSilu(&self.second_norm), (dropout, &self.second));
+        let first = (self.first_norm.rules(None), (self.resample, first));
+        let second = (self.second_norm.rules(None), (dropout, &self.second));
         let scale = Scale(self.scale);
         let sum = Sum::new((self.resample, self.skip.as_ref()), (first, second));
         let attention = self.attention.as_ref();

@@ -5,7 +5,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use burn::tensor::Tensor;
 
 use super::block::SongBlockRules;
-use crate::layers::{Convolution, LevelLayer, LevelSlope, NormSilu, PaddedImages, Resample};
+use crate::layers::{Convolution, LevelLayer, LevelSlope, NormRules, PaddedImages, Resample};
 use crate::{Jet, Layer};
 
 /// The halved picture, which a residual encoder reads.
@@ -13,7 +13,7 @@ type ImageRules<'a> = (&'a Convolution, Resample);
 type BlockTrace = <SongBlockRules<'static> as Layer<4>>::Trace;
 type MiddleTrace = <[SongBlockRules<'static>] as Layer<4>>::Trace;
 type ImageTrace = <ImageRules<'static> as Layer<4>>::Trace;
-type OutTrace = <(NormSilu<'static>, &'static Convolution) as Layer<4>>::Trace;
+type OutTrace = <(NormRules, &'static Convolution) as Layer<4>>::Trace;
 
 /// h ← block(h), or p ← h ← (block(h) + image(p))/√2 with the picture p; the decoder will read it.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct ConditionedSongUNet<'a> {
     pub(super) encoder: Vec<EncoderStep<'a>>,
     pub(super) middle: Box<[SongBlockRules<'a>]>,
     pub(super) decoder: Vec<DecoderStep<'a>>,
-    pub(super) out: (NormSilu<'a>, &'a Convolution),
+    pub(super) out: (NormRules, &'a Convolution),
     pub(super) images: PaddedImages,
 }
 
