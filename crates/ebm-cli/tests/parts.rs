@@ -330,7 +330,7 @@ fn samples_are_old_or_new_at_whatever_call_their_writer_is_killed_or_fails() {
 }
 
 #[test]
-fn chains_in_parts_are_judged_together_and_do_not_depend_on_how_they_are_divided() {
+fn chains_in_parts_are_those_of_the_whole_and_are_judged_together() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     for format in ["npy", "safetensors", "csv", "zarr"] {
@@ -346,7 +346,9 @@ fn chains_in_parts_are_judged_together_and_do_not_depend_on_how_they_are_divided
             said["out"] = Value::Null;
             said
         };
-        let one = merged(&[part(1, 1)], &format!("one.{format}"));
+        let output = well(at, &format!("{line} --json --out one.{format}"));
+        let mut one: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        one["out"] = Value::Null;
         let three = merged(&[2, 3, 1].map(|number| part(number, 3)), &format!("three.{format}"));
         assert_eq!(one, three, "{format}");
         assert_eq!((&one["shape"], one["coordinates"].as_array().unwrap().len()), (&json!([4, 60, 2]), 2));
@@ -362,10 +364,18 @@ fn chains_in_parts_are_judged_together_and_do_not_depend_on_how_they_are_divided
             assert!(second.ends_with(&all[all.len() - 3 * length..all.len() - 2 * length]));
         }
     }
+    // More chains than move together, so that parts take some of two groups.
+    let line = "sample banana --backend flex --kernel mala --chains 4003 --draws 2 --burn-in 20";
+    well(at, &format!("{line} --out many.npy"));
+    for part in 1..=3 {
+        well(at, &format!("{line} --part {part}/3 --out many-{part}.npy"));
+    }
+    well(at, "merge many-1.npy many-2.npy many-3.npy --out merged.npy");
+    assert!(fs::read(at.join("many.npy")).unwrap() == fs::read(at.join("merged.npy")).unwrap());
     let line = "sample banana --backend flex --chains 4 --draws 60 --seed 3 --out p.npy --part";
     assert!(refusal(at, &format!("{line} 1/5"), 2).contains("there are 4 chains"));
     assert!(refusal(at, &format!("{line} 1/2 --plots a.png"), 2).contains("`ebm merge`"));
-    let error = refusal(at, "merge 1-of-1.npy --out all.zarr", 2);
+    let error = refusal(at, "merge 1-of-3.npy 2-of-3.npy 3-of-3.npy --out all.zarr", 2);
     assert!(error.contains("draw them as .zarr"), "{error}");
 }
 

@@ -138,7 +138,11 @@ impl About {
             numbers.filter(|numbers| !numbers.is_empty())
         };
         let n_pairs = runs.iter().map(|run| run.swaps.len()).max().unwrap_or(0);
-        let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+        // Of equal numbers exactly their value.
+        let mean = |values: Vec<f64>| {
+            let first = values.first().copied().unwrap_or(f64::NAN);
+            first + values.iter().map(|value| value - first).sum::<f64>() / values.len() as f64
+        };
         let swaps = |pair: usize| {
             let tried =
                 runs.iter().filter_map(|run| run.swaps.get(pair).copied()).filter(|share| !share.is_nan());

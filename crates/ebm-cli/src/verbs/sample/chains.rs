@@ -3,15 +3,15 @@
 use std::ops::Range;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use clap::ValueEnum;
-use ebm_model::NoisyPotential;
+use ebm_model::{NoisyPotential, Potential};
 use ebm_ops::Noise;
 use ebm_report::{Format, Samples};
 use ebm_run::bounds;
 use ebm_run::config::assign_to;
 use ebm_run::sampling::{SampleConfig, host};
-use ebm_sample::{AnyInfo, AnyKernel, AnySampler, Density, Draw, SampleError, Sampler, WarmedUp};
+use ebm_sample::{AnyKernel, AnySampler, Density, SampleError, Sampler, WarmedUp};
 
 use super::arguments::{Chains, Sample};
 use super::closed_form::ClosedForm;
@@ -20,7 +20,7 @@ use super::part_of_chains::PartOfChains;
 use super::report::Report;
 use crate::terminal::usage::usage;
 use crate::terminal::work::Work;
-use crate::verbs::part::{About, Request};
+use crate::verbs::part::Request;
 
 /// Draws of a chain that are discarded unless said otherwise.
 const BURN_IN: usize = 500;
@@ -28,7 +28,8 @@ const BURN_IN: usize = 500;
 /// The most leapfrog steps unless said otherwise.
 const LEAPFROG: usize = 10;
 
-/// Draws that descend together. A constant, so that draw `i` does not depend on how many are asked for.
+/// Chains that move, or draws that descend, together. A constant, so that draw `i` does not depend on how many are asked
+/// for, and a part of them has the numbers of the whole.
 const TOGETHER: usize = 4000;
 
 impl Chains {
@@ -148,17 +149,11 @@ impl Chains {
         if !density.offers(sampler.need()) {
             bail!(usage(unfit(&sampler, target)?));
         }
-        let (noise, dim, [n_chains, n_draws]) = (Noise::seeded(sample.seed), target.dim(), self.n());
-        let descents = |chains: Range<usize>| {
-            self.descents(&sampler, density, dim, chains, &noise.derive("chain"), device)
-        };
+        let n_chains = self.n()[0];
+        let drawing =
+            Drawing { sample, sampler: &sampler, density, energy: &*energy, dim: target.dim(), device };
         let Some(part) = sample.this_part() else {
-            let draws = if sampler.is_descent() {
-                descents(0..n_chains)?
-            } else {
-                let start = noise.derive("start").normal([n_chains, dim], device);
-                self.chains(sample, &sampler, density, start, noise.derive("chain"))?
-            };
+            let draws = self.draw(&drawing, 0..n_chains)?;
             let report = Report {
                 target,
                 sampler: &sampler,
@@ -170,7 +165,8 @@ impl Chains {
                 json: sample.json,
                 strict: sample.strict,
             };
-            return report.of(draws.samples(&*energy, None, device)?, &draws.about);
+            let about = draws.about();
+            return report.of(draws.samples()?, &about);
         };
         let place = PartOfChains {
             sample,
@@ -183,20 +179,8 @@ impl Chains {
         if place.is_drawn(&chains)? {
             return Ok(());
         }
-        let runs = if sampler.is_descent() {
-            vec![descents(chains.clone())?]
-        } else {
-            // A stream and a burn-in of its own for each chain, so that a chain is the same in whichever part it is.
-            let alone = |chain: usize| {
-                let noise = noise.derive("chains").child(chain as u64);
-                let start = noise.derive("start").normal([1, dim], device);
-                self.chains(sample, &sampler, density, start, noise.derive("chain"))
-            };
-            chains.clone().map(alone).collect::<Result<Vec<_>>>()?
-        };
-        let abouts = runs.iter().map(|run| run.about.clone()).collect();
-        let samples = Draws::beside(runs).samples(&*energy, Some(n_draws), device)?;
-        place.write(&samples, abouts, chains)
+        let draws = self.draw(&drawing, chains.clone())?;
+        place.write(draws, chains)
     }
 
     /// What determines every draw.
@@ -207,6 +191,7 @@ impl Chains {
             .with("kind", "chains")
             .with("target", target.name())
             .with("chains", count(chains))
+            .with("together", count(TOGETHER))
             .with("draws", count(draws))
             .with("burn_in", count(self.burn_in.unwrap_or(BURN_IN)))
             .with("thin", count(self.thin.unwrap_or(1)))
@@ -217,16 +202,16 @@ impl Chains {
             .with_table("sampler", sampler)
     }
 
+    /// Some of the chains; each is the same whichever are.
+    fn draw(&self, drawing: &Drawing<'_>, kept: Range<usize>) -> Result<Draws> {
+        if drawing.sampler.is_descent() { self.descents(drawing, kept) } else { self.chains(drawing, kept) }
+    }
+
     /// Chains from N(0, I), adapted before if that is asked for.
-    fn chains(
-        &self,
-        sample: &Sample,
-        sampler: &Sampler,
-        density: Density<'_>,
-        start: Tensor<2>,
-        mut noise: Noise,
-    ) -> Result<Draws> {
-        let burn_in = self.burn_in.unwrap_or(BURN_IN);
+    ///
+    /// Those that move together share a warm-up and a stream of noise, so a part draws all of a group and keeps its own.
+    fn chains(&self, drawing: &Drawing<'_>, kept: Range<usize>) -> Result<Draws> {
+        let (sampler, n_chains) = (drawing.sampler, self.n()[0]);
         let AnySampler::Kernel(kernel) = sampler.build().map_err(usage)? else {
             bail!("{} moves no chains", sampler.name());
         };
@@ -237,88 +222,136 @@ impl Chains {
                  preconditioned-langevin"
             ))
         );
-        let dim = start.dims()[1];
-        if 0 < burn_in && (self.adapt || self.adapts_unasked(sample, sampler, &kernel, dim)) {
-            let WarmedUp { kernel, state, .. } = kernel.warm_up(density, burn_in, start, &mut noise)?;
-            let (step_size, trajectory) = (kernel.step_size(), kernel.trajectory());
-            let draws = self.record(kernel.resume(density, state, noise)?, step_size, 0)?;
-            let about = About { adapted: true, trajectory, ..draws.about };
-            return Ok(Draws { about, ..draws });
+        let burn_in = self.burn_in.unwrap_or(BURN_IN);
+        let adapts =
+            0 < burn_in && (self.adapt || self.adapts_unasked(drawing.sample, sampler, &kernel, drawing.dim));
+        if !adapts {
+            kernel.check(drawing.dim).map_err(|error| usage(with_hint(error, sampler, drawing.dim)))?;
         }
-        kernel.check(dim).map_err(|error| usage(with_hint(error, sampler, dim)))?;
-        let (step_size, trajectory) = (kernel.step_size(), kernel.trajectory());
-        let draws = self.record(kernel.chain(density, start, noise)?, step_size, burn_in)?;
-        let about = About { trajectory, ..draws.about };
-        Ok(Draws { about, ..draws })
-    }
-
-    /// The draws that are kept, and what the kernel reported of its steps.
-    fn record(
-        &self,
-        chain: impl Iterator<Item = Draw<AnyInfo>>,
-        step_size: f64,
-        burn_in: usize,
-    ) -> Result<Draws> {
-        let (thin, [_, draws]) = (self.thin.unwrap_or(1), self.n());
-        let steps = (draws - 1).saturating_mul(thin).saturating_add(1);
-        let all = burn_in.saturating_add(steps);
-        let work = Work::new("drawing", all, 0);
-        let mut record = Record::default();
-        for (step, draw) in chain.take(all).enumerate() {
-            work.add(1);
-            let Some(i) = step.checked_sub(burn_in) else { continue };
-            record.add(draw.position, &*draw.info, i.is_multiple_of(thin));
-        }
+        let groups: Vec<Group> = groups(n_chains, &kept).collect();
+        let work = Work::new("drawing", self.steps(adapts).saturating_mul(groups.len()), 0);
+        let drawn = groups.into_iter().map(|group| self.together(drawing, &kernel, adapts, group, &work));
+        let drawn = drawn.collect::<Result<_>>()?;
         work.finish();
-        record.finish(step_size)
+        Ok(Draws::beside(drawn))
     }
 
-    /// Independent draws, each from high noise to none; those of a chain one after the other. Only those of some chains
-    /// are kept, and each is the same whichever are.
-    fn descents(
+    /// Steps after the adaptation, if there is one; otherwise with those of the burn-in.
+    fn steps(&self, adapts: bool) -> usize {
+        let steps = (self.n()[1] - 1).saturating_mul(self.thin.unwrap_or(1)).saturating_add(1);
+        steps.saturating_add(self.discarded(adapts))
+    }
+
+    fn discarded(&self, adapts: bool) -> usize {
+        if adapts { 0 } else { self.burn_in.unwrap_or(BURN_IN) }
+    }
+
+    /// The chains of a group that are kept.
+    fn together(
         &self,
-        sampler: &Sampler,
-        density: Density<'_>,
-        dim: usize,
-        kept: Range<usize>,
-        noise: &Noise,
-        device: &Device,
+        drawing: &Drawing<'_>,
+        kernel: &AnyKernel,
+        adapts: bool,
+        group: Group,
+        work: &Work,
     ) -> Result<Draws> {
+        let noise = match group.number {
+            0 => drawing.noise(),
+            number => drawing.noise().child(number),
+        };
+        let start = noise.derive("start").normal([group.len, drawing.dim], drawing.device);
+        let mut noise = noise.derive("chain");
+        let (kernel, chain) = if adapts {
+            let burn_in = self.burn_in.unwrap_or(BURN_IN);
+            let WarmedUp { kernel, state, .. } =
+                kernel.warm_up(drawing.density, burn_in, start, &mut noise)?;
+            let chain = kernel.resume(drawing.density, state, noise)?;
+            (kernel, chain)
+        } else {
+            (kernel.clone(), kernel.chain(drawing.density, start, noise)?)
+        };
+        let mut record = Record::default();
+        for (step, draw) in chain.take(self.steps(adapts)).enumerate() {
+            work.add(1);
+            let Some(i) = step.checked_sub(self.discarded(adapts)) else { continue };
+            record.add(draw.position, &*draw.info, i.is_multiple_of(self.thin.unwrap_or(1)));
+        }
+        let mut draws = record.finish(kernel.step_size())?;
+        for about in &mut draws.abouts {
+            about.trajectory = kernel.trajectory();
+            about.adapted = adapts;
+        }
+        Ok(draws.with_log_density(drawing.energy, drawing.device)?.some(group.kept))
+    }
+
+    /// Independent draws, each from high noise to none; those of a chain one after the other.
+    fn descents(&self, drawing: &Drawing<'_>, kept: Range<usize>) -> Result<Draws> {
         let of_chains =
             [("--adapt", self.adapt), ("--burn-in", self.burn_in.is_some()), ("--thin", self.thin.is_some())];
         if let Some((flag, _)) = of_chains.into_iter().find(|(_, is_given)| *is_given) {
             bail!(usage(anyhow!(
                 "{flag} is for chains; draws of {} are independent of each other, each from high noise to none",
-                sampler.name()
+                drawing.sampler.name()
             )));
         }
-        let AnySampler::Descent(descent) = sampler.build().map_err(usage)? else {
-            bail!("{} descends no noise levels", sampler.name());
+        let AnySampler::Descent(descent) = drawing.sampler.build().map_err(usage)? else {
+            bail!("{} descends no noise levels", drawing.sampler.name());
         };
         let [chains, draws] = self.n();
         let n = chains.checked_mul(draws);
         let n = n.ok_or_else(|| usage(anyhow!("--chains {chains} --draws {draws}: too many")))?;
         let wanted = kept.start * draws..kept.end * draws;
         let work = Work::new("drawing", wanted.len(), 0);
-        let mut values = Vec::with_capacity(wanted.len() * dim);
-        for (group, first) in (0..n).step_by(TOGETHER).enumerate() {
-            let together = TOGETHER.min(n - first);
-            let [from, to] =
-                [wanted.start, wanted.end].map(|place| place.clamp(first, first + together) - first);
-            if from == to {
-                continue;
-            }
-            let noise = noise.child(group as u64);
-            let start = descent.start(together, dim, &mut noise.derive("start"), device);
-            let last = descent.descend(density, start, noise.derive("chain"))?.last();
+        let mut drawn = vec![];
+        for group in groups(n, &wanted) {
+            let noise = drawing.noise().derive("chain").child(group.number);
+            let start = descent.start(group.len, drawing.dim, &mut noise.derive("start"), drawing.device);
+            let last = descent.descend(drawing.density, start, noise.derive("chain"))?.last();
             let all = host(last.expect("a ladder has a level").position)?;
-            ensure!(all.len() == together * dim, "{} numbers for {together} draws", all.len());
-            values.extend_from_slice(&all[from * dim..to * dim]);
-            work.add(to - from);
+            ensure!(all.len() == group.len * drawing.dim, "{} numbers for {} draws", all.len(), group.len);
+            let all = Draws::independent(all, [group.len, 1, drawing.dim]);
+            work.add(group.kept.len());
+            drawn.push(all.with_log_density(drawing.energy, drawing.device)?.some(group.kept));
         }
         work.finish();
-        Ok(Draws::independent(values, [kept.len(), draws, dim]))
+        Ok(Draws { shape: [kept.len(), draws, drawing.dim], ..Draws::beside(drawn) })
     }
+}
+
+/// What is drawn from, and by what.
+struct Drawing<'a> {
+    sample: &'a Sample,
+    sampler: &'a Sampler,
+    density: Density<'a>,
+    energy: &'a dyn Potential,
+    dim: usize,
+    device: &'a Device,
+}
+
+impl Drawing<'_> {
+    fn noise(&self) -> Noise {
+        Noise::seeded(self.sample.seed)
+    }
+}
+
+/// Items that are drawn together.
+struct Group {
+    number: u64,
+    len: usize,
+    /// Which of them are kept.
+    kept: Range<usize>,
+}
+
+/// The groups of `n` items of which some are kept.
+fn groups(n: usize, kept: &Range<usize>) -> impl Iterator<Item = Group> {
+    let (start, end) = (kept.start, kept.end);
+    let first = start / TOGETHER;
+    (first..end.div_ceil(TOGETHER)).map(move |number| {
+        let before = number * TOGETHER;
+        let len = TOGETHER.min(n - before);
+        let [start, end] = [start, end].map(|place| place.clamp(before, before + len) - before);
+        Group { number: number as u64, len, kept: start..end }
+    })
 }
 
 /// Whether `--set` gives this key.

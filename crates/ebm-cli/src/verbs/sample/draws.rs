@@ -1,10 +1,13 @@
 //! Draws of chains, and what is known of each.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use ebm_model::Potential;
 use ebm_report::{Samples, Statistic, StatisticValues};
 use ebm_run::sampling::host;
+use ebm_sample::diagnostics::Steps;
 use ebm_sample::{StepReport, StepTotals};
 
 use crate::verbs::part::{About, Tested};
@@ -18,10 +21,10 @@ pub struct Draws {
     pub values: Vec<f32>,
     /// Chains, draws of each, coordinates.
     pub shape: [usize; 3],
-    /// What the Metropolis test decided of each draw, `[chain, draw]`.
+    /// What is known of each draw, `[chain, draw]`.
     pub statistics: Vec<Statistic>,
-    /// What is known of the chains.
-    pub about: About,
+    /// What is known of each chain; nothing of independent draws.
+    pub abouts: Vec<About>,
 }
 
 /// What is kept of the steps as they go by; it stays on the device until the end.
@@ -74,15 +77,43 @@ impl Record {
     pub fn finish(self, step_size: f64) -> Result<Draws> {
         let positions = Tensor::cat(self.positions, 1);
         let shape = positions.dims();
+        let [n_chains, n_draws, _] = shape;
         let mut steps = self.totals.read();
-        let n_diverged = steps.diverged.iter().flatten().sum();
-        let (mut test, mut statistics) = (None, vec![]);
+        // Of draws that are not of consecutive steps the energies say nothing of how one follows from another.
+        if !self.total_energy.is_empty() && self.n_steps == n_draws {
+            let energies = host(Tensor::cat(self.total_energy, 1))?;
+            let chains = energies.chunks_exact(n_draws);
+            steps.energies =
+                Some(chains.map(|chain| chain.iter().copied().map(f64::from).collect()).collect());
+        }
+        // Of a pair that was never tried nothing is known.
+        let mean =
+            |swaps: Option<(f64, Tensor<1>)>| swaps.map_or(f64::NAN, |(_, mean)| mean.into_scalar::<f64>());
+        let swaps: Vec<f64> = self.swaps.into_iter().map(mean).collect();
+        let about = |chain: usize| About {
+            step_size: Some(step_size),
+            trajectory: None,
+            adapted: false,
+            swaps: swaps.clone(),
+            test: None,
+            steps: Some(of_chain(&steps, chain)),
+        };
+        let mut abouts: Vec<About> = (0..n_chains).map(about).collect();
+        let mut statistics = vec![];
         if !self.acceptance.is_empty() {
             let acceptance = host(Tensor::cat(self.acceptance, 1))?;
             let energy_error = host(Tensor::cat(self.energy_error, 1))?;
             let diverged: Vec<bool> = Tensor::cat(self.diverged, 1).into_data().iter::<bool>().collect();
-            let n_diverged = [n_diverged, self.n_steps * shape[0]];
-            test = Some(Tested::of(&acceptance, &energy_error, &diverged, n_diverged));
+            for (chain, about) in abouts.iter_mut().enumerate() {
+                let draws = chain * n_draws..(chain + 1) * n_draws;
+                let n_diverged = steps.diverged.as_ref().map_or(0, |diverged| diverged[chain]);
+                about.test = Some(Tested::of(
+                    &acceptance[draws.clone()],
+                    &energy_error[draws.clone()],
+                    &diverged[draws],
+                    [n_diverged, self.n_steps],
+                ));
+            }
             statistics = vec![
                 numbers("acceptance_rate", acceptance),
                 // Of the proposal of each draw's step: minus the logarithm of its acceptance ratio.
@@ -90,44 +121,38 @@ impl Record {
                 Statistic { name: "diverging", values: StatisticValues::Flags(diverged) },
             ];
         }
-        // Of draws that are not of consecutive steps the energies say nothing of how one follows from another.
-        if !self.total_energy.is_empty() && self.n_steps == shape[1] {
-            let energies = host(Tensor::cat(self.total_energy, 1))?;
-            let chains = energies.chunks_exact(shape[1]);
-            steps.energies =
-                Some(chains.map(|chain| chain.iter().copied().map(f64::from).collect()).collect());
-        }
-        // Of a pair that was never tried nothing is known.
-        let mean =
-            |swaps: Option<(f64, Tensor<1>)>| swaps.map_or(f64::NAN, |(_, mean)| mean.into_scalar::<f64>());
-        let swaps = self.swaps.into_iter().map(mean).collect();
-        let about = About {
-            step_size: Some(step_size),
-            trajectory: None,
-            adapted: false,
-            swaps,
-            test,
-            steps: Some(steps),
-        };
-        Ok(Draws { values: host(positions)?, shape, statistics, about })
+        Ok(Draws { values: host(positions)?, shape, statistics, abouts })
+    }
+}
+
+/// The steps of one of the chains.
+fn of_chain(steps: &Steps, chain: usize) -> Steps {
+    fn one<T: Clone>(of_all: &Option<Vec<T>>, chain: usize) -> Option<Vec<T>> {
+        of_all.as_ref().map(|of_all| vec![of_all[chain].clone()])
+    }
+    Steps {
+        n_steps: steps.n_steps,
+        acceptance: one(&steps.acceptance, chain),
+        diverged: one(&steps.diverged, chain),
+        energies: one(&steps.energies, chain),
     }
 }
 
 impl Draws {
     /// Draws that are independent of each other.
     pub fn independent(values: Vec<f32>, shape: [usize; 3]) -> Self {
-        Self { values, shape, statistics: vec![], about: About::default() }
+        Self { values, shape, statistics: vec![], abouts: vec![] }
     }
 
-    /// Runs of chains that are as long as each other, one after the other; there is at least one.
-    pub fn beside(runs: Vec<Self>) -> Self {
-        let abouts: Vec<About> = runs.iter().map(|run| run.about.clone()).collect();
-        let mut runs = runs.into_iter();
-        let mut all = runs.next().unwrap_or_else(|| Self::independent(vec![], [0; 3]));
-        for run in runs {
-            all.values.extend(run.values);
-            all.shape[0] += run.shape[0];
-            for (statistic, more) in all.statistics.iter_mut().zip(run.statistics) {
+    /// Chains that are as long as each other, those of one group after those of another; there is at least one group.
+    pub fn beside(groups: Vec<Self>) -> Self {
+        let mut groups = groups.into_iter();
+        let mut all = groups.next().unwrap_or_else(|| Self::independent(vec![], [0; 3]));
+        for group in groups {
+            all.values.extend(group.values);
+            all.shape[0] += group.shape[0];
+            all.abouts.extend(group.abouts);
+            for (statistic, more) in all.statistics.iter_mut().zip(group.statistics) {
                 match (&mut statistic.values, more.values) {
                     (StatisticValues::Numbers(all), StatisticValues::Numbers(more)) => all.extend(more),
                     (StatisticValues::Flags(all), StatisticValues::Flags(more)) => all.extend(more),
@@ -136,28 +161,57 @@ impl Draws {
                 }
             }
         }
-        Self { about: About::all(&abouts), ..all }
+        all
     }
 
-    /// The draws with what is known of each, under the names that ArviZ has for it; `lp` is −E, computed of `together`
-    /// points at once, or of [`TOGETHER`].
+    /// Some of the chains.
+    pub fn some(self, chains: Range<usize>) -> Self {
+        let [n, n_draws, dim] = self.shape;
+        if chains == (0..n) {
+            return self;
+        }
+        let draws = chains.start * n_draws..chains.end * n_draws;
+        let some = |Statistic { name, values }| {
+            let values = match values {
+                StatisticValues::Numbers(values) => StatisticValues::Numbers(values[draws.clone()].to_vec()),
+                StatisticValues::Flags(values) => StatisticValues::Flags(values[draws.clone()].to_vec()),
+            };
+            Statistic { name, values }
+        };
+        Self {
+            values: self.values[draws.start * dim..draws.end * dim].to_vec(),
+            shape: [chains.len(), n_draws, dim],
+            statistics: self.statistics.into_iter().map(some).collect(),
+            abouts: self.abouts.get(chains).map(<[About]>::to_vec).unwrap_or_default(),
+        }
+    }
+
+    /// With −E of each draw, under the name that ArviZ has for it.
     ///
     /// # Errors
     /// If the energies cannot be read back.
-    pub fn samples(
-        &self,
-        energy: &dyn Potential,
-        together: Option<usize>,
-        device: &Device,
-    ) -> Result<Samples> {
+    pub fn with_log_density(self, energy: &dyn Potential, device: &Device) -> Result<Self> {
         let dim = self.shape[2];
         let mut log_density = Vec::with_capacity(self.values.len() / dim);
-        for points in self.values.chunks(together.unwrap_or(TOGETHER) * dim) {
+        for points in self.values.chunks(TOGETHER * dim) {
             let batch = TensorData::new(points.to_vec(), [points.len() / dim, dim]);
             log_density.extend(host(energy.energy(Tensor::from_data(batch, device)).neg())?);
         }
-        let statistics = [vec![numbers("lp", log_density)], self.statistics.clone()].concat();
-        Ok(Samples::chains(self.values.clone(), self.shape)?.with_statistics(statistics)?)
+        let statistics = [vec![numbers("lp", log_density)], self.statistics].concat();
+        Ok(Self { statistics, ..self })
+    }
+
+    /// What is known of all chains.
+    pub fn about(&self) -> About {
+        About::all(&self.abouts)
+    }
+
+    /// The draws with what is known of each.
+    ///
+    /// # Errors
+    /// If the shape is not that of the values.
+    pub fn samples(self) -> Result<Samples> {
+        Ok(Samples::chains(self.values, self.shape)?.with_statistics(self.statistics)?)
     }
 }
 

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use ebm_files::Growing;
-use ebm_report::Samples;
 use ebm_sample::Sampler;
 use serde_json::json;
 
 use super::arguments::Sample;
 use super::closed_form::ClosedForm;
+use super::draws::Draws;
 use crate::terminal::columns::counted;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
@@ -61,16 +61,15 @@ impl PartOfChains<'_> {
         Ok(true)
     }
 
-    /// Writes the draws and the slip for `ebm merge`; what is known of each run of chains goes with them.
+    /// Writes the draws and the slip for `ebm merge`; what is known of each chain goes with them.
     ///
     /// # Errors
     /// If the disk refuses.
-    pub fn write(&self, samples: &Samples, runs: Vec<About>, chains: Range<usize>) -> Result<()> {
-        let out = &self.sample.out;
-        let dims: [usize; 3] =
-            samples.shape().dims().try_into().map_err(|dims| anyhow!("chains of shape {dims:?}"))?;
+    pub fn write(&self, draws: Draws, chains: Range<usize>) -> Result<()> {
+        let (out, dims) = (&self.sample.out, draws.shape);
+        let runs = if draws.abouts.is_empty() { vec![About::default()] } else { draws.abouts.clone() };
         Growing::clear(out);
-        ebm_report::write(out, samples)?;
+        ebm_report::write(out, &draws.samples()?)?;
         let sha256 = sha256_at(out).with_context(|| format!("could not read {}", out.display()))?;
         let mut slip = Slip::new(self.part, [chains.start, chains.len()], sha256, self.request.clone());
         slip.chains = Some(OfChains { shape: dims, runs });
