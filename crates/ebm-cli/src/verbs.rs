@@ -22,6 +22,7 @@ mod report;
 mod restore;
 mod sample;
 mod train;
+mod unread;
 pub mod welcome;
 
 use anyhow::Result;

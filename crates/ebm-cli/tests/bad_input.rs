@@ -80,7 +80,7 @@ fn calls_and_configurations_that_are_wrong_end_with_2() {
         "model.widths: expected a positive multiple of groups = 8, found 60",
     );
     refused(at, &["train", "--set", "heun.levels=3"], 2, "there is no key heun");
-    refused(at, &["train", "--set", "sample.heun.levels=1"], 2, "noise levels: expected at least 2, found 1");
+    refused(at, &["train", "--set", "sample.heun.levels=1"], 2, "sample.heun.levels: expected at least 2");
     refused(at, &["train", "--batch-size", "0"], 2, "batch_size = 0");
     refused(at, &["train", "--set", "objective.noise.law=cauchy"], 2, "cauchy");
     refused(at, &["train", "--set", "data.dataset=minst"], 2, "minst");
@@ -129,6 +129,18 @@ fn data_that_are_damaged_end_with_1_and_leave_no_run() {
     refused(at, &["train", "table", "--data", "words.csv"], 1, "four");
     refused(at, &["train", "mnist"], 1, "ebm fetch mnist");
     assert_eq!(entries(at), before, "something was left behind");
+}
+
+#[test]
+fn a_table_in_a_folder_is_answered_with_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir_all(at.join("tables")).unwrap();
+    fs::write(at.join("tables/data.csv"), "x,y\n1,2\n3,4\n").unwrap();
+    let train = ["train", "table", "--data", "tables"];
+    let expected = "no table named train; name the file, tables/data.csv";
+    refused(at, &train, 2, expected);
+    refused(at, &[&train[..], &["--columns", "x"]].concat(), 2, expected);
 }
 
 #[test]

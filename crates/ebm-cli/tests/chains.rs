@@ -236,6 +236,7 @@ fn what_a_kernel_cannot_do_is_answered_with_what_can() {
     refused(&["gaussian", "--kernel", "stochastic-heun", "--set", "heun.churn=-1"], &["churn"]);
     refused(&["gaussian", "--set", "speed=3"], &["there is no key speed; known here: chain, heun, langevin"]);
     refused(&["gaussian", "--plots", "plots.gif"], &["extension must be .png"]);
+    refused(&["gaussian", "--plots", "plots.foo"], &["extension must be .png or .svg"]);
     refused(&["gaussian", "--out", "one.png", "--plots", "one.png"], &["the same file"]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was left behind");
 }

@@ -55,3 +55,24 @@ fn rows_that_are_no_images_are_called_rows_and_the_order_of_set_does_not_matter(
     }
     assert_eq!(whole_first["parameters"], whole_last["parameters"]);
 }
+
+#[test]
+fn the_network_is_that_of_a_run_with_what_it_is_told_of_augmentations() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = ["model.widths=[8,16]", "model.blocks=[1,1]", "data.augment=0.1"];
+    let typed = |arguments: &[&str]| {
+        let mut command = ebm(arguments);
+        set.iter().for_each(|set| {
+            command.args(["--set", set]);
+        });
+        let command = command.args(["--batch-size", "8", "--backend", "flex"]).current_dir(&folder);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        output
+    };
+    let measured: Value = serde_json::from_str(&stdout(&typed(&["bench", "glyphs", "--json"]))).unwrap();
+    let train = ["train", "glyphs", "--steps", "1", "--set", "record.picture_samples=0", "--out", "run"];
+    let trained = stderr(&typed(&train));
+    let expected = format!("run run: {} parameters", measured["parameters"]);
+    assert!(trained.contains(&expected), "{expected}: {trained}");
+}

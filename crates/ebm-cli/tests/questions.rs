@@ -199,7 +199,9 @@ fn rows_are_encoded_and_decoded_and_the_way_there_and_back_is_short() {
     let (_, one) = array(&at.join("one.npy"));
     assert!((one[0] - codes[0]).abs() < 1e-3 * codes[0].abs(), "{one:?} and {codes:?}");
 
-    refused(at, &[&encode[..], &["--out", "z.png"]].concat(), "expected a .npy");
+    for out in ["z.png", "z.foo"] {
+        refused(at, &[&encode[..], &["--out", out]].concat(), "the extension must be .npy");
+    }
     refused(at, &[&encode[..], &["--decode", "b.txt"]].concat(), "the extension must be");
     refused(
         at,
@@ -307,7 +309,8 @@ fn the_neighbours_of_pictures_are_seen_beside_them() {
     assert_eq!(nearest.len(), 2);
     assert!(nearest.iter().all(|one| 0.0 < one["training_distance"].as_f64().unwrap()), "{found}");
     let printed = well(at, &[&eval[..], &["near"]].concat());
-    assert!(printed.contains("sample 0: training row ") && printed.contains(", held-out row "), "{printed}");
+    assert!(printed.contains("sample 0: training picture "), "{printed}");
+    assert!(printed.contains(", held-out picture ") && !printed.contains(" row"), "{printed}");
     assert!(at.join("near/neighbours.png").is_file() && at.join("near/neighbours.csv").is_file());
 
     let toy = tempfile::tempdir().unwrap();

@@ -182,6 +182,32 @@ fn a_verb_that_a_signal_ends_says_what_is_kept_and_leaves_nothing_half_written()
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_run_that_a_signal_ends_before_its_first_step_has_its_configuration_or_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    for i in 0..10 {
+        let run = folder.path().join(format!("run-{i}"));
+        let mut command = train(&run, 1_000_000, &[]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        until(|| listens(child.id()));
+        std::thread::sleep(Duration::from_millis(5 * i));
+        let killed = std::process::Command::new("kill").arg(child.id().to_string()).status();
+        assert!(killed.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let said = stderr(&output) + &stdout(&output);
+        assert_eq!(output.status.code(), Some(143), "{said}");
+        assert!(said.contains("stopped"), "{said}");
+        assert!(!run.exists() || run.join("config.toml").is_file(), "{said}");
+        let all = [names(folder.path()), names(&run)].concat();
+        assert!(!all.iter().any(|name| name.starts_with(".ebm-draft-")), "{all:?}: {said}");
+    }
+}
+
 #[test]
 fn samples_are_written_in_every_format_and_the_first_ones_do_not_depend_on_how_many() {
     let folder = tempfile::tempdir().unwrap();

@@ -146,6 +146,55 @@ fn a_sampler_that_moves_no_chains_on_a_line_is_named() {
 }
 
 #[test]
+fn a_number_that_nothing_reads_is_said_with_those_that_are() {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    let said = |arguments: &[&str], set: &[&str]| {
+        let mut command = ebm(arguments);
+        set.iter().for_each(|set| {
+            command.args(["--set", set]);
+        });
+        let output = command.args(["--backend", "flex"]).current_dir(at).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        stderr(&output)
+    };
+    said(&["train", "two-moons", "--steps", "5", "--out", "run"], &["record.picture_samples=0"]);
+    let few = ["langevin.levels=3", "langevin.steps_per_level=1"];
+    let network = ["sample", "run", "--n", "4", "--out", "out.npy", "--sampler", "langevin"];
+    assert!(!said(&network, &few).contains(" nothing: "));
+    let other = said(&network, &[&few[..], &["heun.levels=3"]].concat());
+    let expected = "warning: --set heun.levels changes nothing: annealed-langevin reads langevin.";
+    assert!(other.contains(expected) && other.contains("langevin.levels, "), "{other}");
+
+    let closed = ["sample", "gaussian", "--draws", "10", "--out", "out.npy", "--sampler", "hmc"];
+    assert!(!said(&closed, &["chain.leapfrog=3", "hmc.fixed_length=true"]).contains(" nothing: "));
+    let other = said(&closed, &["heun.levels=3", "chain.leapfrog=3", "chain.steps=9"]);
+    let expected = "warning: --set heun.levels, chain.steps change nothing: hmc reads ";
+    assert!(other.contains(expected) && other.contains("chain.leapfrog"), "{other}");
+
+    let ends = ["interpolate", "run", "0,0", "1,1", "--n", "3", "--out", "way.csv"];
+    let other = said(&ends, &["sampler=heun", "heun.levels=60"]);
+    assert!(other.contains("--set sampler changes nothing: the flow reads heun.top"), "{other}");
+}
+
+#[test]
+fn a_number_of_a_sampler_that_cannot_be_is_named_by_its_key() {
+    for (sampler, set, expected) in [
+        ("heun", "heun.levels=1", "sample.heun.levels: expected at least 2, found 1"),
+        ("reverse-diffusion", "reverse.levels=1", "sample.reverse.levels: expected at least 2, found 1"),
+        ("stochastic-heun", "stochastic-heun.churn=-1.0", "sample.stochastic-heun.churn: expected"),
+        ("parallel-tempering", "chain.temperatures=[2, 3]", "sample.chain.temperatures: temperature 0"),
+        ("mclmc", "mclmc.length=long", "sample.mclmc.length: "),
+        ("hmc", "hmc.fixed_length=3", "sample.hmc.fixed_length: "),
+    ] {
+        let arguments = ["sample", "gaussian", "--sampler", sampler, "--set", set, "--backend", "flex"];
+        let output = ebm(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{set}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{set}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_closed_form_by_its_name_is_the_same_as_by_target_and_kernel() {
     let root = tempfile::tempdir().unwrap();
     let (new, old) = (root.path().join("new.npy"), root.path().join("old.npy"));

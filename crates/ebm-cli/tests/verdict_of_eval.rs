@@ -191,7 +191,7 @@ fn one_column_and_a_file_of_few_rows_are_evaluated() {
     // The run's own file is not held out, and says nothing about memorisation.
     assert!(figure(&report, "nearer_to_training_share").is_none(), "{report}");
     let notes = report["notes"].to_string();
-    assert!(notes.contains("rows that the model was trained on"), "{notes}");
+    assert!(notes.contains("data that the model was trained on"), "{notes}");
     fs::write(folder.path().join("few.csv"), "x\n0.1\n0.2\n0.3\n").unwrap();
     let message = refused(folder.path(), &["--data", "few.csv"]);
     assert!(message.contains("3 rows to compare samples with, expected at least 4"), "{message}");

@@ -54,6 +54,7 @@ mod permutation;
 mod spread;
 
 mod dataset_name;
+mod file_to_name;
 mod named;
 mod opening;
 mod registry;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ebm_ops::Noise;
 
+use crate::file_to_name::file_to_name;
 use crate::named::OpenOptions;
 use crate::{Data, DataError, DataSpec, DatasetName, RowLayout};
 
@@ -44,7 +45,8 @@ impl DataSpec {
     /// IDX files are taken for Fashion-MNIST if the path contains `fashion`; only the names of the classes differ.
     ///
     /// # Errors
-    /// If nothing exists there, or if it is a file with an unknown extension.
+    /// If nothing exists there, if it is a file with an unknown extension, or a folder with tables or arrays under other
+    /// names and no images.
     pub fn detect(path: &Path) -> Result<Self, DataError> {
         let metadata = fs::metadata(path).map_err(|source| DataError::io(path, source))?;
         let unknown = || {
@@ -58,6 +60,9 @@ impl DataSpec {
             DataError::Unsupported { file: path.into(), found: found.into(), expected }
         };
         let dataset = DatasetName::at(path).ok_or_else(unknown)?;
+        if dataset == DatasetName::Folder && metadata.is_dir() {
+            file_to_name(path).map_or(Ok(()), Err)?;
+        }
         Ok(Self::new(dataset, Some(path.into())))
     }
 }
@@ -95,6 +100,9 @@ mod tests {
         assert_eq!(found(&folder.path().join("d")), DatasetName::Cifar10);
         make("e/cat/1.jpg", &[]);
         assert_eq!(found(&folder.path().join("e")), DatasetName::Folder);
+        let named = make("tables/data.csv", b"1,2");
+        let error = DataSpec::detect(named.parent().unwrap()).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("name the file, {}", named.display())), "{error}");
         assert!(matches!(DataSpec::detect(&folder.path().join("f")), Err(DataError::NotFound { .. })));
         #[cfg(unix)]
         assert!(matches!(DataSpec::detect(Path::new("/dev/zero")), Err(DataError::Unsupported { .. })));

@@ -15,7 +15,7 @@ pub(crate) mod quantile;
 mod remarks;
 mod rows;
 pub(crate) mod selection;
-mod splits;
+pub(crate) mod splits;
 pub(crate) mod standardize;
 mod text_form;
 pub(crate) mod transform;

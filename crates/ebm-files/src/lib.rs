@@ -36,5 +36,5 @@ pub use self::error::FileError;
 pub use self::folder::{replace_folder, write_folder};
 pub use self::growing::{Found, Growing};
 pub use self::scratch::{clear, recover};
-pub use self::unfinished::{abandon, remember_finished};
+pub use self::unfinished::{abandon, forget_finished, keep, make_folder, remember_finished};
 pub use self::warning::{on_warning, warn};

@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::FileError;
-use crate::unfinished::Begun;
+use crate::unfinished::{Begun, unless_abandoned};
 
 /// Every scratch name begins with this.
 const PREFIX: &str = ".ebm-draft-";
@@ -201,7 +201,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 /// The folder that `path` lies in, made if it is not there.
 pub(crate) fn made_folder_of(path: &Path) -> Result<&Path, FileError> {
     let folder = folder_of(path);
-    fs::create_dir_all(folder).map_err(|source| FileError::Parent {
+    unless_abandoned(|| fs::create_dir_all(folder)).map_err(|source| FileError::Parent {
         path: path.to_owned(),
         folder: folder.to_owned(),
         source,

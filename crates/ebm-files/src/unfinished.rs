@@ -30,6 +30,45 @@ pub fn remember_finished() {
     writes().finished.get_or_insert_default();
 }
 
+/// Forgets those, and remembers no more.
+pub fn forget_finished() {
+    writes().finished = None;
+}
+
+/// Makes a folder that [`abandon`] removes with all that is in it, until [`keep`] is called for it; whether it was not
+/// there before, as any other is left as it is.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_folder(folder: &Path) -> io::Result<bool> {
+    // Held meanwhile, so that it is never there without being known.
+    let mut writes = writes();
+    match fs::create_dir(folder) {
+        Ok(()) => {
+            writes.begun.insert(folder.to_owned());
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What `make` makes, before [`abandon`] or not at all.
+pub(crate) fn unless_abandoned<T>(make: impl FnOnce() -> T) -> T {
+    let _writes = writes();
+    make()
+}
+
+/// Counts a folder of [`make_folder`] as finished.
+pub fn keep(folder: &Path) {
+    let mut writes = writes();
+    let Writes { begun, finished } = &mut *writes;
+    let was_begun = begun.remove(folder);
+    if let Some(finished) = finished.as_mut().filter(|_| was_begun) {
+        finished.push(folder.to_owned());
+    }
+}
+
 /// Removes the files and folders that this process has begun and not finished; those that it has finished since
 /// [`remember_finished`], in order.
 ///
@@ -138,6 +177,19 @@ mod tests {
         let finished = writes().finished.clone().unwrap();
         let here: Vec<&PathBuf> = finished.iter().filter(|path| path.starts_with(folder.path())).collect();
         assert_eq!(here, [&at("a"), &at("folder")]);
+    }
+
+    #[test]
+    fn a_new_folder_is_begun_until_it_is_kept_and_one_that_was_there_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        assert!(!make_folder(folder.path()).unwrap() && make_folder(&run).unwrap());
+        assert!(!make_folder(&run).unwrap() && !writes().begun.contains(folder.path()));
+        write_bytes(&run.join("config"), b"x").unwrap();
+        assert!(writes().begun.contains(&run));
+        keep(&run);
+        assert!(!writes().begun.contains(&run));
+        assert!(make_folder(&run.join("config")).is_err());
     }
 
     #[test]

@@ -73,9 +73,20 @@ impl Format {
     /// # Errors
     /// As [`Format::of`], with these two extensions.
     pub fn of_chart(path: &Path) -> Result<Self, ReportError> {
-        match Self::of(path)? {
-            format @ (Self::Png | Self::Svg) => Ok(format),
-            _ => Err(ReportError::Extension { path: path.to_owned(), expected: ".png or .svg" }),
+        Self::among(path, &[Self::Png, Self::Svg], ".png or .svg")
+    }
+
+    /// The format of a file that can be written in some only, whose extensions `expected` lists.
+    ///
+    /// # Errors
+    /// As [`Format::of`], with these extensions.
+    pub fn among(path: &Path, some: &[Self], expected: &'static str) -> Result<Self, ReportError> {
+        match Self::of(path) {
+            Ok(format) if some.contains(&format) => Ok(format),
+            Ok(_) | Err(ReportError::Extension { .. }) => {
+                Err(ReportError::Extension { path: path.to_owned(), expected })
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -172,6 +183,11 @@ mod tests {
             }
         }
         assert_eq!(Format::of(Path::new("x/A.PNG")).unwrap(), Format::Png);
+        for name in ["a.foo", "a", "a.gif"] {
+            let message = Format::of_chart(Path::new(name)).unwrap_err().to_string();
+            assert_eq!(message, format!("{name}: the extension must be .png or .svg"));
+        }
+        assert_eq!(Format::of_chart(Path::new("a.svg")).unwrap(), Format::Svg);
     }
 
     #[test]

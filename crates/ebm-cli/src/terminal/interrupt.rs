@@ -1,7 +1,7 @@
 //! Ctrl-C, `kill` and a terminal that is closed.
 //!
 //! What goes on later where it stopped looks for a signal at each step, by [`Interrupt`]; everything else ends at once,
-//! by [`stoppable`].
+//! by [`stoppable`], and so does what comes before the first step, by [`EndsAtSignal`].
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -41,9 +41,10 @@ impl Interrupt {
         for signal in SIGNALS.into_iter().chain(takes_hangups().then_some(SIGHUP)) {
             let second = second.clone();
             let register = || -> std::io::Result<()> {
+                // First, so that no signal is taken and not seen.
+                signal_hook::flag::register_usize(signal, seen.clone(), signal as usize)?;
                 signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, second.clone())?;
                 signal_hook::flag::register(signal, second)?;
-                signal_hook::flag::register_usize(signal, seen.clone(), signal as usize)?;
                 Ok(())
             };
             register().context("cannot listen to signals")?;
@@ -92,15 +93,43 @@ impl<M> Observer<M> for Interrupt {
 /// # Errors
 /// Those of the work, or if the system does not let it listen.
 pub fn stoppable<T>(verb: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let (interrupt, is_running) = (Interrupt::listen()?, Arc::new(Mutex::new(true)));
-    ebm_files::remember_finished();
-    let watched = is_running.clone();
-    let watcher = thread::Builder::new().name("signals".to_owned());
-    watcher.spawn(move || watch(verb, &interrupt, &watched)).context("cannot listen to signals")?;
-    let done = work();
-    // Whoever ends the program has this lock until then.
-    *lock(&is_running) = false;
-    done
+    let _held = EndsAtSignal::begin(verb)?;
+    work()
+}
+
+/// While this is held, a signal ends the program: what is half written is removed, and a line says what is kept.
+#[derive(Debug)]
+pub struct EndsAtSignal {
+    interrupt: Interrupt,
+    is_running: Arc<Mutex<bool>>,
+}
+
+impl EndsAtSignal {
+    /// From here on.
+    ///
+    /// # Errors
+    /// If the system does not let it listen.
+    pub fn begin(verb: &'static str) -> Result<Self> {
+        let (interrupt, is_running) = (Interrupt::listen()?, Arc::new(Mutex::new(true)));
+        ebm_files::remember_finished();
+        let (listening, watched) = (interrupt.clone(), is_running.clone());
+        let watcher = thread::Builder::new().name("signals".to_owned());
+        watcher.spawn(move || watch(verb, &listening, &watched)).context("cannot listen to signals")?;
+        Ok(Self { interrupt, is_running })
+    }
+
+    /// Until here; the signals that come from here on are seen by whoever looks for them.
+    pub fn over(self) -> Interrupt {
+        self.interrupt.clone()
+    }
+}
+
+impl Drop for EndsAtSignal {
+    fn drop(&mut self) {
+        // Whoever ends the program has this lock until then.
+        *lock(&self.is_running) = false;
+        ebm_files::forget_finished();
+    }
 }
 
 /// Waits for a signal as long as the work is running.

@@ -13,7 +13,7 @@ use ebm_ops::Noise;
 use ebm_run::bounds;
 use ebm_run::config::{Config, Overrides};
 use ebm_run::objective::Loss;
-use ebm_run::parts::input;
+use ebm_run::parts::without_data;
 use ebm_train::{Batch, BuildContext, TrainState, Trainer};
 use serde::Serialize;
 
@@ -123,23 +123,20 @@ impl Bench {
         let set = self.set.iter().cloned().chain(batch_size).chain(widths).collect();
         let config = Config::resolve(&self.preset, &Overrides { set })?;
         ensure!(0 < config.batch_size, usage(anyhow!("batch_size = 0: expected at least 1")));
-        let model = match config.data.item_shape() {
-            Some(item) => config.model.fitted(input(item)),
-            None => config.model,
-        };
-        let sizes = match model.input() {
+        let config = without_data(config)?;
+        let sizes = match config.model.input() {
             Input::Row { .. } => "--set model.dim=8",
             Input::Image { .. } => "--set model.channels=3 --set model.height=32 --set model.width=32",
         };
         ensure!(
-            0 < model.dim(),
+            0 < config.model.dim(),
             usage(anyhow!(
                 "{}: the sizes of its network come from its data, which are not read; `{sizes}` sets them",
                 config.name
             ))
         );
-        bounds::batch("batch_size", &[config.batch_size, model.dim()])?;
-        Ok(Config { model, ..config })
+        bounds::batch("batch_size", &[config.batch_size, config.model.dim()])?;
+        Ok(config)
     }
 
     fn measure(&self, config: &Config) -> Result<()> {
@@ -183,7 +180,11 @@ impl<'a> Subject<'a> {
             0 => None,
             n => Some(Tensor::<1, Int>::arange(0..shape[0] as i64, device) % n as i64),
         };
-        let batch = Batch { labels, ..Batch::from(rows) };
+        let augmentations = match config.model.augmentations() {
+            0 => None,
+            n => Some(noise.derive("augmentations").uniform([shape[0], n], device)),
+        };
+        let batch = Batch { labels, augmentations, ..Batch::from(rows) };
         Ok(Self { config, network, batch, device: device.clone(), noise })
     }
 

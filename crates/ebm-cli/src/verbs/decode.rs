@@ -12,7 +12,7 @@ use ebm_run::bounds;
 use ebm_run::config::assign_to;
 use ebm_run::encoding::Encoder;
 use ebm_run::model::model;
-use ebm_run::sampling::SampleConfig;
+use ebm_run::sampling::{KeysRead, SampleConfig};
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
@@ -20,6 +20,7 @@ use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::terminal::work::Work;
 use crate::verbs::apart;
+use crate::verbs::unread::say_unread;
 
 /// `ebm decode`.
 #[derive(Debug, Args)]
@@ -63,6 +64,7 @@ impl Decode {
         format.check(like.shape()).map_err(usage)?;
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         config.check().map_err(usage)?;
+        say_unread(&KeysRead::new("the flow", ["heun.top", "heun.bottom"]), &self.set);
         let encoder = Encoder::new(&network, &card.content, &config, self.tolerance)?;
         let codes = self.codes(&like.shape().dims()[1..])?;
         let n = codes.len() / dim;

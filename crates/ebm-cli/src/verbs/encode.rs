@@ -17,15 +17,17 @@ use ebm_run::config::assign_to;
 use ebm_run::encoding::{Encoder, RoundTrip, RoundTripErrors};
 use ebm_run::model::model;
 use ebm_run::rows::RowsByBlock;
-use ebm_run::sampling::SampleConfig;
+use ebm_run::sampling::{KeysRead, SampleConfig};
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
+use crate::terminal::columns::counted;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::terminal::work::Work;
 use crate::verbs::apart;
 use crate::verbs::reading::Reading;
+use crate::verbs::unread::say_unread;
 use decoded::Decoded;
 
 /// `ebm encode`.
@@ -79,8 +81,7 @@ impl Encode {
     /// # Errors
     /// Data that cannot be read, a network without noise levels, or a file that cannot be written.
     pub fn run(self) -> Result<()> {
-        let is_array = Format::of(&self.out).map_err(usage)? == Format::Npy;
-        ensure!(is_array, usage(anyhow!("--out {}: expected a .npy", self.out.display())));
+        Format::among(&self.out, &[Format::Npy], ".npy").map_err(|error| usage(anyhow!("--out {error}")))?;
         ensure!(self.n != Some(0), usage(anyhow!("--n 0: expected at least 1")));
         apart::check("--out", &self.out, &[("--data", &self.data)])?;
         if let Some(path) = &self.decode {
@@ -95,6 +96,7 @@ impl Encode {
         }
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         config.check().map_err(usage)?;
+        say_unread(&KeysRead::new("the flow", ["heun.top", "heun.bottom"]), &self.set);
         let encoder = Encoder::new(&network, &card.content, &config, self.tolerance)?;
         let split = if self.test { Split::Test } else { Split::Train };
         let (spec, noise) = self.reading.described(&self.data, &self.run, split)?;
@@ -128,8 +130,8 @@ impl Encode {
             tell!("{line}");
             return Ok(());
         }
-        let s = if n == 1 { "" } else { "s" };
-        tell!("{n} row{s} in {seconds:.1} s, {calls} evaluations: {}", self.out.display());
+        let encoded = counted(n, card.content.item());
+        tell!("{encoded} in {seconds:.1} s, {calls} evaluations: {}", self.out.display());
         if let Some(RoundTrip { mean, largest }) = trip {
             let [mean, largest] = [mean, largest].map(three_digits);
             tell!("there and back: mean absolute error {mean}, largest {largest}, in {unit}");

@@ -111,7 +111,7 @@ impl Energy {
         let mapping = self.mapping(model, &card)?;
         let rows = self.read(&self.data, self.split(), &card)?;
 
-        let mut summary = Summary::of(rows.n_rows());
+        let mut summary = Summary::of(rows.n_rows(), card.content.item());
         if let Some(energy) = energy.filter(|_| !self.json || self.out.is_some()) {
             let numbers = Numbers { energy: &energy, density: density.as_ref(), device: &device };
             self.energies(&numbers, &rows, &card, &mut summary)?;
@@ -209,9 +209,10 @@ impl Energy {
         };
         if 0 < mean.not_finite {
             say(&format!(
-                "{} of {} energies are not finite: rows far outside of the training data",
+                "{} of {} energies are not finite: {}s far outside of the training data",
                 mean.not_finite,
-                rows.n_rows()
+                rows.n_rows(),
+                card.content.item()
             ));
         }
         let contrast = match &self.against {

@@ -32,6 +32,7 @@ use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::terminal::work::Work;
 use crate::verbs::sample::advice::{Advice, verdict};
+use crate::verbs::unread::say_unread;
 
 pub use self::arguments::Eval;
 use self::data::Halves;
@@ -54,7 +55,7 @@ impl Eval {
         let neighbours = neighbours::Asked::of(request, card)?;
         request.check_sizes(card.architecture.dim())?;
 
-        let mut judgement = Judgement::default();
+        let mut judgement = Judgement { item: card.content.item(), ..Judgement::default() };
         let features = Features::of(request, card, device, &mut judgement)?;
         let halves = Halves::read(request, card, &subject.noise, device, &mut judgement)?;
         let samples = subject.draw(&halves, &mut judgement)?;
@@ -149,6 +150,7 @@ impl<'a> Subject<'a> {
         found.iter().for_each(|line| say(line));
         let drawing =
             config.drawing(request.sampler.as_deref(), network, card.architecture.dim()).map_err(usage)?;
+        say_unread(drawing.keys_read(), &request.set);
         let drawing = match asked_for_all(card, request.guidance)? {
             Some(asked) => drawing.of_classes(asked),
             None => drawing,
@@ -252,7 +254,7 @@ impl<'a> Subject<'a> {
         let rows = data::as_many(&halves.all, &training);
         let found = memorization(samples.written.clone(), training, rows)?;
         if found.is_significant() {
-            judgement.warn("the samples repeat training rows: see nearer_to_training_share".into());
+            judgement.warn("the samples repeat training data: see nearer_to_training_share".into());
         }
         report.figures.extend(found.figures(&samples.protocol));
         Ok(())
@@ -262,7 +264,7 @@ impl<'a> Subject<'a> {
     fn training(&self, halves: &Halves, judgement: &mut Judgement) -> Option<Rows> {
         if halves.is_training {
             judgement.note(
-                "samples are compared with the rows that the model was trained on: memorisation is not measured, and \
+                "samples are compared with the data that the model was trained on: memorisation is not measured, and \
                  the likelihood is that of training data"
                     .into(),
             );

@@ -17,8 +17,7 @@ use ebm_run::interpolation::between;
 use ebm_run::model::{model, run_and_step};
 use ebm_run::restoring::Pictures;
 use ebm_run::rows;
-use ebm_run::sampling::SampleConfig;
-use ebm_sample::ProbabilityFlow;
+use ebm_run::sampling::{KeysRead, SampleConfig};
 use serde_json::json;
 
 use crate::terminal::backend::Backend;
@@ -27,6 +26,7 @@ use crate::terminal::usage::usage;
 use crate::verbs::apart;
 use crate::verbs::class_flags::ClassFlags;
 use crate::verbs::reading::Reading;
+use crate::verbs::unread::say_unread;
 
 /// `ebm interpolate`.
 #[derive(Debug, Args)]
@@ -91,8 +91,8 @@ impl Interpolate {
         bounds::samples("--n", &[self.n, dim])?;
         let config: SampleConfig = assign_to(&card.sample, &self.set).map_err(usage)?;
         config.check().map_err(usage)?;
-        let flow =
-            ProbabilityFlow::edm(config.heun.top, config.heun.bottom, config.heun.levels).map_err(usage)?;
+        let flow = config.flow().map_err(usage)?;
+        say_unread(&KeysRead::new("the flow", ["heun.top", "heun.bottom", "heun.levels"]), &self.set);
         let [a, b] = match &self.data {
             Some(path) => self.rows(path, &card, dim)?,
             None => [end(&self.a, &self.run, &card, dim)?, end(&self.b, &self.run, &card, dim)?],

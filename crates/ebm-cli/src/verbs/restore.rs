@@ -26,6 +26,7 @@ use crate::verbs::out_folder;
 use crate::verbs::part::Tally;
 use crate::verbs::reading::config_of;
 use crate::verbs::sample::advice::{Advice, verdict};
+use crate::verbs::unread::say_unread;
 
 pub use self::arguments::Restore;
 use self::arguments::{By, Do};
@@ -57,6 +58,7 @@ impl Restore {
         let name = self.sampler.as_deref();
         let of_one = self.classes.of_one(&card, &network)?;
         let restorer = Restorer::new(of_one.model(), &degradation, tau, self.how(), name, &config)?;
+        say_unread(restorer.keys_read(), &self.set);
 
         let wanted = if self.degrade { shape } else { degradation.measured_shape() };
         let split = if self.test { Split::Test } else { Split::Train };

@@ -23,13 +23,14 @@ use ebm_run::card::{Content, ModelCard};
 use ebm_run::config::assign_to;
 use ebm_run::hint::{quoted, quoted_text};
 use ebm_run::model::{description, model};
-use ebm_run::sampling::{Asked, SHORT_NAMES, SampleConfig, own_step_key};
+use ebm_run::sampling::{Asked, KeysRead, SHORT_NAMES, SampleConfig, own_step_key};
 use ebm_run::{bounds, keys, levels_of_run};
 use ebm_sample::Sampler;
 
 use crate::terminal::interrupt::stoppable;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
+use crate::verbs::unread::say_unread;
 
 use self::arguments::Chains;
 pub use self::arguments::Sample;
@@ -104,6 +105,7 @@ impl Sample {
                 bail!(usage(anyhow!("{flag} is for networks of classes, not for closed forms")));
             }
             let sample = self.with_part()?;
+            sample.say_unread_on_closed_form();
             let chains = || sample.chains.run(&sample, target, &device);
             return stoppable("sample", chains).map(|()| 0);
         }
@@ -124,6 +126,19 @@ impl Sample {
         };
         keys::of_sample(&config)?.iter().for_each(|key| tell!("{key}"));
         Ok(())
+    }
+
+    /// Says which keys of `--set` change nothing of draws from a closed form; what is refused is said by what draws.
+    fn say_unread_on_closed_form(&self) {
+        let read = || -> Result<KeysRead> {
+            let config: SampleConfig = assign_to(&SampleConfig::default(), &self.set)?;
+            config.check()?;
+            let sampler = config.sampler(self.sampler.as_deref().unwrap_or("langevin"), false)?;
+            Ok(config.keys_read(&sampler)?)
+        };
+        if let Ok(read) = read() {
+            say_unread(&read, &self.set);
+        }
     }
 
     /// The closed form that is named, by `--target` or in place of a run that is not there.
@@ -168,6 +183,7 @@ impl Sample {
         found.iter().for_each(|line| say(line));
         let dim = card.architecture.dim();
         let drawing = config.drawing(self.sampler.as_deref(), network, dim).map_err(usage)?;
+        say_unread(drawing.keys_read(), &self.set);
         let drawing = match &asked {
             Some(asked) => drawing.of_classes(asked.clone()),
             None => drawing,

@@ -24,7 +24,7 @@ use ebm_train::{Finish, Observer, Ranks, TrainState};
 use serde_json::json;
 
 use crate::terminal::columns::counted;
-use crate::terminal::interrupt::Interrupt;
+use crate::terminal::interrupt::{EndsAtSignal, Interrupt};
 use crate::terminal::progress::Progress;
 use crate::terminal::{machine, program, ranks, say, tell};
 
@@ -51,6 +51,7 @@ impl Train {
 
     /// Trains as one of these ranks.
     fn train(&self, ranks: &Arc<dyn Ranks>) -> Result<u8> {
+        let beginning = EndsAtSignal::begin("train")?;
         let Start { config, begun, resumed } = self.start()?;
         let resumed = resumed.as_ref();
         let units = units(&config, begun.as_ref(), resumed)?;
@@ -66,8 +67,9 @@ impl Train {
         ebm_run::ranks::agree(&**ranks, &parts.config, fingerprint.as_ref())?;
         // The folder is made last, so that a run that cannot begin leaves none.
         let session = self.session(&parts, ranks, resumed)?;
+        let interrupt = beginning.over();
         if ranks.rank() != 0 {
-            return follow(session);
+            return follow(session, &interrupt);
         }
         let folder = session.folder();
         model::write_content(folder, &parts.content)?;
@@ -78,7 +80,7 @@ impl Train {
         if let Some(resumed) = resumed {
             resumed.changes(session.state(), &parts.config).iter().for_each(|line| say(line));
         }
-        self.lead(&parts, session)
+        self.lead(&parts, session, &interrupt)
     }
 
     /// The run in its folder: that of rank 0 for the other ranks, one that goes on, or a new one.
@@ -106,11 +108,11 @@ impl Train {
     }
 
     /// Trains as the rank that has the folder; the exit code.
-    fn lead(&self, parts: &Parts, session: Session<'_, Network, Loss>) -> Result<u8> {
+    fn lead(&self, parts: &Parts, session: Session<'_, Network, Loss>, interrupt: &Interrupt) -> Result<u8> {
         let session = session.with_machine(machine::described(self.backend));
         let session = if self.json { session.with_echo(tell::echo) } else { session };
         let (folder, steps) = (session.folder().clone(), parts.config.train.steps);
-        let (began, interrupt) = (Instant::now(), Interrupt::listen()?);
+        let began = Instant::now();
         let was_complete = session.is_resumed() && session.step() == steps;
         if session.is_resumed() && 0 < parts.config.record.picture_samples {
             let signal = interrupt.clone();
@@ -119,7 +121,7 @@ impl Train {
             pictures.observer.catch_up(session.state(), pictures.steps, steps)?;
         }
         let remarks = session.remarks();
-        let watch = |step| observers(parts, &folder, &interrupt, &remarks, step, self.quiet);
+        let watch = |step| observers(parts, &folder, interrupt, &remarks, step, self.quiet);
         // Its page is complete too, however the run ends.
         let ended = session.run(watch).inspect_err(|_| write_page(&folder))?;
         let run = quoted(folder.path()) + &self.backend.flag();
@@ -179,8 +181,7 @@ fn checked_fingerprint(parts: &Parts, resumed: Option<&Resumed>) -> Result<Optio
 }
 
 /// Trains as a rank that has no folder; the exit code.
-fn follow(session: Session<'_, Network, Loss>) -> Result<u8> {
-    let interrupt = Interrupt::listen()?;
+fn follow(session: Session<'_, Network, Loss>, interrupt: &Interrupt) -> Result<u8> {
     let ended = session.run(|_| vec![Box::new(interrupt.clone())])?;
     let was_signalled = ended.finish == Finish::Stopped;
     Ok(interrupt.exit_code().filter(|_| was_signalled).unwrap_or(0))

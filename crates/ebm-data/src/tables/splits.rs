@@ -49,7 +49,7 @@ pub(super) fn file_of(folder: &Path, split: Split) -> Option<PathBuf> {
 }
 
 /// The extension of a file that may be a table, without that of gzip.
-pub(super) fn ending(file: &Path) -> Option<&'static str> {
+pub(crate) fn ending(file: &Path) -> Option<&'static str> {
     let is_packed = file.extension()?.eq_ignore_ascii_case("gz");
     let file = if is_packed { file.file_stem().map(Path::new)? } else { file };
     let found = file.extension()?;

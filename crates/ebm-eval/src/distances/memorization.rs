@@ -134,7 +134,7 @@ impl Memorization {
             true => {
                 let share = 100.0 * share.value;
                 let text = format!(
-                    "memorised: {share:.0} % nearer to training rows (50 % without memorisation), {copies} of \
+                    "memorised: {share:.0} % nearer to training data (50 % without memorisation), {copies} of \
                      {samples} samples are copies; train for fewer steps, or on more data"
                 );
                 (Standing::AboveFloor, text)

@@ -43,7 +43,7 @@ impl Standing {
         };
         match () {
             () if errors < ABOVE => {
-                (Self::Unclear, format!("{size}: perhaps different, more rows would decide"))
+                (Self::Unclear, format!("{size}: perhaps different, more data would decide"))
             }
             () if ratio < 1.5 => (Self::AboveFloor, format!("{size}: different, by little")),
             () => (Self::AboveFloor, format!("{size}: visibly different")),
@@ -55,7 +55,7 @@ impl Standing {
         match p {
             _ if NO_EVIDENCE < p => (Self::AtFloor, format!("p = {p:.3}: {INDISTINGUISHABLE}")),
             _ if EVIDENCE < p => {
-                (Self::Unclear, format!("p = {p:.3}: perhaps different, more rows would decide"))
+                (Self::Unclear, format!("p = {p:.3}: perhaps different, more data would decide"))
             }
             _ => (Self::AboveFloor, format!("p = {p:.3}: different from the data")),
         }
@@ -78,7 +78,7 @@ mod tests {
         let of = |value, expected, spread| Standing::of_value(value, expected, spread);
         assert_eq!(of(0.10, 0.09, 0.01), (Standing::AtFloor, INDISTINGUISHABLE.into()));
         assert_eq!(of(0.01, 0.09, 0.01).0, Standing::AtFloor);
-        let unclear = "1.3 × the floor: perhaps different, more rows would decide".to_owned();
+        let unclear = "1.3 × the floor: perhaps different, more data would decide".to_owned();
         assert_eq!(of(0.12, 0.09, 0.01), (Standing::Unclear, unclear));
         assert_eq!(
             of(0.288, 0.09, 0.01),

@@ -79,6 +79,14 @@ pub enum Content {
 }
 
 impl Content {
+    /// What a sample is called, and an item of the data.
+    pub fn item(&self) -> &'static str {
+        match self {
+            Self::Image { .. } => "picture",
+            Self::Row { .. } => "row",
+        }
+    }
+
     /// `n` samples in the model's units as a person wants them: pixels in [0, 1], or the table's units.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ pub struct RunFolder(PathBuf);
 impl RunFolder {
     /// Makes and takes the folder of a new run: `out`, or the first free `runs/NAME-N`.
     ///
+    /// Until it has a configuration, [`ebm_files::abandon`] removes it, unless it was there before.
+    ///
     /// # Errors
     /// If it holds a run already, is another trainer's, or cannot be made or written to.
     pub fn create(out: Option<&Path>, name: &str) -> Result<(Self, Lock)> {
@@ -30,10 +32,12 @@ impl RunFolder {
             None => free(Path::new("runs"), name)?,
         });
         run.vacant()?;
-        fs::create_dir_all(&run.0).with_context(|| unwritable(&run.0))?;
-        let lock = run.take()?;
-        // Another one may have been here in between.
-        run.vacant()?;
+        if out.is_some() {
+            made(&run.0).with_context(|| unwritable(&run.0))?;
+        }
+        let lock = run.take().and_then(|lock| run.vacant().map(|()| lock));
+        // Another one may have been here in between, whose folder it is.
+        let lock = lock.inspect_err(|_| ebm_files::keep(&run.0))?;
         Ok((run, lock))
     }
 
@@ -121,7 +125,9 @@ impl RunFolder {
     /// # Errors
     /// If the disk refuses.
     pub fn write_config(&self, text: &str) -> Result<()> {
-        Ok(ebm_files::write_bytes(&self.config(), text.as_bytes())?)
+        ebm_files::write_bytes(&self.config(), text.as_bytes())?;
+        ebm_files::keep(&self.0);
+        Ok(())
     }
 
     /// SHA-256 of the configuration, as it is written: what its checkpoints are known by.
@@ -199,13 +205,22 @@ fn free(folder: &Path, name: &str) -> Result<PathBuf> {
     fs::create_dir_all(folder).with_context(|| unwritable(folder))?;
     for n in 1u32.. {
         let path = folder.join(format!("{name}-{n}"));
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
+        match ebm_files::make_folder(&path) {
+            Ok(true) => return Ok(path),
+            Ok(false) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error).with_context(|| unwritable(&path)),
         }
     }
     bail!("no free name in {}", folder.display())
+}
+
+/// Makes a folder and those in which it lies, where they are not there.
+fn made(folder: &Path) -> std::io::Result<()> {
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent)?;
+    }
+    ebm_files::make_folder(folder).map(drop)
 }
 
 fn unwritable(folder: &Path) -> String {

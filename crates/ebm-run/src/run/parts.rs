@@ -18,6 +18,7 @@ use crate::card::{Content, ModelCard};
 use crate::classes;
 use crate::config::Config;
 use crate::error::{Result, anyhow, bail, ensure, usage};
+use crate::film::Film;
 use crate::folder::RunFolder;
 use crate::journal::Remarks;
 use crate::landscape::level_shown;
@@ -217,11 +218,12 @@ impl Parts {
 
     /// Rows of a table that is not of points in the plane, in the model's units.
     fn rows_of_data(&self) -> Result<Vec<f32>> {
-        const ROWS: NonZeroUsize = NonZeroUsize::new(2000).expect("2000 is not 0");
+        const ROWS: usize = 2000;
         if self.batches.data().image_shape().is_some() || self.batches.dim() == 2 {
             return Ok(Vec::new());
         }
-        Ok(self.batches.clone().with_size(ROWS).read(0)?.values)
+        let rows = NonZeroUsize::new(Film::counted(ROWS, self.batches.dim())).unwrap_or(NonZeroUsize::MIN);
+        Ok(self.batches.clone().with_size(rows).read(0)?.values)
     }
 
     /// What writes the run's page as training goes on from `step`.
@@ -271,6 +273,18 @@ impl Parts {
 /// If the data cannot be read, or do not fit the network.
 pub fn content_of(config: &Config) -> Result<Content> {
     content(config, &data_of(config, None)?).map_err(usage)
+}
+
+/// The configuration with the network that its run has, as far as that is known without the data.
+///
+/// # Errors
+/// A wrong use of the program, as of [`Parts::of`].
+pub fn without_data(config: Config) -> Result<Config> {
+    let model = match config.data.item_shape() {
+        Some(item) => config.model.fitted(input(item)),
+        None => config.model,
+    };
+    augmentations::found(Config { model, ..config })
 }
 
 /// What a network gets of an item of the data.

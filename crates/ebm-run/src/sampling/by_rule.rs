@@ -1,10 +1,10 @@
 //! Numbers of annealed Langevin dynamics that are found by rule.
 
-use ebm_sample::{LevelNoise, NoiseDesign, SampleError};
+use ebm_sample::{LevelNoise, NoiseDesign};
 
-use super::config::{LangevinConfig, SampleConfig};
+use super::config::{LangevinConfig, SampleConfig, within};
 use super::distances::Distances;
-use crate::error::{Error, Result, ensure};
+use crate::error::{Result, ensure};
 
 impl SampleConfig {
     /// The same with the numbers that its `langevin.sigma` leaves to a rule, in `dim` dimensions, and a line about them;
@@ -52,9 +52,5 @@ pub fn design(dim: usize, top: f64, bottom: f64, steps_per_level: usize) -> Resu
         bottom < top,
         "noise levels by rule: bottom = {bottom}, expected less than {top}, the highest level"
     );
-    let within = |error| match error {
-        SampleError::OutOfRange(error) => error.within("sample.langevin").into(),
-        error => Error::from(error),
-    };
-    NoiseDesign::new(dim, top, bottom, steps_per_level).map_err(within)
+    NoiseDesign::new(dim, top, bottom, steps_per_level).map_err(|error| within("sample.langevin", error))
 }

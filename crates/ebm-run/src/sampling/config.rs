@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ebm_sample::{LevelNoise, Sampler, SigmaRule};
+use ebm_ops::OutOfRange;
+use ebm_sample::{LevelNoise, ProbabilityFlow, SampleError, Sampler, SigmaRule};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::error::{Context, Result, anyhow, bail, ensure};
+use crate::error::{Context, Error, Result, anyhow, bail, ensure};
 use crate::hint::near;
 use crate::limits::{DESCENT, EVALUATIONS, TEMPERATURES, count, counts, not_negative, scale};
 use crate::sampling::distances::Distances;
@@ -90,6 +91,9 @@ pub struct ChainConfig {
     pub temperatures: Vec<f64>,
 }
 
+/// The numbers of samplers in the table of Markov chains.
+pub(super) const SHARED_BY_CHAINS: [&str; 3] = ["step_size", "leapfrog", "temperatures"];
+
 impl Default for ChainConfig {
     fn default() -> Self {
         Self { start: 1.0, step_size: 0.01, steps: 500, leapfrog: 10, temperatures: vec![1.0, 2.0, 4.0, 8.0] }
@@ -158,7 +162,7 @@ impl SampleConfig {
     /// the probability flow.
     ///
     /// # Errors
-    /// A name that is not known, or a number of the wrong kind.
+    /// A name that is not known, or a number of the wrong kind or out of range, with its key.
     pub fn sampler(&self, name: &str, conditioned: bool) -> Result<Sampler> {
         let name = full_name(name, conditioned);
         let sampler = named(name)?.with_langevin_step(self.chain.step_size);
@@ -167,25 +171,62 @@ impl SampleConfig {
             self.langevin.sigma.is_none() || !["langevin", "reverse"].contains(&section),
             "sample.langevin.sigma = \"auto\", expected levels, which are found from data"
         );
-        let mut table = Table::try_from(&sampler).context("the sampler cannot be written")?;
-        let mut numbers = self.section(section)?;
+        let mut defaults = Table::try_from(&sampler).context("the sampler cannot be written")?;
+        let mut given = self.section(section)?;
         // Its step size is already that of the kernel.
         if section == "chain" {
-            numbers.remove("step_size");
+            given.remove("step_size");
         }
         if section == "reverse" {
             // A ladder goes from top to bottom of the noise that the model knows.
             let ends = [("top", self.langevin.top), ("bottom", self.langevin.bottom)];
-            table.extend(ends.map(|(key, value)| (key.to_owned(), Value::Float(value))));
+            defaults.extend(ends.map(|(key, value)| (key.to_owned(), Value::Float(value))));
         }
-        let own = if name == section { Table::new() } else { self.other(name) };
-        for (key, value) in numbers.into_iter().chain(own) {
-            if table.contains_key(&key) {
-                table.insert(key, value);
-            }
+        if name != section {
+            given.extend(self.other(name));
         }
-        let read = |error: toml::de::Error| anyhow!("sample.{section}: {}", error.message());
-        Value::Table(table).try_into().map_err(read)
+        given.retain(|key, _| defaults.contains_key(key));
+        let mut table = defaults.clone();
+        table.extend(given.clone());
+        let sampler: Sampler = Value::Table(table.clone()).try_into().map_err(|error: toml::de::Error| {
+            let key = wrong_kind(&defaults, &given);
+            let path = key.map_or_else(|| section.to_owned(), |key| self.key_of(name, section, key));
+            anyhow!("sample.{path}: {}", error.message())
+        })?;
+        sampler.build().map_err(|error| match error {
+            SampleError::OutOfRange(found) => match number_of(&found.what, &table) {
+                Some(number) if found.what == number => {
+                    let what = format!("sample.{}", self.key_of(name, section, number));
+                    Error::from(OutOfRange { what, ..found })
+                }
+                Some(number) => anyhow!("sample.{}: {found}", self.key_of(name, section, number)),
+                None => anyhow!("sample.{section}: {found}"),
+            },
+            error => Error::from(error),
+        })?;
+        Ok(sampler)
+    }
+
+    /// The probability flow down the levels of the table `heun`.
+    ///
+    /// # Errors
+    /// A number out of range, with its key.
+    pub fn flow(&self) -> Result<ProbabilityFlow> {
+        let HeunConfig { top, bottom, levels, .. } = self.heun;
+        ProbabilityFlow::edm(top, bottom, levels).map_err(|error| within("sample.heun", error))
+    }
+
+    /// The key of the table that has the last word on a sampler's number.
+    fn key_of(&self, name: &str, section: &str, number: &str) -> String {
+        let is_in = |table: &str| self.other(table).contains_key(number);
+        let is_end_of_ladder = section == "reverse" && ["top", "bottom"].contains(&number) && !is_in(section);
+        let table = match section {
+            _ if name != section && is_in(name) => name,
+            "chain" if !SHARED_BY_CHAINS.contains(&number) => name,
+            _ if is_end_of_ladder => "langevin",
+            _ => section,
+        };
+        format!("{table}.{number}")
     }
 
     /// The numbers of a section.
@@ -278,6 +319,32 @@ impl SampleConfig {
         ensure!(is_known, "sample.sampler = {name}, expected one of {}", all_names().join(", "));
         Ok(())
     }
+}
+
+/// The error with the path of a table in front of the number.
+pub(super) fn within(path: &str, error: SampleError) -> Error {
+    match error {
+        SampleError::OutOfRange(error) => error.within(path).into(),
+        error => error.into(),
+    }
+}
+
+/// The first of the numbers that is of another kind than the sampler of these defaults takes.
+fn wrong_kind<'a>(defaults: &Table, given: &'a Table) -> Option<&'a str> {
+    let is_wrong = |(key, value): &(&'a String, &'a Value)| {
+        let mut alone = defaults.clone();
+        alone.insert((*key).clone(), (*value).clone());
+        Value::Table(alone).try_into::<Sampler>().is_err()
+    };
+    given.iter().find(is_wrong).map(|(key, _)| key.as_str())
+}
+
+/// The number of a sampler that an error is about: by its name, or, as `temperature 0`, one of several.
+fn number_of<'a>(what: &str, numbers: &'a Table) -> Option<&'a str> {
+    let is_meant = |number: &&'a str| {
+        *number == what || number.strip_suffix('s').is_some_and(|one| what.starts_with(&format!("{one} ")))
+    };
+    numbers.keys().map(String::as_str).find(is_meant)
 }
 
 /// The ends of a noise ladder and its levels.

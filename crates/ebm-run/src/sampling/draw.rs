@@ -10,6 +10,7 @@ use ebm_sample::{AnyDescent, AnyKernel, AnySampler, Density, Level, SampleError,
 
 use super::asked::Asked;
 use super::config::{ChainConfig, SampleConfig};
+use super::keys_read::KeysRead;
 use super::not_finite::NotFinite;
 use super::step_key::StepKey;
 use super::views::with_density;
@@ -33,6 +34,8 @@ pub struct Drawing {
     method: Method,
     /// What sets the size of its steps.
     step_key: Option<StepKey>,
+    /// The keys on which samples depend.
+    keys_read: KeysRead,
     /// The classes that samples are to be of.
     asked: Option<Asked>,
 }
@@ -89,7 +92,9 @@ impl SampleConfig {
             AnySampler::Kernel(kernel) => Method::Chain { kernel, config: self.chain.clone() },
         };
         let step_key = self.step_key(&sampler);
-        Ok(Drawing { temperature: self.temperature, sigma, method, step_key, asked: None })
+        let keys_read = self.keys_of_samples(&sampler, conditioned)?;
+        let keys_read = if name.is_none() { keys_read.and(["sampler"]) } else { keys_read };
+        Ok(Drawing { temperature: self.temperature, sigma, method, step_key, keys_read, asked: None })
     }
 }
 
@@ -118,6 +123,11 @@ impl Drawing {
     pub fn only_level(&self, network: &dyn Capabilities) -> Option<f64> {
         let is_chain = matches!(self.method, Method::Chain { .. });
         (is_chain && network.as_noisy_score().is_some()).then_some(self.sigma)
+    }
+
+    /// The keys of the configuration on which samples depend.
+    pub fn keys_read(&self) -> &KeysRead {
+        &self.keys_read
     }
 
     /// The key that sets the size of its steps, and its value; `None` where steps follow from noise levels.

@@ -61,7 +61,7 @@ pub fn of(config: &Config) -> Result<Vec<Key>> {
     if values.contains_key("model.groups") {
         values.entry("model.augmentations".to_owned()).or_insert(Some("0".to_owned()));
     }
-    if values.contains_key("objective.weighting") {
+    if config.objective.label_dropout().is_some() {
         values.entry("objective.label_dropout".to_owned()).or_insert(None);
     }
     if values.contains_key("model.layers") {

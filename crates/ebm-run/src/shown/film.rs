@@ -30,6 +30,10 @@ const DATA: usize = 700;
 const COLUMNS: usize = 12;
 const PARTS: usize = 40;
 
+/// Numbers in the rows whose columns are counted, and the fewest rows.
+const COUNTED: usize = 1_000_000;
+const FEWEST: usize = 200;
+
 /// What is shown of samples at a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Film {
@@ -68,6 +72,12 @@ pub enum Shown {
     Columns {
         /// The first columns.
         columns: Vec<Column>,
+        /// How many there are; 0 in files of older versions.
+        #[serde(default)]
+        of: usize,
+        /// How many samples were counted.
+        #[serde(default)]
+        samples: usize,
     },
 }
 
@@ -130,7 +140,12 @@ impl Film {
         Ok(Self { step, shown })
     }
 
-    /// How often the values of each column lie where, of samples and of data.
+    /// As many of `n` rows of `dim` numbers as are counted: all but of a wide table, of which few columns are shown.
+    pub fn counted(n: usize, dim: usize) -> usize {
+        n.min((COUNTED / dim.max(1)).max(FEWEST))
+    }
+
+    /// How often the values of the first columns lie where, of samples and of data.
     pub fn of_columns(step: u64, samples: &Samples, data: Option<&Samples>) -> Self {
         let dim = match *samples.shape() {
             Shape::Table { dim, .. } | Shape::Chains { dim, .. } => dim,
@@ -146,7 +161,9 @@ impl Film {
             let name = samples.axis(c);
             Column { name, range, samples: shares(&drawn, range), data: shares(&known, range) }
         };
-        Self { step, shown: Shown::Columns { columns: (0..dim.min(COLUMNS)).map(column).collect() } }
+        let columns = (0..dim.min(COLUMNS)).map(column).collect();
+        let n = samples.values().len() / dim.max(1);
+        Self { step, shown: Shown::Columns { columns, of: dim, samples: n } }
     }
 
     /// Writes it to a run's folder, whole or not at all.
@@ -234,10 +251,21 @@ mod tests {
         let table = |values: Vec<f32>| Samples::table(values, [4, 1]).unwrap();
         let film =
             Film::of_columns(1, &table(vec![0.0, 0.0, 10.0, 99.0]), Some(&table(vec![0.0, 5.0, 5.0, 10.0])));
-        let Shown::Columns { columns } = film.shown else { panic!("no columns") };
+        let Shown::Columns { columns, of: 1, samples: 4 } = film.shown else { panic!("no columns") };
         let Column { range, samples, data, .. } = &columns[0];
         assert_eq!(*range, [-1.0, 11.0]);
         assert_eq!((samples.iter().sum::<f64>(), data.iter().sum::<f64>()), (0.75, 1.0));
         assert_eq!((samples[3], data[20]), (0.5, 0.5));
+    }
+
+    #[test]
+    fn of_a_wide_table_fewer_rows_are_counted_and_the_first_columns() {
+        assert_eq!([3, 500, 2000, 1_000_000].map(|dim| Film::counted(2000, dim)), [2000, 2000, 500, 200]);
+        assert_eq!(Film::counted(64, 1_000_000), 64);
+        let film = Film::of_columns(1, &Samples::table(vec![0.5; 2 * 100], [2, 100]).unwrap(), None);
+        let Shown::Columns { columns, of: 100, samples: 2 } = film.shown else { panic!("no columns") };
+        assert_eq!(columns.len(), COLUMNS);
+        let old: Film = serde_json::from_str(r#"{"step":1,"kind":"columns","columns":[]}"#).unwrap();
+        assert_eq!(old.shown, Shown::Columns { columns: vec![], of: 0, samples: 0 });
     }
 }

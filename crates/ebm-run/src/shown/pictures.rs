@@ -119,9 +119,10 @@ impl Pictures {
     /// Draws samples of a table whose rows no picture shows, and counts their columns.
     fn count_columns(&self, network: &Network, step: u64) -> Result<()> {
         let [n, dim] = self.shape;
+        let n = Film::counted(n, dim);
         let flow = |_| if (self.given_up)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let keep = Keep::NOTHING;
-        let drawn = self.drawing.draw_while(network, self.shape, &self.noise, &self.device, keep, flow)?;
+        let drawn = self.drawing.draw_while(network, [n, dim], &self.noise, &self.device, keep, flow)?;
         let Some(drawn) = drawn else { return Ok(()) };
         let samples = self.content.samples(drawn.values, n)?;
         let rows = self.rows.len() / dim.max(1);

@@ -57,9 +57,9 @@ impl NoiseLadder {
     }
 
     fn between(n: usize, level: impl Fn(f64) -> f64) -> Result<Self, SampleError> {
-        OutOfRange::at_least("noise levels", 2, n)?;
+        OutOfRange::at_least("levels", 2, n)?;
         if MAX_LEVELS < n {
-            return Err(OutOfRange::new("noise levels", n, format!("at most {MAX_LEVELS}")).into());
+            return Err(OutOfRange::new("levels", n, format!("at most {MAX_LEVELS}")).into());
         }
         Self::new((0..n).map(|i| level(i as f64 / (n - 1) as f64)).collect())
     }
@@ -122,6 +122,6 @@ mod tests {
         assert!(NoiseLadder::geometric(1.0, 0.0, 5).is_err());
         assert!(NoiseLadder::geometric(1.0, 0.5, 1).is_err());
         let error = NoiseLadder::geometric(1.0, 0.5, usize::MAX).unwrap_err().to_string();
-        assert_eq!(error, format!("noise levels: expected at most 1000000, found {}", usize::MAX));
+        assert_eq!(error, format!("levels: expected at most 1000000, found {}", usize::MAX));
     }
 }

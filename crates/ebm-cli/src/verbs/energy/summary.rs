@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 use super::density::Density;
 use super::maps;
 use super::numbers::Mean;
-use crate::terminal::columns::number;
+use crate::terminal::columns::{counted, number};
 use crate::terminal::say;
 
 /// What was found, as words and as an object.
 pub struct Summary {
+    item: &'static str,
     words: String,
     line: Value,
 }
 
 impl Summary {
-    /// Of so many rows.
-    pub fn of(n: usize) -> Self {
-        let s = if n == 1 { "" } else { "s" };
-        Self { words: format!("{n} row{s}"), line: json!({ "event": "done", "rows": n }) }
+    /// Of so many rows, each of which is called `item`.
+    pub fn of(n: usize, item: &'static str) -> Self {
+        Self { item, words: counted(n, item), line: json!({ "event": "done", "rows": n }) }
     }
 
     /// Adds the mean of the energies, or of the log likelihoods, and how well they tell others apart.
@@ -59,7 +59,7 @@ impl Summary {
         self.line["mean_map"] = json!(mean);
         self.line["oddest_row"] = json!(oddest);
         let mean = number(*mean, 4);
-        self.words += &format!("; maps of {mean} nats on average, row {oddest} the oddest");
+        self.words += &format!("; maps of {mean} nats on average, {} {oddest} the oddest", self.item);
         self.words += &format!(": {}", folder.display());
     }
 

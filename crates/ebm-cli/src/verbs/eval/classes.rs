@@ -39,6 +39,7 @@ pub fn classification(
     if n == 0 {
         return Ok(());
     }
+    let item = card.content.item();
     let mut left_out = |why: &str| judgement.note(format!("classification is not measured: {why}"));
     let Some(config) = config_of(&request.run)? else {
         left_out("a model file does not say what it was trained on");
@@ -60,11 +61,11 @@ pub fn classification(
         }
     };
     let Some((x, labels)) = held_out else {
-        left_out("the held-out rows have no labels");
+        left_out(&format!("the held-out {item}s have no labels"));
         return Ok(());
     };
     let Some((fitted_on, known)) = read(training, &of_data, n.min(FITTED_ON), "fitted")? else {
-        left_out("the training rows have no labels");
+        left_out(&format!("the training {item}s have no labels"));
         return Ok(());
     };
     let levels = Evidence::levels(&fitted_on)?;
@@ -83,7 +84,7 @@ pub fn classification(
         .with("levels", levels.iter().map(|level| format!("{level:.3}")).collect::<Vec<_>>().join(" "))
         .with("fitted on", known.len());
     let figure = Figure::estimate("classification_accuracy", found, protocol);
-    report.push(figure.in_unit(format!("share of held-out rows assigned to their class by the {by}")));
+    report.push(figure.in_unit(format!("share of held-out {item}s assigned to their class by the {by}")));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use ebm_run::rows::{Rows, none_held_out};
 
 use super::arguments::Eval;
 use super::judgement::Judgement;
+use crate::terminal::columns::counted;
 use crate::terminal::say;
 use crate::terminal::usage::usage;
 use crate::verbs::reading::{config_of, described, is_own, own, with_hint};
@@ -53,22 +54,22 @@ impl Halves {
         let all = rows.tensor(device);
         let numbers = (0..rows.n_rows()).map(|row| rows.number(row)).collect();
         // With more samples there would not be more rows.
-        judgement.exhausted = rows.n_all().map(|n_all| n_all / 2 * 2).filter(|&n_all| n_all / 2 <= request.n);
+        let n_all = rows.n_all().map(|n_all| n_all / 2 * 2).filter(|&n_all| n_all / 2 <= request.n);
+        judgement.exhausted = n_all.map(|n_all| counted(n_all, card.content.item()));
         let rows = all.dims()[0];
+        let of_data = counted(rows, card.content.item());
         ensure!(
             FEWEST <= rows,
             usage(anyhow!(
-                "{rows} rows to compare samples with, expected at least {FEWEST}; --data PATH names other data"
+                "{of_data} to compare samples with, expected at least {FEWEST}; --data PATH names other data"
             ))
         );
         let divided = all.clone().narrow(0, 0, rows.min(2 * request.n));
         let [fresh, reference] = halves(divided, &mut noise.derive("halves"));
         let n = request.n.min(fresh.dims()[0]);
         if n < request.n {
-            judgement.note(format!(
-                "{n} samples and not {}: there are {rows} rows to compare them with",
-                request.n
-            ));
+            judgement
+                .note(format!("{n} samples and not {}: there are {of_data} to compare them with", request.n));
         }
         Ok(Self { all, numbers, is_training, fresh: fresh.narrow(0, 0, n), reference })
     }

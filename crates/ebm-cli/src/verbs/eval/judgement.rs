@@ -13,10 +13,12 @@ const NEIGHBOURS: usize = 24;
 /// What is to be said of an evaluation besides its figures.
 #[derive(Debug, Default)]
 pub struct Judgement {
+    /// What an item of the data is called.
+    pub item: &'static str,
     /// The unit of the distances.
     pub units: String,
-    /// How many rows of data there are, if more samples would be compared with no more of them.
-    pub exhausted: Option<usize>,
+    /// How many rows of data there are, in words, if more samples would be compared with no more of them.
+    pub exhausted: Option<String>,
     /// What was left out or is different from what was asked for, a sentence each.
     pub notes: Vec<String>,
     /// What is wrong, a sentence each.
@@ -43,7 +45,7 @@ impl Judgement {
         let figures = report.figures.iter().filter_map(|figure| serde_json::to_value(figure).ok());
         Evaluation {
             units: units.clone(),
-            summary: summary(report, self.exhausted),
+            summary: summary(report, self.exhausted.as_deref()),
             notes: notes.clone(),
             warnings: warnings.clone(),
             figures: figures.collect(),
@@ -53,7 +55,7 @@ impl Judgement {
 
     /// Prints the figures with their verdicts, or one JSON object.
     pub fn print(&self, report: &Report, json: bool) {
-        let (figures, summary) = (&report.figures, summary(report, self.exhausted));
+        let (figures, summary) = (&report.figures, summary(report, self.exhausted.as_deref()));
         let neighbours = &self.neighbours[..self.neighbours.len().min(NEIGHBOURS)];
         if json {
             let Self { units, notes, warnings, .. } = self;
@@ -77,7 +79,7 @@ impl Judgement {
         let rows: Vec<[String; 4]> = std::iter::once(heads).chain(rows).collect();
         let columns = [Flush::Left, Flush::Right, Flush::Right, Flush::Left];
         lines(&rows, columns).iter().for_each(|line| tell!("{line}"));
-        neighbours.iter().for_each(|nearest| tell!("{}", nearest.line()));
+        neighbours.iter().for_each(|nearest| tell!("{}", nearest.line(self.item)));
         self.notes.iter().for_each(|note| tell!("note: {note}"));
         self.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
         tell!("{summary}");
@@ -112,9 +114,9 @@ fn short(value: f64) -> String {
     }
 }
 
-/// Which figures are at their floor, which are not, and what to look at; `exhausted` is the number of rows where all
-/// are compared.
-fn summary(report: &Report, exhausted: Option<usize>) -> String {
+/// Which figures are at their floor, which are not, and what to look at; `exhausted` is the number of rows, in words, where
+/// all are compared.
+fn summary(report: &Report, exhausted: Option<&str>) -> String {
     let of = |standing: Standing| -> Vec<&str> {
         let figures = report.figures.iter().filter(|figure| figure.standing == Some(standing));
         figures.map(|figure| figure.name.as_str()).collect()
@@ -122,7 +124,7 @@ fn summary(report: &Report, exhausted: Option<usize>) -> String {
     let [at_floor, unclear, above] = [Standing::AtFloor, Standing::Unclear, Standing::AboveFloor].map(of);
     let judged = at_floor.len() + unclear.len() + above.len();
     if judged == 0 {
-        return "summary: nothing can be judged with so few rows".into();
+        return "summary: nothing can be judged with so few samples".into();
     }
     let mut text = format!("summary: {} of {judged} figures are at their floor", at_floor.len());
     if !unclear.is_empty() {
@@ -135,18 +137,18 @@ fn summary(report: &Report, exhausted: Option<usize>) -> String {
 }
 
 /// What to look at, or how to see more.
-fn advice(above: &[&str], unclear: &[&str], exhausted: Option<usize>) -> String {
+fn advice(above: &[&str], unclear: &[&str], exhausted: Option<&str>) -> String {
     match (above.is_empty(), unclear.is_empty(), exhausted) {
         (true, true, None) => {
             "Samples cannot be told from data with this many; a larger --n sees smaller differences.".into()
         }
         (true, true, Some(rows)) => format!(
-            "Samples cannot be told from data with all {rows} rows that there are; more data (--data PATH) would show \
+            "Samples cannot be told from data with all {rows} that there are; more data (--data PATH) would show \
              smaller differences."
         ),
         (true, false, None) => "A larger --n decides.".into(),
         (true, false, Some(rows)) => {
-            format!("All {rows} rows that there are are compared; only more data (--data PATH) would decide.")
+            format!("All {rows} that there are are compared; only more data (--data PATH) would decide.")
         }
         (false, ..) => looked_at(above).into(),
     }
@@ -158,7 +160,7 @@ fn looked_at(above: &[&str]) -> &'static str {
     let some = |prefix: &str| above.iter().any(|name| name.starts_with(prefix));
     match () {
         () if is("nearer_to_training_share") => {
-            "The samples repeat training rows: no other figure says whether the model has learned more than these."
+            "The samples repeat training data: no other figure says whether the model has learned more than these."
         }
         () if is("class_entropy_nats") || is("classifier_confident_share") => {
             "Look at samples beside the data: which classes are rare or not recognised."
@@ -205,7 +207,7 @@ mod tests {
         };
         assert!(found(0.13, None).ends_with("A larger --n decides."), "{}", found(0.13, None));
         for value in [0.1, 0.13, 0.9] {
-            let found = found(value, Some(60));
+            let found = found(value, Some("60 rows"));
             assert!(!found.contains("--n "), "{found}");
             assert_eq!(
                 found.contains("all 60 rows") || found.contains("All 60 rows"),

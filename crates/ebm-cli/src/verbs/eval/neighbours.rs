@@ -66,8 +66,8 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    /// In words.
-    pub fn line(&self) -> String {
+    /// In words; `item` is what a row is called.
+    pub fn line(&self, item: &str) -> String {
         let Self { sample, training_row, training_distance, training_rows, .. } = self;
         let of_as_many = match (self.training_distance_of_as_many, self.held_out_rows) {
             (Some(distance), Some(n)) if n < *training_rows => {
@@ -77,12 +77,12 @@ impl Nearest {
         };
         let held_out = match (self.held_out_row, self.held_out_distance, self.held_out_rows) {
             (Some(row), Some(distance), Some(n)) => {
-                format!(", held-out row {row} at {} of {n}", number(distance, 4))
+                format!(", held-out {item} {row} at {} of {n}", number(distance, 4))
             }
             _ => String::new(),
         };
         let distance = number(*training_distance, 4);
-        format!("sample {sample}: training row {training_row} at {distance}{of_as_many}{held_out}")
+        format!("sample {sample}: training {item} {training_row} at {distance}{of_as_many}{held_out}")
     }
 }
 

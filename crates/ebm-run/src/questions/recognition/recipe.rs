@@ -43,7 +43,7 @@ impl Recipe {
     /// For `n` images of this shape, `None` without end.
     ///
     /// Drawings and small sets have a small network, which takes about a minute on two cores. Many images in colour
-    /// have a residual network, for ten epochs of 50,000 images, flipped and shifted.
+    /// have a residual network, for twelve epochs of 50,000 images, flipped and shifted.
     pub(super) fn of(shape: ImageShape, n: Option<usize>, classes: Vec<String>) -> Self {
         let is_deep =
             3 <= shape.channels && n.is_none_or(|n| MANY <= n) && 8 <= shape.height.min(shape.width);
@@ -55,7 +55,7 @@ impl Recipe {
     }
 
     fn deep(shape: ImageShape, classes: Vec<String>) -> Self {
-        let plain = Self::plain(described(shape, classes, deep_layers(shape)), 3900);
+        let plain = Self::plain(described(shape, classes, deep_layers(shape)), 4700);
         Self { warm_up: 200, average_decay: 0.99, smoothing: 0.1, flip: true, shift: 2, ..plain }
     }
 

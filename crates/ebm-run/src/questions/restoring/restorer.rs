@@ -10,7 +10,7 @@ use ebm_sample::{AnyDescent, AnySampler, Density, Need, Sampler, StepTotals};
 
 use super::degradation::Degradation;
 use crate::error::{Result, anyhow, bail, ensure, usage};
-use crate::sampling::{SampleConfig, StepKey, host};
+use crate::sampling::{KeysRead, SampleConfig, StepKey, host};
 
 /// Answers that are drawn together. A constant, so that answer `i` does not depend on how many are asked for.
 const TOGETHER: usize = 64;
@@ -66,6 +66,7 @@ pub struct Restorer<'a> {
     method: Method,
     descent: AnyDescent,
     step_key: Option<StepKey>,
+    keys_read: KeysRead,
 }
 
 /// Answers for one picture.
@@ -119,7 +120,13 @@ impl<'a> Restorer<'a> {
             bail!(usage(anyhow!("{name} {why}; samplers for this one: {}", fitting(method))));
         }
         let (temperature, step_key) = (config.temperature, config.step_key(&sampler));
-        Ok(Self { network, temperature, degradation, deviation, method, descent, step_key })
+        let keys_read = config.keys_read(&sampler)?.and(["temperature"]);
+        Ok(Self { network, temperature, degradation, deviation, method, descent, step_key, keys_read })
+    }
+
+    /// The keys of the configuration on which answers depend.
+    pub fn keys_read(&self) -> &KeysRead {
+        &self.keys_read
     }
 
     /// The key that sets the size of the sampler's steps, and its value; `None` where steps follow from noise levels.

@@ -100,8 +100,12 @@ fn film(story: &Story, most: usize, notes: &mut Vec<String>) -> Vec<Block> {
                 has_colours: false,
             })]
         }
-        Shown::Columns { columns } => {
+        Shown::Columns { columns, of, samples } => {
             let charts: Vec<LineChart> = columns.iter().take(12).map(histogram).collect();
+            if charts.len() < *of {
+                let n = charts.len();
+                notes.push(format!("the first {n} of {of} columns are shown, of {samples} samples"));
+            }
             vec![Block::Charts(charts)]
         }
     }
